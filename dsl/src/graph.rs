@@ -1,0 +1,757 @@
+//! The execution graph: what a checked strategy computes and decides, in an order that can be evaluated.
+//!
+//! A graph is plain data. `nodes` is topologically sorted (inputs come before users) and ranked; equal computations are
+//! one node; what nothing uses is pruned. Nothing here knows a market, a clock or a disk: the engine links a graph to
+//! them. Everything is keyed by stable text keys (item paths such as `income.take_profit` or `alvh.base.rotate`), which
+//! orders, traces, state, tests and hot swaps speak in.
+
+use crate::ast::{Direction, EventSide, GuardAction as AstGuardAction, OnUnknown, Right, Side};
+use crate::builtin::{BookObs, Field, Indicator, Instrument, Math, PositionObs, VolEstimator};
+use crate::span::Span;
+use crate::unit::Unit;
+
+/// Index into [`Graph::nodes`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct NodeId(pub u32);
+/// Index into [`Graph::thresholds`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ThresholdId(pub u32);
+/// Index into [`Graph::structures`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct StructureId(pub u32);
+/// Index into [`Graph::feeds`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct FeedId(pub u32);
+/// Index into [`Graph::events`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct EventId(pub u32);
+/// Index into [`Graph::scripts`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ScriptId(pub u32);
+
+/// What a node yields.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum ValueKind {
+    /// A number of this unit, known or missing.
+    Number(Unit),
+    /// True, false or unknown.
+    Bool,
+}
+
+/// The steps on which a node's value may change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Clock {
+    /// Never: constants and thresholds.
+    Constant,
+    /// Once per completed session.
+    Session,
+    /// Once per completed bar of this many minutes.
+    Minutes(u16),
+    /// At each evaluation.
+    Tick,
+}
+
+/// What a node's value depends on; also the order in which the engine evaluates. A node's domain is the largest of its inputs'.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Domain {
+    /// The market (and thresholds) alone: the batch driver computes whole columns.
+    Market,
+    /// The account as a whole, at each tick.
+    Book,
+    /// One open position: evaluated, with state of its own, for each.
+    Position,
+    /// One package about to be ordered.
+    Candidate,
+}
+
+/// Length of a window or delay, in steps of the node's clock or in calendar terms.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Length {
+    /// Steps of the input's own clock (ticks for a tick-clock input).
+    Bars(u32),
+    /// Sessions (events, staleness).
+    Sessions(u32),
+    /// Calendar days.
+    Days(u32),
+    /// Minutes.
+    Minutes(u32),
+}
+
+/// A change of one input of a scenario.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum ShiftBy {
+    /// Implied volatilities by vol points.
+    VolPoints(f64),
+    /// Underlying by a fraction.
+    SpotFraction(f64),
+    /// Time forward by calendar days.
+    Days(f64),
+}
+
+/// Arithmetic.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Arith {
+    /// `a + b`
+    Add,
+    /// `a - b`
+    Sub,
+    /// `a * b` (also `of`)
+    Mul,
+    /// `a / b`; missing(division by zero) when b is 0
+    Div,
+}
+
+/// Comparison of two numbers of one unit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Cmp {
+    /// `<`
+    Lt,
+    /// `<=`
+    Le,
+    /// `>`
+    Gt,
+    /// `>=`
+    Ge,
+    /// `=`
+    Eq,
+    /// `!=`
+    Ne,
+}
+
+/// A parameter that is fixed when the graph is built.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Param {
+    /// A whole number (a window).
+    Count(u32),
+    /// A number (standard deviations, quantile, minimum z).
+    Number(f64),
+    /// Estimator of realized volatility.
+    Estimator(VolEstimator),
+    /// `correlation(…, returns = level)`.
+    OnLevels,
+}
+
+/// What a node computes.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Op {
+    /// A number in canonical scale: percent as fraction, delta as fraction, vol in points, dollars, points, days.
+    Number(f64),
+    /// The value of a threshold slot.
+    Threshold(ThresholdId),
+    /// A field of an instrument; `month` (from 1) for `VX[n]`. The node's clock says which bars.
+    Field {
+        /// Instrument.
+        instrument: Instrument,
+        /// Month of a futures curve.
+        month: Option<u8>,
+        /// Field.
+        field: Field,
+    },
+    /// Value of a declared feed.
+    Feed(FeedId),
+    /// `implied_vol(SPX, 30 days)`: at-the-forward implied volatility at a constant maturity in days, from chains (total
+    /// variance interpolated linearly in time). Vol points.
+    ImpliedVol {
+        /// Underlying.
+        instrument: Instrument,
+        /// Maturity in calendar days.
+        days: u32,
+    },
+    /// `constant_maturity(VX, 30 days)`: VX curve interpolated linearly in days to settlement. Vol points.
+    ConstantMaturity {
+        /// Maturity in calendar days.
+        days: u32,
+    },
+    /// A windowed function; `output` picks one of several outputs in the order of [`Indicator`]'s documentation.
+    Indicator {
+        /// Which.
+        which: Indicator,
+        /// Parameters in declared order.
+        params: Vec<Param>,
+        /// Output index.
+        output: u8,
+    },
+    /// Tick-clock input sampled on its last tick of each session (so that a window can be said in sessions).
+    SessionLast,
+    /// A slower clock's newest visible value, read at each tick.
+    AsOf,
+    /// Arithmetic on two inputs.
+    Arith(Arith),
+    /// Negation of a number.
+    Neg,
+    /// Elementary function.
+    Math(Math),
+    /// Comparison of two inputs.
+    Compare(Cmp),
+    /// `x in lo..hi`: inputs x, lo, hi.
+    InRange,
+    /// Kleene conjunction of all inputs (flattened, textual order).
+    And,
+    /// Kleene disjunction of all inputs.
+    Or,
+    /// Kleene negation.
+    Not,
+    /// `a crosses above b`: a <= b one step ago and a > b now (below: mirrored). Unknown until two steps are known.
+    Crosses(Direction),
+    /// `x for n bars`: x true on this and the n - 1 steps before. Unknown steps make it unknown unless a false one decides.
+    For(u32),
+    /// `on until off`: inputs on, off. Latched true by `on`, released by `off`; `off` wins when both hold.
+    Until,
+    /// `x up|down amount over window`: input x and amount; relative when the flag is set.
+    Moves {
+        /// Up or down.
+        direction: Direction,
+        /// The amount is a fraction of the old value.
+        relative: bool,
+        /// Window in bars of the input's clock.
+        bars: u32,
+    },
+    /// `within 1 day before fomc`.
+    Within {
+        /// Event.
+        event: EventId,
+        /// Side.
+        side: EventSide,
+        /// Distance.
+        length: Length,
+    },
+    /// `surprise(cpi)`: first print minus consensus of the newest release known. Missing without a consensus.
+    Surprise(EventId),
+    /// A Rhai function over its inputs.
+    Script(ScriptId),
+    /// An output of a plugin's indicator. (Plugins: linked by the plugin issue; missing until then.)
+    Plugin {
+        /// Plugin name.
+        plugin: String,
+        /// Function.
+        function: String,
+    },
+    /// Votes counted among the inputs: how many are true (unknown when the unknown ones could matter is the engine's
+    /// business: as a number it is missing while any input is unknown).
+    Votes,
+    /// Something about the account, a structure's positions, or (`None`) the whole book.
+    Book {
+        /// What.
+        what: BookObs,
+        /// Of which structure; the whole book when `None`.
+        of: Option<StructureId>,
+    },
+    /// Something about the position at hand, or about the candidate (by the node's domain).
+    Position(PositionObs),
+    /// `highest(x, since entry)` / `lowest(…)`: extreme of a position-domain input over the position's life.
+    SinceEntry(Direction),
+    /// `irr(core, under …)`: scenario IRR. Evaluated by the ALVH issue; missing(unsupported) until then.
+    Irr {
+        /// Structure.
+        of: StructureId,
+        /// Scenario.
+        under: Vec<ShiftBy>,
+    },
+    /// `cushion(under …)`: (cash + bills) over the worst margin call of the scenario. As [`Op::Irr`].
+    Cushion {
+        /// Scenario.
+        under: Vec<ShiftBy>,
+    },
+    /// `expected_gain` and `cost(lo..hi)` of an overlay. As [`Op::Irr`].
+    OverlayGain,
+    /// See [`Op::OverlayGain`].
+    OverlayCost {
+        /// Lower bound, fraction.
+        lo: f64,
+        /// Upper bound, fraction.
+        hi: f64,
+    },
+}
+
+/// One node.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Node {
+    /// Stable key: the item path for named things (`vix_rsi`), else the path of the first use (`income.open.when.1`).
+    pub key: String,
+    /// What it computes.
+    pub op: Op,
+    /// Inputs, all of smaller index.
+    pub inputs: Vec<NodeId>,
+    /// What it yields.
+    pub kind: ValueKind,
+    /// When it changes.
+    pub clock: Clock,
+    /// What it depends on.
+    pub domain: Domain,
+    /// Longest distance from a source.
+    pub rank: u32,
+    /// Source text in canonical format, for traces (`VIX.last < 35 vol`).
+    pub text: String,
+    /// Where it was first written.
+    pub span: Span,
+}
+
+/// A number that may change while the strategy runs.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ThresholdDef {
+    /// Name, also its key.
+    pub name: String,
+    /// Unit.
+    pub unit: Unit,
+    /// How values are written in the thresholds file: `%`, `bps`, `vol`, `pts`, `delta`, `$`, `dte`, `lots` or empty.
+    pub suffix: &'static str,
+    /// Default, canonical scale.
+    pub default: f64,
+    /// Smallest allowed, canonical scale.
+    pub min: f64,
+    /// Largest allowed, canonical scale.
+    pub max: f64,
+    /// One line.
+    pub doc: String,
+    /// Where declared.
+    pub span: Span,
+}
+
+/// A declared external series.
+#[derive(Clone, Debug, PartialEq)]
+pub struct FeedDef {
+    /// Name in the file.
+    pub name: String,
+    /// Identifier in the store.
+    pub feed: String,
+    /// Unit of its values.
+    pub unit: Unit,
+    /// Age after which it is stale.
+    pub stale_after: Option<Length>,
+    /// Where declared.
+    pub span: Span,
+}
+
+/// An event calendar, declared or built in (`fomc`, `cpi`, `ppi`).
+#[derive(Clone, Debug, PartialEq)]
+pub struct EventDef {
+    /// Name.
+    pub name: String,
+    /// Identifier in the store (the name in upper case for the built-in ones).
+    pub feed: String,
+}
+
+/// A script with its signature.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ScriptDef {
+    /// Function name.
+    pub name: String,
+    /// Parameter names and units.
+    pub params: Vec<(String, ValueKind)>,
+    /// Result.
+    pub returns: ValueKind,
+    /// File, relative to the strategy file.
+    pub file: String,
+    /// Where declared.
+    pub span: Span,
+}
+
+/// Which expiry a leg takes. Day counts are nodes (a constant or a threshold).
+#[derive(Clone, Debug, PartialEq)]
+pub enum ExpiryPick {
+    /// Listed expiry nearest to the target inside the window; ties go to the earlier.
+    Nearest {
+        /// Target.
+        dte: NodeId,
+        /// Window, inclusive.
+        window: Option<(NodeId, NodeId)>,
+        /// Settlement or cycle restriction.
+        only: Option<ExpiryOnly>,
+    },
+    /// The expiry held (rolls).
+    Same,
+}
+
+/// Restriction of [`ExpiryPick::Nearest`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum ExpiryOnly {
+    /// AM-settled only.
+    Am,
+    /// PM-settled only.
+    Pm,
+    /// Third-Friday cycle only.
+    Monthly,
+}
+
+/// Which strike a leg takes. Amounts are nodes (a constant or a threshold) in canonical scale.
+#[derive(Clone, Debug, PartialEq)]
+pub enum StrikePick {
+    /// Absolute delta nearest to this fraction.
+    Delta(NodeId),
+    /// Mid premium nearest to this many points.
+    Premium(NodeId),
+    /// This fraction out of the money from spot.
+    Otm(NodeId),
+    /// This many standard deviations (ATM implied vol times sqrt(T)) out of the money from the forward.
+    Sd(NodeId),
+    /// Nearest to spot.
+    Spot,
+    /// Nearest to the forward.
+    Forward,
+    /// An offset from an anchor.
+    Offset {
+        /// How far.
+        amount: OffsetAmount,
+        /// Which way.
+        direction: Direction,
+        /// From what.
+        anchor: StrikeAnchor,
+    },
+    /// A formula in points (market domain).
+    Formula(NodeId),
+    /// The strike of another leg.
+    SameAs(u8),
+    /// The strike held (rolls).
+    Held,
+}
+
+/// Amount of a strike offset.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum OffsetAmount {
+    /// Points.
+    Points(NodeId),
+    /// Fraction of the anchor.
+    Fraction(NodeId),
+    /// Standard deviations to expiry.
+    Sd(NodeId),
+}
+
+/// What a strike offset is measured from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StrikeAnchor {
+    /// Leg by index in the structure.
+    Leg(u8),
+    /// Underlying price.
+    Spot,
+    /// Forward of the leg's expiry.
+    Forward,
+}
+
+/// A leg of a structure.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LegDef {
+    /// Words that name it: `short put`, `long call far`.
+    pub name: String,
+    /// Long or short.
+    pub side: Side,
+    /// Option right; `None` is a future.
+    pub right: Option<Right>,
+    /// Contracts per package.
+    pub ratio: u32,
+    /// Strike (unused for futures).
+    pub strike: StrikePick,
+    /// Expiry.
+    pub expiry: ExpiryPick,
+    /// Futures: month from the front.
+    pub month: Option<u8>,
+    /// Where written.
+    pub span: Span,
+}
+
+/// A structure: legs in an order in which each leg's anchors come before it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct StructureDef {
+    /// Name, also its key (hedge layers: `alvh.base.own`).
+    pub key: String,
+    /// Shape as written.
+    pub shape: String,
+    /// Underlying.
+    pub underlying: Instrument,
+    /// Legs.
+    pub legs: Vec<LegDef>,
+    /// The loss at expiry is bounded whatever strikes are picked.
+    pub defined_risk: bool,
+    /// Where.
+    pub span: Span,
+}
+
+/// Basis of an entry size.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum SizeBasis {
+    /// Loss bound of one lot.
+    MaxLoss,
+    /// Margin of one lot.
+    Margin,
+    /// Credit of one lot.
+    Credit,
+    /// Notional of one lot.
+    Notional,
+    /// Absolute vega of one lot.
+    Vega,
+}
+
+/// Entry size.
+#[derive(Clone, Debug, PartialEq)]
+pub enum SizeDef {
+    /// A number of lots.
+    Lots(NodeId),
+    /// Dollars divided by the basis of one lot, rounded down.
+    Budget {
+        /// Dollars.
+        amount: NodeId,
+        /// Basis.
+        by: SizeBasis,
+    },
+    /// Hedge layers: dollars (or vega) given by an expression that names its own basis.
+    Of(NodeId),
+    /// Hedge layers: a share of the target that grows with votes.
+    Scale {
+        /// Share at none.
+        lo: NodeId,
+        /// Share at all.
+        hi: NodeId,
+        /// Largest change per day.
+        step: Option<NodeId>,
+    },
+}
+
+/// Worst price accepted, fixed at the decision.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum LimitDef {
+    /// Whatever the next snapshot quotes at the stated share.
+    Market,
+    /// Mid at the decision.
+    Mid,
+    /// Natural at the decision.
+    Natural,
+    /// Points per package, credits positive.
+    At(NodeId),
+}
+
+/// Where a roll goes: the whole target package, leg by leg.
+#[derive(Clone, Debug, PartialEq)]
+pub enum RollDef {
+    /// Every leg picked anew (`recentred`) in the given expiry.
+    Recentred(ExpiryPick),
+    /// Same strikes, other expiry.
+    SameStrikes(ExpiryPick),
+    /// One side moves: its short leg by the selector, its long leg keeps the held distance. `None` is the tested side.
+    Side {
+        /// Which.
+        side: Option<Right>,
+        /// New strike of the short leg.
+        strike: StrikePick,
+        /// Expiry of the moved side.
+        expiry: ExpiryPick,
+    },
+}
+
+/// A rule.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RuleDef {
+    /// Stable key: `income.take_profit`.
+    pub key: String,
+    /// What it does.
+    pub action: RuleAction,
+    /// Condition.
+    pub when: NodeId,
+    /// Condition on the package (candidate domain).
+    pub require: Option<NodeId>,
+    /// Order price.
+    pub limit: LimitDef,
+    /// When `when` or `require` is unknown.
+    pub unknown: OnUnknown,
+    /// Documentation of the policy.
+    pub doc: String,
+    /// Where.
+    pub span: Span,
+}
+
+/// What a rule does.
+#[derive(Clone, Debug, PartialEq)]
+pub enum RuleAction {
+    /// Open a package.
+    Open {
+        /// How much.
+        size: SizeDef,
+        /// Lots at most.
+        at_most: Option<NodeId>,
+        /// Positions of the structure at once.
+        up_to: NodeId,
+    },
+    /// Close (a share of) a position.
+    Close {
+        /// Share of the lots, rounded up.
+        portion: Option<NodeId>,
+    },
+    /// Close and reopen as one package.
+    Roll {
+        /// Target.
+        to: RollDef,
+    },
+}
+
+/// A policy with its rules, grouped so that the engine can walk close → roll → open.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PolicyDef {
+    /// Name, also its key.
+    pub key: String,
+    /// Structure it acts on.
+    pub structure: StructureId,
+    /// Rules in textual order.
+    pub rules: Vec<RuleDef>,
+    /// Documentation.
+    pub doc: String,
+    /// Where.
+    pub span: Span,
+}
+
+/// A guard rule.
+#[derive(Clone, Debug, PartialEq)]
+pub struct GuardRuleDef {
+    /// Stable key: `book.0`, `book.1`, … in textual order.
+    pub key: String,
+    /// What must hold.
+    pub require: NodeId,
+    /// What happens when it does not.
+    pub action: GuardAct,
+    /// When unknown.
+    pub unknown: OnUnknown,
+    /// Where.
+    pub span: Span,
+}
+
+/// What a guard does.
+#[derive(Clone, Debug, PartialEq)]
+pub enum GuardAct {
+    /// No open this tick.
+    BlockOpen,
+    /// No open until resumed.
+    HaltOpen,
+    /// Close every position of the structure.
+    Flatten(StructureId),
+    /// Say it.
+    Alert(String),
+}
+
+/// A hedge as declared; evaluation is the ALVH issue's.
+#[derive(Clone, Debug, PartialEq)]
+pub struct HedgeDef {
+    /// Name, also its key.
+    pub key: String,
+    /// Structure hedged.
+    pub structure: StructureId,
+    /// Target amount and band (fractions as nodes).
+    pub target: Option<(crate::builtin::Greek, NodeId, Option<(NodeId, NodeId)>)>,
+    /// Layers.
+    pub layers: Vec<LayerDef>,
+    /// Every other clause of the hedge: key suffix, and the node that it watches.
+    pub clauses: Vec<(String, NodeId)>,
+    /// Documentation.
+    pub doc: String,
+    /// Where.
+    pub span: Span,
+}
+
+/// A layer of a hedge.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LayerDef {
+    /// Stable key: `alvh.base`.
+    pub key: String,
+    /// What it owns.
+    pub own: Option<StructureId>,
+    /// Size.
+    pub size: Option<SizeDef>,
+    /// Votes in textual order.
+    pub votes: Vec<NodeId>,
+    /// `active when … until …` as one latch node, or the bare condition.
+    pub active: Option<NodeId>,
+    /// Other conditions by key suffix: `rotate`, `migrate`, …
+    pub clauses: Vec<(String, NodeId)>,
+    /// Where.
+    pub span: Span,
+}
+
+/// An overlay as declared; evaluation is the ALVH issue's.
+#[derive(Clone, Debug, PartialEq)]
+pub struct OverlayDef {
+    /// Name, also its key.
+    pub key: String,
+    /// Structure whose greeks it trades.
+    pub structure: StructureId,
+    /// Instrument traded.
+    pub instrument: Instrument,
+    /// Target and band of delta.
+    pub target: Option<(NodeId, NodeId)>,
+    /// Conditions by key suffix: `active`, `require`.
+    pub clauses: Vec<(String, NodeId)>,
+    /// Where.
+    pub span: Span,
+}
+
+/// Settings of the strategy, defaults filled in.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Settings {
+    /// Name.
+    pub name: String,
+    /// Documentation.
+    pub doc: String,
+    /// Starting capital in dollars.
+    pub capital_usd: f64,
+    /// Cadence of evaluation.
+    pub every: Length,
+    /// Instrument whose session is evaluated in.
+    pub instrument: Instrument,
+    /// Session name: `regular`.
+    pub session: String,
+    /// Operator overlays are allowed.
+    pub promoter: bool,
+    /// Fills on the snapshot of the decision: results are marked.
+    pub fill_same_bar: bool,
+    /// Share of the half-spread that a fill gives up, 0..=1.
+    pub cross: f64,
+    /// Fee schedule name.
+    pub fees: String,
+    /// Settlement may be approximated where the settlement series is missing: results are marked.
+    pub settle_approximate: bool,
+    /// Margin rulebook name.
+    pub margin: String,
+}
+
+/// The graph.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Graph {
+    /// Settings.
+    pub settings: Settings,
+    /// Nodes, topologically sorted.
+    pub nodes: Vec<Node>,
+    /// Threshold slots in textual order.
+    pub thresholds: Vec<ThresholdDef>,
+    /// Feeds.
+    pub feeds: Vec<FeedDef>,
+    /// Events.
+    pub events: Vec<EventDef>,
+    /// Scripts.
+    pub scripts: Vec<ScriptDef>,
+    /// Structures, hedge layers' own included.
+    pub structures: Vec<StructureDef>,
+    /// Guards in textual order (their rules flattened).
+    pub guards: Vec<GuardRuleDef>,
+    /// Policies in textual order.
+    pub policies: Vec<PolicyDef>,
+    /// Hedges in textual order.
+    pub hedges: Vec<HedgeDef>,
+    /// Overlays in textual order.
+    pub overlays: Vec<OverlayDef>,
+    /// Plugins named by `use plugin`.
+    pub plugins: Vec<String>,
+}
+
+impl Graph {
+    /// The node of an id; ids come from the graph itself, so `None` only for a foreign id.
+    #[must_use]
+    pub fn node(&self, id: NodeId) -> Option<&Node> {
+        self.nodes.get(id.0 as usize)
+    }
+
+    /// Names a guard's action as written, for traces.
+    #[must_use]
+    pub fn action_text(action: &AstGuardAction) -> String {
+        match action {
+            AstGuardAction::BlockOpen => "block open".to_owned(),
+            AstGuardAction::HaltOpen => "halt open".to_owned(),
+            AstGuardAction::Flatten(s) => format!("flatten {}", s.value),
+            AstGuardAction::Alert(t) => format!("alert {:?}", t.value),
+        }
+    }
+}

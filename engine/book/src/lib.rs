@@ -1,0 +1,1 @@
+//! What do we own: orders, fills, positions, fees, settlement, P&L

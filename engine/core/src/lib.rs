@@ -1,0 +1,1 @@
+//! What should we do: graph, registry and thresholds become a plan; a step becomes a decision and a trace

@@ -1,0 +1,1 @@
+//! What does the world look like: contracts, calendars, chains, series, importers, a simulated market

@@ -1,0 +1,1 @@
+//! What is it worth: Black-76, greeks, implied vol, parity forwards

@@ -1,0 +1,1 @@
+//! The door: native plugins enter through libloading here and nowhere else

@@ -1,1 +1,10 @@
-//! What does the world look like: contracts, calendars, chains, series, importers, a simulated market
+//! What does the world look like: contracts, calendars, settlement instants, chains, series, importers, a simulated market.
+//!
+//! Without the `store` feature this room is types and arithmetic: no disk, no clock, no file format.
+
+pub mod chain;
+pub mod contract;
+pub mod history;
+pub mod money;
+pub mod series;
+pub mod time;

@@ -1,0 +1,75 @@
+//! The door through which drivers see a market: a store on disk, the simulator, or a test double.
+
+use crate::chain::ChainSnapshot;
+use crate::contract::{Root, SettlementValue};
+use crate::series::{BarSize, EventData, SeriesData};
+use crate::time::{Date, Instant};
+use std::sync::Arc;
+
+/// Where the data came from; shown beside every result.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Provenance {
+    /// `simulated market, seed 7` or the store's name.
+    pub label: String,
+    /// Every number rests on a simulation.
+    pub simulated: bool,
+    /// Content hash (hex sha256) of what is read, or of the simulator's version and parameters.
+    pub hash: String,
+    /// Caveats to repeat with results: assumed snapshot times, refused days, approximations.
+    pub notes: Vec<String>,
+}
+
+/// Why data could not be read.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{what}")]
+pub struct HistoryError {
+    /// One line: what, where, why.
+    pub what: String,
+    /// What to do.
+    pub help: String,
+}
+
+/// A market history. Implementations are immutable while in use: the same question always gets the same answer.
+pub trait History: Send + Sync {
+    /// Where the data came from.
+    fn provenance(&self) -> Provenance;
+
+    /// Instants of the chain snapshots of an underlying (`SPX`) in `from..=to`, ascending.
+    fn ticks(&self, underlying: &str, from: Date, to: Date) -> Vec<Instant>;
+
+    /// First and last session with a chain snapshot of an underlying.
+    fn range(&self, underlying: &str) -> Option<(Date, Date)>;
+
+    /// The chain snapshot at an instant returned by [`History::ticks`].
+    ///
+    /// # Errors
+    /// When the data cannot be read or is not what its manifest says.
+    fn snapshot(&self, underlying: &str, at: Instant) -> Result<Arc<ChainSnapshot>, HistoryError>;
+
+    /// Bars of a series (`SPX`, `VIX`, `VX1`…`VX8`, `NYSE.ADLINE`, …), the whole history kept, warm-up included.
+    ///
+    /// # Errors
+    /// When the data cannot be read. A series that the history does not have is `Ok(None)`.
+    fn series(&self, id: &str, bars: BarSize) -> Result<Option<Arc<SeriesData>>, HistoryError>;
+
+    /// Occurrences of an event (`FOMC`, `CPI`, …).
+    ///
+    /// # Errors
+    /// As for [`History::series`].
+    fn events(&self, id: &str) -> Result<Option<Arc<EventData>>, HistoryError>;
+
+    /// Settlement value of a root and expiry: exact from the settlement series, or approximate, or unknown.
+    ///
+    /// # Errors
+    /// As for [`History::series`].
+    fn settlement(&self, root: Root, expiry: Date) -> Result<Option<SettlementValue>, HistoryError>;
+
+    /// Continuously compounded annual risk-free rate known at an instant, as a fraction.
+    ///
+    /// # Errors
+    /// As for [`History::series`].
+    fn rate(&self, at: Instant) -> Result<Option<f64>, HistoryError>;
+
+    /// Sessions (exchange days) in `from..=to` that should have a snapshot but have none.
+    fn gaps(&self, underlying: &str, from: Date, to: Date) -> Vec<Date>;
+}

@@ -25,14 +25,159 @@ pub struct CodeInfo {
 }
 
 macro_rules! codes {
-    ($($(#[$doc:meta])* $konst:ident = $num:literal, $name:literal, $page:literal;)*) => {
+    ($($(#[$doc:meta])* $konst:ident = $num:literal, $name:literal, $page:expr;)*) => {
         $($(#[$doc])* pub const $konst: Code = Code($num);)*
         /// Every code, ascending.
         pub const ALL: &[CodeInfo] = &[$(CodeInfo { code: Code($num), name: $name, page: $page },)*];
     };
 }
 
+/// The entry of a code written as `A0201`, `a0201` or by its name, `unknown-name`.
+#[must_use]
+pub fn explain(code: &str) -> Option<&'static CodeInfo> {
+    let code = code.trim();
+    ALL.iter().find(|i| i.name == code || i.code.to_string().eq_ignore_ascii_case(code))
+}
+
+/// The entry of a code; `None` only for a code that was made up.
+#[must_use]
+pub fn info(code: Code) -> Option<&'static CodeInfo> {
+    ALL.iter().find(|i| i.code == code)
+}
+
 codes! {
     /// The item could not be parsed.
     SYNTAX = 101, "syntax-error", "The text does not fit the grammar at this place. The message lists what could stand there.";
+    /// A name is used that is neither declared in this file or its imports nor known to the language.
+    UNKNOWN_NAME = 201, "unknown-name", include_str!("pages/A0201.md");
+    /// Two items share a name.
+    DUPLICATE_NAME = 202, "duplicate-name", include_str!("pages/A0202.md");
+    /// The name belongs to the language.
+    RESERVED_NAME = 203, "reserved-name", include_str!("pages/A0203.md");
+    /// The name exists but is a different kind of thing than this place needs.
+    WRONG_KIND_OF_NAME = 204, "wrong-kind-of-name", include_str!("pages/A0204.md");
+    /// No function of this name is built in or declared with `script`.
+    UNKNOWN_FUNCTION = 205, "unknown-function", include_str!("pages/A0205.md");
+    /// The thing before the dot has no such field.
+    UNKNOWN_FIELD = 206, "unknown-field", include_str!("pages/A0206.md");
+    /// A signal depends on itself, directly or through others, so it has no value.
+    SIGNAL_CYCLE = 207, "signal-cycle", include_str!("pages/A0207.md");
+    /// The function takes other arguments.
+    WRONG_ARGUMENTS = 208, "wrong-arguments", include_str!("pages/A0208.md");
+    /// The unit is not known.
+    UNKNOWN_UNIT = 209, "unknown-unit", include_str!("pages/A0209.md");
+    /// The file that is run has no `strategy` item, so there is no capital and no cadence.
+    MISSING_STRATEGY = 210, "missing-strategy", include_str!("pages/A0210.md");
+    /// There are two `strategy` items, in one file or through an import.
+    SEVERAL_STRATEGIES = 211, "several-strategies", include_str!("pages/A0211.md");
+    /// A setting of the strategy, or a clause that may stand once, is written twice.
+    DUPLICATE_SETTING = 212, "duplicate-setting", include_str!("pages/A0212.md");
+    /// `capital` and `evaluate` have no defaults.
+    MISSING_SETTING = 213, "missing-setting", include_str!("pages/A0213.md");
+    /// The value does not fit the setting.
+    BAD_SETTING = 214, "bad-setting", include_str!("pages/A0214.md");
+    /// The name means something, but not here.
+    WRONG_CONTEXT = 215, "wrong-context", include_str!("pages/A0215.md");
+    /// One script is called or declared with two different signatures.
+    SCRIPT_CONFLICT = 216, "script-conflict", include_str!("pages/A0216.md");
+    /// No instrument of this name is known.
+    UNKNOWN_INSTRUMENT = 217, "unknown-instrument", include_str!("pages/A0217.md");
+    /// Two quantities that measure different things are compared, added or passed to each other.
+    UNIT_MISMATCH = 301, "unit-mismatch", include_str!("pages/A0301.md");
+    /// A condition is needed (true, false or unknown), and this is a number.
+    NOT_A_CONDITION = 302, "not-a-condition", include_str!("pages/A0302.md");
+    /// A number is needed, and this is a condition.
+    NOT_A_NUMBER = 303, "not-a-number", include_str!("pages/A0303.md");
+    /// A level ("VIX is at 18") is compared with a change ("VIX moved by 2").
+    LEVEL_AGAINST_CHANGE = 304, "level-against-change", include_str!("pages/A0304.md");
+    /// "VIX up 15" can mean fifteen points or fifteen percent.
+    MOVE_WITHOUT_UNIT = 305, "move-without-unit", include_str!("pages/A0305.md");
+    /// An instrument is not a number.
+    BARE_INSTRUMENT = 306, "bare-instrument", include_str!("pages/A0306.md");
+    /// The window is said in a measure that the series does not have.
+    WINDOW_CLOCK = 307, "window-clock", include_str!("pages/A0307.md");
+    /// A written number of a certain kind is needed here.
+    BAD_CONSTANT = 308, "bad-constant", include_str!("pages/A0308.md");
+    /// `@` chooses the bar size of an instrument's or a feed's field.
+    BAD_BARS = 309, "bad-bars", include_str!("pages/A0309.md");
+    /// The product or quotient has a unit with an exponent beyond 8.
+    UNIT_TOO_LARGE = 310, "unit-too-large", include_str!("pages/A0310.md");
+    /// This place takes one kind of unit, and the value has another.
+    WRONG_UNIT = 311, "wrong-unit", include_str!("pages/A0311.md");
+    /// A number with this unit has no meaning in this place.
+    UNIT_NOT_HERE = 312, "unit-not-here", include_str!("pages/A0312.md");
+    /// Windows work on series of the market.
+    NEEDS_SERIES = 313, "needs-series", include_str!("pages/A0313.md");
+    /// The function has several outputs; say which one.
+    PICK_AN_OUTPUT = 314, "pick-an-output", include_str!("pages/A0314.md");
+    /// No structure of this shape is known.
+    UNKNOWN_SHAPE = 401, "unknown-shape", include_str!("pages/A0401.md");
+    /// The shape needs a leg, or a clause such as `wings`, that is not there.
+    MISSING_LEG = 402, "missing-leg", include_str!("pages/A0402.md");
+    /// The shape has no such leg or clause.
+    UNEXPECTED_LEG = 403, "unexpected-leg", include_str!("pages/A0403.md");
+    /// A leg is spoken of that the structure does not have, or that could be any of several.
+    UNKNOWN_LEG = 404, "unknown-leg", include_str!("pages/A0404.md");
+    /// Strikes are measured from each other in a circle, so none of them can be chosen.
+    ANCHOR_CYCLE = 405, "anchor-cycle", include_str!("pages/A0405.md");
+    /// The bought leg stands on the wrong side of the sold one, so the wing protects nothing.
+    INVERTED_WING = 406, "inverted-wing", include_str!("pages/A0406.md");
+    /// The window of days to expiry does not contain its target, or its ends are the wrong way round.
+    BAD_WINDOW = 407, "bad-window", include_str!("pages/A0407.md");
+    /// A leg has no expiry.
+    MISSING_EXPIRY = 408, "missing-expiry", include_str!("pages/A0408.md");
+    /// A strike is chosen by `16 delta`, `1.20 pts` (premium), `2% otm`… as a percentage, `1.5 sd`, a word (`spot`, `forward`, `money`), an offset from another leg or from spot, or `at strike EXPR` in points.
+    BAD_STRIKE = 409, "bad-strike", include_str!("pages/A0409.md");
+    /// Contracts per package are whole and positive.
+    BAD_RATIO = 410, "bad-ratio", include_str!("pages/A0410.md");
+    /// The underlying has no such contracts.
+    NOT_TRADABLE = 411, "not-tradable", include_str!("pages/A0411.md");
+    /// The legs are all there but do not make the shape.
+    LEGS_DO_NOT_FIT = 412, "legs-do-not-fit", include_str!("pages/A0412.md");
+    /// A share of nothing is not a size.
+    SIZE_WITHOUT_BASIS = 501, "size-without-basis", include_str!("pages/A0501.md");
+    /// The word after `by` is not a basis.
+    UNKNOWN_BASIS = 502, "unknown-basis", include_str!("pages/A0502.md");
+    /// The loss of this structure has no bound, so `max_loss` has no value.
+    UNBOUNDED_RISK = 503, "unbounded-risk", include_str!("pages/A0503.md");
+    /// Two rules of one policy have the same name.
+    DUPLICATE_RULE = 504, "duplicate-rule", include_str!("pages/A0504.md");
+    /// The roll's target does not fit the structure.
+    BAD_ROLL = 505, "bad-roll", include_str!("pages/A0505.md");
+    /// `votes >= 2 of 4` says that there are four votes, and the layer has another number.
+    VOTE_COUNT = 506, "vote-count", include_str!("pages/A0506.md");
+    /// A clause is missing without which the item means nothing.
+    MISSING_CLAUSE = 507, "missing-clause", include_str!("pages/A0507.md");
+    /// One of a few words is needed here.
+    BAD_WORD = 508, "bad-word", include_str!("pages/A0508.md");
+    /// A level trigger without hysteresis or persistence switches on and off at every wiggle around its level, and each switch is a trade that pays the spread.
+    CAN_FLAP = 601, "can-flap", include_str!("pages/A0601.md");
+    /// Nothing that trades, hedges or guards uses this item.
+    UNUSED = 602, "unused", include_str!("pages/A0602.md");
+    /// A threshold is what an operator may turn while money is at risk.
+    UNDOCUMENTED_THRESHOLD = 603, "undocumented-threshold", include_str!("pages/A0603.md");
+    /// The condition never changes.
+    CONSTANT_CONDITION = 604, "constant-condition", include_str!("pages/A0604.md");
+    /// An earlier rule of the same kind has the same condition.
+    SHADOWED_RULE = 605, "shadowed-rule", include_str!("pages/A0605.md");
+    /// This part of the language is checked, formatted and drawn, but the engine does not act on it yet.
+    NOT_EVALUATED_YET = 606, "not-evaluated-yet", include_str!("pages/A0606.md");
+    /// `#allow(…)` silences a warning that does not occur in its item.
+    UNUSED_ALLOW = 607, "unused-allow", include_str!("pages/A0607.md");
+    /// `#allow(…)` names no code, or the code of an error.
+    BAD_ALLOW = 608, "bad-allow", include_str!("pages/A0608.md");
+    /// The imported file could not be read.
+    IMPORT_NOT_FOUND = 701, "import-not-found", include_str!("pages/A0701.md");
+    /// Imports stay inside the project folder.
+    IMPORT_OUTSIDE = 702, "import-outside", include_str!("pages/A0702.md");
+    /// A file imports itself, directly or through others.
+    IMPORT_CYCLE = 703, "import-cycle", include_str!("pages/A0703.md");
+    /// At most 64 files, nested at most 16 deep, make one strategy.
+    TOO_MANY_IMPORTS = 704, "too-many-imports", include_str!("pages/A0704.md");
+    /// The default of a threshold lies outside the range that it declares.
+    DEFAULT_OUT_OF_RANGE = 901, "default-out-of-range", include_str!("pages/A0901.md");
+    /// The lower end of a range is above its upper end, so nothing lies in it.
+    RANGE_INVERTED = 902, "range-inverted", include_str!("pages/A0902.md");
+    /// Default and range of a threshold are written in different units.
+    THRESHOLD_UNITS = 903, "threshold-units", include_str!("pages/A0903.md");
 }

@@ -1,1 +1,6 @@
 //! What should we do: graph, registry and thresholds become a plan; a step becomes a decision and a trace
+
+pub mod column;
+pub mod ops;
+pub mod registry;
+pub mod value;

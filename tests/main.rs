@@ -1,0 +1,7 @@
+//! The proofs: behaviour that crosses rooms, and the rules of the house.
+//!
+//! Tests that need real market data look for `../shared/data` beside the checkout; where it is absent they say that they
+//! were skipped.
+
+mod architecture;
+mod support;

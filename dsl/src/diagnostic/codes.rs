@@ -36,7 +36,8 @@ macro_rules! codes {
 #[must_use]
 pub fn explain(code: &str) -> Option<&'static CodeInfo> {
     let code = code.trim();
-    ALL.iter().find(|i| i.name == code || i.code.to_string().eq_ignore_ascii_case(code))
+    ALL.iter()
+        .find(|i| i.name == code || i.code.to_string().eq_ignore_ascii_case(code))
 }
 
 /// The entry of a code; `None` only for a code that was made up.
@@ -166,6 +167,8 @@ codes! {
     UNUSED_ALLOW = 607, "unused-allow", include_str!("pages/A0607.md");
     /// `#allow(…)` names no code, or the code of an error.
     BAD_ALLOW = 608, "bad-allow", include_str!("pages/A0608.md");
+    /// More was found than is shown.
+    MORE_FINDINGS = 609, "more-findings", include_str!("pages/A0609.md");
     /// The imported file could not be read.
     IMPORT_NOT_FOUND = 701, "import-not-found", include_str!("pages/A0701.md");
     /// Imports stay inside the project folder.

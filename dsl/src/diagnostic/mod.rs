@@ -1,9 +1,44 @@
 //! Diagnostics as plain values: a stable code, the spans that matter, why, and what to do. Renderers are in [`render`].
 
 pub mod codes;
+pub mod render;
 
 use crate::span::Span;
-pub use codes::Code;
+pub use codes::{Code, CodeInfo, explain};
+
+/// Findings shown of one compilation; the rest is counted.
+pub const MAX_FINDINGS: usize = 200;
+
+/// Brings findings into their final order (file, position, code, text), drops repetitions, and cuts them at `max` with a
+/// last note that counts the rest. Errors are never cut in favour of warnings.
+#[must_use]
+pub fn finish(mut findings: Vec<Diagnostic>, max: usize) -> Vec<Diagnostic> {
+    let place = |d: &Diagnostic| (d.primary.span, d.code, d.severity, d.message.clone());
+    findings.sort_by_cached_key(place);
+    findings.dedup();
+    if findings.len() <= max {
+        return findings;
+    }
+    findings.sort_by_key(|d| d.severity);
+    let rest = findings.split_off(max);
+    findings.sort_by_cached_key(place);
+    if let Some(first) = rest.first() {
+        let message = format!(
+            "and {} more {}",
+            rest.len(),
+            if rest.len() == 1 { "finding" } else { "findings" }
+        );
+        let more = Diagnostic::note(codes::MORE_FINDINGS, first.primary.span, message);
+        findings.push(more.help("mend the first ones and check again"));
+    }
+    findings
+}
+
+/// Whether a strategy with these findings can run.
+#[must_use]
+pub fn has_errors(findings: &[Diagnostic]) -> bool {
+    findings.iter().any(|d| d.severity == Severity::Error)
+}
 
 /// How grave.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -50,7 +85,10 @@ impl Diagnostic {
             code,
             severity: Severity::Error,
             message: message.into(),
-            primary: Label { span, text: String::new() },
+            primary: Label {
+                span,
+                text: String::new(),
+            },
             secondary: Vec::new(),
             help: None,
         }
@@ -59,7 +97,19 @@ impl Diagnostic {
     /// A warning at `span`.
     #[must_use]
     pub fn warning(code: Code, span: Span, message: impl Into<String>) -> Self {
-        Self { severity: Severity::Warning, ..Self::error(code, span, message) }
+        Self {
+            severity: Severity::Warning,
+            ..Self::error(code, span, message)
+        }
+    }
+
+    /// A note at `span`.
+    #[must_use]
+    pub fn note(code: Code, span: Span, message: impl Into<String>) -> Self {
+        Self {
+            severity: Severity::Note,
+            ..Self::error(code, span, message)
+        }
     }
 
     /// Words under the primary span.
@@ -72,7 +122,10 @@ impl Diagnostic {
     /// Another place that matters.
     #[must_use]
     pub fn also(mut self, span: Span, text: impl Into<String>) -> Self {
-        self.secondary.push(Label { span, text: text.into() });
+        self.secondary.push(Label {
+            span,
+            text: text.into(),
+        });
         self
     }
 

@@ -39,7 +39,7 @@ pub struct File {
 }
 
 /// A top-level item with its documentation (`///` lines before it, or one after it on its last line).
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub struct Item {
     /// Text of the `///` lines, without the slashes, joined by newlines; empty when there are none.
     pub doc: String,
@@ -49,6 +49,12 @@ pub struct Item {
     pub kind: ItemKind,
     /// From keyword to last byte.
     pub span: Span,
+}
+
+impl PartialEq for Item {
+    fn eq(&self, o: &Self) -> bool {
+        (&self.doc, &self.allow, &self.kind) == (&o.doc, &o.allow, &o.kind)
+    }
 }
 
 /// `#allow(code) because "reason"` before an item.
@@ -233,7 +239,7 @@ pub enum Direction {
 }
 
 /// A leg as named in text: `short put`, or `short put near` when a shape has two of a kind.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub struct LegRef {
     /// Long or short.
     pub side: Side,
@@ -243,6 +249,12 @@ pub struct LegRef {
     pub name: Option<Ident>,
     /// Where.
     pub span: Span,
+}
+
+impl PartialEq for LegRef {
+    fn eq(&self, o: &Self) -> bool {
+        (self.side, self.right, &self.name) == (o.side, o.right, &o.name)
+    }
 }
 
 /// A clause inside a shape's braces.
@@ -286,7 +298,7 @@ pub enum Amount {
 /// Which expiry.
 #[derive(Clone, Debug, PartialEq)]
 pub enum ExpirySelector {
-    /// `nearest 45 dte in 38..52 dte`, the window optional.
+    /// `nearest 45 dte in 38..52 dte only pm`, window and restriction optional.
     Nearest {
         /// Target days to expiry.
         dte: Amount,
@@ -438,7 +450,7 @@ pub enum RollStrikes {
 /// A size with its basis.
 #[derive(Clone, Debug, PartialEq)]
 pub enum SizeExpr {
-    /// `3 lots`
+    /// `3 lots`, or a bare name (a threshold that counts lots)
     Lots(Amount),
     /// `2% of equity by max_loss`, `$5_000 by margin`: money budget divided by the basis of one lot.
     Budget {
@@ -669,6 +681,8 @@ pub enum LitUnit {
 }
 
 /// A number as written: its canonical value and its unit.
+///
+/// In a range the lower bound takes the unit of the upper one when it wrote none: `38..52 dte` has two bounds in dte.
 #[derive(Clone, Copy, Debug)]
 pub struct Literal {
     /// The written number, sign included, before any scaling by the unit: `-2%` is -2.0 with [`LitUnit::Percent`].
@@ -831,7 +845,7 @@ pub enum Arg {
     /// `over 20 sessions`
     Over(Literal),
     /// `since entry`
-    SinceEntry(Span),
+    SinceEntry(Node<()>),
     /// `8..15 bps`
     Range(Literal, Literal),
     /// `under vol +10 & spot -5%`

@@ -2,6 +2,7 @@
 //!
 //! Without the `store` feature this room is types and arithmetic: no disk, no clock, no file format.
 
+pub mod calendar;
 pub mod chain;
 pub mod contract;
 pub mod history;

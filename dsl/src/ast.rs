@@ -311,7 +311,7 @@ pub enum ExpirySelector {
     Same,
 }
 
-/// Which strike. Distances select the nearest listed strike; ties go to the one further from the money.
+/// Which strike. Where the nearest listed strike is taken, ties go to the one further from the money.
 #[derive(Clone, Debug, PartialEq)]
 pub enum StrikeSelector {
     /// `at 16 delta` (absolute delta), `at 1.20 pts` (premium), `at 25% otm`, `at 1.5 sd`: by the literal's unit.
@@ -326,6 +326,9 @@ pub enum StrikeSelector {
         direction: Direction,
         /// What it is measured from.
         anchor: Anchor,
+        /// Written `about 50 pts below …`: the nearest listed strike will do. Without it a distance in points must be
+        /// listed exactly, or the package is not built (traced); percent and `sd` distances are always about.
+        about: bool,
     },
     /// `at strike EXPR`: a formula in points.
     Formula(Box<Expr>),

@@ -396,6 +396,8 @@ pub enum StrikePick {
         direction: Direction,
         /// From what.
         anchor: StrikeAnchor,
+        /// The strike must be listed exactly (a width in points is a promise); otherwise the nearest listed one is taken.
+        exact: bool,
     },
     /// A formula in points (market domain).
     Formula(NodeId),

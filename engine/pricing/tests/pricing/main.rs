@@ -1,0 +1,12 @@
+//! Proofs of the pricing room: golden values from mpmath and QuantLib, and laws that hold for every input.
+
+#[cfg(test)]
+mod forwards;
+#[cfg(test)]
+mod golden;
+#[cfg(test)]
+mod laws;
+#[cfg(test)]
+mod payoffs;
+#[cfg(test)]
+mod surfaces;

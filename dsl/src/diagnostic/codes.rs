@@ -47,8 +47,50 @@ pub fn info(code: Code) -> Option<&'static CodeInfo> {
 }
 
 codes! {
-    /// The item could not be parsed.
-    SYNTAX = 101, "syntax-error", "The text does not fit the grammar at this place. The message lists what could stand there.";
+    /// The text does not fit the grammar at this place.
+    SYNTAX = 101, "syntax-error", include_str!("pages/A0101.md");
+    /// The file does not name its language version.
+    MISSING_VERSION = 102, "missing-version", include_str!("pages/A0102.md");
+    /// The first line is not a language version.
+    BAD_VERSION = 103, "bad-version", include_str!("pages/A0103.md");
+    /// The file is written in a later version of the language.
+    FUTURE_VERSION = 104, "future-version", include_str!("pages/A0104.md");
+    /// The file is not UTF-8 text.
+    NOT_UTF8 = 105, "not-utf8", include_str!("pages/A0105.md");
+    /// An invisible control character stands in the text.
+    CONTROL_CHARACTER = 106, "control-character", include_str!("pages/A0106.md");
+    /// A character that the language does not use, often a look-alike of one that it does.
+    UNEXPECTED_CHARACTER = 107, "unexpected-character", include_str!("pages/A0107.md");
+    /// A bracket is opened and never closed.
+    UNCLOSED_BRACKET = 108, "unclosed-bracket", include_str!("pages/A0108.md");
+    /// A string has no end on its line.
+    UNCLOSED_STRING = 109, "unclosed-string", include_str!("pages/A0109.md");
+    /// A closing bracket closes nothing.
+    UNMATCHED_BRACKET = 110, "unmatched-bracket", include_str!("pages/A0110.md");
+    /// The text at this place begins no item.
+    UNKNOWN_ITEM = 111, "unknown-item", include_str!("pages/A0111.md");
+    /// An operator of another language.
+    FOREIGN_OPERATOR = 112, "foreign-operator", include_str!("pages/A0112.md");
+    /// A number is not written as the language writes numbers.
+    BAD_NUMBER = 113, "bad-number", include_str!("pages/A0113.md");
+    /// A backslash in a string stands before something other than a quote or a backslash.
+    BAD_ESCAPE = 114, "bad-escape", include_str!("pages/A0114.md");
+    /// Two comparisons in a row.
+    CHAINED_COMPARISON = 115, "chained-comparison", include_str!("pages/A0115.md");
+    /// A documentation comment that documents nothing.
+    MISPLACED_DOC = 116, "misplaced-doc", include_str!("pages/A0116.md");
+    /// A clause that may stand once stands twice in a rule.
+    REPEATED_CLAUSE = 117, "repeated-clause", include_str!("pages/A0117.md");
+    /// A rule lacks a clause that it cannot do without.
+    MISSING_CLAUSE = 118, "missing-clause", include_str!("pages/A0118.md");
+    /// A unit spelt in a way that the language does not know.
+    FOREIGN_UNIT = 119, "foreign-unit", include_str!("pages/A0119.md");
+    /// The unit stands before its number.
+    UNIT_BEFORE_NUMBER = 120, "unit-before-number", include_str!("pages/A0120.md");
+    /// A range stands where one value is needed, or the other way round.
+    MISPLACED_RANGE = 121, "misplaced-range", include_str!("pages/A0121.md");
+    /// A clause of another kind of rule.
+    CLAUSE_NOT_HERE = 122, "clause-not-here", include_str!("pages/A0122.md");
     /// A name is used that is neither declared in this file or its imports nor known to the language.
     UNKNOWN_NAME = 201, "unknown-name", include_str!("pages/A0201.md");
     /// Two items share a name.
@@ -177,6 +219,28 @@ codes! {
     IMPORT_CYCLE = 703, "import-cycle", include_str!("pages/A0703.md");
     /// At most 64 files, nested at most 16 deep, make one strategy.
     TOO_MANY_IMPORTS = 704, "too-many-imports", include_str!("pages/A0704.md");
+    /// The file is larger than the limit.
+    FILE_TOO_LARGE = 801, "file-too-large", include_str!("pages/A0801.md");
+    /// The file has more lines than the limit.
+    TOO_MANY_LINES = 802, "too-many-lines", include_str!("pages/A0802.md");
+    /// A line is longer than the limit.
+    LINE_TOO_LONG = 803, "line-too-long", include_str!("pages/A0803.md");
+    /// Brackets are nested more deeply than the limit.
+    NESTED_TOO_DEEPLY = 804, "nested-too-deeply", include_str!("pages/A0804.md");
+    /// The file has more items than the limit.
+    TOO_MANY_ITEMS = 805, "too-many-items", include_str!("pages/A0805.md");
+    /// Too many `not` or `-` in a row.
+    UNARY_CHAIN_TOO_LONG = 806, "unary-chain-too-long", include_str!("pages/A0806.md");
+    /// One expression joins more values than the limit.
+    TOO_MANY_OPERANDS = 807, "too-many-operands", include_str!("pages/A0807.md");
+    /// An expression is too deep once its operators are grouped.
+    EXPRESSION_TOO_TALL = 808, "expression-too-tall", include_str!("pages/A0808.md");
+    /// A number has more digits than can be kept exactly.
+    NUMBER_TOO_LONG = 809, "number-too-long", include_str!("pages/A0809.md");
+    /// A string is longer than the limit.
+    STRING_TOO_LONG = 810, "string-too-long", include_str!("pages/A0810.md");
+    /// A name is longer than the limit.
+    NAME_TOO_LONG = 811, "name-too-long", include_str!("pages/A0811.md");
     /// The default of a threshold lies outside the range that it declares.
     DEFAULT_OUT_OF_RANGE = 901, "default-out-of-range", include_str!("pages/A0901.md");
     /// The lower end of a range is above its upper end, so nothing lies in it.

@@ -82,7 +82,7 @@ codes! {
     /// A clause that may stand once stands twice in a rule.
     REPEATED_CLAUSE = 117, "repeated-clause", include_str!("pages/A0117.md");
     /// A rule lacks a clause that it cannot do without.
-    MISSING_CLAUSE = 118, "missing-clause", include_str!("pages/A0118.md");
+    INCOMPLETE_RULE = 118, "incomplete-rule", include_str!("pages/A0118.md");
     /// A unit spelt in a way that the language does not know.
     FOREIGN_UNIT = 119, "foreign-unit", include_str!("pages/A0119.md");
     /// The unit stands before its number.

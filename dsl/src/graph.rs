@@ -502,6 +502,8 @@ pub enum SizeDef {
         lo: NodeId,
         /// Share at all.
         hi: NodeId,
+        /// What it grows with: the layer's votes, or a number from 0 to 1.
+        by: NodeId,
         /// Largest change per day.
         step: Option<NodeId>,
     },
@@ -658,8 +660,12 @@ pub struct LayerDef {
     pub votes: Vec<NodeId>,
     /// `active when … until …` as one latch node, or the bare condition.
     pub active: Option<NodeId>,
-    /// Other conditions by key suffix: `rotate`, `migrate`, …
+    /// Other conditions and amounts by key suffix: `rotate`, `migrate`, `migrate.share`, `cap`, …
     pub clauses: Vec<(String, NodeId)>,
+    /// Words by key suffix: `roll` is `weekly`, `rotate.to` is `mid_term`, `migrate.month` is `2`.
+    pub words: Vec<(String, String)>,
+    /// When `active`, `rotate` or `migrate` is unknown.
+    pub unknown: OnUnknown,
     /// Where.
     pub span: Span,
 }

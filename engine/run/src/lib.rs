@@ -1,1 +1,3 @@
-//! Who turns the crank: the drivers
+//! Who turns the crank: the drivers.
+
+pub mod output;

@@ -1,0 +1,246 @@
+//! What a chain snapshot implies: per expiry the forward, implied vols and deltas; across expiries a constant maturity.
+//!
+//! Everything here is computed from mids, on demand, once per snapshot and expiry. The forward comes from put-call parity,
+//! the discount from the risk-free rate known at the instant (from box spreads of the same expiry where no rate is known),
+//! time runs to the settlement instant by the second. Deltas are Black-76 deltas against the forward, discounted, as the
+//! pricing room gives them: points of price for one point of the forward.
+
+use crate::value::Cause;
+use alula_market::chain::{ChainSnapshot, ExpiryChain, Quote};
+use alula_market::contract::{OptionContract, Right};
+use alula_market::money::Price;
+use alula_pricing::{
+    ExpiryTerms, ForwardOptions, Greeks, ParityQuote, SmilePoint, TermPoint, atm_forward_vol, box_discount,
+    constant_maturity_vol, parity_forward, years_between,
+};
+use std::sync::{Arc, OnceLock};
+
+/// Strikes on each side of the money that take part in the parity forward.
+const PARITY_STRIKES_EACH_SIDE: usize = 12;
+
+/// The pricing room's name of a right.
+#[must_use]
+pub const fn pricing_right(right: Right) -> alula_pricing::Right {
+    match right {
+        Right::Put => alula_pricing::Right::Put,
+        Right::Call => alula_pricing::Right::Call,
+    }
+}
+
+/// One strike of one right as the chain prices it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct StrikePoint {
+    /// Position in the chain's strikes.
+    pub index: usize,
+    /// Strike.
+    pub strike: Price,
+    /// Quote it was computed from.
+    pub quote: Quote,
+    /// Implied vol of the mid, a fraction.
+    pub vol: f64,
+    /// Delta, signed (a put's is negative).
+    pub delta: f64,
+}
+
+/// What one expiry implies at one instant.
+#[derive(Debug)]
+pub struct ExpiryAnalytics {
+    terms: Result<ExpiryTerms, Cause>,
+    rate_from_boxes: bool,
+    atm: OnceLock<Result<f64, Cause>>,
+    puts: OnceLock<Vec<StrikePoint>>,
+    calls: OnceLock<Vec<StrikePoint>>,
+}
+
+impl ExpiryAnalytics {
+    fn new(snapshot: &ChainSnapshot, chain: &ExpiryChain, rate: Option<f64>) -> Self {
+        let (terms, rate_from_boxes) = terms_of(snapshot, chain, rate);
+        Self { terms, rate_from_boxes, atm: OnceLock::new(), puts: OnceLock::new(), calls: OnceLock::new() }
+    }
+
+    /// Forward, time and discount.
+    ///
+    /// # Errors
+    /// `no quote` when too few strikes are quoted on both sides, `out of domain` when the expiry has no time left.
+    pub const fn terms(&self) -> Result<&ExpiryTerms, Cause> {
+        match &self.terms {
+            Ok(terms) => Ok(terms),
+            Err(cause) => Err(*cause),
+        }
+    }
+
+    /// The discount came from box spreads because no rate was known.
+    #[must_use]
+    pub const fn rate_from_boxes(&self) -> bool {
+        self.rate_from_boxes
+    }
+
+    /// Implied vol at the forward, a fraction.
+    ///
+    /// # Errors
+    /// As for [`Self::terms`], or `no quote` when the forward is not between two strikes with a vol.
+    pub fn atm_vol(&self, chain: &ExpiryChain) -> Result<f64, Cause> {
+        *self.atm.get_or_init(|| {
+            let terms = self.terms()?;
+            let first_above = chain.strikes.partition_point(|k| k.to_f64() < terms.forward());
+            let below = (0..first_above).rev().find_map(|i| smile_point(terms, chain, Right::Put, i));
+            let above =
+                (first_above..chain.strikes.len()).find_map(|i| smile_point(terms, chain, Right::Call, i));
+            let smile: Vec<SmilePoint> = below.into_iter().chain(above).collect();
+            atm_forward_vol(terms, &smile).map_err(|_| Cause::NoQuote)
+        })
+    }
+
+    /// All strikes of a right that have a quote and an implied vol, ascending.
+    pub fn points(&self, chain: &ExpiryChain, right: Right) -> &[StrikePoint] {
+        let cell = match right {
+            Right::Put => &self.puts,
+            Right::Call => &self.calls,
+        };
+        cell.get_or_init(|| {
+            let Ok(terms) = self.terms() else { return Vec::new() };
+            (0..chain.strikes.len()).filter_map(|i| strike_point(terms, chain, right, i)).collect()
+        })
+    }
+
+    /// Price and greeks of one contract, for one option, at the vol its own mid implies.
+    ///
+    /// # Errors
+    /// `not listed` for a foreign strike, `no quote` without a two-sided market or where the mid has no implied vol.
+    pub fn greeks(&self, chain: &ExpiryChain, right: Right, strike: Price) -> Result<Greeks, Cause> {
+        let terms = self.terms()?;
+        let index = chain.index_of(strike).ok_or(Cause::NotListed)?;
+        let quote = chain.quote(right, index).ok_or(Cause::NoQuote)?;
+        let right = pricing_right(right);
+        let vol =
+            match terms.implied_vol(right, strike.to_f64(), quote.mid().to_f64()) {
+                Ok(vol) => vol,
+                // A mid at or below intrinsic value still has a delta: that of an option certain to be exercised.
+                Err(alula_pricing::IvError::BelowIntrinsic | alula_pricing::IvError::NoTimeValue) => 0.0,
+                Err(_) => return Err(Cause::NoQuote),
+            };
+        terms.greeks(right, strike.to_f64(), vol).map_err(|_| Cause::OutOfDomain)
+    }
+}
+
+fn terms_of(snapshot: &ChainSnapshot, chain: &ExpiryChain, rate: Option<f64>) -> (Result<ExpiryTerms, Cause>, bool) {
+    let Some(years) = years_between(snapshot.at.0, chain.settles_at.0).filter(|y| *y > 0.0) else {
+        return (Err(Cause::OutOfDomain), false);
+    };
+    let quotes = parity_quotes(snapshot, chain);
+    let from_boxes = rate.is_none();
+    let discount = match rate {
+        Some(rate) => libm::exp(-rate * years),
+        None => match box_discount(&quotes, years) {
+            Ok(found) => found.discount,
+            Err(_) => return (Err(Cause::NoData), true),
+        },
+    };
+    let terms = parity_forward(&quotes, discount, ForwardOptions::default())
+        .map_err(|_| Cause::NoQuote)
+        .and_then(|f| ExpiryTerms::new(f.forward, years, discount).map_err(|_| Cause::OutOfDomain));
+    (terms, from_boxes)
+}
+
+/// Strikes near the money that are quoted on both sides.
+fn parity_quotes(snapshot: &ChainSnapshot, chain: &ExpiryChain) -> Vec<ParityQuote> {
+    let middle = chain.strikes.partition_point(|k| *k < snapshot.spot);
+    let pair = |i: usize| {
+        let call = chain.quote(Right::Call, i)?.mid().to_f64();
+        let put = chain.quote(Right::Put, i)?.mid().to_f64();
+        Some(ParityQuote { strike: chain.strikes.get(i)?.to_f64(), call, put })
+    };
+    let mut quotes: Vec<ParityQuote> =
+        (0..middle).rev().filter_map(pair).take(PARITY_STRIKES_EACH_SIDE).collect();
+    quotes.extend((middle..chain.strikes.len()).filter_map(pair).take(PARITY_STRIKES_EACH_SIDE));
+    quotes
+}
+
+fn smile_point(terms: &ExpiryTerms, chain: &ExpiryChain, right: Right, index: usize) -> Option<SmilePoint> {
+    let strike = chain.strikes.get(index)?.to_f64();
+    let mid = chain.quote(right, index)?.mid().to_f64();
+    let vol = terms.implied_vol(pricing_right(right), strike, mid).ok()?;
+    Some(SmilePoint { strike, vol })
+}
+
+fn strike_point(terms: &ExpiryTerms, chain: &ExpiryChain, right: Right, index: usize) -> Option<StrikePoint> {
+    let strike = *chain.strikes.get(index)?;
+    let quote = chain.quote(right, index)?;
+    let vol = terms.implied_vol(pricing_right(right), strike.to_f64(), quote.mid().to_f64()).ok()?;
+    let delta = terms.greeks(pricing_right(right), strike.to_f64(), vol).ok()?.delta;
+    Some(StrikePoint { index, strike, quote, vol, delta })
+}
+
+/// A snapshot with what it implies, computed on demand.
+#[derive(Debug)]
+pub struct SnapshotView {
+    /// The quotes.
+    pub snapshot: Arc<ChainSnapshot>,
+    rate: Option<f64>,
+    expiries: Vec<OnceLock<ExpiryAnalytics>>,
+}
+
+impl SnapshotView {
+    /// Wraps a snapshot; `rate` is the continuously compounded risk-free rate known at its instant.
+    #[must_use]
+    pub fn new(snapshot: Arc<ChainSnapshot>, rate: Option<f64>) -> Self {
+        let expiries = snapshot.expiries.iter().map(|_| OnceLock::new()).collect();
+        Self { snapshot, rate, expiries }
+    }
+
+    /// Chain and analytics of the expiry at a position.
+    #[must_use]
+    pub fn at(&self, index: usize) -> Option<(&ExpiryChain, &ExpiryAnalytics)> {
+        let chain = self.snapshot.expiries.get(index)?;
+        let slot = self.expiries.get(index)?;
+        Some((chain, slot.get_or_init(|| ExpiryAnalytics::new(&self.snapshot, chain, self.rate))))
+    }
+
+    /// Chain and analytics of a contract's expiry.
+    #[must_use]
+    pub fn of(&self, contract: &OptionContract) -> Option<(&ExpiryChain, &ExpiryAnalytics)> {
+        let key = (contract.expiry, contract.root);
+        let index = self.snapshot.expiries.binary_search_by(|c| (c.expiry, c.root).cmp(&key)).ok()?;
+        self.at(index)
+    }
+
+    /// Greeks of one contract.
+    ///
+    /// # Errors
+    /// `not listed`, or as for [`ExpiryAnalytics::greeks`].
+    pub fn greeks(&self, contract: &OptionContract) -> Result<Greeks, Cause> {
+        let (chain, analytics) = self.of(contract).ok_or(Cause::NotListed)?;
+        analytics.greeks(chain, contract.right, contract.strike)
+    }
+
+    /// At-the-forward implied vol at a constant maturity of `days`, in vol points: total variance interpolated linearly
+    /// in time between the nearest expiries on either side that have a vol.
+    ///
+    /// # Errors
+    /// `not listed` when the expiries with a vol do not reach both sides, `out of domain` when total variance falls.
+    pub fn implied_vol(&self, days: u32) -> Result<f64, Cause> {
+        let years = f64::from(days) / 365.0;
+        let mut order: Vec<(f64, usize)> = self
+            .snapshot
+            .expiries
+            .iter()
+            .enumerate()
+            .filter_map(|(i, c)| Some((years_between(self.snapshot.at.0, c.settles_at.0)?, i)))
+            .filter(|(y, _)| *y > 0.0)
+            .collect();
+        order.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
+        let point = |&(years, index): &(f64, usize)| {
+            let (chain, analytics) = self.at(index)?;
+            analytics.atm_vol(chain).ok().map(|vol| TermPoint { years, vol })
+        };
+        let split = order.partition_point(|(y, _)| *y <= years);
+        let near = order.iter().take(split).rev().find_map(point);
+        let far = order.iter().skip(split).find_map(point);
+        let term: Vec<TermPoint> = near.into_iter().chain(far).collect();
+        let vol = constant_maturity_vol(&term, years).map_err(|e| match e {
+            alula_pricing::SurfaceError::FallingVariance => Cause::OutOfDomain,
+            _ => Cause::NotListed,
+        })?;
+        Ok(vol * 100.0)
+    }
+}

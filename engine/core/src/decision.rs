@@ -1,0 +1,329 @@
+//! What one step decided, and for each rule what came of it.
+
+use crate::value::{Cause, Cell};
+use alula_book::{OrderId, OrderRequest, PackageError, PositionId, SubmitError};
+use alula_dsl::graph::{GuardAct, SizeBasis};
+use alula_market::contract::OptionContract;
+use alula_market::money::{Price, Usd};
+use alula_market::time::Instant;
+use std::fmt;
+use std::sync::Arc;
+
+/// Kinds of rule in the order in which a tick walks them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum RuleKind {
+    /// `require … else …` of a guard. Its truth is that of the requirement: it acts when it is *false*.
+    Guard,
+    /// `close`
+    Close,
+    /// `roll`
+    Roll,
+    /// A hedge or overlay; not evaluated yet.
+    Hedge,
+    /// `open`
+    Open,
+}
+
+impl RuleKind {
+    /// All kinds, in the order of a tick.
+    pub const ALL: [Self; 5] = [Self::Guard, Self::Close, Self::Roll, Self::Hedge, Self::Open];
+
+    /// Word used in files and explanations.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Guard => "guard",
+            Self::Close => "close",
+            Self::Roll => "roll",
+            Self::Hedge => "hedge",
+            Self::Open => "open",
+        }
+    }
+
+    /// From [`RuleKind::word`].
+    #[must_use]
+    pub fn parse(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|k| k.word() == word)
+    }
+}
+
+impl fmt::Display for RuleKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.word())
+    }
+}
+
+/// Why a structure could not be turned into contracts.
+#[derive(Clone, Debug, PartialEq)]
+pub enum PickError {
+    /// No snapshot of the underlying's options at this instant.
+    NoChain,
+    /// The snapshot has no expiry (of the kind asked for) at all.
+    NoExpiry,
+    /// No listed expiry in the window of days.
+    NoExpiryInWindow {
+        /// Smallest days to expiry accepted.
+        lo: f64,
+        /// Largest.
+        hi: f64,
+    },
+    /// The expiry held is not in the snapshot any more.
+    ExpiryGone,
+    /// An amount of the selector is missing.
+    Amount(Cause),
+    /// The forward or the vols of the expiry cannot be computed.
+    Analytics(Cause),
+    /// No strike of the leg's right has a quote.
+    NoQuotes,
+    /// No contract has a delta as large, or as small, as asked.
+    DeltaNotReachable {
+        /// Delta asked for, as a fraction.
+        wanted: f64,
+        /// Nearest that the chain has.
+        nearest: f64,
+    },
+    /// No contract costs as much, or as little, as asked.
+    PremiumNotReachable {
+        /// Points asked for.
+        wanted: f64,
+        /// Nearest mid.
+        nearest: f64,
+    },
+    /// The strike is not listed, or the listed strikes do not reach it.
+    StrikeNotListed {
+        /// Points asked for.
+        wanted: f64,
+    },
+    /// The contract has no two-sided market.
+    NoQuote(OptionContract),
+    /// Two legs would be one contract.
+    Package(PackageError),
+    /// An open position holds the contract the other way round.
+    Conflict {
+        /// Contract.
+        contract: OptionContract,
+        /// Position that holds it.
+        position: PositionId,
+    },
+    /// The legs as picked have a loss without bound although the structure's shape promises one.
+    NotDefinedRisk,
+    /// Futures legs, or an underlying without option chains.
+    Unsupported(&'static str),
+}
+
+impl fmt::Display for PickError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoChain => f.write_str("there is no option chain at this instant"),
+            Self::NoExpiry => f.write_str("the chain has no expiry of that kind"),
+            Self::NoExpiryInWindow { lo, hi } => write!(f, "no listed expiry in {lo}..{hi} dte"),
+            Self::ExpiryGone => f.write_str("the expiry held is not quoted any more"),
+            Self::Amount(cause) => write!(f, "an amount of the selector is missing ({cause})"),
+            Self::Analytics(cause) => write!(f, "no implied forward or vol for the expiry ({cause})"),
+            Self::NoQuotes => f.write_str("no strike has a two-sided quote"),
+            Self::DeltaNotReachable { wanted, nearest } => {
+                write!(f, "{:.1} delta is not listed, the nearest is {:.1}", wanted * 100.0, nearest * 100.0)
+            }
+            Self::PremiumNotReachable { wanted, nearest } => {
+                write!(f, "a premium of {wanted:.2} pts is not listed, the nearest is {nearest:.2}")
+            }
+            Self::StrikeNotListed { wanted } => write!(f, "strike {wanted:.2} is not listed"),
+            Self::NoQuote(contract) => write!(f, "`{contract}` has no two-sided quote"),
+            Self::Package(error) => write!(f, "{error}"),
+            Self::Conflict { contract, position } => {
+                write!(f, "position {position} holds `{contract}` the other way round")
+            }
+            Self::NotDefinedRisk => f.write_str("the legs found do not bound the loss"),
+            Self::Unsupported(what) => write!(f, "{what} cannot be traded yet"),
+        }
+    }
+}
+
+/// Why a rule whose condition called for action did nothing.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Skip {
+    /// The condition is unknown, and the rule holds on unknown.
+    Unknown(Cause),
+    /// An earlier rule of this tick acted on the position (or opened on the structure) already.
+    Outranked(Arc<str>),
+    /// An order of the position, or an opening order of the structure, is at work.
+    OrderWorking(OrderId),
+    /// A guard blocks opening at this tick.
+    Blocked(Arc<str>),
+    /// Opening was halted by a guard at an earlier tick.
+    Halted(Arc<str>),
+    /// As many positions as allowed are open.
+    UpTo {
+        /// Open, orders at work included.
+        open: u32,
+        /// Allowed.
+        limit: f64,
+    },
+    /// The package could not be put together: the leg's name and the reason.
+    Pick {
+        /// Leg, or empty when it is about the whole package.
+        leg: String,
+        /// Reason.
+        reason: PickError,
+    },
+    /// The `require` of the rule does not hold for the package found.
+    Require,
+    /// The `require` of the rule is unknown for the package found.
+    RequireUnknown(Cause),
+    /// The budget does not buy one lot.
+    ZeroLots {
+        /// Dollars at hand.
+        budget: f64,
+        /// Dollars for one lot.
+        per_lot: f64,
+        /// Basis.
+        by: SizeBasis,
+    },
+    /// The size is less than one lot.
+    LessThanOneLot(f64),
+    /// A number that the order needs is missing: what, and why.
+    Missing {
+        /// `size`, `limit`, `portion`, `up to`, …
+        what: &'static str,
+        /// Cause.
+        cause: Cause,
+    },
+    /// A number that the order needs is out of its range.
+    OutOfRange {
+        /// What.
+        what: &'static str,
+        /// Value.
+        value: f64,
+    },
+    /// The roll would change nothing.
+    NothingToRoll,
+    /// The book did not take the order.
+    Refused(SubmitError),
+    /// The language has it, this engine does not evaluate it yet.
+    Unsupported,
+}
+
+impl fmt::Display for Skip {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unknown(cause) => write!(f, "the condition is unknown ({cause}) and the rule holds"),
+            Self::Outranked(key) => write!(f, "`{key}` comes first and acted"),
+            Self::OrderWorking(order) => write!(f, "order {order} is at work"),
+            Self::Blocked(key) => write!(f, "guard `{key}` blocks opening"),
+            Self::Halted(key) => write!(f, "opening is halted since guard `{key}` failed"),
+            Self::UpTo { open, limit } => write!(f, "{open} of {limit} positions are open"),
+            Self::Pick { leg, reason } if leg.is_empty() => write!(f, "{reason}"),
+            Self::Pick { leg, reason } => write!(f, "{leg}: {reason}"),
+            Self::Require => f.write_str("the package does not meet its `require`"),
+            Self::RequireUnknown(cause) => write!(f, "`require` is unknown for the package ({cause})"),
+            Self::ZeroLots { budget, per_lot, by } => {
+                write!(f, "zero lots: ${budget:.2} at hand, one lot needs ${per_lot:.2} by {}", basis_word(*by))
+            }
+            Self::LessThanOneLot(lots) => write!(f, "zero lots: the size is {lots}"),
+            Self::Missing { what, cause } => write!(f, "{what} is missing ({cause})"),
+            Self::OutOfRange { what, value } => write!(f, "{what} is out of range ({value})"),
+            Self::NothingToRoll => f.write_str("the roll would change nothing"),
+            Self::Refused(error) => write!(f, "{error}"),
+            Self::Unsupported => f.write_str("hedges and overlays are not evaluated yet"),
+        }
+    }
+}
+
+/// Word of a size basis as written in the language.
+#[must_use]
+pub const fn basis_word(by: SizeBasis) -> &'static str {
+    match by {
+        SizeBasis::MaxLoss => "max_loss",
+        SizeBasis::Margin => "margin",
+        SizeBasis::Credit => "credit",
+        SizeBasis::Notional => "notional",
+        SizeBasis::Vega => "vega",
+    }
+}
+
+/// What came of a rule.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Verdict {
+    /// The condition does not call for action.
+    Idle,
+    /// It acted: position in [`Decision::orders`].
+    Ordered(usize),
+    /// A guard acted on the tick: what it does, and the flattening orders it made (positions in [`Decision::orders`]).
+    Guarded {
+        /// Act.
+        act: GuardAct,
+        /// Orders.
+        orders: Vec<usize>,
+    },
+    /// It called for action and did nothing, for this reason.
+    Skipped(Skip),
+}
+
+impl Verdict {
+    /// Word used in files: `idle`, `ordered`, `guarded`, `skipped`.
+    #[must_use]
+    pub const fn word(&self) -> &'static str {
+        match self {
+            Self::Idle => "idle",
+            Self::Ordered(_) => "ordered",
+            Self::Guarded { .. } => "guarded",
+            Self::Skipped(_) => "skipped",
+        }
+    }
+}
+
+/// One rule at one tick, for one position where it is about positions.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RuleOutcome {
+    /// Rule's key.
+    pub key: Arc<str>,
+    /// Kind.
+    pub kind: RuleKind,
+    /// Position at hand.
+    pub position: Option<PositionId>,
+    /// Value of the condition (of the requirement, for guards).
+    pub condition: Cell,
+    /// Value of `require` on the package, where it came to that.
+    pub require: Option<Cell>,
+    /// What came of it.
+    pub verdict: Verdict,
+}
+
+/// The package that a rule found, as it stood at the decision.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Candidate {
+    /// Key of the rule.
+    pub key: Arc<str>,
+    /// Legs in words.
+    pub package: String,
+    /// Net price at the decision in points per package, credits positive, at the stated share.
+    pub net: Option<Price>,
+    /// Loss bound of one lot.
+    pub max_loss: Option<Usd>,
+    /// Lots that the size allowed.
+    pub lots: Option<u32>,
+}
+
+/// An alert that a guard raised.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Alert {
+    /// Guard's key.
+    pub key: Arc<str>,
+    /// Text.
+    pub text: String,
+}
+
+/// What one step decided. Orders are in the order in which they are to be submitted.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Decision {
+    /// Tick.
+    pub at: Instant,
+    /// Rules in the order in which they were walked.
+    pub outcomes: Vec<RuleOutcome>,
+    /// Orders to submit.
+    pub orders: Vec<OrderRequest>,
+    /// Packages that were put together, acted upon or not.
+    pub candidates: Vec<Candidate>,
+    /// Alerts.
+    pub alerts: Vec<Alert>,
+}

@@ -1,0 +1,355 @@
+//! What a run yields: plain rows, the same in memory, in the run folder and when read back.
+//!
+//! Money is exact, in dollars; prices are points; greeks are floats in the units of the pricing room times contracts and
+//! multiplier. Every list is in the order of events.
+
+use alula_book::{Band, ExecutionKind};
+use alula_core::decision::RuleKind;
+use alula_core::trace::TraceCell;
+use alula_core::value::Cell;
+use alula_market::money::{Price, Usd};
+use alula_market::time::{Date, Instant};
+use std::collections::BTreeMap;
+
+/// Which driver computed the market's nodes. Results do not depend on it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Mode {
+    /// Whole columns first, then tick by tick.
+    #[default]
+    Batch,
+    /// Event by event.
+    Streaming,
+}
+
+impl Mode {
+    /// `batch` or `streaming`.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Batch => "batch",
+            Self::Streaming => "streaming",
+        }
+    }
+}
+
+/// A threshold as the run used it, canonical scale.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ThresholdRow {
+    /// Name.
+    pub name: String,
+    /// Suffix as in the thresholds file (`%`, `vol`, …).
+    pub suffix: String,
+    /// Value in force.
+    pub value: f64,
+    /// Default of the strategy file.
+    pub default: f64,
+    /// Smallest allowed.
+    pub min: f64,
+    /// Largest allowed.
+    pub max: f64,
+    /// One line about it.
+    pub doc: String,
+}
+
+/// What the run was, without a word about when or where it was computed.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Manifest {
+    /// Version of this layout.
+    pub format: u32,
+    /// Engine version.
+    pub engine: String,
+    /// Run identity: hex of the hash over everything that decides the outcome.
+    pub run_id: String,
+    /// Strategy name.
+    pub strategy: String,
+    /// Its documentation.
+    pub doc: String,
+    /// Underlying whose snapshots are the ticks.
+    pub underlying: String,
+    /// First date asked for.
+    pub from: Option<Date>,
+    /// Last date asked for.
+    pub to: Option<Date>,
+    /// First and last tick evaluated.
+    pub first_tick: Option<Instant>,
+    /// See `first_tick`.
+    pub last_tick: Option<Instant>,
+    /// Ticks evaluated.
+    pub ticks: u64,
+    /// `batch` or `streaming`; not part of the run identity.
+    pub mode: String,
+    /// Starting capital.
+    pub capital: Usd,
+    /// Settings, by name, as text.
+    pub settings: BTreeMap<String, String>,
+    /// Hashes of what went in, by name (`rules`, `thresholds`, `scripts`, `data`, `graph`), hex sha256.
+    pub hashes: BTreeMap<String, String>,
+    /// Label of the data.
+    pub data_label: String,
+    /// The data is simulated.
+    pub simulated: bool,
+    /// Caveats of the data.
+    pub data_notes: Vec<String>,
+    /// Marks of the results: one line each.
+    pub marks: Vec<String>,
+    /// Sessions without a snapshot; positions were held at the last mark.
+    pub gaps: Vec<Date>,
+    /// Snapshots that held no usable chain.
+    pub empty_chains: Vec<Instant>,
+    /// Hash chain after the last tick.
+    pub chain: String,
+    /// Thresholds.
+    pub thresholds: Vec<ThresholdRow>,
+    /// Hashes of the folder's other files, hex sha256; filled in when the folder is written.
+    pub files: BTreeMap<String, String>,
+}
+
+/// A rule at a tick that did more than be false, or that is about a position.
+#[derive(Clone, Debug, PartialEq)]
+pub struct DecisionRow {
+    /// Tick number from 0.
+    pub tick: u32,
+    /// Tick.
+    pub at: Instant,
+    /// Rule's key.
+    pub key: String,
+    /// Kind.
+    pub kind: RuleKind,
+    /// Position number.
+    pub position: Option<u32>,
+    /// Condition (requirement, for guards).
+    pub condition: Cell,
+    /// `require` on the package, where it came to that.
+    pub require: Option<Cell>,
+    /// `idle`, `ordered`, `guarded`, `skipped`.
+    pub verdict: String,
+    /// Order id, for `ordered`.
+    pub order: Option<String>,
+    /// What was ordered, what the guard did, or why nothing was done: one line.
+    pub detail: String,
+}
+
+/// An order and what became of it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct OrderRow {
+    /// Id.
+    pub id: String,
+    /// Rule's key.
+    pub key: String,
+    /// `open`, `close`, `roll`.
+    pub kind: String,
+    /// Structure's key.
+    pub structure: String,
+    /// Position number; for an open, once filled.
+    pub position: Option<u32>,
+    /// Packages.
+    pub lots: u32,
+    /// Legs in words.
+    pub package: String,
+    /// Worst net accepted in points per package, credits positive; none for a market order.
+    pub limit: Option<Price>,
+    /// Decided at.
+    pub decided_at: Instant,
+    /// `filled`, `cancelled` or `working` at the end of the run.
+    pub status: String,
+    /// Filled or cancelled at.
+    pub ended_at: Option<Instant>,
+    /// Newest reason for not filling.
+    pub reason: String,
+}
+
+/// One leg of a trade.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TradeLegRow {
+    /// Root symbol.
+    pub root: String,
+    /// Expiry.
+    pub expiry: Date,
+    /// `put` or `call`.
+    pub right: String,
+    /// Strike.
+    pub strike: Price,
+    /// Contracts traded per package: positive bought.
+    pub ratio: i64,
+    /// Points per package, credits positive.
+    pub points: Band<Price>,
+    /// Bid at the fill.
+    pub bid: Price,
+    /// Ask at the fill.
+    pub ask: Price,
+}
+
+/// A fill or a settlement.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TradeRow {
+    /// Number from 0.
+    pub sequence: u32,
+    /// When.
+    pub at: Instant,
+    /// When decided.
+    pub decided_at: Instant,
+    /// What.
+    pub kind: ExecutionKind,
+    /// Position number.
+    pub position: u32,
+    /// Structure's key.
+    pub structure: String,
+    /// Rule's key; `expiry` for a settlement.
+    pub key: String,
+    /// Order id; empty for a settlement.
+    pub order: String,
+    /// Packages.
+    pub lots: u32,
+    /// Legs.
+    pub legs: Vec<TradeLegRow>,
+    /// Points per package, credits positive.
+    pub net: Band<Price>,
+    /// Dollars before fees.
+    pub cash: Band<Usd>,
+    /// Fees.
+    pub fees: Usd,
+    /// Underlying at the fill.
+    pub underlying: Price,
+    /// Settled to a stand-in value.
+    pub approximate: bool,
+}
+
+/// A position from first fill to last.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PositionRow {
+    /// Number from 1.
+    pub number: u32,
+    /// Structure's key.
+    pub structure: String,
+    /// Key of the rule that opened it.
+    pub opened_by: String,
+    /// When.
+    pub opened_at: Instant,
+    /// Key of the rule that ended it, `expiry`, or empty while open.
+    pub closed_by: String,
+    /// When.
+    pub closed_at: Option<Instant>,
+    /// Packages opened.
+    pub lots: u32,
+    /// Packages still held.
+    pub lots_open: u32,
+    /// Legs in words, as opened or after the newest roll.
+    pub package: String,
+    /// Premium of opening and rolls.
+    pub credit: Band<Usd>,
+    /// Profit or loss, fees included; marked while open.
+    pub pnl: Band<Usd>,
+    /// Of that, what no price can change any more.
+    pub realized: Band<Usd>,
+    /// Fees.
+    pub fees: Usd,
+    /// Loss bound when the legs were last chosen, before fees; none when unbounded.
+    pub max_loss: Option<Usd>,
+    /// Rolls.
+    pub rolls: u32,
+    /// Settled to a stand-in value.
+    pub approximate: bool,
+}
+
+/// Greeks of all open positions. Delta and gamma in underlyings, vega in dollars a vol point, theta in dollars a day.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct GreekSum {
+    /// Delta.
+    pub delta: f64,
+    /// Gamma.
+    pub gamma: f64,
+    /// Vega.
+    pub vega: f64,
+    /// Theta.
+    pub theta: f64,
+}
+
+/// The account at the last tick of a session.
+#[derive(Clone, Debug, PartialEq)]
+pub struct DailyRow {
+    /// Session.
+    pub date: Date,
+    /// Last tick of the session.
+    pub at: Instant,
+    /// Cash plus marked positions.
+    pub equity: Band<Usd>,
+    /// Highest equity so far minus equity.
+    pub drawdown: Band<Usd>,
+    /// Cash.
+    pub cash: Band<Usd>,
+    /// Fees so far.
+    pub fees: Usd,
+    /// Margin of open positions; none where the rulebook has no answer.
+    pub margin: Option<Usd>,
+    /// Greeks; none where a leg has no quote.
+    pub greeks: Option<GreekSum>,
+    /// Open positions.
+    pub positions: u32,
+    /// Underlying in points.
+    pub underlying: Option<Price>,
+    /// Some mark is older than the tick: held, not invented.
+    pub stale_marks: bool,
+}
+
+/// One link of the hash chain.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TickRow {
+    /// Tick number from 0.
+    pub tick: u32,
+    /// Tick.
+    pub at: Instant,
+    /// Hex sha256 over the previous link and everything this tick read and decided.
+    pub chain: String,
+    /// Equity at the stated share.
+    pub equity: Usd,
+    /// Rules that called for action.
+    pub called: u32,
+    /// Orders made.
+    pub orders: u32,
+}
+
+/// How often a rule's condition was true, false and unknown.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RuleStat {
+    /// Key.
+    pub key: String,
+    /// Kind's word.
+    pub kind: String,
+    /// Condition as written.
+    pub text: String,
+    /// True.
+    pub was_true: u64,
+    /// False.
+    pub was_false: u64,
+    /// Unknown.
+    pub was_unknown: u64,
+    /// Times it acted.
+    pub fired: u64,
+}
+
+/// Everything.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct RunOutput {
+    /// Manifest.
+    pub manifest: Manifest,
+    /// Rules that called for action or were unknown, and every rule about a position.
+    pub decisions: Vec<DecisionRow>,
+    /// Orders.
+    pub orders: Vec<OrderRow>,
+    /// Fills and settlements.
+    pub trades: Vec<TradeRow>,
+    /// Positions, open ones last marked.
+    pub positions: Vec<PositionRow>,
+    /// One row per session.
+    pub daily: Vec<DailyRow>,
+    /// One row per tick.
+    pub ticks: Vec<TickRow>,
+    /// Rules in the order of the file.
+    pub rules: Vec<RuleStat>,
+    /// Cells of the nodes behind the rules.
+    pub trace: Vec<TraceCell>,
+    /// Alerts raised: instant, guard, text.
+    pub alerts: Vec<(Instant, String, String)>,
+    /// Files that went in, by path relative to the run folder: strategy sources, thresholds, scripts.
+    pub inputs: BTreeMap<String, Vec<u8>>,
+}

@@ -1,0 +1,416 @@
+//! Working orders against a snapshot.
+
+use super::Book;
+use crate::band::Band;
+use crate::fees::{FeeLeg, Fees};
+use crate::fill::{self, NoFill, PackagePrice, PricedLeg, TradeLeg};
+use crate::order::{BookEvent, CancelReason, Order, OrderKind};
+use crate::package::{Leg, Package};
+use crate::payoff;
+use crate::position::{Execution, ExecutionKind, LegFill, Position, PositionId, PositionLeg};
+use alula_market::chain::ChainSnapshot;
+use alula_market::money::{Price, Usd};
+use std::sync::Arc;
+
+/// What trying an order gave.
+enum Outcome {
+    Fill(PackagePrice, Fees),
+    Wait(NoFill),
+    Cancel(CancelReason),
+}
+
+impl Book {
+    /// Tries every order on the snapshot's underlying, oldest first, and returns what happened.
+    ///
+    /// An order decided at the snapshot's own instant is left alone unless the book fills on the same bar. Calling
+    /// twice with one snapshot tries an order once.
+    pub fn on_snapshot(&mut self, snapshot: &ChainSnapshot) -> Vec<BookEvent> {
+        self.now = self.now.max(snapshot.at);
+        let mut events = Vec::new();
+        for mut order in std::mem::take(&mut self.orders) {
+            if !self.is_due(&order, snapshot) {
+                self.orders.push(order);
+                continue;
+            }
+            order.tries = order.tries.saturating_add(1);
+            order.tried_at = Some(snapshot.at);
+            let id = order.id.clone();
+            match self.attempt(&order, snapshot) {
+                Outcome::Fill(price, fees) => {
+                    if let Some(execution) = self.apply(order, &price, fees, snapshot) {
+                        events.push(BookEvent::Filled(execution));
+                    }
+                }
+                Outcome::Wait(reason) if order.tries < order.request.good_for => {
+                    events.push(BookEvent::Waiting {
+                        order: id,
+                        at: snapshot.at,
+                        reason,
+                    });
+                    self.orders.push(order);
+                }
+                Outcome::Wait(reason) => {
+                    let reason = CancelReason::NotFilled(reason);
+                    events.push(BookEvent::Cancelled {
+                        order: id,
+                        at: snapshot.at,
+                        reason,
+                    });
+                }
+                Outcome::Cancel(reason) => {
+                    events.push(BookEvent::Cancelled {
+                        order: id,
+                        at: snapshot.at,
+                        reason,
+                    });
+                }
+            }
+        }
+        events
+    }
+
+    fn is_due(&self, order: &Order, snapshot: &ChainSnapshot) -> bool {
+        let underlying = match &order.request.kind {
+            OrderKind::Open { package } => Some(package.underlying()),
+            OrderKind::Close { position } | OrderKind::Roll { position, .. } => {
+                self.open.get(position).map(|p| p.package.underlying())
+            }
+        };
+        // An order whose position is gone is due at once, to be cancelled.
+        let ours = underlying.is_none_or(|u| u == snapshot.underlying);
+        let decided = order.request.decided_at;
+        let later = decided < snapshot.at || (self.config.same_bar && decided == snapshot.at);
+        ours && later && order.tried_at.is_none_or(|t| t < snapshot.at)
+    }
+
+    fn attempt(&self, order: &Order, snapshot: &ChainSnapshot) -> Outcome {
+        let Some(legs) = self.trade_legs(order) else {
+            return Outcome::Cancel(CancelReason::PositionChanged);
+        };
+        let price = match fill::price(&legs, snapshot, self.config.cross) {
+            Ok(price) => price,
+            Err(reason) => return self.unfilled(order, reason, snapshot),
+        };
+        if price.legs.iter().any(|l| snapshot.at > l.last_trade_at) {
+            return Outcome::Cancel(CancelReason::LastTradePassed);
+        }
+        if let Some(limit) = order.request.limit.filter(|l| price.net.share < *l) {
+            return Outcome::Wait(NoFill::Limit {
+                net: price.net.share,
+                limit,
+            });
+        }
+        let fee_legs: Vec<FeeLeg> = price
+            .legs
+            .iter()
+            .map(|l| FeeLeg {
+                root: l.contract.root,
+                ratio: l.ratio,
+                premium: l.price.share,
+            })
+            .collect();
+        match self
+            .config
+            .fees
+            .fees(&fee_legs, order.request.lots, snapshot.at.date())
+        {
+            Ok(fees) => Outcome::Fill(price, fees),
+            // Roots were checked when the order was taken; a position's own roots were traded before.
+            Err(_) => Outcome::Cancel(CancelReason::PositionChanged),
+        }
+    }
+
+    /// A missing chain after the last trade of a held leg is an end, not a wait.
+    fn unfilled(&self, order: &Order, reason: NoFill, snapshot: &ChainSnapshot) -> Outcome {
+        let held = match &order.request.kind {
+            OrderKind::Open { .. } => None,
+            OrderKind::Close { position } | OrderKind::Roll { position, .. } => self.open.get(position),
+        };
+        let over = held.is_some_and(|p| p.legs.iter().any(|l| snapshot.at > l.last_trade_at));
+        if over {
+            Outcome::Cancel(CancelReason::LastTradePassed)
+        } else {
+            Outcome::Wait(reason)
+        }
+    }
+
+    /// What the order has to trade now; `None` when its position no longer allows it.
+    fn trade_legs(&self, order: &Order) -> Option<Vec<TradeLeg>> {
+        let request = &order.request;
+        let position = |id: &PositionId| self.open.get(id).filter(|p| p.lots >= request.lots);
+        match &request.kind {
+            OrderKind::Open { package } => Some(
+                package
+                    .legs()
+                    .iter()
+                    .map(|l| TradeLeg {
+                        leg: *l,
+                        closing: false,
+                    })
+                    .collect(),
+            ),
+            OrderKind::Close { position: id } => {
+                let legs = &position(id)?.legs;
+                let flip = |l: &PositionLeg| Leg {
+                    contract: l.contract,
+                    ratio: -l.ratio,
+                };
+                Some(
+                    legs.iter()
+                        .map(|l| TradeLeg {
+                            leg: flip(l),
+                            closing: true,
+                        })
+                        .collect(),
+                )
+            }
+            OrderKind::Roll { position: id, to } => {
+                let held = position(id).filter(|p| p.lots == request.lots)?.held()?;
+                let legs = fill::roll_legs(&held, to);
+                (!legs.is_empty()).then_some(legs)
+            }
+        }
+    }
+
+    fn apply(
+        &mut self,
+        order: Order,
+        price: &PackagePrice,
+        fees: Fees,
+        snapshot: &ChainSnapshot,
+    ) -> Option<Execution> {
+        let request = &order.request;
+        let (position, kind) = match &request.kind {
+            OrderKind::Open { package } => {
+                let id = self.start(&order, package, price, snapshot);
+                (id, ExecutionKind::Open)
+            }
+            OrderKind::Close { position } => (*position, ExecutionKind::Close),
+            OrderKind::Roll { position, .. } => (*position, ExecutionKind::Roll),
+        };
+        let multiplier = self.open.get(&position)?.package.multiplier();
+        let execution = Execution {
+            sequence: u32::try_from(self.trades.len()).unwrap_or(u32::MAX),
+            at: snapshot.at,
+            kind,
+            position,
+            structure: request.structure.clone(),
+            key: request.key.clone(),
+            order: Some(order.id.clone()),
+            decided_at: request.decided_at,
+            lots: request.lots,
+            legs: price.legs.iter().map(leg_fill).collect(),
+            net: price.net,
+            cash: price.net.dollars(multiplier, i64::from(request.lots)),
+            fees,
+            underlying: snapshot.spot,
+            approximate: false,
+        };
+        self.record(&execution);
+        self.reshape(&request.kind, &execution, price, snapshot);
+        Some(execution)
+    }
+
+    /// Creates the position that an opening fill is about to change.
+    fn start(
+        &mut self,
+        order: &Order,
+        package: &Package,
+        price: &PackagePrice,
+        snapshot: &ChainSnapshot,
+    ) -> PositionId {
+        let id = PositionId(self.next_position);
+        self.next_position = self.next_position.saturating_add(1);
+        let request = &order.request;
+        let lots = i64::from(request.lots);
+        let position = Position {
+            id,
+            structure: request.structure.clone(),
+            opened_by: request.key.clone(),
+            opened_at: snapshot.at,
+            opened_underlying: snapshot.spot,
+            closed_by: None,
+            closed_at: None,
+            lots: request.lots,
+            lots_opened: request.lots,
+            legs: price
+                .legs
+                .iter()
+                .map(|l| held_leg(l, l.ratio, l.points, self, snapshot))
+                .collect(),
+            package: package.clone(),
+            credit: Band::default(),
+            credit_points: Band::default(),
+            cash: Band::default(),
+            fees: Usd::ZERO,
+            rolls: 0,
+            worst: worst_dollars(
+                package,
+                price.net.share.dollars(package.multiplier(), lots),
+                request.lots,
+            ),
+            executions: Vec::new(),
+            approximate: false,
+        };
+        self.open.insert(id, position);
+        self.structures
+            .entry(request.structure.clone())
+            .or_default()
+            .opened += 1;
+        id
+    }
+
+    /// Books an execution's money: the book's cash, the position's and the structure's totals.
+    pub(super) fn record(&mut self, execution: &Execution) {
+        let fees = execution.fees.total();
+        self.cash += execution.cash - Band::flat(fees);
+        let totals = self.structures.entry(execution.structure.clone()).or_default();
+        totals.cash += execution.cash;
+        totals.fees += fees;
+        if let Some(position) = self.open.get_mut(&execution.position) {
+            position.cash += execution.cash;
+            position.fees += fees;
+            position.executions.push(execution.sequence);
+            position.approximate |= execution.approximate;
+            if matches!(execution.kind, ExecutionKind::Open | ExecutionKind::Roll) {
+                position.credit += execution.cash;
+                position.credit_points += execution.net;
+            }
+        }
+        self.touched.insert(execution.position);
+        self.trades.push(execution.clone());
+    }
+
+    /// Changes the legs and lots of a position after its money is booked.
+    fn reshape(
+        &mut self,
+        kind: &OrderKind,
+        execution: &Execution,
+        price: &PackagePrice,
+        snapshot: &ChainSnapshot,
+    ) {
+        let id = execution.position;
+        match kind {
+            OrderKind::Open { .. } => {}
+            OrderKind::Close { .. } => {
+                let Some(position) = self.open.get_mut(&id) else {
+                    return;
+                };
+                position.lots = position.lots.saturating_sub(execution.lots);
+                if position.lots == 0 {
+                    position.legs.clear();
+                    self.finish(id, &execution.key, execution);
+                }
+            }
+            OrderKind::Roll { to, .. } => {
+                let Some(position) = self.open.get(&id) else {
+                    return;
+                };
+                let legs: Vec<PositionLeg> = to
+                    .legs()
+                    .iter()
+                    .filter_map(|leg| {
+                        let held = position.legs.iter().find(|l| l.contract == leg.contract);
+                        let traded = price.legs.iter().find(|l| l.contract == leg.contract);
+                        rolled_leg(*leg, held, traded, self, snapshot)
+                    })
+                    .collect();
+                let worst = worst_dollars(to, position.cash.share, position.lots);
+                if let Some(position) = self.open.get_mut(&id) {
+                    position.legs = legs;
+                    position.package = to.clone();
+                    position.worst = worst;
+                    position.rolls = position.rolls.saturating_add(1);
+                }
+            }
+        }
+    }
+
+    /// Moves a position that holds nothing to the closed ones.
+    pub(super) fn finish(&mut self, id: PositionId, key: &Arc<str>, execution: &Execution) {
+        let Some(mut position) = self.open.remove(&id) else {
+            return;
+        };
+        position.closed_at = Some(execution.at);
+        position.closed_by = Some(key.clone());
+        position.lots = 0;
+        self.closed_pnl += position.pnl();
+        self.structures
+            .entry(position.structure.clone())
+            .or_default()
+            .closed += 1;
+        self.closed.push(position);
+    }
+}
+
+fn leg_fill(leg: &PricedLeg) -> LegFill {
+    let PricedLeg {
+        contract,
+        ratio,
+        points,
+        quote,
+        ..
+    } = *leg;
+    LegFill {
+        contract,
+        ratio,
+        points,
+        bid: quote.bid,
+        ask: quote.ask,
+    }
+}
+
+/// A leg held after a fill, marked at the fill's quote.
+fn held_leg(
+    leg: &PricedLeg,
+    ratio: i32,
+    basis: Band<Price>,
+    book: &Book,
+    snapshot: &ChainSnapshot,
+) -> PositionLeg {
+    PositionLeg {
+        contract: leg.contract,
+        ratio,
+        settles_at: leg.settles_at,
+        last_trade_at: leg.last_trade_at,
+        basis,
+        mark: fill::mark_of(ratio, leg.quote, book.config.cross, snapshot.at),
+    }
+}
+
+/// A leg after a roll: kept, changed in ratio, or new.
+fn rolled_leg(
+    to: Leg,
+    held: Option<&PositionLeg>,
+    traded: Option<&PricedLeg>,
+    book: &Book,
+    snapshot: &ChainSnapshot,
+) -> Option<PositionLeg> {
+    let Some(traded) = traded else {
+        return held.copied();
+    };
+    let (new, change) = (i64::from(to.ratio), i64::from(traded.ratio));
+    let old = held.map_or(0, |l| i64::from(l.ratio));
+    let old_basis = held.map_or_else(Band::default, |l| l.basis);
+    let part = |b: Band<Price>, n: i64, of: i64| {
+        b.map(|p| Price(p.0.saturating_mul(n).checked_div(of).unwrap_or(0)))
+    };
+    let basis = if old == 0 || (old > 0) != (new > 0) {
+        // New, or turned round: what was traded beyond closing the old.
+        part(traded.points, new, change)
+    } else if new.abs() > old.abs() {
+        old_basis + traded.points
+    } else {
+        part(old_basis, new, old)
+    };
+    Some(held_leg(traded, to.ratio, basis, book, snapshot))
+}
+
+/// Worst P&L in dollars before fees given the cash so far, where one settlement bounds it.
+fn worst_dollars(package: &Package, cash: Usd, lots: u32) -> Option<Usd> {
+    if !payoff::one_settlement(package) {
+        return None;
+    }
+    let worst = payoff::worst(package)?.min(Price::ZERO);
+    Some(cash + worst.dollars(package.multiplier(), i64::from(lots)))
+}

@@ -1,0 +1,345 @@
+//! What a package costs at a snapshot.
+//!
+//! Each leg trades at its mid, at mid worsened by the stated share of its half-spread, and at the natural side. The
+//! net at mid and at natural is the exact sum of the legs. The net at the share is rounded to the package's tick
+//! against the trader, but never beyond natural: the ledger holds what an order could have been filled at. Nothing
+//! fills on a missing, locked or crossed quote; a leg without a bid can be sold, at zero, only to close it.
+
+use crate::band::{Band, Cross};
+use crate::package::{Leg, Package, round_against, tick};
+use crate::payoff;
+use crate::position::LegMark;
+use alula_market::chain::{ChainSnapshot, Quote};
+use alula_market::contract::OptionContract;
+use alula_market::money::Price;
+use alula_market::time::Instant;
+use std::fmt;
+
+/// Why a package cannot fill at a snapshot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NoFill {
+    /// The snapshot has no chain for the contract's root and expiry.
+    NoChain(OptionContract),
+    /// The chain does not list the strike.
+    NoStrike(OptionContract),
+    /// The strike has no two-sided market.
+    NoQuote(OptionContract),
+    /// Bid equals ask.
+    Locked(OptionContract),
+    /// Bid above ask.
+    Crossed(OptionContract),
+    /// A leg to be sold short has no bid.
+    NoBid(OptionContract),
+    /// The share price is worse than the limit. Points per package, credits positive.
+    Limit {
+        /// Net at the share.
+        net: Price,
+        /// Limit.
+        limit: Price,
+    },
+    /// The quotes ask more (or offer more) than the legs can be worth at expiry, whatever happens.
+    BeyondPayoff {
+        /// Net at the share, credits positive.
+        net: Price,
+        /// Most that the legs traded can ever be worth or cost.
+        bound: Price,
+    },
+    /// Orders fill on snapshots later than their decision.
+    TooEarly,
+}
+
+impl fmt::Display for NoFill {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoChain(c) => write!(f, "no chain for `{c}`"),
+            Self::NoStrike(c) => write!(f, "`{c}` is not listed"),
+            Self::NoQuote(c) => write!(f, "no quote for `{c}`"),
+            Self::Locked(c) => write!(f, "locked quote for `{c}`"),
+            Self::Crossed(c) => write!(f, "crossed quote for `{c}`"),
+            Self::NoBid(c) => write!(f, "no bid to sell `{c}` to"),
+            Self::Limit { net, limit } => write!(f, "net {net} is worse than the limit {limit}"),
+            Self::BeyondPayoff { net, bound } => {
+                write!(
+                    f,
+                    "net {net} is beyond {bound}, the most that the legs can be worth"
+                )
+            }
+            Self::TooEarly => f.write_str("decided on this snapshot, fills on the next"),
+        }
+    }
+}
+
+/// One leg at a snapshot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PricedLeg {
+    /// Contract.
+    pub contract: OptionContract,
+    /// Contracts traded per package: positive bought, negative sold.
+    pub ratio: i32,
+    /// Quote.
+    pub quote: Quote,
+    /// Price of one contract, before the package is rounded. Fees go by the share price.
+    pub price: Band<Price>,
+    /// Points per package, credits positive; the package's rounding is spread over these.
+    pub points: Band<Price>,
+    /// When the contract settles.
+    pub settles_at: Instant,
+    /// When it last trades.
+    pub last_trade_at: Instant,
+}
+
+/// A package at a snapshot.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PackagePrice {
+    /// Points per package, credits positive: `mid >= share >= natural`.
+    pub net: Band<Price>,
+    /// Legs in package order; their points add up to `net`.
+    pub legs: Vec<PricedLeg>,
+}
+
+/// A leg to trade.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TradeLeg {
+    /// Contract and ratio: positive buys.
+    pub leg: Leg,
+    /// It reduces what is held: a sale may take zero for a leg without a bid.
+    pub closing: bool,
+}
+
+/// What opening a package would cost or bring now.
+///
+/// # Errors
+/// Why it cannot trade at this snapshot.
+pub fn price_open(package: &Package, snapshot: &ChainSnapshot, cross: Cross) -> Result<PackagePrice, NoFill> {
+    let legs: Vec<_> = package
+        .legs()
+        .iter()
+        .map(|l| TradeLeg {
+            leg: *l,
+            closing: false,
+        })
+        .collect();
+    price(&legs, snapshot, cross)
+}
+
+/// What closing a held package would cost or bring now.
+///
+/// # Errors
+/// Why it cannot trade at this snapshot.
+pub fn price_close(held: &Package, snapshot: &ChainSnapshot, cross: Cross) -> Result<PackagePrice, NoFill> {
+    let flipped = held.flipped();
+    let legs: Vec<_> = flipped
+        .legs()
+        .iter()
+        .map(|l| TradeLeg {
+            leg: *l,
+            closing: true,
+        })
+        .collect();
+    price(&legs, snapshot, cross)
+}
+
+/// What turning one package into another would cost or bring now. Legs in both do not trade.
+///
+/// # Errors
+/// Why it cannot trade at this snapshot.
+pub fn price_roll(
+    held: &Package,
+    to: &Package,
+    snapshot: &ChainSnapshot,
+    cross: Cross,
+) -> Result<PackagePrice, NoFill> {
+    price(&roll_legs(held, to), snapshot, cross)
+}
+
+pub(crate) fn roll_legs(held: &Package, to: &Package) -> Vec<TradeLeg> {
+    let closing = |leg: &Leg| {
+        // A sale closes only while it sells no more than is held long.
+        let had = held
+            .legs()
+            .iter()
+            .find(|l| l.contract == leg.contract)
+            .map_or(0, |l| l.ratio);
+        had != 0 && (had > 0) != (leg.ratio > 0) && leg.ratio.unsigned_abs() <= had.unsigned_abs()
+    };
+    to.change_from(held)
+        .into_iter()
+        .map(|leg| TradeLeg {
+            leg,
+            closing: closing(&leg),
+        })
+        .collect()
+}
+
+/// Prices the legs of one trade. See the module for the rules.
+pub(crate) fn price(
+    legs: &[TradeLeg],
+    snapshot: &ChainSnapshot,
+    cross: Cross,
+) -> Result<PackagePrice, NoFill> {
+    let mut priced = Vec::with_capacity(legs.len());
+    for leg in legs {
+        priced.push(price_leg(leg, snapshot, cross)?);
+    }
+    let exact: Band<Price> = priced.iter().map(|l| l.points).sum();
+    for closing in [false, true] {
+        let of_group = |t: &&(&TradeLeg, &PricedLeg)| t.0.closing == closing;
+        within_payoff(
+            legs.iter()
+                .zip(&priced)
+                .collect::<Vec<_>>()
+                .iter()
+                .filter(of_group)
+                .map(|t| t.1),
+        )?;
+    }
+    let on = snapshot.at.date();
+    let step = priced
+        .first()
+        .map_or(Price(0), |l| tick(l.contract.root, priced.len(), exact.share, on));
+    let share = round_against(exact.share, step).max(exact.natural);
+    spread_rounding(&mut priced, exact.share - share);
+    Ok(PackagePrice {
+        net: Band { share, ..exact },
+        legs: priced,
+    })
+}
+
+fn price_leg(trade: &TradeLeg, snapshot: &ChainSnapshot, cross: Cross) -> Result<PricedLeg, NoFill> {
+    let contract = trade.leg.contract;
+    let ratio = trade.leg.ratio;
+    let chain = snapshot
+        .expiry(contract.root, contract.expiry)
+        .ok_or(NoFill::NoChain(contract))?;
+    let quote = quote_of(&contract, snapshot)?;
+    let cut = cross.of_half(quote.ask - quote.bid);
+    let mid = quote.mid();
+    let price = if ratio > 0 {
+        Band {
+            mid,
+            share: (mid + cut).min(quote.ask),
+            natural: quote.ask,
+        }
+    } else if quote.bid > Price::ZERO {
+        Band {
+            mid,
+            share: (mid - cut).max(quote.bid),
+            natural: quote.bid,
+        }
+    } else if trade.closing {
+        // Nobody bids: whatever lies between zero and the ask is not a price that a seller gets.
+        Band {
+            mid,
+            share: Price::ZERO,
+            natural: Price::ZERO,
+        }
+    } else {
+        return Err(NoFill::NoBid(contract));
+    };
+    let points = price.times(-i64::from(ratio));
+    let (settles_at, last_trade_at) = (chain.settles_at, chain.last_trade_at);
+    Ok(PricedLeg {
+        contract,
+        ratio,
+        quote,
+        price,
+        points,
+        settles_at,
+        last_trade_at,
+    })
+}
+
+/// The quote of a contract, or why there is none to trade on.
+pub(crate) fn quote_of(contract: &OptionContract, snapshot: &ChainSnapshot) -> Result<Quote, NoFill> {
+    let chain = snapshot
+        .expiry(contract.root, contract.expiry)
+        .ok_or(NoFill::NoChain(*contract))?;
+    let index = chain
+        .index_of(contract.strike)
+        .ok_or(NoFill::NoStrike(*contract))?;
+    if let Some(quote) = chain.quote(contract.right, index) {
+        return Ok(quote);
+    }
+    let side = chain.side(contract.right);
+    match (side.bid.get(index), side.ask.get(index)) {
+        (Some(bid), Some(ask)) if ask.0 > 0 && bid == ask => Err(NoFill::Locked(*contract)),
+        (Some(bid), Some(ask)) if ask.0 > 0 && bid > ask => Err(NoFill::Crossed(*contract)),
+        _ => Err(NoFill::NoQuote(*contract)),
+    }
+}
+
+/// The mark of a leg held with this ratio: the middle, and what getting rid of one contract would bring or cost.
+pub(crate) fn mark_of(ratio: i32, quote: Quote, cross: Cross, at: Instant) -> LegMark {
+    let cut = cross.of_half(quote.ask - quote.bid);
+    let mid = quote.mid();
+    let exit = if ratio < 0 {
+        Band {
+            mid,
+            share: (mid + cut).min(quote.ask),
+            natural: quote.ask,
+        }
+    } else if quote.bid > Price::ZERO {
+        Band {
+            mid,
+            share: (mid - cut).max(quote.bid),
+            natural: quote.bid,
+        }
+    } else {
+        Band {
+            mid,
+            share: Price::ZERO,
+            natural: Price::ZERO,
+        }
+    };
+    LegMark { mid, exit, at }
+}
+
+/// Refuses a price that no outcome at expiry can justify. Only legs of one expiry have such a bound; discounting can
+/// only pull it towards zero, so the test needs no rate.
+fn within_payoff<'a>(legs: impl Iterator<Item = &'a PricedLeg>) -> Result<(), NoFill> {
+    let mut traded = Vec::new();
+    let mut net = Price::ZERO;
+    for leg in legs {
+        traded.push(Leg {
+            contract: leg.contract,
+            ratio: leg.ratio,
+        });
+        net += leg.points.share;
+    }
+    let Some(first) = traded.first() else {
+        return Ok(());
+    };
+    let settles = |l: &Leg| (l.contract.expiry, l.contract.root.settlement());
+    if traded.iter().any(|l| settles(l) != settles(first)) {
+        return Ok(());
+    }
+    let range = payoff::range(&traded);
+    let cost = -net;
+    if let Some(high) = range.high {
+        let bound = high.max(Price::ZERO);
+        if cost > bound {
+            return Err(NoFill::BeyondPayoff { net, bound: -bound });
+        }
+    }
+    if let Some(low) = range.low {
+        let bound = low.min(Price::ZERO);
+        if cost < bound {
+            return Err(NoFill::BeyondPayoff { net, bound: -bound });
+        }
+    }
+    Ok(())
+}
+
+/// Spreads what rounding took over the legs, widest quote first, so that no leg is worse than its natural price.
+fn spread_rounding(legs: &mut [PricedLeg], lost: Price) {
+    let mut left = lost;
+    let mut order: Vec<usize> = (0..legs.len()).collect();
+    let room = |l: &PricedLeg| l.points.share - l.points.natural;
+    order.sort_by_key(|&i| (legs.get(i).map(|l| -room(l)), i));
+    for at in order {
+        let Some(leg) = legs.get_mut(at) else { continue };
+        let take = left.min(room(leg)).max(Price::ZERO);
+        leg.points.share -= take;
+        left -= take;
+    }
+}

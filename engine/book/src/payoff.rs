@@ -1,0 +1,127 @@
+//! Payoffs at expiry: what legs can be worth, whatever happens.
+
+use crate::package::{Leg, Package};
+use alula_market::contract::Right;
+use alula_market::money::Price;
+use alula_market::time::Date;
+
+/// Lowest and highest value of legs at expiry, in points per package. `None` where there is no bound.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Range {
+    /// Lowest; negative when the holder pays.
+    pub low: Option<Price>,
+    /// Highest.
+    pub high: Option<Price>,
+}
+
+/// Value of one option at settlement.
+#[must_use]
+pub fn intrinsic(right: Right, strike: Price, settlement: Price) -> Price {
+    match right {
+        Right::Put => (strike - settlement).max(Price::ZERO),
+        Right::Call => (settlement - strike).max(Price::ZERO),
+    }
+}
+
+/// Value of legs in points per package if all settle at one value.
+#[must_use]
+pub fn at(legs: &[Leg], settlement: Price) -> Price {
+    legs.iter()
+        .map(|l| intrinsic(l.contract.right, l.contract.strike, settlement).times(i64::from(l.ratio)))
+        .sum()
+}
+
+/// Range of [`at`] over every settlement value from zero up. The payoff is piecewise linear, so its corners (zero and
+/// the strikes) and its slope beyond the last strike decide.
+#[must_use]
+pub fn range(legs: &[Leg]) -> Range {
+    let corners = || {
+        std::iter::once(Price::ZERO)
+            .chain(legs.iter().map(|l| l.contract.strike))
+            .map(|s| at(legs, s))
+    };
+    let slope: i64 = legs
+        .iter()
+        .filter(|l| l.contract.right == Right::Call)
+        .map(|l| i64::from(l.ratio))
+        .sum();
+    Range {
+        low: if slope < 0 { None } else { corners().min() },
+        high: if slope > 0 { None } else { corners().max() },
+    }
+}
+
+/// Worst value of a package in points, when bounded: what its holder may have to pay (negative) at expiry.
+///
+/// Several expiries: if at each expiry the legs that live on can never cost anything, the bound is that of all legs
+/// settling together (a long calendar or diagonal; its long legs are taken at intrinsic when the near ones settle, so
+/// this bounds the loss *at that expiry*, not of what is then kept). Otherwise each expiry has to be bounded alone
+/// and the bounds add up.
+#[must_use]
+pub fn worst(package: &Package) -> Option<Price> {
+    let legs = package.legs();
+    let mut expiries: Vec<Date> = legs.iter().map(|l| l.contract.expiry).collect();
+    expiries.sort_unstable();
+    expiries.dedup();
+    let covered = expiries.iter().skip(1).all(|from| {
+        let alive: Vec<Leg> = legs
+            .iter()
+            .filter(|l| l.contract.expiry >= *from)
+            .copied()
+            .collect();
+        range(&alive).low.is_some_and(|low| low >= Price::ZERO)
+    });
+    if covered {
+        return range(legs).low;
+    }
+    expiries
+        .iter()
+        .map(|on| {
+            let alone: Vec<Leg> = legs
+                .iter()
+                .filter(|l| l.contract.expiry == *on)
+                .copied()
+                .collect();
+            range(&alone).low
+        })
+        .try_fold(Price::ZERO, |sum, low| Some(sum + low?))
+}
+
+/// Every leg settles at once, so that [`worst`] bounds the whole life of the package.
+#[must_use]
+pub fn one_settlement(package: &Package) -> bool {
+    let settles = |l: &Leg| (l.contract.expiry, l.contract.root.settlement());
+    package
+        .legs()
+        .first()
+        .is_none_or(|f| package.legs().iter().all(|l| settles(l) == settles(f)))
+}
+
+/// The loss at expiry is bounded.
+#[must_use]
+pub fn is_defined_risk(package: &Package) -> bool {
+    worst(package).is_some()
+}
+
+/// Most that a package can lose at expiry in points, its credit (positive) counted; never negative. `None`: no bound.
+#[must_use]
+pub fn loss_bound(package: &Package, credit: Price) -> Option<Price> {
+    worst(package).map(|w| (-(credit + w)).max(Price::ZERO))
+}
+
+/// Widest wing in points: over the long legs that have a short leg of their right, the largest distance to the
+/// nearest such short leg. `None` without a wing.
+#[must_use]
+pub fn width(package: &Package) -> Option<Price> {
+    let legs = package.legs();
+    let nearest_short = |long: &Leg| {
+        legs.iter()
+            .filter(|s| s.ratio < 0 && s.contract.right == long.contract.right)
+            .map(|s| (s.contract.strike - long.contract.strike).abs())
+            .min()
+    };
+    legs.iter()
+        .filter(|l| l.ratio > 0)
+        .filter_map(nearest_short)
+        .max()
+}

@@ -1,1 +1,13 @@
-//! What happened and why: explanations, tables, charts, HTML
+//! What happened and why: figures, charts, a page and a screen made from the plain values of a run.
+//!
+//! Absent on purpose: disk, clock, network and terminal. The caller writes the bytes.
+
+pub mod caveats;
+pub mod chart;
+pub mod html;
+pub mod model;
+pub mod spark;
+pub mod stats;
+pub mod terminal;
+pub mod text;
+pub mod words;

@@ -1,0 +1,48 @@
+//! What a reader must know before believing a result.
+
+use crate::model::Report;
+use crate::text;
+
+/// One line each, gravest first. Never empty: a backtest without a caveat does not exist.
+#[must_use]
+pub fn lines(report: &Report) -> Vec<String> {
+    let mut out = Vec::new();
+    if let Some(why) = &report.stopped {
+        out.push(format!("The run stopped early: {why}"));
+    }
+    if report.data.simulated {
+        out.push(
+            "The market is simulated. Figures show what the rules do, not what they would have earned."
+                .to_owned(),
+        );
+    }
+    out.extend(report.marks.iter().map(|m| format!("Marked: {m}.")));
+    let approximate = report.trades.iter().filter(|t| t.approximate).count();
+    if approximate > 0 {
+        out.push(format!(
+            "{} settled to a stand-in for the official settlement value.",
+            text::plural(approximate, "trade")
+        ));
+    }
+    if !report.gaps.is_empty() {
+        let shown: Vec<String> = report.gaps.iter().take(12).map(ToString::to_string).collect();
+        let more = report.gaps.len().saturating_sub(shown.len());
+        let more = if more == 0 {
+            String::new()
+        } else {
+            format!(" and {more} more")
+        };
+        out.push(format!(
+            "{} without data, on which the last mark was held and nothing was decided: {}{more}.",
+            text::plural(report.gaps.len(), "session"),
+            shown.join(", ")
+        ));
+    }
+    out.extend(report.data.notes.iter().cloned());
+    out.push(format!(
+        "Quotes are not fills: the band runs from every fill at natural to every fill at mid; the line gives up {:.0}% of the half-spread.",
+        report.cross * 100.0
+    ));
+    out.push("Size does not move the market here, and no assignment, outage or margin call beyond the stated rulebook is modelled.".to_owned());
+    out
+}

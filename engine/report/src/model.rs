@@ -1,0 +1,240 @@
+//! What a report shows, as plain values: no run, store or disk behind it.
+//!
+//! Amounts of money are exact ([`Usd`]); greeks and volatilities are floats. Every list is in the order in which it is
+//! shown, so that the same run always gives the same bytes.
+
+use alula_market::contract::Right;
+use alula_market::money::{Price, Usd};
+use alula_market::time::{Date, Instant};
+
+/// One amount under three assumptions about what a fill costs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Band {
+    /// Every fill at mid.
+    pub mid: Usd,
+    /// Every fill at the stated share of the half-spread.
+    pub share: Usd,
+    /// Every fill at the natural side.
+    pub natural: Usd,
+}
+
+impl Band {
+    /// Each of the three less the same amount.
+    #[must_use]
+    pub fn minus(self, amount: Usd) -> Self {
+        Self {
+            mid: self.mid - amount,
+            share: self.share - amount,
+            natural: self.natural - amount,
+        }
+    }
+}
+
+/// The account at the end of a session.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Day {
+    /// Session.
+    pub date: Date,
+    /// Cash plus marked positions.
+    pub equity: Band,
+    /// Underlying's price at the last tick of the session, in points.
+    pub underlying: Option<f64>,
+    /// Positions held.
+    pub open_positions: u32,
+    /// Margin required, in dollars.
+    pub margin: Option<Usd>,
+    /// Net delta, in underlyings.
+    pub delta: Option<f64>,
+    /// Net gamma, in underlyings for one point.
+    pub gamma: Option<f64>,
+    /// Net vega, in dollars for one vol point.
+    pub vega: Option<f64>,
+    /// Net theta, in dollars for one calendar day.
+    pub theta: Option<f64>,
+}
+
+/// One option leg as it was held.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Leg {
+    /// Contracts per package, negative when short.
+    pub ratio: i64,
+    /// Put or call.
+    pub right: Right,
+    /// Strike.
+    pub strike: Price,
+    /// Expiry.
+    pub expiry: Date,
+}
+
+/// A stretch of a trade's life with the same legs: until it was rolled, closed or settled.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Holding {
+    /// From this instant.
+    pub from: Instant,
+    /// To this instant (the end of the run when still open).
+    pub to: Instant,
+    /// Legs, lowest strike first.
+    pub legs: Vec<Leg>,
+}
+
+/// How a trade ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Ending {
+    /// By a rule or a guard.
+    Closed,
+    /// At expiry, to the settlement value.
+    Settled,
+    /// Still open when the run ended; P&L is marked, not realized.
+    Open,
+}
+
+/// One position from its first fill to its last.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Trade {
+    /// Number within the run, from 1.
+    pub number: u32,
+    /// Structure traded.
+    pub structure: String,
+    /// Lots at entry.
+    pub lots: i64,
+    /// First fill.
+    pub opened: Instant,
+    /// Last fill or settlement; the last tick when still open.
+    pub ended: Instant,
+    /// How it ended.
+    pub ending: Ending,
+    /// Key of the rule that opened it.
+    pub opened_by: String,
+    /// Key of the rule that ended it, or `expiry`.
+    pub ended_by: String,
+    /// Times it was rolled.
+    pub rolls: u32,
+    /// Premium received at entry (rolls added), negative for a debit.
+    pub credit: Usd,
+    /// Bound of the loss at entry; unknown when unbounded.
+    pub max_loss: Option<Usd>,
+    /// Profit or loss, fees included.
+    pub pnl: Band,
+    /// Commissions and fees.
+    pub fees: Usd,
+    /// What was held, in time order.
+    pub holdings: Vec<Holding>,
+    /// Settled to a stand-in for the official value.
+    pub approximate: bool,
+}
+
+/// What a rule did at an instant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum FiringKind {
+    /// Opened.
+    Open,
+    /// Closed.
+    Close,
+    /// Rolled.
+    Roll,
+    /// A guard acted.
+    Guard,
+}
+
+/// One firing, with the reason in words.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Firing {
+    /// When it was decided.
+    pub at: Instant,
+    /// Rule's key.
+    pub key: String,
+    /// What kind of rule.
+    pub kind: FiringKind,
+    /// What was ordered and what came of it, one line.
+    pub action: String,
+    /// Why, in plain words.
+    pub why: String,
+}
+
+/// How often a rule's condition was true, false and unknown.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RuleStats {
+    /// Rule's key.
+    pub key: String,
+    /// Condition as written.
+    pub text: String,
+    /// Evaluations that gave true.
+    pub was_true: u64,
+    /// Evaluations that gave false.
+    pub was_false: u64,
+    /// Evaluations that gave unknown.
+    pub was_unknown: u64,
+    /// Times it acted.
+    pub fired: u64,
+}
+
+/// A threshold as the run used it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ThresholdValue {
+    /// Name.
+    pub name: String,
+    /// Value in force, with its unit.
+    pub value: String,
+    /// Default of the strategy file.
+    pub default: String,
+    /// Range allowed.
+    pub range: String,
+    /// One line about it.
+    pub doc: String,
+    /// The value differs from the default.
+    pub changed: bool,
+}
+
+/// Where the data came from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DataLabel {
+    /// Name: `simulated market, seed 7` or the store's.
+    pub label: String,
+    /// Every number rests on a simulation.
+    pub simulated: bool,
+    /// Content hash.
+    pub hash: String,
+    /// Caveats to repeat.
+    pub notes: Vec<String>,
+}
+
+/// Everything a report shows.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Report {
+    /// Strategy's name.
+    pub strategy: String,
+    /// Its documentation, may be empty.
+    pub doc: String,
+    /// Underlying whose price is charted.
+    pub underlying: String,
+    /// First and last session evaluated.
+    pub period: (Date, Date),
+    /// Ticks evaluated.
+    pub ticks: u64,
+    /// Starting capital.
+    pub capital: Usd,
+    /// Share of the half-spread that a fill gives up, 0..=1.
+    pub cross: f64,
+    /// Data.
+    pub data: DataLabel,
+    /// Marks of the results, one line each: `fills on the snapshot of the decision`, `settlement approximated`.
+    pub marks: Vec<String>,
+    /// Sessions without a snapshot; the last mark was held.
+    pub gaps: Vec<Date>,
+    /// The account by session.
+    pub days: Vec<Day>,
+    /// Trades in order of opening.
+    pub trades: Vec<Trade>,
+    /// Firings in time order.
+    pub firings: Vec<Firing>,
+    /// Rules in the strategy's order.
+    pub rules: Vec<RuleStats>,
+    /// Thresholds in the strategy's order.
+    pub thresholds: Vec<ThresholdValue>,
+    /// Settings: name and value.
+    pub settings: Vec<(String, String)>,
+    /// Hashes: what was hashed, and hex.
+    pub hashes: Vec<(String, String)>,
+    /// Why the run stopped early, if it did.
+    pub stopped: Option<String>,
+}

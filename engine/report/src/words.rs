@@ -1,0 +1,71 @@
+//! Positions and legs in a trader's words.
+
+use crate::chart::strike;
+use crate::model::Leg;
+use alula_market::contract::Right;
+use alula_market::time::Date;
+
+/// `2775/2825p 3015/3065c May 31`: strikes from low to high with the right, and the expiry; ratios other than one and
+/// long-only packages are spelled out.
+#[must_use]
+pub fn legs(legs: &[Leg]) -> String {
+    let plain = legs.iter().all(|l| l.ratio.abs() == 1);
+    let mut expiries: Vec<Date> = legs.iter().map(|l| l.expiry).collect();
+    expiries.sort_unstable();
+    expiries.dedup();
+    let one_expiry = expiries.len() == 1;
+    let mut parts = Vec::new();
+    for (right, letter) in [(Right::Put, 'p'), (Right::Call, 'c')] {
+        let mut side: Vec<&Leg> = legs.iter().filter(|l| l.right == right).collect();
+        side.sort_by_key(|l| (l.strike, l.expiry));
+        if side.is_empty() {
+            continue;
+        }
+        let strikes: Vec<String> = side
+            .iter()
+            .map(|l| {
+                let sign = if l.ratio < 0 { "−" } else { "+" };
+                let many = if plain {
+                    String::new()
+                } else {
+                    format!("{}×", l.ratio.abs())
+                };
+                let when = if one_expiry {
+                    String::new()
+                } else {
+                    format!(" {}", l.expiry)
+                };
+                format!("{sign}{many}{}{when}", strike(l.strike))
+            })
+            .collect();
+        parts.push(format!("{}{letter}", strikes.join("/")));
+    }
+    if let [expiry] = expiries.as_slice() {
+        parts.push(expiry.to_string());
+    }
+    parts.join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alula_market::money::Price;
+
+    #[test]
+    fn a_condor_reads_from_low_to_high() {
+        let expiry = Date::from_ymd_opt(2019, 5, 31).unwrap();
+        let leg = |ratio, right, strike: i64| Leg {
+            ratio,
+            right,
+            strike: Price(strike * 1000),
+            expiry,
+        };
+        let condor = [
+            leg(1, Right::Put, 2775),
+            leg(-1, Right::Put, 2825),
+            leg(-1, Right::Call, 3015),
+            leg(1, Right::Call, 3065),
+        ];
+        assert_eq!(legs(&condor), "+2775/−2825p −3015/+3065c 2019-05-31");
+    }
+}

@@ -274,12 +274,6 @@ impl Cell {
         self.value
     }
 
-    /// Kleene negation.
-    #[must_use]
-    pub fn not(self) -> Self {
-        self.truth().map_or(self, |t| Self::boolean(!t))
-    }
-
     /// Kleene conjunction in textual order: false if any is false, else the first missing one's cause, else true.
     #[must_use]
     pub fn all(cells: &[Self]) -> Self {
@@ -363,6 +357,15 @@ impl fmt::Debug for Cell {
     }
 }
 
+/// Kleene negation.
+impl std::ops::Not for Cell {
+    type Output = Self;
+
+    fn not(self) -> Self {
+        self.truth().map_or(self, |t| Self::boolean(!t))
+    }
+}
+
 impl From<bool> for Cell {
     fn from(truth: bool) -> Self {
         Self::boolean(truth)
@@ -424,7 +427,7 @@ mod tests {
             .chain([(f, UNKNOWN, f), (UNKNOWN, f, f), (UNKNOWN, OTHER, UNKNOWN)]);
         for (a, b, want) in and {
             assert_eq!(a.and(b), want, "{a:?} and {b:?}");
-            assert_eq!(a.not().or(b.not()), want.not(), "de Morgan of {a:?}, {b:?}");
+            assert_eq!((!a).or(!b), !want, "de Morgan of {a:?}, {b:?}");
         }
     }
 

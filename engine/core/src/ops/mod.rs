@@ -9,6 +9,18 @@
 //! Exceptions, by definition of the language: `and`, `or`, `in`, `for` and `until` are Kleene and may be decided by what
 //! is known.
 
+mod kernel;
+pub(crate) mod latch;
+pub(crate) mod paired;
+pub(crate) mod pure;
+pub mod realized;
+pub(crate) mod recursive;
+pub(crate) mod single;
+mod state;
+mod stats;
+pub mod window;
+pub(crate) mod windowed;
+
 use crate::column::{Column, Input};
 use crate::value::{Cause, Cell};
 use std::fmt;

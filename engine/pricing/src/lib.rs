@@ -27,6 +27,8 @@ mod black76;
 pub mod chain;
 mod forward;
 mod implied;
+mod kernel;
+mod lanes;
 pub mod payoff;
 mod surface;
 mod time;

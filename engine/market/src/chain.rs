@@ -77,7 +77,10 @@ impl ExpiryChain {
     #[must_use]
     pub fn quote(&self, right: Right, index: usize) -> Option<Quote> {
         let side = self.side(right);
-        let quote = Quote { bid: *side.bid.get(index)?, ask: *side.ask.get(index)? };
+        let quote = Quote {
+            bid: *side.bid.get(index)?,
+            ask: *side.ask.get(index)?,
+        };
         (quote.bid.0 >= 0 && quote.ask > quote.bid).then_some(quote)
     }
 }
@@ -99,7 +102,10 @@ impl ChainSnapshot {
     /// The chain of a root and expiry.
     #[must_use]
     pub fn expiry(&self, root: Root, expiry: Date) -> Option<&ExpiryChain> {
-        let at = self.expiries.binary_search_by(|c| (c.expiry, c.root).cmp(&(expiry, root))).ok()?;
+        let at = self
+            .expiries
+            .binary_search_by(|c| (c.expiry, c.root).cmp(&(expiry, root)))
+            .ok()?;
         self.expiries.get(at)
     }
 

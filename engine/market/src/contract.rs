@@ -106,7 +106,11 @@ impl fmt::Display for OptionContract {
             Right::Call => 'C',
         };
         write!(f, "{} {} {right}", self.root.symbol(), self.expiry)?;
-        if self.strike.0 % 1000 == 0 { write!(f, "{}", self.strike.0 / 1000) } else { write!(f, "{}", self.strike) }
+        if self.strike.0 % 1000 == 0 {
+            write!(f, "{}", self.strike.0 / 1000)
+        } else {
+            write!(f, "{}", self.strike)
+        }
     }
 }
 

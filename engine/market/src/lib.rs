@@ -8,4 +8,6 @@ pub mod contract;
 pub mod history;
 pub mod money;
 pub mod series;
+#[cfg(feature = "store")]
+pub mod store;
 pub mod time;

@@ -104,7 +104,11 @@ impl Price {
     /// Dollars of this price for `contracts` (signed) with a multiplier in dollars a point.
     #[must_use]
     pub const fn dollars(self, multiplier: i64, contracts: i64) -> Usd {
-        Usd(self.0.saturating_mul(1_000).saturating_mul(multiplier).saturating_mul(contracts))
+        Usd(self
+            .0
+            .saturating_mul(1_000)
+            .saturating_mul(multiplier)
+            .saturating_mul(contracts))
     }
 }
 

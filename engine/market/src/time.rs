@@ -33,7 +33,10 @@ impl Instant {
     #[must_use]
     pub fn from_eastern(date: Date, hour: u32, minute: u32) -> Option<Self> {
         let local = date.and_hms_opt(hour, minute, 0)?;
-        local.and_local_timezone(chrono_tz::America::New_York).earliest().map(|t| Self(t.timestamp()))
+        local
+            .and_local_timezone(chrono_tz::America::New_York)
+            .earliest()
+            .map(|t| Self(t.timestamp()))
     }
 }
 

@@ -1,0 +1,334 @@
+//! Chain files: one per root and day, one row group per snapshot, rows in order of (expiry, strike, right).
+
+use super::columns::{Column, File};
+use super::error::StoreError;
+use crate::calendar::ExchangeCalendar;
+use crate::chain::{ChainSnapshot, ExpiryChain, QuoteColumns};
+use crate::contract::{Right, Root};
+use crate::money::Price;
+use crate::time::{Date, Instant};
+use chrono::NaiveDate;
+use parquet::errors::ParquetError;
+
+/// Prices are decimals with three places (mills of a point), dates and instants are themselves, `right` is 0 for a put
+/// and 1 for a call, counts are unsigned: any Parquet reader shows the true values.
+const SCHEMA: &str = "
+message chain {
+    required int32 expiry (date);
+    required int64 strike (decimal(18,3));
+    required int32 right;
+    required int64 bid (decimal(18,3));
+    required int64 ask (decimal(18,3));
+    required int32 volume (integer(32,false));
+    required int32 open_interest (integer(32,false));
+    optional int64 last (decimal(18,3));
+    optional double vendor_iv;
+    optional double vendor_delta;
+    optional double vendor_gamma;
+    required int64 underlying (decimal(18,3));
+    required int64 ts (timestamp_micros);
+}";
+
+/// A vendor's own numbers, kept apart from everything computed here and read by no rule.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct VendorGreeks {
+    /// Implied volatility, a fraction a year.
+    pub iv: Option<f64>,
+    /// Delta, per point.
+    pub delta: Option<f64>,
+    /// Gamma, per point.
+    pub gamma: Option<f64>,
+}
+
+/// One contract's row in a chain file.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct ChainRow {
+    /// Expiry date as the source states it.
+    pub expiry: Date,
+    /// Strike.
+    pub strike: Price,
+    /// Put or call.
+    pub right: Right,
+    /// Bid; zero is a real bid of nothing.
+    pub bid: Price,
+    /// Ask; zero means no market.
+    pub ask: Price,
+    /// Last trade.
+    pub last: Option<Price>,
+    /// Contracts traded this session.
+    pub volume: u32,
+    /// Open interest.
+    pub open_interest: u32,
+    /// The vendor's numbers.
+    pub vendor: VendorGreeks,
+}
+
+impl ChainRow {
+    /// Order of rows in a file.
+    #[must_use]
+    pub const fn key(&self) -> (Date, Price, Right) {
+        (self.expiry, self.strike, self.right)
+    }
+}
+
+/// One root's rows at one instant.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SnapshotRows {
+    /// When the quotes stood.
+    pub at: Instant,
+    /// Underlying's own price in the same snapshot.
+    pub spot: Price,
+    /// Rows in order of [`ChainRow::key`], each key once.
+    pub rows: Vec<ChainRow>,
+}
+
+/// Splits a snapshot into the rows of each of its roots; strikes quoted on one side alone give one row.
+#[must_use]
+pub fn rows_by_root(snapshot: &ChainSnapshot) -> Vec<(Root, SnapshotRows)> {
+    let mut out: Vec<(Root, SnapshotRows)> = Vec::new();
+    for root in Root::ALL {
+        let mut rows = Vec::new();
+        for chain in snapshot.expiries.iter().filter(|c| c.root == root) {
+            for (i, strike) in chain.strikes.iter().enumerate() {
+                for right in [Right::Put, Right::Call] {
+                    let side = chain.side(right);
+                    let price = |column: &[Price]| column.get(i).copied().unwrap_or_default();
+                    let count = |column: &[u32]| column.get(i).copied().unwrap_or_default();
+                    let row = ChainRow {
+                        expiry: chain.expiry,
+                        strike: *strike,
+                        right,
+                        bid: price(&side.bid),
+                        ask: price(&side.ask),
+                        last: None,
+                        volume: count(&side.volume),
+                        open_interest: count(&side.open_interest),
+                        vendor: VendorGreeks::default(),
+                    };
+                    if row.bid != Price::ZERO
+                        || row.ask != Price::ZERO
+                        || (row.volume | row.open_interest) != 0
+                    {
+                        rows.push(row);
+                    }
+                }
+            }
+        }
+        if !rows.is_empty() {
+            out.push((
+                root,
+                SnapshotRows {
+                    at: snapshot.at,
+                    spot: snapshot.spot,
+                    rows,
+                },
+            ));
+        }
+    }
+    out
+}
+
+pub(super) fn encode(name: &str, snapshots: &[SnapshotRows]) -> Result<Vec<u8>, StoreError> {
+    let mut previous = None;
+    for snapshot in snapshots {
+        if previous.replace(snapshot.at).is_some_and(|p| p >= snapshot.at) {
+            return Err(StoreError::invalid(format!(
+                "snapshots of `{name}` are not in order of time"
+            )));
+        }
+        let disorder = snapshot
+            .rows
+            .windows(2)
+            .find(|w| matches!(w, [a, b] if a.key() >= b.key()));
+        if let Some([_, b]) = disorder {
+            let what = format!(
+                "row {} {} of `{name}` is repeated or out of order",
+                b.expiry, b.strike
+            );
+            return Err(StoreError::invalid(what));
+        }
+    }
+    let groups: Vec<Vec<Column>> = snapshots.iter().map(columns_of).collect();
+    super::columns::encode(SCHEMA, &groups)
+        .map_err(|e| StoreError::invalid(format!("cannot encode `{name}`: {e}")))
+}
+
+fn columns_of(snapshot: &SnapshotRows) -> Vec<Column> {
+    let rows = &snapshot.rows;
+    let i32s = |f: fn(&ChainRow) -> i32| Column::I32(rows.iter().map(f).collect());
+    let i64s = |f: fn(&ChainRow) -> i64| Column::I64(rows.iter().map(f).collect());
+    let f64s = |f: fn(&ChainRow) -> Option<f64>| Column::OptionalF64(rows.iter().map(f).collect());
+    vec![
+        i32s(|r| r.expiry.to_epoch_days()),
+        i64s(|r| r.strike.0),
+        i32s(|r| i32::from(r.right == Right::Call)),
+        i64s(|r| r.bid.0),
+        i64s(|r| r.ask.0),
+        i32s(|r| r.volume.cast_signed()),
+        i32s(|r| r.open_interest.cast_signed()),
+        Column::OptionalI64(rows.iter().map(|r| r.last.map(|p| p.0)).collect()),
+        f64s(|r| r.vendor.iv),
+        f64s(|r| r.vendor.delta),
+        f64s(|r| r.vendor.gamma),
+        Column::I64(vec![snapshot.spot.0; rows.len()]),
+        Column::I64(vec![snapshot.at.0.saturating_mul(1_000_000); rows.len()]),
+    ]
+}
+
+fn date(days: i32) -> Result<Date, ParquetError> {
+    NaiveDate::from_epoch_days(days).ok_or_else(|| ParquetError::General(format!("day {days} is no date")))
+}
+
+/// All columns of one snapshot.
+pub(super) fn decode_rows(file: &File, group: usize) -> Result<SnapshotRows, ParquetError> {
+    let g = file.group(group)?;
+    let (expiry, strike, right) = (g.i32s(0)?, g.i64s(1)?, g.i32s(2)?);
+    let (bid, ask, volume, interest) = (g.i64s(3)?, g.i64s(4)?, g.i32s(5)?, g.i32s(6)?);
+    let (last, iv, delta, gamma) = (
+        g.optional_i64s(7)?,
+        g.optional_f64s(8)?,
+        g.optional_f64s(9)?,
+        g.optional_f64s(10)?,
+    );
+    let (spot, ts) = (g.i64s(11)?, g.i64s(12)?);
+    let mut rows = Vec::with_capacity(expiry.len());
+    let prices = strike.into_iter().zip(right).zip(bid.into_iter().zip(ask));
+    let counts = volume.into_iter().zip(interest).zip(last);
+    let vendor = iv.into_iter().zip(delta).zip(gamma);
+    for (((days, prices), counts), vendor) in expiry.into_iter().zip(prices).zip(counts).zip(vendor) {
+        let (((strike, right), (bid, ask)), ((volume, interest), last)) = (prices, counts);
+        let ((iv, delta), gamma) = vendor;
+        rows.push(ChainRow {
+            expiry: date(days)?,
+            strike: Price(strike),
+            right: if right == 0 { Right::Put } else { Right::Call },
+            bid: Price(bid),
+            ask: Price(ask),
+            last: last.map(Price),
+            volume: volume.cast_unsigned(),
+            open_interest: interest.cast_unsigned(),
+            vendor: VendorGreeks { iv, delta, gamma },
+        });
+    }
+    Ok(SnapshotRows {
+        at: Instant(ts.first().copied().unwrap_or_default() / 1_000_000),
+        spot: Price(spot.first().copied().unwrap_or_default()),
+        rows,
+    })
+}
+
+/// Quotes of one snapshot as flat columns per expiry: seven of the thirteen columns are read, none is copied twice.
+///
+/// Series that no longer trade at `at` are left out: an AM series keeps its rows on settlement morning, but they are no
+/// market any more.
+pub(super) fn decode_chains(
+    file: &File,
+    group: usize,
+    root: Root,
+    at: Instant,
+) -> Result<Vec<ExpiryChain>, ParquetError> {
+    let g = file.group(group)?;
+    let (expiry, strike, right) = (g.i32s(0)?, g.i64s(1)?, g.i32s(2)?);
+    let (bid, ask, volume, interest) = (g.i64s(3)?, g.i64s(4)?, g.i32s(5)?, g.i32s(6)?);
+    let mut chains = Vec::new();
+    let mut start = 0;
+    // Rows are sorted by expiry: each run of equal days is one chain.
+    for run in expiry.chunk_by(|a, b| a == b) {
+        let range = start..start + run.len();
+        start = range.end;
+        let Some(days) = run.first() else { continue };
+        let Some(mut chain) = empty_chain(root, date(*days)?, at, run.len())? else {
+            continue;
+        };
+        let cut = || ParquetError::General("columns of unequal length".to_owned());
+        let strikes = strike.get(range.clone()).ok_or_else(cut)?;
+        let rights = right.get(range.clone()).ok_or_else(cut)?;
+        let quotes = bid
+            .get(range.clone())
+            .ok_or_else(cut)?
+            .iter()
+            .zip(ask.get(range.clone()).ok_or_else(cut)?);
+        let counts = volume
+            .get(range.clone())
+            .ok_or_else(cut)?
+            .iter()
+            .zip(interest.get(range).ok_or_else(cut)?);
+        let mut sides = [Side::new(&mut chain.puts), Side::new(&mut chain.calls)];
+        for (((strike, right), (bid, ask)), (volume, interest)) in
+            strikes.iter().zip(rights).zip(quotes).zip(counts)
+        {
+            if chain.strikes.last() != Some(&Price(*strike)) {
+                chain.strikes.push(Price(*strike));
+            }
+            let [puts, calls] = &mut sides;
+            let side = if *right == 0 { puts } else { calls };
+            side.put(chain.strikes.len(), (*bid, *ask, *volume, *interest));
+        }
+        for mut side in sides {
+            side.pad(chain.strikes.len());
+        }
+        chains.push(chain);
+    }
+    Ok(chains)
+}
+
+/// Appends to a side, padding strikes that are listed on the other side alone.
+struct Side<'a> {
+    columns: &'a mut QuoteColumns,
+}
+
+impl<'a> Side<'a> {
+    const fn new(columns: &'a mut QuoteColumns) -> Self {
+        Self { columns }
+    }
+
+    fn push(&mut self, (bid, ask, volume, interest): (i64, i64, i32, i32)) {
+        self.columns.bid.push(Price(bid));
+        self.columns.ask.push(Price(ask));
+        self.columns.volume.push(volume.cast_unsigned());
+        self.columns.open_interest.push(interest.cast_unsigned());
+    }
+
+    fn pad(&mut self, len: usize) {
+        while self.columns.bid.len() < len {
+            self.push((0, 0, 0, 0));
+        }
+    }
+
+    fn put(&mut self, strikes: usize, quote: (i64, i64, i32, i32)) {
+        self.pad(strikes.saturating_sub(1));
+        self.push(quote);
+    }
+}
+
+fn empty_chain(
+    root: Root,
+    expiry: Date,
+    at: Instant,
+    rows: usize,
+) -> Result<Option<ExpiryChain>, ParquetError> {
+    let calendar = ExchangeCalendar::nyse();
+    let outside = || ParquetError::General(format!("expiry {expiry} lies outside the exchange calendar"));
+    let settles_at = calendar.settles_at(root, expiry).ok_or_else(outside)?;
+    let last_trade_at = calendar.last_trade_at(root, expiry).ok_or_else(outside)?;
+    if last_trade_at < at {
+        return Ok(None);
+    }
+    let strikes = rows / 2 + 1;
+    let side = || QuoteColumns {
+        bid: Vec::with_capacity(strikes),
+        ask: Vec::with_capacity(strikes),
+        volume: Vec::with_capacity(strikes),
+        open_interest: Vec::with_capacity(strikes),
+    };
+    Ok(Some(ExpiryChain {
+        root,
+        expiry,
+        settlement: root.settlement(),
+        settles_at,
+        last_trade_at,
+        strikes: Vec::with_capacity(strikes),
+        puts: side(),
+        calls: side(),
+    }))
+}

@@ -1,0 +1,146 @@
+//! From a pest failure to words that the author of a strategy uses.
+
+use super::grammar::Rule;
+use crate::diagnostic::{Diagnostic, codes};
+use crate::span::FileId;
+use pest::error::{Error, ErrorVariant, InputLocation};
+
+/// More alternatives than this are not listed.
+const SHOWN: usize = 7;
+
+/// How a rule is called in a message; `None` for rules that are of no help there.
+fn words(rule: Rule) -> Option<String> {
+    let debug = format!("{rule:?}");
+    if let Some(keyword) = debug.strip_prefix("kw_") {
+        return Some(if rule == Rule::kw_allow { "`#allow`".to_owned() } else { format!("`{keyword}`") });
+    }
+    Some(
+        match rule {
+            Rule::name | Rule::word | Rule::shape_word | Rule::leg_name | Rule::arg_name => "a name",
+            Rule::shape_kind => "a shape such as `iron condor`",
+            Rule::shape => "a shape such as `iron condor on SPX { … }`",
+            Rule::string => "a string \"…\"",
+            Rule::digits | Rule::number | Rule::ratio => "a number",
+            Rule::literal => "a number with its unit",
+            Rule::amount => "a number with its unit, or the name of a threshold",
+            Rule::literal_range | Rule::amount_range => "a range `lo..hi`",
+            Rule::expr | Rule::operand | Rule::paren | Rule::call_or_name | Rule::sized => "a value",
+            Rule::arg | Rule::arg_value => "an argument",
+            Rule::infix => "an operator",
+            Rule::unit => "a unit",
+            Rule::shift => "a shift such as `vol +5`",
+            Rule::side | Rule::leg | Rule::leg_ref => "`short` or `long`",
+            Rule::right => "`put` or `call`",
+            Rule::event_side => "`before`, `after` or `of`",
+            Rule::strike => "a strike such as `at 16 delta` or `50 pts below short put`",
+            Rule::roll_strikes => "`recentred`, `same strikes`, `tested side at …`, `put side at …` or `call side at …`",
+            Rule::same_expiry | Rule::roll_expiry => "an expiry such as `45 dte` or `same expiry`",
+            Rule::nearest => "`nearest`",
+            Rule::guard_action => "`block open`, `halt open`, `flatten STRUCTURE` or `alert \"…\"`",
+            Rule::feed => "`feed(\"…\")`",
+            Rule::size => "`size`",
+            Rule::at_most => "`at most`",
+            Rule::up_to => "`up to`",
+            Rule::require => "`require`",
+            Rule::limit => "`limit`",
+            Rule::unknown => "`unknown`",
+            Rule::portion => "`portion`",
+            Rule::when => "`when`",
+            Rule::roll_to => "`to`",
+            Rule::step => "`step at most …`",
+            Rule::plus_minus => "`±`",
+            Rule::brace_open => "`{`",
+            Rule::brace_close => "`}`",
+            Rule::paren_open => "`(`",
+            Rule::paren_close => "`)`",
+            Rule::square_open => "`[`",
+            Rule::square_close => "`]`",
+            Rule::colon => "`:`",
+            Rule::arrow => "`->`",
+            Rule::equals => "`=`",
+            Rule::dots => "`..`",
+            Rule::allow_code => "the code of a finding",
+            Rule::param => "a parameter such as `x: vol`",
+            Rule::end_of_item | Rule::EOI => "the next item",
+            _ => return None,
+        }
+        .to_owned(),
+    )
+}
+
+/// `a, b or c`.
+pub(super) fn list(items: impl IntoIterator<Item = String>) -> String {
+    let mut items: Vec<String> = items.into_iter().collect();
+    match items.pop() {
+        None => String::new(),
+        Some(last) if items.is_empty() => last,
+        Some(last) => format!("{} or {last}", items.join(", ")),
+    }
+}
+
+/// The candidate nearest to `word`, if it is near enough to be a slip of the pen.
+pub(super) fn nearest<'c>(word: &str, candidates: &[&'c str]) -> Option<&'c str> {
+    let lower = word.to_lowercase();
+    let allowed = match lower.len() {
+        0..=2 => 0,
+        3..=5 => 1,
+        _ => 2,
+    };
+    candidates
+        .iter()
+        .map(|c| (strsim::damerau_levenshtein(&lower, c), *c))
+        .filter(|(d, c)| *d <= allowed && *c != word)
+        .min()
+        .map(|(_, c)| c)
+}
+
+/// The finding for an item that pest could not parse; `base` is where its text begins in the file.
+pub(super) fn finding(file: FileId, text: &str, base: usize, error: &Error<Rule>) -> Diagnostic {
+    let at = match error.location {
+        InputLocation::Pos(p) | InputLocation::Span((p, _)) => p,
+    };
+    let rest = text.get(at..).unwrap_or("");
+    let word_len = rest.bytes().take_while(|b| b.is_ascii_alphanumeric() || *b == b'_').count();
+    let len = if word_len > 0 { word_len } else { rest.chars().next().map_or(0, char::len_utf8) };
+    let found = rest.get(..len).unwrap_or("");
+    let here = super::span(file, base + at, base + at + len);
+    let rules = match &error.variant {
+        ErrorVariant::CustomError { message } if message.contains("limit") => {
+            let d = Diagnostic::error(codes::NESTED_TOO_DEEPLY, super::span(file, base, base + text.len().min(1)), "too deep for the stack at hand");
+            return d.help("name inner parts as signals");
+        }
+        ErrorVariant::CustomError { .. } => Vec::new(),
+        ErrorVariant::ParsingError { positives, .. } => positives.clone(),
+    };
+    let mut expected: Vec<String> = Vec::new();
+    for w in rules.iter().filter_map(|r| words(*r)) {
+        if !expected.contains(&w) {
+            expected.push(w);
+        }
+    }
+    let keywords: Vec<&str> = expected.iter().filter_map(|w| w.strip_prefix('`')?.strip_suffix('`')).collect();
+    let help = nearest(found, &keywords).map(|k| format!("did you mean `{k}`?"));
+    // A name could stand in many places; where words of the language could too, they say more.
+    let shown = expected.iter().take(SHOWN).cloned();
+    let mut wanted = list(shown);
+    if expected.len() > SHOWN {
+        wanted.push_str(", among others");
+    }
+    let what = if found.is_empty() { "the end of the item".to_owned() } else { format!("`{found}`") };
+    let message = if wanted.is_empty() { format!("unexpected {what}") } else { format!("expected {wanted}, found {what}") };
+    // At the end of the item there is nothing to underline but its last character.
+    let here = if found.is_empty() {
+        let end = text.trim_end().len();
+        super::span(file, base + end.saturating_sub(1), base + end)
+    } else {
+        here
+    };
+    let d = Diagnostic::error(codes::SYNTAX, here, message);
+    match help {
+        Some(h) => d.help(h),
+        None if super::is_reserved(found) && expected.iter().any(|w| w == "a name") => {
+            d.help(format!("`{found}` is a word of the language; choose another name"))
+        }
+        None => d,
+    }
+}

@@ -1,0 +1,83 @@
+//! The small items: `strategy`, `threshold`, `series`, `event`, `signal`, `script`.
+
+use super::{Builder, Kids, Rule, has};
+use crate::ast::{EventDecl, Node, Script, Series, Setting, Signal, Strategy, Threshold};
+
+impl Builder {
+    pub(super) fn strategy(&mut self, mut kids: Kids<'_>) -> Option<Strategy> {
+        let name = self.next_ident(&mut kids)?;
+        let mut settings = Vec::new();
+        while let Some(pair) = kids.next() {
+            let span = self.span(&pair);
+            let rule = pair.as_rule();
+            let same_bar = has(&pair, Rule::kw_same);
+            let approximate = has(&pair, Rule::kw_approximate);
+            let mut parts = Kids::of(pair);
+            let setting = match rule {
+                Rule::capital => Setting::Capital(self.next_literal(&mut parts)?),
+                Rule::evaluate => Setting::Evaluate {
+                    every: self.next_literal(&mut parts)?,
+                    instrument: self.next_ident(&mut parts)?,
+                    session: self.next_ident(&mut parts)?,
+                },
+                Rule::posture => Setting::Posture(self.next_ident(&mut parts)?),
+                Rule::fill => Setting::FillSameBar(same_bar),
+                Rule::cross => Setting::Cross(self.next_literal(&mut parts)?),
+                Rule::fees => Setting::Fees(self.next_ident(&mut parts)?),
+                Rule::settle => Setting::SettleApproximate(approximate),
+                Rule::margin => Setting::Margin(self.next_ident(&mut parts)?),
+                _ => return None,
+            };
+            settings.push(Node::new(setting, span));
+        }
+        Some(Strategy { name, settings })
+    }
+
+    pub(super) fn threshold(&mut self, mut kids: Kids<'_>) -> Option<Threshold> {
+        let name = self.next_ident(&mut kids)?;
+        let default = self.next_literal(&mut kids)?;
+        let (min, max) = self.literal_range(kids.next()?)?;
+        Some(Threshold { name, default, min, max })
+    }
+
+    /// `feed("ID")`
+    fn feed(&mut self, kids: &mut Kids<'_>) -> Option<Node<String>> {
+        let text = Kids::of(kids.next()?).next()?;
+        Some(self.string(&text))
+    }
+
+    pub(super) fn series(&mut self, mut kids: Kids<'_>) -> Option<Series> {
+        let name = self.next_ident(&mut kids)?;
+        let feed = self.feed(&mut kids)?;
+        let unit = kids.next_if(Rule::word).map(|p| self.ident(&p));
+        let stale_after = match kids.next_if(Rule::literal) {
+            Some(p) => Some(self.literal(&p)?),
+            None => None,
+        };
+        Some(Series { name, feed, unit, stale_after })
+    }
+
+    pub(super) fn event(&mut self, mut kids: Kids<'_>) -> Option<EventDecl> {
+        let name = self.next_ident(&mut kids)?;
+        let feed = self.feed(&mut kids)?;
+        Some(EventDecl { name, feed })
+    }
+
+    pub(super) fn signal(&mut self, mut kids: Kids<'_>) -> Option<Signal> {
+        let name = self.next_ident(&mut kids)?;
+        let expr = self.next_expr(&mut kids)?;
+        Some(Signal { name, expr })
+    }
+
+    pub(super) fn script(&mut self, mut kids: Kids<'_>) -> Option<Script> {
+        let name = self.next_ident(&mut kids)?;
+        let mut params = Vec::new();
+        while let Some(p) = kids.next_if(Rule::param) {
+            let mut parts = Kids::of(p);
+            params.push((self.next_ident(&mut parts)?, self.next_ident(&mut parts)?));
+        }
+        let returns = self.next_ident(&mut kids)?;
+        let file = self.string(&kids.next()?);
+        Some(Script { name, params, returns, file })
+    }
+}

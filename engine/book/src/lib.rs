@@ -23,3 +23,6 @@ pub use margin::Rulebook;
 pub use order::{BookEvent, CancelReason, Order, OrderId, OrderKind, OrderRequest, RunId, SubmitError};
 pub use package::{Leg, Package, PackageError};
 pub use position::{Execution, ExecutionKind, LegFill, LegMark, Position, PositionId, PositionLeg};
+
+#[cfg(test)]
+mod tests;

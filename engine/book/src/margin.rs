@@ -47,10 +47,12 @@ pub fn requirement(
     underlying: Price,
     price_of: impl Fn(&Leg) -> Price,
 ) -> Usd {
+    // A short put is bounded by its strike, but brokers ask the smaller index formula: take the lesser.
+    let paired = paired(package, underlying, &price_of);
     let points = if payoff::one_settlement(package) && payoff::is_defined_risk(package) {
-        defined(rulebook, package)
+        defined(rulebook, package).min(paired)
     } else {
-        paired(package, underlying, &price_of)
+        paired
     };
     let debit: Price = package
         .legs()

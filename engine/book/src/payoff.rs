@@ -4,6 +4,7 @@ use crate::package::{Leg, Package};
 use alula_market::contract::Right;
 use alula_market::money::Price;
 use alula_market::time::Date;
+use alula_pricing::payoff::{Bound, Payoff, PayoffLeg};
 
 /// Lowest and highest value of legs at expiry, in points per package. `None` where there is no bound.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,32 +24,33 @@ pub fn intrinsic(right: Right, strike: Price, settlement: Price) -> Price {
     }
 }
 
-/// Value of legs in points per package if all settle at one value.
-#[must_use]
-pub fn at(legs: &[Leg], settlement: Price) -> Price {
-    legs.iter()
-        .map(|l| intrinsic(l.contract.right, l.contract.strike, settlement).times(i64::from(l.ratio)))
-        .sum()
-}
-
-/// Range of [`at`] over every settlement value from zero up. The payoff is piecewise linear, so its corners (zero and
-/// the strikes) and its slope beyond the last strike decide.
+/// Range of a package's value at expiry over every settlement value from zero up, all legs settling at one value.
 #[must_use]
 pub fn range(legs: &[Leg]) -> Range {
-    let corners = || {
-        std::iter::once(Price::ZERO)
-            .chain(legs.iter().map(|l| l.contract.strike))
-            .map(|s| at(legs, s))
+    let leg = |l: &Leg| PayoffLeg {
+        right: match l.contract.right {
+            Right::Put => alula_pricing::Right::Put,
+            Right::Call => alula_pricing::Right::Call,
+        },
+        strike_mills: l.contract.strike.0,
+        ratio: i64::from(l.ratio),
     };
-    let slope: i64 = legs
-        .iter()
-        .filter(|l| l.contract.right == Right::Call)
-        .map(|l| i64::from(l.ratio))
-        .sum();
-    Range {
-        low: if slope < 0 { None } else { corners().min() },
-        high: if slope > 0 { None } else { corners().max() },
-    }
+    let legs: Vec<PayoffLeg> = legs.iter().map(leg).collect();
+    let price = |b: Bound| match b {
+        Bound::Mills(mills) => Some(Price(mills)),
+        Bound::Unbounded => None,
+    };
+    // Legs outside 64 bits of mills have no bound that money could state.
+    Payoff::new(&legs, 0).map_or(
+        Range {
+            low: None,
+            high: None,
+        },
+        |p| Range {
+            low: price(p.profit_min()),
+            high: price(p.profit_max()),
+        },
+    )
 }
 
 /// Worst value of a package in points, when bounded: what its holder may have to pay (negative) at expiry.

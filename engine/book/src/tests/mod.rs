@@ -1,0 +1,9 @@
+//! What the book promises, one file per question.
+
+mod books;
+mod fees;
+mod fills;
+mod margins;
+mod properties;
+mod settlements;
+mod support;

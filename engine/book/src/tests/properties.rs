@@ -1,0 +1,312 @@
+//! Random orders over random chains keep every promise.
+
+use super::support::*;
+use crate::{
+    Band, Book, BookConfig, BookEvent, Cross, FeeSchedule, Leg, OrderKind, OrderRequest, Package, PositionId,
+    RunId,
+};
+use alula_market::chain::ChainSnapshot;
+use alula_market::contract::{Right, Root, SettlementValue};
+use alula_market::money::{Price, Usd};
+use alula_market::time::{Date, Instant};
+use proptest::prelude::*;
+use std::sync::Arc;
+
+const STRIKES: [i64; 5] = [2800, 2850, 2900, 2950, 3000];
+const SERIES: [(Root, &str); 3] = [
+    (Root::Spxw, "2019-05-10"),
+    (Root::Spx, "2019-05-17"),
+    (Root::Spxw, "2019-05-17"),
+];
+const DAYS: [&str; 14] = [
+    "2019-05-01",
+    "2019-05-02",
+    "2019-05-03",
+    "2019-05-06",
+    "2019-05-07",
+    "2019-05-08",
+    "2019-05-09",
+    "2019-05-10",
+    "2019-05-13",
+    "2019-05-14",
+    "2019-05-15",
+    "2019-05-16",
+    "2019-05-17",
+    "2019-05-20",
+];
+
+/// A leg drawn at random: series, right, strike, ratio.
+type RandomLeg = (usize, bool, usize, i32);
+
+/// What happens on one day.
+#[derive(Clone, Debug)]
+enum Act {
+    Open(Vec<RandomLeg>, u32, u32),
+    Close(usize, u32),
+    Roll(usize, Vec<RandomLeg>),
+    Rest,
+}
+
+fn legs_of() -> impl Strategy<Value = Vec<RandomLeg>> {
+    let ratio = prop_oneof![Just(-2), Just(-1), Just(1), Just(2)];
+    prop::collection::vec((0..SERIES.len(), any::<bool>(), 0..STRIKES.len(), ratio), 1..5)
+}
+
+fn act() -> impl Strategy<Value = Act> {
+    prop_oneof![
+        4 => (legs_of(), 1..5u32, 1..3u32).prop_map(|(l, lots, good)| Act::Open(l, lots, good)),
+        3 => (0..4usize, 1..5u32).prop_map(|(n, lots)| Act::Close(n, lots)),
+        2 => (0..4usize, legs_of()).prop_map(|(n, l)| Act::Roll(n, l)),
+        2 => Just(Act::Rest),
+    ]
+}
+
+/// Per day: what is decided, the index, and a seed for the quotes.
+fn days() -> impl Strategy<Value = Vec<(Act, Act, i64, u64)>> {
+    prop::collection::vec((act(), act(), 2_700..3_100i64, any::<u64>()), DAYS.len())
+}
+
+fn package(of: &[RandomLeg]) -> Option<Package> {
+    let leg = |&(series, put, strike, ratio): &RandomLeg| {
+        let (root, expiry) = SERIES[series];
+        let right = if put { Right::Put } else { Right::Call };
+        Leg {
+            contract: contract(root, expiry, right, STRIKES[strike]),
+            ratio,
+        }
+    };
+    Package::new(of.iter().map(leg).collect()).ok()
+}
+
+/// Quotes near intrinsic with noise: sometimes missing, locked, crossed or without a bid.
+fn quotes(date: &str, spot: i64, mut seed: u64) -> ChainSnapshot {
+    let mut draw = |n: i64| {
+        seed = seed
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        i64::try_from(seed >> 33).unwrap() % n
+    };
+    let mut rows = Vec::new();
+    for (root, expiry) in SERIES {
+        if day(expiry) < day(date) || (root == Root::Spx && day(expiry) == day(date)) {
+            continue;
+        }
+        for strike in STRIKES {
+            for right in [Right::Put, Right::Call] {
+                let inside = if right == Right::Put {
+                    strike - spot
+                } else {
+                    spot - strike
+                }
+                .max(0);
+                let bid = (inside * 20 + draw(400)) * 50;
+                let (bid, ask) = match draw(12) {
+                    0 => (0, 0),
+                    1 => (bid, bid),
+                    2 => (bid + 50, bid),
+                    3 => (0, 50 * (1 + draw(3))),
+                    _ => (bid, bid + 50 * (1 + draw(40))),
+                };
+                rows.push((contract(root, expiry, right, strike), bid, ask));
+            }
+        }
+    }
+    chain(tick_on(date), spot, &rows)
+}
+
+fn settlement(root: Root, expiry: Date, spots: &[i64]) -> SettlementValue {
+    let at = DAYS.iter().position(|d| day(d) == expiry).unwrap();
+    settles(root, DAYS[at], &format!("{}.17", spots[at]))
+}
+
+fn request_of(book: &Book, act: &Act, at: Instant) -> Option<OrderRequest> {
+    let nth = |n: usize| {
+        book.positions()
+            .nth(n)
+            .map(|p| (p.id, p.lots, p.structure.clone()))
+    };
+    let (kind, lots, good_for, structure) = match act {
+        Act::Rest => return None,
+        Act::Open(legs, lots, good) => {
+            let structure = Arc::from(if legs.len() % 2 == 0 { "core" } else { "wings" });
+            (
+                OrderKind::Open {
+                    package: package(legs)?,
+                },
+                *lots,
+                *good,
+                structure,
+            )
+        }
+        Act::Close(n, lots) => {
+            let (position, held, structure) = nth(*n)?;
+            (OrderKind::Close { position }, (*lots).min(held), 2, structure)
+        }
+        Act::Roll(n, legs) => {
+            let (position, held, structure) = nth(*n)?;
+            (
+                OrderKind::Roll {
+                    position,
+                    to: package(legs)?,
+                },
+                held,
+                1,
+                structure,
+            )
+        }
+    };
+    Some(OrderRequest {
+        structure,
+        good_for,
+        ..request(kind, lots, at)
+    })
+}
+
+fn play(days: &[(Act, Act, i64, u64)], config: BookConfig, check: bool) -> Book {
+    let mut book = Book::new(config);
+    let spots: Vec<i64> = days.iter().map(|d| d.2).collect();
+    for (date, (first, second, spot, seed)) in DAYS.iter().zip(days) {
+        let snapshot = quotes(date, *spot, *seed);
+        book.settle(snapshot.at, &|root, expiry| {
+            Some(settlement(root, expiry, &spots))
+        })
+        .unwrap();
+        for event in book.on_snapshot(&snapshot) {
+            if let BookEvent::Filled(fill) = event {
+                assert!(fill.net.is_ordered());
+                assert!(fill.decided_at < fill.at);
+                let sum: Band<Price> = fill.legs.iter().map(|l| l.points).sum();
+                assert_eq!(sum, fill.net);
+            }
+        }
+        book.mark(&snapshot);
+        for act in [first, second] {
+            if let Some(request) = request_of(&book, act, snapshot.at) {
+                let _refused = book.submit(request);
+            }
+        }
+        if check {
+            book.check().unwrap();
+        }
+    }
+    book
+}
+
+fn a_config(cross: Cross) -> BookConfig {
+    BookConfig {
+        cross,
+        fees: FeeSchedule::named("ibkr").unwrap(),
+        run: RunId(1),
+        ..config()
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 192, ..ProptestConfig::default() })]
+
+    #[test]
+    fn every_invariant_holds_and_equal_inputs_make_equal_books(days in days(), millis in 0..=1000u32) {
+        let config = a_config(Cross::from_f64(f64::from(millis) / 1000.0).unwrap());
+        let book = play(&days, config.clone(), true);
+        book.audit().unwrap();
+        // Past the last expiry everything is cash, and the band is in order for every position.
+        prop_assert_eq!(book.positions().count(), 0);
+        prop_assert_eq!(book.equity(), book.cash());
+        for position in book.closed() {
+            prop_assert!(position.pnl().is_ordered());
+            prop_assert_eq!(position.realized(), position.pnl());
+        }
+        let mut again = play(&days, config, true);
+        again.check().unwrap();
+        prop_assert_eq!(&book, &again);
+    }
+
+    #[test]
+    fn fees_are_the_sum_of_every_orders_fees(days in days()) {
+        let config = a_config(Cross::from_f64(0.6).unwrap());
+        let schedule = config.fees.clone();
+        let book = play(&days, config, false);
+        let mut sum = Usd::ZERO;
+        for trade in book.trades() {
+            if trade.order.is_none() {
+                prop_assert_eq!(trade.fees.total(), Usd::ZERO);
+                continue;
+            }
+            sum += trade.fees.total();
+            // Every contract pays at least clearing and the regulatory fee; no order pays less than its minimum.
+            let contracts: i64 =
+                trade.legs.iter().map(|l| i64::from(l.ratio.abs()) * i64::from(trade.lots)).sum();
+            prop_assert!(trade.fees.clearing + trade.fees.regulatory >= Usd(46_850).times(contracts));
+            prop_assert!(trade.fees.commission >= schedule.commission_min);
+        }
+        prop_assert_eq!(book.fees(), sum);
+        let flows: Usd = book.trades().iter().map(|t| t.cash.share).sum();
+        prop_assert_eq!(book.equity().share - config_capital() - book.market_value().share, flows - sum);
+    }
+
+    /// Same-time settlements: the order of legs, of positions' orders and of the days on which the driver looks in
+    /// makes no difference to the money.
+    #[test]
+    fn same_time_settlements_commute(
+        legs in legs_of().prop_shuffle(),
+        spot in 2_700..3_100i64,
+        value in 2_600_000..3_200_000i64,
+        turn in any::<bool>(),
+    ) {
+        let mut reversed = legs.clone();
+        reversed.reverse();
+        let (Some(a), Some(b)) = (package(&legs), package(&reversed)) else { return Ok(()) };
+        let rows: Vec<Row> = a.legs().iter().map(|l| (l.contract, 50_000, 50_100)).collect();
+        let finish = |first: &Package, second: &Package, late: bool| {
+            let mut book = Book::new(config());
+            for (package, lots) in [(first, 1), (second, 2)] {
+                let kind = OrderKind::Open { package: package.clone() };
+                book.submit(request(kind, lots, tick_on("2019-04-30"))).unwrap();
+            }
+            book.on_snapshot(&chain(tick_on("2019-05-01"), spot, &rows));
+            let values = |root: Root, expiry: Date| Some(SettlementValue {
+                price: Price(value),
+                ..settles(root, &expiry.to_string(), "0")
+            });
+            if !late {
+                for date in ["2019-05-10", "2019-05-17"] {
+                    book.settle(tick_on(date), &values).unwrap();
+                }
+            }
+            book.settle(tick_on("2019-05-20"), &values).unwrap();
+            book.check().unwrap();
+            let pnl: Vec<(PositionId, Band<Usd>)> = {
+                let mut v: Vec<_> = book.closed().iter().map(|p| (p.id, p.pnl())).collect();
+                v.sort_by_key(|(id, _)| *id);
+                v
+            };
+            (book.equity(), pnl)
+        };
+        prop_assert_eq!(finish(&a, &b, turn), finish(&b, &a, !turn));
+    }
+}
+
+fn config_capital() -> Usd {
+    config().capital
+}
+
+#[test]
+fn random_plays_reach_fills_rolls_closes_and_settlements() {
+    use crate::ExecutionKind::{Close, Open, Roll, Settle};
+    use proptest::strategy::ValueTree;
+    let mut runner = proptest::test_runner::TestRunner::deterministic();
+    let mut counts = std::collections::BTreeMap::new();
+    let mut bounded = 0;
+    for _ in 0..100 {
+        let days = days().new_tree(&mut runner).unwrap().current();
+        let book = play(&days, a_config(Cross::from_f64(0.6).unwrap()), true);
+        for trade in book.trades() {
+            *counts.entry(trade.kind).or_insert(0) += 1;
+        }
+        bounded += book.closed().iter().filter(|p| p.worst.is_some()).count();
+    }
+    for kind in [Open, Close, Roll, Settle] {
+        assert!(counts.get(&kind).is_some_and(|n| *n >= 50), "{counts:?}");
+    }
+    assert!(bounded >= 50, "{bounded}");
+}

@@ -297,7 +297,7 @@ fn random_plays_reach_fills_rolls_closes_and_settlements() {
     let mut runner = proptest::test_runner::TestRunner::deterministic();
     let mut counts = std::collections::BTreeMap::new();
     let mut bounded = 0;
-    for _ in 0..100 {
+    for _ in 0..300 {
         let days = days().new_tree(&mut runner).unwrap().current();
         let book = play(&days, a_config(Cross::from_f64(0.6).unwrap()), true);
         for trade in book.trades() {

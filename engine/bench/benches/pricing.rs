@@ -303,7 +303,11 @@ fn implied(chains: &[Expiry], low: f64, high: f64) {
 
 fn main() {
     let chains = chains();
-    greeks(&chains);
-    implied(&chains, 1e-2, 1e4);
-    implied(&chains, 1e-8, 1e-2);
+    if alula_bench::is_wanted("greeks") {
+        greeks(&chains);
+    }
+    if alula_bench::is_wanted("implied") {
+        implied(&chains, 1e-2, 1e4);
+        implied(&chains, 1e-8, 1e-2);
+    }
 }

@@ -12,6 +12,16 @@ use std::time::{Duration, Instant};
 
 use cpu_time::ProcessTime;
 
+/// Whether the race `name` is to be run: `cargo bench -p alula-bench --bench pricing -- greeks` runs that one only.
+#[must_use]
+pub fn is_wanted(name: &str) -> bool {
+    let mut wanted = std::env::args()
+        .skip(1)
+        .filter(|arg| !arg.starts_with('-'))
+        .peekable();
+    wanted.peek().is_none() || wanted.any(|arg| arg == name)
+}
+
 /// One way to do the work: called with no arguments, it does the whole of it once and returns something that depends on all of it.
 type Work<'a> = Box<dyn FnMut() -> f64 + 'a>;
 

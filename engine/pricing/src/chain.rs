@@ -10,8 +10,7 @@ use crate::black76::{
     ExpiryTerms, Input, InputError, MAX_PRICE_POINTS, MAX_VOL, MIN_PRICE_POINTS, MIN_TOTAL_VOL, Right,
 };
 use crate::implied::IvError;
-use crate::kernel::{self, GreekLanes, Shared};
-use crate::lanes::LANES;
+use crate::kernel::{self, Shared, SharedVol};
 
 /// Why a row holds an answer or none.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -170,52 +169,20 @@ pub fn implied_vols(
     same_length("prices", prices.len(), strikes.len())?;
     same_length("vols", vols.len(), strikes.len())?;
     same_length("status", status.len(), strikes.len())?;
-    let level = Level::new();
-    let blocks = strikes.chunks(LANES).zip(prices.chunks(LANES));
-    let outs = vols.chunks_mut(LANES).zip(status.chunks_mut(LANES));
-    for ((strikes, prices), (vols, status)) in blocks.zip(outs) {
-        implied_vols_block(level, terms, right, (strikes, prices), (vols, status));
+    kernel::vols(Level::new(), &SharedVol::new(terms, right), strikes, prices, vols);
+    status.fill(RowStatus::Ok);
+    // What the fast kernel is not sure of goes to the slow and certain solver, which also knows the cause.
+    if vols.iter().fold(true, |all, vol| all & (*vol > 0.0)) {
+        return Ok(());
     }
-    Ok(())
-}
-
-/// At most [`LANES`] rows. What the fast kernel is not sure of goes to the slow and certain solver.
-fn implied_vols_block(
-    level: Level,
-    terms: &ExpiryTerms,
-    right: Right,
-    (strikes, prices): (&[f64], &[f64]),
-    (vols, status): (&mut [f64], &mut [RowStatus]),
-) {
-    // Rows that the kernel does not try hold a stand-in: the option at the money at 10 vol points of total vol.
-    let mut lane_strikes = [terms.forward(); LANES];
-    let mut lane_values = [0.04 * terms.forward(); LANES];
-    let (mut tried, mut totals) = ([false; LANES], [0.0; LANES]);
-    // Values in the forward's last place, or close to their bound, are for the certain solver.
-    let value_min = terms.forward() * 1e-15;
-    let rows = strikes.iter().zip(prices);
-    let lanes = lane_strikes.iter_mut().zip(&mut lane_values).zip(&mut tried);
-    for ((strike, price), ((lane_strike, lane_value), tried)) in rows.zip(lanes) {
-        if let Ok((_, value)) = terms.checked_time_value(right, *strike, *price)
-            && value >= value_min
-            && value < 0.9 * terms.forward().min(*strike)
-        {
-            (*lane_strike, *lane_value, *tried) = (*strike, value, true);
-        }
-    }
-    kernel::total_vols(level, terms.forward(), &lane_strikes, &lane_values, &mut totals);
     let rows = strikes.iter().zip(prices).zip(vols.iter_mut().zip(status));
-    for (((strike, price), (vol, status)), (total, tried)) in rows.zip(totals.iter().zip(&tried)) {
-        let fast = total / terms.sqrt_years();
-        (*vol, *status) = if *tried && fast > 0.0 && fast <= MAX_VOL {
-            (fast, RowStatus::Ok)
-        } else {
-            match terms.implied_vol(right, *strike, *price) {
-                Ok(vol) => (vol, RowStatus::Ok),
-                Err(error) => (0.0, error.into()),
-            }
+    for ((strike, price), (vol, status)) in rows.filter(|(_, (vol, _))| **vol <= 0.0) {
+        (*vol, *status) = match terms.implied_vol(right, *strike, *price) {
+            Ok(vol) => (vol, RowStatus::Ok),
+            Err(error) => (0.0, error.into()),
         };
     }
+    Ok(())
 }
 
 /// Price and five greeks for a column of `strikes` and `vols`, all of one `right`.
@@ -230,44 +197,44 @@ pub fn greeks(
     out: &mut GreekColumns<'_>,
 ) -> Result<(), LengthError> {
     check_columns(strikes, vols, out)?;
-    let level = Level::new();
-    let shared = Shared::new(terms, right);
-    let mut first = 0;
-    for (strikes, vols) in strikes.chunks(LANES).zip(vols.chunks(LANES)) {
-        let mut lanes = GreekLanes::ZERO;
-        // A chain's last block is padded with an option that is as good as any.
-        let (mut lane_strikes, mut lane_vols) = ([terms.forward(); LANES], [1.0; LANES]);
-        copy(&mut lane_strikes, strikes);
-        copy(&mut lane_vols, vols);
-        kernel::greeks(level, &shared, &lane_strikes, &lane_vols, &mut lanes);
-        out.write_block(first, strikes.len(), &lanes);
-        let vol_min = MIN_TOTAL_VOL / terms.sqrt_years();
-        for (offset, (strike, vol)) in strikes.iter().zip(vols).enumerate() {
-            if is_sound(*strike, *vol) && *vol >= vol_min {
-                continue;
-            }
-            // Unsound input, or the limit at no vol or no time, which the kernel's quotients do not reach.
-            match terms.greeks(right, *strike, *vol) {
-                Ok(g) => {
-                    let row = [g.price, g.delta, g.gamma, g.vega, g.theta, g.rho];
-                    out.write(first + offset, row, RowStatus::Ok);
-                }
-                Err(error) => out.write(first + offset, [0.0; 6], error.into()),
-            }
+    let columns = [
+        &mut *out.price,
+        &mut *out.delta,
+        &mut *out.gamma,
+        &mut *out.vega,
+        &mut *out.theta,
+        &mut *out.rho,
+    ];
+    kernel::greeks(Level::new(), &Shared::new(terms, right), strikes, vols, columns);
+    out.status.fill(RowStatus::Ok);
+    let vol_min = MIN_TOTAL_VOL / terms.sqrt_years();
+    if strikes
+        .iter()
+        .zip(vols)
+        .fold(true, |all, (k, v)| all & is_plain(*k, *v, vol_min))
+    {
+        return Ok(());
+    }
+    for (row, (strike, vol)) in strikes.iter().zip(vols).enumerate() {
+        if is_plain(*strike, *vol, vol_min) {
+            continue;
         }
-        first += strikes.len();
+        // Unsound input, or the limit at no vol or no time, which the kernel's quotients do not reach.
+        match terms.greeks(right, *strike, *vol) {
+            Ok(g) => out.write(
+                row,
+                [g.price, g.delta, g.gamma, g.vega, g.theta, g.rho],
+                RowStatus::Ok,
+            ),
+            Err(error) => out.write(row, [0.0; 6], error.into()),
+        }
     }
     Ok(())
 }
 
-fn is_sound(strike: f64, vol: f64) -> bool {
-    (MIN_PRICE_POINTS..=MAX_PRICE_POINTS).contains(&strike) && (0.0..=MAX_VOL).contains(&vol)
-}
-
-fn copy<T: Copy>(to: &mut [T], from: &[T]) {
-    for (to, from) in to.iter_mut().zip(from) {
-        *to = *from;
-    }
+/// Whether a row's numbers are in range and away from the limits, so that the kernel's answer stands.
+fn is_plain(strike: f64, vol: f64, vol_min: f64) -> bool {
+    (MIN_PRICE_POINTS..=MAX_PRICE_POINTS).contains(&strike) & (vol_min..=MAX_VOL).contains(&vol)
 }
 
 /// As [`greeks`], for vols that come from [`implied_vols`]: a row whose `vol_status` is not good keeps that status and
@@ -306,26 +273,6 @@ fn check_columns(strikes: &[f64], vols: &[f64], out: &GreekColumns<'_>) -> Resul
 }
 
 impl GreekColumns<'_> {
-    fn write_block(&mut self, first: usize, rows: usize, lanes: &GreekLanes) {
-        let cells = [
-            (&mut *self.price, &lanes.price),
-            (&mut *self.delta, &lanes.delta),
-            (&mut *self.gamma, &lanes.gamma),
-            (&mut *self.vega, &lanes.vega),
-            (&mut *self.theta, &lanes.theta),
-            (&mut *self.rho, &lanes.rho),
-        ];
-        let range = first..first + rows;
-        for (column, values) in cells {
-            if let Some(cells) = column.get_mut(range.clone()) {
-                copy(cells, values);
-            }
-        }
-        if let Some(cells) = self.status.get_mut(range) {
-            cells.fill(RowStatus::Ok);
-        }
-    }
-
     fn write(&mut self, row: usize, [price, delta, gamma, vega, theta, rho]: [f64; 6], status: RowStatus) {
         let cells = [
             (&mut *self.price, price),

@@ -26,7 +26,7 @@ pub enum IvError {
 
 /// A time value below this share of an in-the-money price (or of the forward and strike whose difference is taken off) is
 /// rounding, not information.
-const TIME_VALUE_RESOLUTION: f64 = 8.0 * f64::EPSILON;
+pub(crate) const TIME_VALUE_RESOLUTION: f64 = 8.0 * f64::EPSILON;
 
 impl ExpiryTerms {
     /// Vol (fraction) at which [`ExpiryTerms::price`] gives `price`, in points and discounted.
@@ -37,7 +37,13 @@ impl ExpiryTerms {
     /// # Errors
     /// [`IvError`], each cause documented there.
     pub fn implied_vol(&self, right: Right, strike: f64, price: f64) -> Result<f64, IvError> {
-        let (otm, time_value) = self.checked_time_value(right, strike, price)?;
+        let strike = Input::Strike.check(strike)?;
+        let price = Input::Price.check(price)?;
+        // Below this no vol up to the greatest one could be told from none.
+        if self.sqrt_years() * MAX_VOL <= MIN_TOTAL_VOL {
+            return Err(IvError::NoTime);
+        }
+        let (otm, time_value) = self.time_value(right, strike, price)?;
         let vol = ImpliedBlackVolatility::builder()
             .forward(self.forward())
             .strike(strike)
@@ -57,18 +63,7 @@ impl ExpiryTerms {
     }
 
     /// The out-of-the-money right at `strike` and the undiscounted time value that `price` holds.
-    pub(crate) fn checked_time_value(
-        &self,
-        right: Right,
-        strike: f64,
-        price: f64,
-    ) -> Result<(Right, f64), IvError> {
-        let strike = Input::Strike.check(strike)?;
-        let price = Input::Price.check(price)?;
-        // Below this no vol up to the greatest one could be told from none.
-        if self.sqrt_years() * MAX_VOL <= MIN_TOTAL_VOL {
-            return Err(IvError::NoTime);
-        }
+    fn time_value(&self, right: Right, strike: f64, price: f64) -> Result<(Right, f64), IvError> {
         let undiscounted = price / self.discount();
         let intrinsic = right.intrinsic(self.forward(), strike);
         if intrinsic > 0.0 {

@@ -1,17 +1,13 @@
 //! The loops behind [`crate::chain`]: [`LANES`] options at a time, all alike, no branch inside.
-//!
-//! A kernel sees sound rows only; the callers put a harmless stand-in into the others' places and overwrite their results.
 
 use fearless_simd::{Level, Simd, dispatch};
 
-use crate::black76::{ExpiryTerms, Right};
-use crate::lanes::{LANES, exp_nonpositive, ln_ratio, mills, normal_distance};
+use crate::black76::{ExpiryTerms, MAX_PRICE_POINTS, MAX_VOL, MIN_PRICE_POINTS, Right};
+use crate::implied::TIME_VALUE_RESOLUTION;
+use crate::lanes::{LANES, exp_nonpositive, ln_ratio, ln_ratio_and_inverse, mills, normal_distance};
 
 const FRAC_1_SQRT_2PI: f64 = 0.398_942_280_401_432_7;
 const SQRT_2PI: f64 = 2.506_628_274_631_000_7;
-
-/// One value per lane.
-pub(crate) type Lanes = [f64; LANES];
 
 /// What the rows of one call share, multiplied out once.
 #[derive(Clone, Copy, Debug)]
@@ -45,28 +41,6 @@ impl Shared {
     }
 }
 
-/// Results of [`greeks`], one value per lane.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct GreekLanes {
-    pub(crate) price: Lanes,
-    pub(crate) delta: Lanes,
-    pub(crate) gamma: Lanes,
-    pub(crate) vega: Lanes,
-    pub(crate) theta: Lanes,
-    pub(crate) rho: Lanes,
-}
-
-impl GreekLanes {
-    pub(crate) const ZERO: Self = Self {
-        price: [0.0; LANES],
-        delta: [0.0; LANES],
-        gamma: [0.0; LANES],
-        vega: [0.0; LANES],
-        theta: [0.0; LANES],
-        rho: [0.0; LANES],
-    };
-}
-
 /// Price and greeks of one option, `vol √T` at least [`crate::MIN_TOTAL_VOL`].
 ///
 /// One exponential serves all: `F φ(d1) = K φ(d2)`, and with Mills' ratio `Φ(−|d|) = φ(d) M(|d|)` both distribution
@@ -74,8 +48,7 @@ impl GreekLanes {
 #[inline(always)]
 fn greeks_of(t: &Shared, strike: f64, vol: f64) -> [f64; 6] {
     let total = vol * t.sqrt_years;
-    let total_inverse = 1.0 / total;
-    let x = ln_ratio(t.forward, strike);
+    let (x, total_inverse) = ln_ratio_and_inverse(t.forward, strike, total);
     let scaled = x * total_inverse;
     let d1 = scaled + 0.5 * total;
     let d2 = scaled - 0.5 * total;
@@ -109,122 +82,236 @@ fn greeks_of(t: &Shared, strike: f64, vol: f64) -> [f64; 6] {
     ]
 }
 
-/// Price and greeks of [`LANES`] options.
-#[inline]
-pub(crate) fn greeks(level: Level, shared: &Shared, strikes: &Lanes, vols: &Lanes, out: &mut GreekLanes) {
+/// Price and greeks of all rows into `out` (price, delta, gamma, vega, theta, rho), every slice of one length.
+/// Rows whose input is not sound get numbers without meaning: the caller overwrites them.
+pub(crate) fn greeks(level: Level, shared: &Shared, strikes: &[f64], vols: &[f64], out: [&mut [f64]; 6]) {
     dispatch!(level, simd => greeks_at(simd, shared, strikes, vols, out));
 }
 
 #[inline(always)]
-fn greeks_at<S: Simd>(simd: S, shared: &Shared, strikes: &Lanes, vols: &Lanes, out: &mut GreekLanes) {
+fn greeks_at<S: Simd>(simd: S, shared: &Shared, strikes: &[f64], vols: &[f64], out: [&mut [f64]; 6]) {
     simd.vectorize(
         #[inline(always)]
         || {
-            let shared = *shared;
-            let mut local = GreekLanes::ZERO;
-            #[expect(
-                clippy::indexing_slicing,
-                reason = "every array has LANES elements and i runs below that"
-            )]
-            for i in 0..LANES {
-                let row = greeks_of(&shared, strikes[i], vols[i]);
-                local.price[i] = row[0];
-                local.delta[i] = row[1];
-                local.gamma[i] = row[2];
-                local.vega[i] = row[3];
-                local.theta[i] = row[4];
-                local.rho[i] = row[5];
+            let mut out = out.map(|column| column.chunks_mut(LANES));
+            for (strikes, vols) in strikes.chunks(LANES).zip(vols.chunks(LANES)) {
+                // A column's last block is padded with an option that is as good as any.
+                let (strikes, rows) = padded(strikes, shared.forward);
+                let (vols, _) = padded(vols, 1.0);
+                let block = greeks_block(shared, &strikes, &vols);
+                for (column, values) in out.iter_mut().zip(&block) {
+                    if let (Some(cells), Some(values)) = (column.next(), values.get(..rows)) {
+                        cells.copy_from_slice(values);
+                    }
+                }
             }
-            *out = local;
         },
     );
 }
 
-/// Steps of the solver; the third has always been the last that mattered, and a row for which it was not is refused.
+#[inline(always)]
+fn greeks_block(shared: &Shared, strikes: &[f64; LANES], vols: &[f64; LANES]) -> [[f64; LANES]; 6] {
+    let shared = *shared;
+    let mut block = [[0.0; LANES]; 6];
+    let [price, delta, gamma, vega, theta, rho] = &mut block;
+    #[expect(
+        clippy::indexing_slicing,
+        reason = "every array has LANES elements and i runs below that"
+    )]
+    for i in 0..LANES {
+        let row = greeks_of(&shared, strikes[i], vols[i]);
+        price[i] = row[0];
+        delta[i] = row[1];
+        gamma[i] = row[2];
+        vega[i] = row[3];
+        theta[i] = row[4];
+        rho[i] = row[5];
+    }
+    block
+}
+
+/// A block of exactly [`LANES`] values, and how many of them are rows.
+#[inline(always)]
+fn padded(rows: &[f64], stand_in: f64) -> ([f64; LANES], usize) {
+    if let Some(block) = rows.first_chunk::<LANES>() {
+        return (*block, LANES);
+    }
+    let mut block = [stand_in; LANES];
+    for (to, from) in block.iter_mut().zip(rows) {
+        *to = *from;
+    }
+    (block, rows.len())
+}
+
+/// Steps of the solver. More would change nothing: see [`LAST_STEP_MAX`].
 const STEPS: usize = 3;
 /// The last step of a row may be at most this share of its total vol: the steps converge with the third power, so what is
-/// left is then below 1e-15.
+/// left is then below 1e-15. A row that is not there yet goes to the certain solver.
 const LAST_STEP_MAX: f64 = 1e-5;
 /// Below this total vol the subtraction of the two terms costs more digits than are promised.
 const TOTAL_VOL_MIN: f64 = 5e-5;
 /// Above this total vol the price hardly moves any more with vol.
 const TOTAL_VOL_MAX: f64 = 3.0;
+/// Share of its bound (the lesser of forward and strike) above which a value is left to the certain solver.
+const VALUE_SHARE_MAX: f64 = 0.9;
+/// Share of the forward below which a value is left to the certain solver.
+const VALUE_SHARE_MIN: f64 = 1e-15;
 
-/// Total vol `σ√T` of one option from the undiscounted value `value` of the out-of-the-money side, and zero when this
-/// fast way is not sure of its digits.
-///
-/// Start: the normal model's distance in standard deviations, a function of one variable (see [`normal_distance`]), with
-/// the first term of the expansion between the two models' vols. Steps: Halley's on `ln(price)`, whose curvature is mild from the money to
-/// the far wing. Source of the derivatives: with `b` the price and `v = ∂b/∂s = F φ(d1)`, `v'/v = x²/s³ − s/4`.
-#[inline(always)]
-fn total_vol_of(forward: f64, strike: f64, value: f64) -> f64 {
-    let x = ln_ratio(forward, strike);
-    let x_abs = x.abs();
-    let distance = (forward - strike).abs();
-    // The square root of F·K to two digits would do, and is cheap anyhow.
-    let geometric = (forward * strike).sqrt();
-    let l = ln_ratio(value + distance, value);
-    let (p, q) = normal_distance(l);
-    let near = SQRT_2PI * value / geometric;
-    let wide = x_abs * q / (l * p);
-    let start = if distance > 1e-4 * value { wide } else { near };
-    let mut s = start * (1.0 + start * start * (1.0 / 24.0));
-    let otm = if x > 0.0 { -1.0 } else { 1.0 };
-    let mut last = 1.0;
-    for _ in 0..STEPS {
-        s = if s > 1e-6 { s } else { 1e-6 };
-        s = if s < 8.0 { s } else { 8.0 };
-        let s_inverse = 1.0 / s;
-        let scaled = x * s_inverse;
-        let d1 = scaled + 0.5 * s;
-        let d2 = scaled - 0.5 * s;
-        let density = FRAC_1_SQRT_2PI * exp_nonpositive(-0.5 * d1 * d1);
-        let vega = forward * density;
-        let (p1, q1) = mills(d1.abs());
-        let (p2, q2) = mills(d2.abs());
-        let shared_inverse = 1.0 / (q1 * q2);
-        let tail1 = density * (p1 * (q2 * shared_inverse));
-        let tail2 = vega * (p2 * (q1 * shared_inverse));
-        let leg1 = if otm * d1 >= 0.0 { 1.0 - tail1 } else { tail1 };
-        let leg2 = if otm * d2 >= 0.0 { strike - tail2 } else { tail2 };
-        let price = otm * (forward * leg1 - leg2);
-        let price = if price > 1e-100 { price } else { 1e-100 };
-        let slope = vega / price;
-        // f = ln(price/value), f' = slope, f'' = slope (v'/v − slope).
-        let f = ln_ratio(price, value);
-        let curve = scaled * scaled * s_inverse - 0.25 * s - slope;
-        // Halley: s − (f/f') / (1 − f f''/(2 f'²)); the denominator is kept from turning over far from the root.
-        let newton = f / slope;
-        let bend = 1.0 - 0.5 * newton * curve;
-        let bend = if bend > 0.5 { bend } else { 0.5 };
-        let step = newton / bend;
-        s -= step;
-        last = step.abs() * s_inverse;
+/// What the rows of one [`vols`] call share.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct SharedVol {
+    sign: f64,
+    forward: f64,
+    discount: f64,
+    sqrt_years: f64,
+    value_min: f64,
+}
+
+impl SharedVol {
+    pub(crate) fn new(terms: &ExpiryTerms, right: Right) -> Self {
+        Self {
+            sign: right.sign(),
+            forward: terms.forward(),
+            discount: terms.discount(),
+            sqrt_years: terms.sqrt_years(),
+            value_min: VALUE_SHARE_MIN * terms.forward(),
+        }
     }
-    let sure = (last <= LAST_STEP_MAX) & (TOTAL_VOL_MIN..=TOTAL_VOL_MAX).contains(&s);
-    if sure { s } else { 0.0 }
 }
 
-/// Total vols of [`LANES`] options, zero where the fast way is not sure; see [`total_vol_of`].
-#[inline]
-pub(crate) fn total_vols(level: Level, forward: f64, strikes: &Lanes, values: &Lanes, out: &mut Lanes) {
-    dispatch!(level, simd => total_vols_at(simd, forward, strikes, values, out));
+/// Implied vols of all rows, and zero in each row where this fast way is not sure of its digits or its input.
+///
+/// Every slice is of one length. Start: the normal model's distance in standard deviations, a function of one variable (see
+/// [`normal_distance`]), with the first term of the expansion between the two models' vols. Steps: Halley's on `ln(price)`,
+/// whose curvature is mild from the money to the far wing.
+pub(crate) fn vols(level: Level, shared: &SharedVol, strikes: &[f64], prices: &[f64], out: &mut [f64]) {
+    dispatch!(level, simd => vols_at(simd, shared, strikes, prices, out));
 }
 
 #[inline(always)]
-fn total_vols_at<S: Simd>(simd: S, forward: f64, strikes: &Lanes, values: &Lanes, out: &mut Lanes) {
+fn vols_at<S: Simd>(simd: S, shared: &SharedVol, strikes: &[f64], prices: &[f64], out: &mut [f64]) {
     simd.vectorize(
         #[inline(always)]
         || {
-            let mut local = [0.0; LANES];
-            #[expect(
-                clippy::indexing_slicing,
-                reason = "every array has LANES elements and i runs below that"
-            )]
-            for i in 0..LANES {
-                local[i] = total_vol_of(forward, strikes[i], values[i]);
+            let rows = strikes
+                .chunks(LANES)
+                .zip(prices.chunks(LANES))
+                .zip(out.chunks_mut(LANES));
+            for ((strikes, prices), out) in rows {
+                let (strikes, rows) = padded(strikes, shared.forward);
+                let (prices, _) = padded(prices, 0.0);
+                let block = vols_block(shared, &strikes, &prices);
+                if let Some(values) = block.get(..rows) {
+                    out.copy_from_slice(values);
+                }
             }
-            *out = local;
         },
     );
+}
+
+#[inline(always)]
+#[expect(
+    clippy::indexing_slicing,
+    reason = "every array has LANES elements and i runs below that"
+)]
+fn vols_block(shared: &SharedVol, strikes: &[f64; LANES], prices: &[f64; LANES]) -> [f64; LANES] {
+    let t = *shared;
+    let mut state = [[0.0; LANES]; 5];
+    let [strike, value, x, total, last] = &mut state;
+    for i in 0..LANES {
+        [strike[i], value[i], x[i], total[i]] = vol_start(&t, strikes[i], prices[i]);
+    }
+    // One loop per step over all lanes: a loop of steps inside a loop of lanes would not become vector code.
+    for _ in 0..STEPS {
+        for i in 0..LANES {
+            (total[i], last[i]) = vol_step(t.forward, strike[i], value[i], x[i], total[i]);
+        }
+    }
+    let mut vols = [0.0; LANES];
+    for i in 0..LANES {
+        // The stand-in of an unsound row has a value of zero.
+        let sure = (last[i] <= LAST_STEP_MAX) & (TOTAL_VOL_MIN..=TOTAL_VOL_MAX).contains(&total[i]);
+        let vol = total[i] / t.sqrt_years;
+        let sound = (value[i] >= t.value_min) & (vol <= MAX_VOL);
+        vols[i] = if sure & sound { vol } else { 0.0 };
+    }
+    vols
+}
+
+/// Strike, undiscounted time value, log-moneyness and a first total vol of one row; a value of zero when the row is not for this solver.
+#[inline(always)]
+fn vol_start(t: &SharedVol, strike: f64, price: f64) -> [f64; 4] {
+    let sound = (MIN_PRICE_POINTS..=MAX_PRICE_POINTS).contains(&strike);
+    let strike = if sound { strike } else { t.forward };
+    let undiscounted = price / t.discount;
+    let intrinsic = t.sign * (t.forward - strike);
+    let in_the_money = intrinsic > 0.0;
+    let value = undiscounted - if in_the_money { intrinsic } else { 0.0 };
+    // In the money the value is a difference, and what is left of it may be rounding.
+    let larger = if undiscounted > t.forward {
+        undiscounted
+    } else {
+        t.forward
+    };
+    let larger = if larger > strike { larger } else { strike };
+    let noise = if in_the_money {
+        TIME_VALUE_RESOLUTION * larger
+    } else {
+        0.0
+    };
+    let bound = VALUE_SHARE_MAX * if t.forward < strike { t.forward } else { strike };
+    let sound = sound & (value >= t.value_min) & (value > noise) & (value < bound);
+    let value = if sound { value } else { 0.04 * t.forward };
+    let strike = if sound { strike } else { t.forward };
+
+    let x = ln_ratio(t.forward, strike);
+    let distance = (t.forward - strike).abs();
+    let geometric = (t.forward * strike).sqrt();
+    let l = ln_ratio(value + distance, value);
+    let (p, q) = normal_distance(l);
+    let near = SQRT_2PI * value / geometric;
+    let wide = x.abs() * q / (l * p);
+    let start = if distance > 1e-4 * value { wide } else { near };
+    let total = start * (1.0 + start * start * (1.0 / 24.0));
+    [strike, if sound { value } else { 0.0 }, x, total]
+}
+
+/// One step of Halley's method for `f(s) = ln(price(s) / value)`: the next total vol, and the step's share of it.
+///
+/// With `b` the price and `v = ∂b/∂s = F φ(d1)`: `f' = v/b`, `f'' = f' (v'/v − f')` and `v'/v = x²/s³ − s/4`.
+#[inline(always)]
+fn vol_step(forward: f64, strike: f64, value: f64, x: f64, s: f64) -> (f64, f64) {
+    let s = if s > 1e-6 { s } else { 1e-6 };
+    let s = if s < 8.0 { s } else { 8.0 };
+    let s_inverse = 1.0 / s;
+    let scaled = x * s_inverse;
+    let d1 = scaled + 0.5 * s;
+    let d2 = scaled - 0.5 * s;
+    let otm = if x > 0.0 { -1.0 } else { 1.0 };
+    let density = FRAC_1_SQRT_2PI * exp_nonpositive(-0.5 * d1 * d1);
+    let vega = forward * density;
+    let (p1, q1) = mills(d1.abs());
+    let (p2, q2) = mills(d2.abs());
+    let shared_inverse = 1.0 / (q1 * q2);
+    let tail1 = density * (p1 * (q2 * shared_inverse));
+    let tail2 = vega * (p2 * (q1 * shared_inverse));
+    let leg1 = if otm * d1 >= 0.0 { 1.0 - tail1 } else { tail1 };
+    let leg2 = if otm * d2 >= 0.0 { strike - tail2 } else { tail2 };
+    let price = otm * (forward * leg1 - leg2);
+    let price = if price > 1e-100 { price } else { 1e-100 };
+    // A stand-in's value of zero would take the logarithm out of its range.
+    let value = if value > 1e-100 { value } else { 1e-100 };
+    let f = ln_ratio(price, value);
+    // Halley's step (f/f') / (1 − f f''/(2 f'²)), multiplied out to one division; far from the root the denominator is kept
+    // from turning over.
+    let curve = scaled * scaled * s_inverse - 0.25 * s;
+    let half = 0.5 * f;
+    let denominator = vega + half * (vega - curve * price);
+    let denominator = if denominator > 0.5 * vega {
+        denominator
+    } else {
+        0.5 * vega
+    };
+    let step = f * price / denominator;
+    (s - step, step.abs() * s_inverse)
 }

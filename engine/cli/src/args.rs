@@ -1,0 +1,360 @@
+//! The command line: what may be typed, and the help that goes with it.
+
+use crate::exit::CODES_HELP;
+use crate::output::Color;
+use clap::{Args, Parser, Subcommand, ValueHint};
+use std::path::PathBuf;
+
+/// A rules language and strategy engine for options traders.
+#[derive(Debug, Parser)]
+#[command(
+    name = "alula",
+    version,
+    about = "A rules language and strategy engine for options traders",
+    long_about = "A rules language and strategy engine for options traders: a text strategy is checked, drawn, \
+                  backtested over option chains, and each decision explained.",
+    after_help = "Start here:\n  alula new my_condor          a strategy that works, to change\n  \
+                  alula backtest my_condor/my_condor.alula\n",
+    after_long_help = format!("Start here:\n  alula new my_condor          a strategy that works, to change\n  \
+                  alula backtest my_condor/my_condor.alula\n\n{CODES_HELP}"),
+    arg_required_else_help = true
+)]
+pub struct Cli {
+    /// Options of every command.
+    #[command(flatten)]
+    pub global: Global,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// Options of every command.
+#[derive(Debug, Args)]
+pub struct Global {
+    /// Say only results and errors
+    #[arg(
+        short,
+        long,
+        global = true,
+        conflicts_with = "verbose",
+        help_heading = "Global options"
+    )]
+    pub quiet: bool,
+    /// Say more
+    #[arg(short, long, global = true, action = clap::ArgAction::Count, help_heading = "Global options")]
+    pub verbose: u8,
+    /// When to colour: auto (heeds NO_COLOR and CLICOLOR_FORCE), always, never
+    #[arg(
+        long,
+        global = true,
+        value_name = "WHEN",
+        default_value = "auto",
+        hide_possible_values = true,
+        hide_default_value = true,
+        help_heading = "Global options"
+    )]
+    pub color: Color,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Check strategy files: names, units, structures, policies, thresholds
+    Check(CheckArgs),
+    /// Format strategy files the one way there is
+    Fmt(FmtArgs),
+    /// Explain a diagnostic code
+    Explain(ExplainArgs),
+    /// Draw the execution graph of a strategy
+    Graph(GraphArgs),
+    /// Read option chains and series into a store
+    Import(ImportArgs),
+    /// Show what a store holds, and how good it is
+    Store(StoreArgs),
+    /// Run a strategy over a history
+    Backtest(BacktestArgs),
+    /// Explain a decision of a run, or its absence
+    Why(WhyArgs),
+    /// Write a new strategy that checks and runs, to change
+    New(NewArgs),
+    /// Print shell completions
+    Completions(CompletionsArgs),
+    /// Print the manual page, or write one for each command
+    Man(ManArgs),
+}
+
+/// How findings are written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum CheckFormat {
+    /// For people: source lines with the spans underlined.
+    #[default]
+    Human,
+    /// One JSON document.
+    Json,
+    /// SARIF 2.1.0, for code scanning.
+    Sarif,
+    /// GitHub Actions annotations.
+    Github,
+}
+
+/// Text or JSON.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum TextFormat {
+    /// For people.
+    #[default]
+    Text,
+    /// One JSON document.
+    Json,
+}
+
+/// Arguments of `alula check`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  alula check condor.alula\n  alula check rules/*.alula --deny-warnings\n  \
+                        alula check condor.alula --format sarif > findings.sarif\n\n\
+                        `condor.thresholds.yaml` beside `condor.alula` is checked with it.\n\
+                        Leaves with 1 when there is an error (with --deny-warnings: or a warning)."
+)]
+pub struct CheckArgs {
+    /// Strategy files; `-` is standard input
+    #[arg(required = true, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub files: Vec<PathBuf>,
+    /// How to write the findings
+    #[arg(long, value_name = "FORMAT", default_value = "human")]
+    pub format: CheckFormat,
+    /// A warning counts as a finding
+    #[arg(long)]
+    pub deny_warnings: bool,
+    /// Thresholds file to check with the strategy, instead of the one beside it
+    #[arg(long, value_name = "YAML", value_hint = ValueHint::FilePath)]
+    pub thresholds: Option<PathBuf>,
+}
+
+/// Arguments of `alula fmt`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  alula fmt condor.alula\n  alula fmt --check rules/*.alula\n  \
+                        alula fmt - < condor.alula\n\n\
+                        There are no options of style. A file is replaced only after its formatted text was read back \
+                        and found to mean the same."
+)]
+pub struct FmtArgs {
+    /// Strategy files; `-` formats standard input to standard output
+    #[arg(required = true, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub files: Vec<PathBuf>,
+    /// Change nothing; print the difference and leave with 1 if there is one
+    #[arg(long)]
+    pub check: bool,
+}
+
+/// Arguments of `alula explain`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  alula explain              all codes\n  alula explain A0301\n  \
+                        alula explain unit-mismatch"
+)]
+pub struct ExplainArgs {
+    /// Code (`A0301`, `301`) or name; all codes when left out
+    #[arg(value_name = "CODE")]
+    pub code: Option<String>,
+    /// How to write it
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub format: TextFormat,
+}
+
+/// How a graph is drawn.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum GraphFormat {
+    /// One line for each node.
+    #[default]
+    Text,
+    /// Graphviz.
+    Dot,
+    /// Mermaid, for Markdown.
+    Mermaid,
+    /// A picture: observables left, policies right.
+    Svg,
+}
+
+/// Arguments of `alula graph`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  alula graph condor.alula\n  alula graph condor.alula --format svg -o condor.svg\n  \
+                        alula graph condor.alula --format dot | dot -Tpdf > condor.pdf"
+)]
+pub struct GraphArgs {
+    /// Strategy file
+    #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub file: PathBuf,
+    /// How to draw it
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub format: GraphFormat,
+    /// Write to this file instead of standard output
+    #[arg(short, long, value_name = "PATH", value_hint = ValueHint::FilePath)]
+    pub output: Option<PathBuf>,
+}
+
+/// Arguments of `alula import`.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  alula import chains/ --store spx_2019\n  \
+                        alula import chains/ context.csv --store spx_2019 --append\n  \
+                        alula import vix.csv --store spx_2019 --append --kind ohlc --series VIX\n\n\
+                        A store is written as a whole or not at all. Leaves with 3 when data was refused.")]
+pub struct ImportArgs {
+    /// Files, or folders of files (CSV, gzip included)
+    #[arg(required = true, value_name = "INPUT", value_hint = ValueHint::AnyPath)]
+    pub inputs: Vec<PathBuf>,
+    /// Store to write
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub store: PathBuf,
+    /// Add to a store that exists
+    #[arg(long)]
+    pub append: bool,
+    /// Leave out malformed rows, count and list them, instead of refusing the file
+    #[arg(long)]
+    pub skip_bad: bool,
+    /// Treat a refused day or file as a failure of the whole import
+    #[arg(long)]
+    pub strict: bool,
+    /// Time of day of snapshots whose files do not say it (exchange time)
+    #[arg(long, value_name = "HH:MM")]
+    pub snapshot_time: Option<String>,
+    /// Layout of the files, when it cannot be told from them
+    #[arg(long, value_name = "KIND")]
+    pub kind: Option<String>,
+    /// Series that a file without a name column holds
+    #[arg(long, value_name = "ID")]
+    pub series: Option<String>,
+    /// How to write the quality report
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub format: TextFormat,
+}
+
+/// Arguments of `alula store`.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  alula store spx_2019\n  alula store spx_2019 --format json")]
+pub struct StoreArgs {
+    /// Store
+    #[arg(value_name = "STORE", value_hint = ValueHint::DirPath)]
+    pub store: PathBuf,
+    /// Read all files and compare them with their hashes
+    #[arg(long)]
+    pub verify: bool,
+    /// How to write it
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub format: TextFormat,
+}
+
+/// Which driver computes the market's nodes; the decisions are the same.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum ModeArg {
+    /// Whole columns first.
+    #[default]
+    Batch,
+    /// Event by event.
+    Streaming,
+}
+
+/// Arguments of `alula backtest`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  alula backtest condor.alula                        on the simulated market\n  \
+                        alula backtest condor.alula --data spx_2019        on your own data\n  \
+                        alula backtest condor.alula --data spx_2019 --from 2019-05-01 --to 2019-06-28\n\n\
+                        Without --data the market is simulated, and every result says so. The run folder holds a \
+                        manifest,\ndecisions, trades and daily equity (Parquet and CSV) and report.html; the same \
+                        inputs give the same bytes."
+)]
+pub struct BacktestArgs {
+    /// Strategy file
+    #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub file: PathBuf,
+    /// Store to read; the simulated market when left out
+    #[arg(long, value_name = "STORE", value_hint = ValueHint::DirPath)]
+    pub data: Option<PathBuf>,
+    /// First day; the first of the data when left out
+    #[arg(long, value_name = "DATE", value_parser = parse_date)]
+    pub from: Option<chrono::NaiveDate>,
+    /// Last day, included; the last of the data when left out
+    #[arg(long, value_name = "DATE", value_parser = parse_date)]
+    pub to: Option<chrono::NaiveDate>,
+    /// Thresholds file, instead of the one beside the strategy
+    #[arg(long, value_name = "YAML", value_hint = ValueHint::FilePath)]
+    pub thresholds: Option<PathBuf>,
+    /// Run folder; `runs/<strategy>-<hash>` when left out
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub out: Option<PathBuf>,
+    /// Seed of the simulated market
+    #[arg(long, value_name = "N", conflicts_with = "data")]
+    pub seed: Option<u64>,
+    /// Which driver computes; the decisions are the same
+    #[arg(long, value_name = "MODE", default_value = "batch")]
+    pub mode: ModeArg,
+    /// How to write the summary
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub format: TextFormat,
+    /// Replace a run folder that holds something else
+    #[arg(long)]
+    pub force: bool,
+}
+
+/// Arguments of `alula why`.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  alula why runs/condor-1a2b3c --at 2019-05-03\n  \
+                        alula why runs/condor-1a2b3c --at 2019-05-03T15:45 income.open")]
+pub struct WhyArgs {
+    /// Run folder
+    #[arg(value_name = "RUN", value_hint = ValueHint::DirPath)]
+    pub run: PathBuf,
+    /// Instant in exchange time: a day (its last tick) or a day and a time
+    #[arg(long, value_name = "TIME")]
+    pub at: String,
+    /// Rule to explain, such as `income.open`; all of them when left out
+    #[arg(value_name = "KEY")]
+    pub key: Option<String>,
+    /// How to write it
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub format: TextFormat,
+}
+
+/// Arguments of `alula new`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  alula new my_condor\n  alula check my_condor/my_condor.alula\n\n\
+                        Nothing that exists is overwritten."
+)]
+pub struct NewArgs {
+    /// Name: lower-case letters, digits and underscores, a letter first. Also the folder's name
+    #[arg(value_name = "NAME")]
+    pub name: String,
+    /// Folder in which the new one is made
+    #[arg(long = "in", value_name = "DIR", default_value = ".", value_hint = ValueHint::DirPath)]
+    pub folder: PathBuf,
+}
+
+/// Arguments of `alula completions`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  alula completions bash > ~/.local/share/bash-completion/completions/alula\n  \
+                        alula completions zsh > ~/.zfunc/_alula\n  \
+                        alula completions fish > ~/.config/fish/completions/alula.fish"
+)]
+pub struct CompletionsArgs {
+    /// Shell
+    #[arg(value_name = "SHELL")]
+    pub shell: clap_complete::Shell,
+}
+
+/// Arguments of `alula man`.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  alula man | man -l -\n  alula man --dir ~/.local/share/man/man1")]
+pub struct ManArgs {
+    /// Write alula.1 and one page for each command into this folder
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub dir: Option<PathBuf>,
+}
+
+fn parse_date(text: &str) -> Result<chrono::NaiveDate, String> {
+    chrono::NaiveDate::parse_from_str(text, "%Y-%m-%d")
+        .map_err(|_| "dates are written as year-month-day: 2019-05-03".to_owned())
+}

@@ -1,0 +1,13 @@
+//! `alula backtest`.
+
+use crate::args::BacktestArgs;
+use crate::exit::{Exit, Failure};
+use crate::output::Output;
+
+/// Not there yet.
+///
+/// # Errors
+/// Always.
+pub fn run(_args: &BacktestArgs, _out: &mut Output) -> Result<Exit, Failure> {
+    Err(Failure::usage("this command is not there yet"))
+}

@@ -1,0 +1,13 @@
+//! The subcommands, one file each.
+
+pub mod backtest;
+pub mod check;
+pub mod completions;
+pub mod explain;
+pub mod fmt;
+pub mod graph;
+pub mod import;
+pub mod man;
+pub mod new;
+pub mod store;
+pub mod why;

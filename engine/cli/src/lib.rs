@@ -1,0 +1,66 @@
+//! The one binary, `alula`: the composition root, and the only room that knows everybody.
+//!
+//! A command reads its arguments, asks the rooms, and writes what they say: data to standard output, everything else to
+//! standard error. Absent on purpose: decisions of its own. One file per subcommand in [`command`].
+
+pub mod args;
+pub mod command;
+pub mod exit;
+pub mod files;
+pub mod loader;
+pub mod output;
+
+use args::{Cli, Command};
+use clap::Parser as _;
+use exit::{Exit, Failure};
+use output::Output;
+use std::process::ExitCode;
+
+/// Runs the command line of this process.
+#[must_use]
+pub fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and version go to standard output and are no failure; clap knows.
+            let _ = error.print();
+            return if error.use_stderr() {
+                ExitCode::from(Exit::Usage as u8)
+            } else {
+                ExitCode::SUCCESS
+            };
+        }
+    };
+    let mut out = Output::standard(cli.global.color, cli.global.quiet, cli.global.verbose);
+    let result = run(&cli.command, &mut out).and_then(|exit| out.flush().map(|()| exit));
+    match result {
+        Ok(exit) => ExitCode::from(exit as u8),
+        Err(failure) if failure.closed => ExitCode::SUCCESS,
+        Err(failure) => {
+            // What was written before the failure still counts.
+            let _ = out.flush();
+            out.error(&failure);
+            ExitCode::from(failure.exit as u8)
+        }
+    }
+}
+
+/// Runs one command.
+///
+/// # Errors
+/// When it could not do its job; findings are not an error but [`Exit::Findings`].
+pub fn run(command: &Command, out: &mut Output) -> Result<Exit, Failure> {
+    match command {
+        Command::Check(args) => command::check::run(args, out),
+        Command::Fmt(args) => command::fmt::run(args, out),
+        Command::Explain(args) => command::explain::run(args, out),
+        Command::Graph(args) => command::graph::run(args, out),
+        Command::Import(args) => command::import::run(args, out),
+        Command::Store(args) => command::store::run(args, out),
+        Command::Backtest(args) => command::backtest::run(args, out),
+        Command::Why(args) => command::why::run(args, out),
+        Command::New(args) => command::new::run(args, out),
+        Command::Completions(args) => command::completions::run(args, out),
+        Command::Man(args) => command::man::run(args, out),
+    }
+}

@@ -1,0 +1,124 @@
+//! The two streams: data on standard output, everything else on standard error.
+
+use crate::exit::Failure;
+use anstream::{AutoStream, ColorChoice};
+use anstyle::{AnsiColor, Style};
+use std::io::{BufWriter, IsTerminal as _, Write};
+
+const ERROR: Style = AnsiColor::Red.on_default().bold();
+const WARNING: Style = AnsiColor::Yellow.on_default().bold();
+const HELP: Style = AnsiColor::Cyan.on_default().bold();
+
+/// When to colour.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum Color {
+    /// On a terminal, unless `NO_COLOR` says otherwise; also when `CLICOLOR_FORCE` is set.
+    #[default]
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+/// Where a command writes, and how much it says.
+pub struct Output {
+    out: Box<dyn Write>,
+    err: Box<dyn Write>,
+    /// Standard output takes ANSI styles.
+    pub color: bool,
+    /// Say nothing but results and errors.
+    pub quiet: bool,
+    /// Say more.
+    pub verbose: bool,
+    /// Draw progress bars.
+    pub progress: bool,
+    /// Columns of the terminal, 100 when there is none.
+    pub columns: usize,
+}
+
+impl Output {
+    /// The process's own streams.
+    #[must_use]
+    pub fn standard(color: Color, quiet: bool, verbose: u8) -> Self {
+        let choice = |auto: ColorChoice| match color {
+            Color::Auto => auto,
+            Color::Always => ColorChoice::Always,
+            Color::Never => ColorChoice::Never,
+        };
+        let stdout = std::io::stdout();
+        let stderr = std::io::stderr();
+        let out_choice = choice(AutoStream::choice(&stdout));
+        let err_choice = choice(AutoStream::choice(&stderr));
+        // A continuous-integration log is not a place for moving bars.
+        let ci = std::env::var_os("CI").is_some_and(|v| !v.is_empty() && v != "false");
+        let columns = std::env::var("COLUMNS").ok().and_then(|c| c.parse().ok());
+        let columns = columns.or_else(|| terminal_size::terminal_size().map(|(w, _)| usize::from(w.0)));
+        Self {
+            color: out_choice != ColorChoice::Never,
+            quiet,
+            verbose: verbose > 0,
+            progress: !quiet && !ci && stderr.is_terminal(),
+            columns: columns.unwrap_or(100).clamp(40, 160),
+            out: Box::new(BufWriter::new(AutoStream::new(stdout, out_choice))),
+            err: Box::new(AutoStream::new(stderr, err_choice)),
+        }
+    }
+
+    /// Writes results.
+    ///
+    /// # Errors
+    /// [`Failure::closed`] when the reader went away.
+    pub fn data(&mut self, text: &str) -> Result<(), Failure> {
+        self.out.write_all(text.as_bytes())?;
+        Ok(())
+    }
+
+    /// Writes results that are not text.
+    ///
+    /// # Errors
+    /// As [`Output::data`].
+    pub fn bytes(&mut self, bytes: &[u8]) -> Result<(), Failure> {
+        self.out.write_all(bytes)?;
+        Ok(())
+    }
+
+    /// Sends out what is buffered.
+    ///
+    /// # Errors
+    /// As [`Output::data`].
+    pub fn flush(&mut self) -> Result<(), Failure> {
+        self.out.flush()?;
+        Ok(())
+    }
+
+    /// A remark for the person at the terminal; silent with `-q`.
+    pub fn note(&mut self, text: &str) {
+        if !self.quiet {
+            // Nothing can be done about a closed standard error.
+            let _ = writeln!(self.err, "{text}");
+        }
+    }
+
+    /// A remark for those who asked for more with `-v`.
+    pub fn detail(&mut self, text: &str) {
+        if self.verbose {
+            self.note(text);
+        }
+    }
+
+    /// Something to heed that does not stop the command. Shown with `-q` too.
+    pub fn warn(&mut self, text: &str) {
+        let _ = writeln!(self.err, "{WARNING}warning{WARNING:#}: {text}");
+    }
+
+    /// An error with its advice.
+    pub fn error(&mut self, failure: &Failure) {
+        let _ = writeln!(self.err, "{ERROR}error{ERROR:#}: {}", failure.what);
+        if let Some(help) = &failure.help {
+            for line in help.lines() {
+                let _ = writeln!(self.err, "  {HELP}help{HELP:#}: {line}");
+            }
+        }
+    }
+}

@@ -11,7 +11,9 @@ use crate::ops::single::{Quantile, Single};
 use crate::ops::window::MAX_WINDOW;
 use crate::ops::windowed::Windowed;
 use alula_dsl::builtin::{Indicator, Math, VolEstimator};
-use alula_dsl::graph::{Op, Param};
+use crate::script::{Script, ScriptOperator};
+use alula_dsl::graph::{Op, Param, ScriptId};
+use std::sync::Arc;
 
 /// Default of `divergence(…, min_z = …)`.
 pub const DIVERGENCE_MIN_Z: f64 = 0.5;
@@ -47,9 +49,23 @@ pub enum RegistryError {
 
 /// What nodes can be linked to.
 #[derive(Clone, Debug, Default)]
-pub struct Registry {}
+pub struct Registry {
+    scripts: Vec<Option<Arc<Script>>>,
+}
 
 impl Registry {
+    /// With compiled scripts, by `ScriptId`; `None` where one failed.
+    #[must_use]
+    pub fn with_scripts(scripts: Vec<Option<Arc<Script>>>) -> Self {
+        Self { scripts }
+    }
+
+    /// A compiled script.
+    #[must_use]
+    pub fn script(&self, id: ScriptId) -> Option<&Arc<Script>> {
+        self.scripts.get(usize::try_from(id.0).ok()?)?.as_ref()
+    }
+
     /// The operator of a node with `arity` inputs, in its initial state.
     ///
     /// # Errors
@@ -146,7 +162,11 @@ impl Registry {
             Op::Cushion { .. } => return Err(RegistryError::Source("cushion")),
             Op::OverlayGain => return Err(RegistryError::Source("expected_gain")),
             Op::OverlayCost { .. } => return Err(RegistryError::Source("cost")),
-            Op::Script(id) => return Err(RegistryError::NoScript(id.0)),
+            Op::Script(id) => {
+                let script = self.script(*id).ok_or(RegistryError::NoScript(id.0))?;
+                takes(script.signature().params.len(), "script")?;
+                Box::new(ScriptOperator(Arc::clone(script)))
+            }
         };
         Ok(made)
     }

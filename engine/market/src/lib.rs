@@ -6,6 +6,8 @@ pub mod calendar;
 pub mod chain;
 pub mod contract;
 pub mod history;
+#[cfg(feature = "store")]
+pub mod import;
 pub mod money;
 pub mod series;
 #[cfg(feature = "store")]

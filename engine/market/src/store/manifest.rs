@@ -218,7 +218,7 @@ fn check_path(path: &str) -> Result<(), StoreError> {
 }
 
 /// Hex SHA-256.
-pub(crate) fn sha256(bytes: &[u8]) -> String {
+pub(super) fn sha256(bytes: &[u8]) -> String {
     hex(&Sha256::digest(bytes))
 }
 

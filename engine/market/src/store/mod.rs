@@ -26,7 +26,7 @@ pub use reader::{StoreHistory, StoreOptions};
 pub use writer::{StoreWriter, is_valid_id};
 
 pub(crate) use error::reason;
-pub(crate) use manifest::{hex, sha256};
+pub(crate) use manifest::hex;
 
 #[cfg(test)]
 mod tests;

@@ -1,0 +1,350 @@
+//! Opening source files: plain or gzip, checked for being text, with a bound on record length, hashed as they are read.
+
+use super::error::{BadRow, FieldError, ImportError, ImportErrorKind};
+use crate::store::hex;
+use csv::ByteRecord;
+use flate2::read::MultiGzDecoder;
+use sha2::{Digest, Sha256};
+use std::cell::RefCell;
+use std::fs::File;
+use std::io::{self, BufReader, Cursor, Read};
+use std::path::Path;
+use std::rc::Rc;
+
+/// Longest record in bytes, quoted line breaks included.
+pub(super) const RECORD_BYTES_MAX: usize = 64 * 1024;
+
+/// Bytes looked at to tell the layout.
+const PREFIX_BYTES: usize = 8 * 1024;
+
+/// Counts and hashes the bytes on disk.
+struct Tap {
+    file: File,
+    seen: Rc<RefCell<Seen>>,
+}
+
+struct Seen {
+    hash: Sha256,
+    bytes: u64,
+}
+
+impl Read for Tap {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let n = self.file.read(buffer)?;
+        let mut seen = self.seen.borrow_mut();
+        seen.hash.update(buffer.get(..n).unwrap_or_default());
+        seen.bytes += n as u64;
+        Ok(n)
+    }
+}
+
+/// Fails when a line, or a quoted field over many lines, exceeds the record bound: otherwise one stray quote would read
+/// the rest of the file into memory as one field.
+struct Bounded<R> {
+    inner: R,
+    run: usize,
+    quoted: bool,
+}
+
+impl<R: Read> Read for Bounded<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let n = self.inner.read(buffer)?;
+        for byte in buffer.get(..n).unwrap_or_default() {
+            self.run += 1;
+            match byte {
+                b'"' => self.quoted = !self.quoted,
+                b'\n' if !self.quoted => self.run = 0,
+                _ => {}
+            }
+            if self.run > RECORD_BYTES_MAX {
+                return Err(io::Error::new(io::ErrorKind::InvalidData, "record too long"));
+            }
+        }
+        Ok(n)
+    }
+}
+
+/// A CSV file being read.
+pub(super) struct Table {
+    /// File name without its folder.
+    pub(super) name: String,
+    /// Header fields, trimmed and in lower case.
+    pub(super) header: Vec<String>,
+    reader: csv::Reader<Box<dyn Read>>,
+    record: ByteRecord,
+    line: u64,
+    seen: Rc<RefCell<Seen>>,
+    reported: u64,
+}
+
+/// File name without its folder.
+pub(super) fn name_of(path: &Path) -> String {
+    path.file_name().map_or_else(
+        || path.display().to_string(),
+        |n| n.to_string_lossy().into_owned(),
+    )
+}
+
+fn io_error(name: &str, e: &io::Error) -> ImportError {
+    let new = |kind, what: String, help: &str| ImportError::new(kind, what, help).in_file(name);
+    match e.kind() {
+        io::ErrorKind::UnexpectedEof => new(
+            ImportErrorKind::Truncated,
+            "the gzip stream ends in the middle".to_owned(),
+            "the file was cut short: copy or download it again",
+        ),
+        io::ErrorKind::InvalidInput if e.to_string().contains("gzip") => not_gzip(name),
+        io::ErrorKind::InvalidData if e.to_string() == "record too long" => new(
+            ImportErrorKind::NotText,
+            format!("a record is longer than {RECORD_BYTES_MAX} bytes"),
+            "a quote is not closed, or the file is not CSV text",
+        ),
+        io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput => new(
+            ImportErrorKind::Truncated,
+            format!("the gzip stream is damaged: {}", crate::store::reason(e)),
+            "copy or download the file again",
+        ),
+        _ => new(
+            ImportErrorKind::Io,
+            format!("cannot read: {}", crate::store::reason(e)),
+            "check that the file exists and that you may read it",
+        ),
+    }
+}
+
+fn not_gzip(name: &str) -> ImportError {
+    let what = "is named .gz but is not gzip data";
+    ImportError::new(
+        ImportErrorKind::NotText,
+        what,
+        "name it .csv if it is plain text, or download it again",
+    )
+    .in_file(name)
+}
+
+/// Reads until the buffer is full or the input ends.
+fn fill(reader: &mut impl Read, limit: usize) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    reader.by_ref().take(limit as u64).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+impl Table {
+    /// Opens a file and reads its header, the first line with any text in it.
+    pub(super) fn open(path: &Path) -> Result<Self, ImportError> {
+        let name = name_of(path);
+        let seen = Rc::new(RefCell::new(Seen {
+            hash: Sha256::new(),
+            bytes: 0,
+        }));
+        let fail = |e: io::Error| io_error(&name, &e);
+        let file = File::open(path).map_err(fail)?;
+        let mut tap = Tap {
+            file,
+            seen: Rc::clone(&seen),
+        };
+        let magic = fill(&mut tap, 4).map_err(fail)?;
+        let gzip = magic.starts_with(&[0x1f, 0x8b]);
+        if magic.is_empty() {
+            return Err(empty(&name));
+        }
+        if !gzip && path.extension().is_some_and(|e| e.eq_ignore_ascii_case("gz")) {
+            return Err(not_gzip(&name));
+        }
+        let raw = BufReader::with_capacity(64 * 1024, Cursor::new(magic).chain(tap));
+        let mut text: Box<dyn Read> = if gzip {
+            Box::new(MultiGzDecoder::new(raw))
+        } else {
+            Box::new(raw)
+        };
+        let mut prefix = fill(&mut text, PREFIX_BYTES).map_err(fail)?;
+        if prefix.starts_with(&[0xef, 0xbb, 0xbf]) {
+            prefix.drain(..3);
+        }
+        check_text(&name, &prefix)?;
+        let whole = Bounded {
+            inner: Cursor::new(prefix).chain(text),
+            run: 0,
+            quoted: false,
+        };
+        let whole: Box<dyn Read> = Box::new(whole);
+        let reader = csv::ReaderBuilder::new()
+            .has_headers(false)
+            .flexible(true)
+            .from_reader(whole);
+        let record = ByteRecord::new();
+        let mut table = Self {
+            name,
+            header: Vec::new(),
+            reader,
+            record,
+            line: 0,
+            seen,
+            reported: 0,
+        };
+        if !table.advance()? {
+            return Err(empty(&table.name));
+        }
+        table.header = table
+            .record
+            .iter()
+            .map(|f| normal(&String::from_utf8_lossy(f)))
+            .collect();
+        Ok(table)
+    }
+
+    /// Moves to the next row; `false` at the end.
+    pub(super) fn advance(&mut self) -> Result<bool, ImportError> {
+        let more = self
+            .reader
+            .read_byte_record(&mut self.record)
+            .map_err(|e| match e.into_kind() {
+                csv::ErrorKind::Io(e) => io_error(&self.name, &e),
+                other => {
+                    let what = format!("is not CSV text: {other:?}");
+                    ImportError::new(ImportErrorKind::NotText, what, "export the table as CSV")
+                        .in_file(&self.name)
+                }
+            })?;
+        self.line = self.record.position().map_or(self.line, csv::Position::line);
+        Ok(more)
+    }
+
+    /// Line of the current row, from 1.
+    pub(super) const fn line(&self) -> u64 {
+        self.line
+    }
+
+    /// A field of the current row, trimmed.
+    pub(super) fn text(&self, column: usize) -> Result<&str, FieldError> {
+        let missing = || {
+            let what = format!(
+                "the row has {} fields, the header {}",
+                self.record.len(),
+                self.header.len()
+            );
+            FieldError { column, what }
+        };
+        let bytes = self.record.get(column).ok_or_else(missing)?;
+        let text = std::str::from_utf8(bytes).map(str::trim);
+        text.map_err(|_| FieldError {
+            column,
+            what: "is not UTF-8 text".to_owned(),
+        })
+    }
+
+    /// A field of the current row, parsed.
+    pub(super) fn parse<T>(
+        &self,
+        column: usize,
+        f: impl Fn(&str) -> Result<T, String>,
+    ) -> Result<T, FieldError> {
+        f(self.text(column)?).map_err(|what| FieldError { column, what })
+    }
+
+    /// A bad row at the current line.
+    pub(super) fn bad(&self, error: FieldError) -> BadRow {
+        let column = self
+            .header
+            .get(error.column)
+            .cloned()
+            .unwrap_or_else(|| format!("#{}", error.column + 1));
+        BadRow {
+            file: self.name.clone(),
+            line: self.line,
+            column,
+            what: error.what,
+        }
+    }
+
+    /// Position of the first of these columns that the header has.
+    pub(super) fn column(&self, names: &[&str]) -> Option<usize> {
+        names
+            .iter()
+            .find_map(|name| self.header.iter().position(|h| h == name))
+    }
+
+    /// Position of a column that must be there; the first name is the layout's own.
+    pub(super) fn require(&self, names: &[&str]) -> Result<usize, ImportError> {
+        self.column(names).ok_or_else(|| {
+            let wanted = names.first().copied().unwrap_or_default();
+            let what = format!("has no column `{wanted}`");
+            let help = format!(
+                "the header has: {}; export the file again with `{wanted}`",
+                self.header.join(", ")
+            );
+            ImportError::new(ImportErrorKind::MissingColumn, what, help).in_file(&self.name)
+        })
+    }
+
+    /// Bytes read from disk since this was last asked.
+    pub(super) fn progress(&mut self) -> u64 {
+        let bytes = self.seen.borrow().bytes;
+        let fresh = bytes - self.reported;
+        self.reported = bytes;
+        fresh
+    }
+
+    /// Hash of the file as it lies on disk; call after the last row. Trailing bytes that no row needed are read too.
+    pub(super) fn finish(self) -> Result<String, ImportError> {
+        let mut rest = self.reader.into_inner();
+        io::copy(&mut rest, &mut io::sink()).map_err(|e| io_error(&self.name, &e))?;
+        let seen = self.seen.borrow();
+        Ok(hex(&seen.hash.clone().finalize()))
+    }
+
+    /// An error about the whole file.
+    pub(super) fn error(
+        &self,
+        kind: ImportErrorKind,
+        what: impl Into<String>,
+        help: impl Into<String>,
+    ) -> ImportError {
+        ImportError::new(kind, what, help).in_file(&self.name)
+    }
+}
+
+/// Header fields compare without case, surrounding space or quotes.
+fn normal(field: &str) -> String {
+    field.trim().trim_matches('"').to_lowercase()
+}
+
+fn empty(name: &str) -> ImportError {
+    ImportError::new(
+        ImportErrorKind::Empty,
+        "the file is empty",
+        "download it again, or leave it out",
+    )
+    .in_file(name)
+}
+
+/// Text, and separated by commas.
+fn check_text(name: &str, prefix: &[u8]) -> Result<(), ImportError> {
+    let not_text =
+        |what: &str, help: &str| Err(ImportError::new(ImportErrorKind::NotText, what, help).in_file(name));
+    match prefix {
+        [b'P', b'K', 3, 4, ..] => {
+            return not_text("is a zip archive", "unpack it and import the files inside");
+        }
+        [b'P', b'A', b'R', b'1', ..] => return not_text("is a Parquet file", "import CSV files"),
+        [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => return not_text("is UTF-16 text", "save it as UTF-8"),
+        _ if prefix.contains(&0) => return not_text("is binary, not CSV text", "export the table as CSV"),
+        _ if prefix.iter().all(u8::is_ascii_whitespace) => return Err(empty(name)),
+        _ => {}
+    }
+    let header = prefix
+        .split(|b| *b == b'\n')
+        .find(|l| !l.trim_ascii().is_empty())
+        .unwrap_or_default();
+    let count = |wanted: u8| header.iter().filter(|b| **b == wanted).count();
+    for (byte, shown) in [(b';', "semicolons"), (b'\t', "tabs"), (b'|', "bars")] {
+        if count(byte) > count(b',') {
+            let what = format!("fields are separated by {shown}, not commas");
+            let help = "export the file with commas (and a point as decimal mark)";
+            return Err(ImportError::new(ImportErrorKind::Delimiter, what, help)
+                .in_file(name)
+                .at_line(1));
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,176 @@
+//! Which table a file is, told from its header.
+
+use super::error::{ImportError, ImportErrorKind};
+use super::input::Table;
+use std::fmt;
+
+/// File layouts that the importer reads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Layout {
+    /// historical-option-data chains: one contract a row, with contract symbol and vendor greeks.
+    OptionChain,
+    /// Cboe DataShop end-of-day option quotes, with the 15:45 columns.
+    DataShopChain,
+    /// Daily bars of one series: `DATE,OPEN,HIGH,LOW,CLOSE`, perhaps with volume.
+    Ohlc,
+    /// One value a day named in the header: `DATE,VVIX`.
+    SingleValue,
+    /// One value a day of a rate or any series: `date,value`.
+    DateValue,
+    /// Yahoo's daily bars with three header lines.
+    Yahoo,
+    /// Settlements of the first eight VX futures: `date,M1,…,M8`.
+    VxSettlements,
+    /// A joined table of index, volatility family, VX, rates and event flags, one row a session.
+    DailyContext,
+    /// Thirteen-week bill and fed funds beside the VIX family.
+    BillAndFunds,
+    /// FOMC meetings: `date,…,press_conference,…`.
+    FomcDates,
+    /// CPI release dates: `release_date`, perhaps with the reference month.
+    CpiDates,
+    /// Economic releases with actual and forecast.
+    Releases,
+}
+
+impl Layout {
+    /// All layouts.
+    pub const ALL: [Self; 12] = [
+        Self::OptionChain,
+        Self::DataShopChain,
+        Self::Ohlc,
+        Self::SingleValue,
+        Self::DateValue,
+        Self::Yahoo,
+        Self::VxSettlements,
+        Self::DailyContext,
+        Self::BillAndFunds,
+        Self::FomcDates,
+        Self::CpiDates,
+        Self::Releases,
+    ];
+
+    /// Name, for requests and reports.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::OptionChain => "option-chain",
+            Self::DataShopChain => "datashop-chain",
+            Self::Ohlc => "ohlc",
+            Self::SingleValue => "single-value",
+            Self::DateValue => "date-value",
+            Self::Yahoo => "yahoo",
+            Self::VxSettlements => "vx-settlements",
+            Self::DailyContext => "daily-context",
+            Self::BillAndFunds => "bill-and-funds",
+            Self::FomcDates => "fomc-dates",
+            Self::CpiDates => "cpi-dates",
+            Self::Releases => "releases",
+        }
+    }
+
+    /// From a name.
+    #[must_use]
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|l| l.name() == name)
+    }
+
+    /// Header that the layout is known by.
+    #[must_use]
+    pub const fn header(self) -> &'static str {
+        match self {
+            Self::OptionChain => {
+                "underlying, underlying_last, optionroot, type, expiration, quotedate, strike, bid, ask, volume, openinterest, …"
+            }
+            Self::DataShopChain => "quote_date, root, expiration, strike, option_type, bid_1545, ask_1545, …",
+            Self::Ohlc => "DATE, OPEN, HIGH, LOW, CLOSE",
+            Self::SingleValue => "DATE, VVIX",
+            Self::DateValue => "date, value",
+            Self::Yahoo => "Price, Close, High, Low, Open, Volume",
+            Self::VxSettlements => "date, M1, …, M8",
+            Self::DailyContext => "date, spx_close, …, vx_m1, …, fomc_day",
+            Self::BillAndFunds => "fecha, …, IRX_close, …, DFF",
+            Self::FomcDates => "date, …, press_conference, …",
+            Self::CpiDates => "release_date",
+            Self::Releases => "date, time, impact, text, actual, forecast, previous",
+        }
+    }
+
+    /// Whether the layout holds option chains.
+    #[must_use]
+    pub const fn is_chain(self) -> bool {
+        matches!(self, Self::OptionChain | Self::DataShopChain)
+    }
+}
+
+impl fmt::Display for Layout {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// Tells a file's layout from its header.
+pub(super) fn sniff(table: &Table) -> Result<Layout, ImportError> {
+    let has = |name: &str| table.header.iter().any(|h| h == name);
+    let all = |names: &[&str]| names.iter().all(|n| has(n));
+    // A chain that lacks a column is still a chain: its own reader names the column.
+    let chain_words = [
+        "optionroot",
+        "optionsymbol",
+        "strike",
+        "expiration",
+        "openinterest",
+        "type",
+        "bid",
+        "ask",
+    ];
+    let chain_like = chain_words.iter().filter(|w| has(w)).count();
+    let layout = if all(&["quote_date", "root", "expiration"]) {
+        Layout::DataShopChain
+    } else if chain_like >= 4 && !has("expiration date") {
+        Layout::OptionChain
+    } else if all(&["date", "spx_close", "vx_m1"]) {
+        Layout::DailyContext
+    } else if has("irx_close") {
+        Layout::BillAndFunds
+    } else if all(&["date", "m1", "m2"]) {
+        Layout::VxSettlements
+    } else if all(&["date", "press_conference"]) {
+        Layout::FomcDates
+    } else if has("release_date") {
+        Layout::CpiDates
+    } else if all(&["date", "time", "actual", "forecast"]) {
+        Layout::Releases
+    } else if table.header.first().is_some_and(|h| h == "price") && all(&["open", "high", "low", "close"]) {
+        Layout::Yahoo
+    } else if all(&["date", "open", "high", "low", "close"]) {
+        Layout::Ohlc
+    } else if table.header.len() == 2 && all(&["date", "value"]) {
+        Layout::DateValue
+    } else if table.header.len() == 2 && has("date") {
+        Layout::SingleValue
+    } else {
+        return Err(unknown(table));
+    };
+    Ok(layout)
+}
+
+fn unknown(table: &Table) -> ImportError {
+    let header = table.header.join(",");
+    let mut shown: String = header.chars().take(80).collect();
+    if shown.len() < header.len() {
+        shown.push('…');
+    }
+    let has = |name: &str| table.header.iter().any(|h| h == name);
+    let what = if has("date") && has("v1") && has("v8") {
+        "is a table of VX expirations: the exchange calendar computes those".to_owned()
+    } else {
+        format!("no layout begins with `{shown}`")
+    };
+    let known: Vec<String> = Layout::ALL
+        .iter()
+        .map(|l| format!("{l} ({})", l.header()))
+        .collect();
+    let help = format!("known layouts: {}", known.join("; "));
+    table.error(ImportErrorKind::UnknownLayout, what, help).at_line(1)
+}

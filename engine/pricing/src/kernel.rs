@@ -315,3 +315,95 @@ fn vol_step(forward: f64, strike: f64, value: f64, x: f64, s: f64) -> (f64, f64)
     let step = f * price / denominator;
     (s - step, step.abs() * s_inverse)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Every level this machine can run, from the least: the baseline of the build first.
+    fn levels() -> Vec<Level> {
+        let best = Level::new();
+        let mut levels = vec![Level::baseline(), best];
+        #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
+        {
+            levels.extend(best.as_sse2().map(Level::Sse2));
+            levels.extend(best.as_sse4_2().map(Level::Sse4_2));
+            levels.extend(best.as_avx2().map(Level::Avx2));
+        }
+        levels
+    }
+
+    #[test]
+    fn every_vector_width_gives_the_same_bits() {
+        let terms = ExpiryTerms::new(5_013.7, 0.137, 0.993).unwrap();
+        let n = 333;
+        let strikes: Vec<f64> = (0..n).map(|i| 1_000.0 + 31.7 * f64::from(i)).collect();
+        let vols: Vec<f64> = (0..n).map(|i| 0.05 + 0.004 * f64::from(i)).collect();
+        let prices: Vec<f64> = (0..n).map(|i| (f64::from(i) * 0.05 - 6.0).exp()).collect();
+        let run = |level: Level| {
+            let rows = strikes.len();
+            let mut bits: Vec<u64> = Vec::new();
+            for right in [Right::Put, Right::Call] {
+                let mut columns = [(); 6].map(|()| vec![0.0; rows]);
+                let out = columns.each_mut().map(Vec::as_mut_slice);
+                greeks(level, &Shared::new(&terms, right), &strikes, &vols, out);
+                bits.extend(columns.iter().flatten().map(|x| x.to_bits()));
+                let mut solved = vec![0.0; rows];
+                super::vols(
+                    level,
+                    &SharedVol::new(&terms, right),
+                    &strikes,
+                    &prices,
+                    &mut solved,
+                );
+                assert!(solved.iter().filter(|v| **v > 0.0).count() > 100);
+                bits.extend(solved.iter().map(|x| x.to_bits()));
+            }
+            bits
+        };
+        let want = run(Level::baseline());
+        for level in levels() {
+            assert_eq!(run(level), want, "{level:?}");
+        }
+    }
+
+    /// Ordinary prices must not need the slow solver: that would be correct, and several times slower.
+    #[test]
+    fn the_fast_solver_is_sure_of_a_whole_smile() {
+        for (forward, years) in [
+            (5_000.0, 1.0 / 365.0),
+            (5_000.0, 45.0 / 365.0),
+            (5_000.0, 2.0),
+            (17.35, 0.2),
+        ] {
+            let terms = ExpiryTerms::new(forward, years, 0.99).unwrap();
+            for vol in [0.08, 0.16, 0.4, 1.2] {
+                let mut tried = 0;
+                for sd in -70..=70 {
+                    let strike = forward * (0.1 * f64::from(sd) * vol * terms.sqrt_years()).exp();
+                    let right = if strike < forward { Right::Put } else { Right::Call };
+                    let price = terms.price(right, strike, vol).unwrap();
+                    if price < 1e-8 {
+                        continue;
+                    }
+                    tried += 1;
+                    let mut solved = [0.0];
+                    super::vols(
+                        Level::new(),
+                        &SharedVol::new(&terms, right),
+                        &[strike],
+                        &[price],
+                        &mut solved,
+                    );
+                    let error = (solved[0] / vol - 1.0).abs();
+                    assert!(
+                        error < 1e-11,
+                        "{forward} {years} {vol} {sd}: {:?}, {error:e}",
+                        solved[0]
+                    );
+                }
+                assert!(tried > 80);
+            }
+        }
+    }
+}

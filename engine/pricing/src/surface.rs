@@ -29,7 +29,8 @@ pub enum SurfaceError {
     /// No expiry on one side of the maturity asked for.
     #[error("the expiries with a vol do not reach both sides of the maturity")]
     MaturityNotBracketed,
-    /// Total variance falls with time between the two expiries: a calendar arbitrage, so one of the vols is wrong.
+    /// Total variance falls by more than [`VARIANCE_FALL_MAX`] from one expiry to the next: a calendar arbitrage too large to be
+    /// the width of the quotes, so one of the vols is wrong.
     #[error("total variance falls from one expiry to the next")]
     FallingVariance,
     /// An input is not finite or outside its range.
@@ -71,6 +72,12 @@ pub fn atm_forward_vol(terms: &ExpiryTerms, smile: &[SmilePoint]) -> Result<f64,
     Ok(variance.sqrt())
 }
 
+/// Share by which total variance may fall from one expiry to the next before [`constant_maturity_vol`] takes a vol for wrong.
+///
+/// Two expiries of one day (morning and afternoon settlement) differ in time by less than their vols' quotes do, so a
+/// small fall is everyday noise and interpolates soundly.
+pub const VARIANCE_FALL_MAX: f64 = 0.1;
+
 /// Vol at a constant maturity: total variance `σ²T` interpolated linearly in time between the two expiries around it
 /// (Cboe VIX method, step 3, with vols in place of the strips' variances).
 ///
@@ -107,7 +114,7 @@ pub fn constant_maturity_vol(term: &[TermPoint], years: f64) -> Result<f64, Surf
         return Ok(near.vol);
     }
     let (w_near, w_far) = (near.vol * near.vol * near.years, far.vol * far.vol * far.years);
-    if w_far < w_near {
+    if w_far < w_near * (1.0 - VARIANCE_FALL_MAX) {
         return Err(SurfaceError::FallingVariance);
     }
     let share = (years - near.years) / span;

@@ -9,4 +9,6 @@ mod laws;
 #[cfg(test)]
 mod payoffs;
 #[cfg(test)]
+mod real_chain;
+#[cfg(test)]
 mod surfaces;

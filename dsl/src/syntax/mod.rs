@@ -5,6 +5,7 @@
 //!
 //! Absent on purpose: no name is looked up here and no unit is judged; see `resolve` and `check`.
 
+pub(crate) mod binding;
 mod expected;
 mod grammar;
 pub mod limits;

@@ -4,63 +4,12 @@
 
 use super::literal::share_unit;
 use super::{Builder, Kids, Rule};
-use crate::ast::{Arg, BinaryOp, Direction, EventSide, Expr, ExprKind, LitUnit, Literal, Node, Shift, UnaryOp};
+use crate::ast::{Arg, BinaryOp, Direction, EventSide, Expr, ExprKind, Literal, Node, Shift, UnaryOp};
 use crate::diagnostic::{Diagnostic, codes};
 use crate::span::Span;
+use crate::syntax::binding::{Binding, binding};
 use crate::syntax::limits;
 use pest::iterators::Pair;
-
-/// How tightly operators bind, loosest first. The same order is used by the formatter.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Binding {
-    /// `until`
-    Until,
-    /// `or`
-    Or,
-    /// `and`
-    And,
-    /// `not`
-    Not,
-    /// `for 3 bars`
-    For,
-    /// Comparisons, `crosses`, `in`, `up`, `down`; two in a row are an error.
-    Compare,
-    /// `..` after `in`
-    Range,
-    /// `+ -`
-    Sum,
-    /// `* /`
-    Product,
-    /// `of`, from the right
-    Of,
-    /// `-x`
-    Negate,
-    /// `.field`, `[n]`, `@ 5m`
-    Postfix,
-    /// Names, numbers, calls, brackets.
-    Primary,
-}
-
-/// Binding of a binary operator.
-pub(crate) const fn binding(op: BinaryOp) -> Binding {
-    match op {
-        BinaryOp::Or => Binding::Or,
-        BinaryOp::And => Binding::And,
-        BinaryOp::Add | BinaryOp::Sub => Binding::Sum,
-        BinaryOp::Mul | BinaryOp::Div => Binding::Product,
-        BinaryOp::Of => Binding::Of,
-        BinaryOp::Lt
-        | BinaryOp::Le
-        | BinaryOp::Gt
-        | BinaryOp::Ge
-        | BinaryOp::Eq
-        | BinaryOp::Ne
-        | BinaryOp::Above
-        | BinaryOp::Below
-        | BinaryOp::CrossesAbove
-        | BinaryOp::CrossesBelow => Binding::Compare,
-    }
-}
 
 #[derive(Clone, Copy)]
 enum Infix {
@@ -509,9 +458,4 @@ impl Builder {
             },
         }
     }
-}
-
-/// Whether a literal's unit is written after the number, so that a range may share it.
-pub(crate) const fn shares_unit(unit: LitUnit) -> bool {
-    !matches!(unit, LitUnit::None | LitUnit::Usd)
 }

@@ -50,6 +50,7 @@ pub use forward::{
 };
 pub use implied::{IvError, implied_vol};
 pub use surface::{
-    SmilePoint, SurfaceError, TermPoint, atm_forward_vol, constant_maturity_vol, strike_sd, strike_sds,
+    SmilePoint, SurfaceError, TermPoint, VARIANCE_FALL_MAX, atm_forward_vol, constant_maturity_vol,
+    strike_sd, strike_sds,
 };
 pub use time::{DAY_COUNT, SECONDS_PER_YEAR, years_between};

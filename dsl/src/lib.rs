@@ -5,9 +5,15 @@
 
 pub mod ast;
 pub mod builtin;
+mod check;
+pub mod compile;
 pub mod diagnostic;
 pub mod format;
 pub mod graph;
+mod lint;
+mod lower;
+pub mod reference;
+mod resolve;
 pub mod source;
 pub mod span;
 pub mod syntax;

@@ -1,0 +1,470 @@
+//! Calls: indicators, mathematics, market and account functions, scripts.
+
+use super::Checker;
+use super::items::whole_number;
+use super::names::Quoted;
+use super::value::{Affine, Place, Val, canonical, number};
+use crate::ast::{Arg, Expr, ExprKind, Ident, ItemKind, LitUnit, Literal, Node, Shift};
+use crate::builtin::{Indicator, Instrument, Math};
+use crate::diagnostic::{Diagnostic, codes};
+use crate::graph::{Clock, Domain, Op, ScriptDef, ShiftBy, ValueKind};
+use crate::reference::{self, Function};
+use crate::resolve::suggest::did_you_mean;
+use crate::span::Span;
+use crate::unit::Unit;
+
+/// Arguments of a call, sorted by form.
+pub(super) struct Args<'e> {
+    pub(super) values: Vec<&'e Expr>,
+    pub(super) over: Option<&'e Literal>,
+    pub(super) named: Vec<(&'e Ident, &'e Expr)>,
+    pub(super) since_entry: Option<Span>,
+    range: Option<(&'e Literal, &'e Literal)>,
+    under: Option<&'e [Node<Shift>]>,
+}
+
+impl<'e> Args<'e> {
+    fn new(args: &'e [Arg]) -> Self {
+        let mut out =
+            Self { values: Vec::new(), over: None, named: Vec::new(), since_entry: None, range: None, under: None };
+        for arg in args {
+            match arg {
+                Arg::Value(e) => out.values.push(e),
+                Arg::Named(name, e) => out.named.push((name, e)),
+                Arg::Over(l) => out.over = Some(l),
+                Arg::SinceEntry(since) => out.since_entry = Some(since.span),
+                Arg::Range(lo, hi) => out.range = Some((lo, hi)),
+                Arg::Under(shifts) => out.under = Some(shifts),
+            }
+        }
+        out
+    }
+
+    /// Whether there are plain values alone, so many of them.
+    pub(super) fn plain(&self, count: usize) -> bool {
+        self.values.len() == count
+            && self.over.is_none()
+            && self.named.is_empty()
+            && self.since_entry.is_none()
+            && self.range.is_none()
+            && self.under.is_none()
+    }
+}
+
+/// A call being checked.
+#[derive(Clone, Copy)]
+pub(super) struct Call<'e> {
+    pub(super) e: &'e Expr,
+    pub(super) name: &'e Ident,
+    pub(super) place: Place,
+    pub(super) key: &'e str,
+}
+
+impl<'a> Checker<'a> {
+    pub(super) fn call(&mut self, e: &Expr, name: &Ident, args: &[Arg], place: Place, key: &str) -> Option<Val> {
+        let call = Call { e, name, place, key };
+        let symbols = self.symbols;
+        if let Some(symbol) = symbols.by_name.get(name.value.as_str())
+            && matches!(symbol.item.kind, ItemKind::Script(_))
+        {
+            return self.declared_script(call, args);
+        }
+        let sorted = Args::new(args);
+        // `profit(core)`, `vega(book)`: sums over positions.
+        if let Some(what) = reference::book(&name.value) {
+            return self.book_call(call, what, &sorted);
+        }
+        match reference::function(&name.value) {
+            Some(Function::Indicator(Indicator::Macd | Indicator::Bollinger)) => {
+                let entry = reference::entry(&name.value)?;
+                let text = self.text(e.span);
+                let outputs = if name.value == "macd" { "histogram" } else { "upper" };
+                let message = format!("`{}` has several outputs", name.value);
+                let d = Diagnostic::error(codes::PICK_AN_OUTPUT, e.span, message)
+                    .help(format!("write `{text}.{outputs}`; the form is `{}`", entry.signature));
+                self.fail(d)
+            }
+            Some(Function::Indicator(which)) => self.indicator(call, which, &sorted, 0),
+            Some(Function::Math(which)) => self.math(call, which, &sorted),
+            Some(Function::ImpliedVol) => self.implied_vol(call, &sorted),
+            Some(Function::ConstantMaturity) => self.constant_maturity(call, &sorted),
+            Some(Function::Surprise) => self.surprise(call, &sorted),
+            Some(Function::Irr) => self.irr(call, &sorted),
+            Some(Function::Cushion) => self.cushion(call, &sorted),
+            Some(Function::Cost) => self.cost(call, &sorted),
+            None if symbols.broken.contains(name.value.as_str()) => None,
+            None => {
+                let own = symbols.by_name.iter().filter(|(_, s)| matches!(s.item.kind, ItemKind::Script(_)));
+                let names = reference::FUNCTIONS.iter().chain(reference::BOOK).map(|f| f.name).chain(own.map(|(n, _)| *n));
+                let help = did_you_mean(&name.value, names).unwrap_or_else(|| {
+                    let n = &name.value;
+                    format!("a function of your own is declared with `script {n}(x: number) -> number from \"{n}.rhai\"`")
+                });
+                let message = format!("there is no function `{}`", name.value);
+                self.error(codes::UNKNOWN_FUNCTION, name.span, message, help)
+            }
+        }
+    }
+
+    /// `macd(…).histogram`
+    pub(super) fn output(
+        &mut self,
+        e: &Expr,
+        name: &Ident,
+        args: &[Arg],
+        field: &Ident,
+        place: Place,
+        key: &str,
+    ) -> Option<Val> {
+        let outputs: &[&str] = match name.value.as_str() {
+            "macd" => &["line", "signal", "histogram"],
+            "bollinger" => &["upper", "middle", "lower"],
+            _ => {
+                let message = format!("`{}(…)` is a value and has no `{}`", name.value, field.value);
+                let help = "only `macd` and `bollinger` have several outputs";
+                return self.error(codes::UNKNOWN_FIELD, field.span, message, help);
+            }
+        };
+        let Some(output) = outputs.iter().position(|o| *o == field.value) else {
+            let list = crate::resolve::suggest::one_of(outputs);
+            let help = did_you_mean(&field.value, outputs.iter().copied()).unwrap_or_else(|| format!("write {list}"));
+            let message = format!("`{}` has no output `{}`", name.value, field.value);
+            return self.error(codes::UNKNOWN_FIELD, field.span, message, help);
+        };
+        let which = if name.value == "macd" { Indicator::Macd } else { Indicator::Bollinger };
+        let call = Call { e, name, place, key };
+        self.indicator(call, which, &Args::new(args), u8::try_from(output).unwrap_or(0))
+    }
+
+    /// Arguments that do not fit: the signature and an example.
+    pub(super) fn wrong_arguments<T>(&mut self, call: Call<'_>, span: Span, message: impl Into<String>) -> Option<T> {
+        let help = match reference::entry(&call.name.value) {
+            Some(entry) => format!("write `{}`, such as `{}`", entry.signature, entry.example),
+            None => "see its declaration".to_owned(),
+        };
+        self.error(codes::WRONG_ARGUMENTS, span, message, help)
+    }
+
+    pub(super) fn misfit<T>(&mut self, call: Call<'_>) -> Option<T> {
+        let message = format!("the arguments of `{}` do not fit", call.name.value);
+        self.wrong_arguments(call, call.e.span, message)
+    }
+
+    fn math(&mut self, call: Call<'_>, which: Math, args: &Args<'_>) -> Option<Val> {
+        let Call { e, name, place, key } = call;
+        let count = if matches!(which, Math::Min | Math::Max) { 2 } else { 1 };
+        if !args.plain(count) {
+            return self.misfit(call);
+        }
+        if let (Math::Min | Math::Max, [a, b]) = (which, args.values.as_slice()) {
+            let [mut x, mut y] = self.both(a, b, place, key)?;
+            let unit = self.same_unit((&mut x, a), (&mut y, b), "compare", key)?;
+            let (inputs, clock) = self.builder.align(&[x.0.id, y.0.id]);
+            let origin = self.origin(key, e);
+            let id = self.builder.emit(Op::Math(which), inputs, number(unit), clock, Domain::Market, origin);
+            return Some(Val::of(id, x.0.affine.join(y.0.affine)));
+        }
+        let x = args.values.first()?;
+        let (v, unit) = self.quantity(x, place, &format!("{key}.0"))?;
+        let result = match which {
+            Math::Abs | Math::Min | Math::Max => Some(unit),
+            Math::Sqrt => half(unit),
+            Math::Ln | Math::Exp => (unit == Unit::NONE).then_some(unit),
+        };
+        let Some(result) = result else {
+            let text = self.text(x.span);
+            let help = match which {
+                Math::Sqrt => "take the root of a square, such as a product of two volatilities, or of a ratio".to_owned(),
+                _ => format!("take it of a ratio: `{}({text} / …)`", name.value),
+            };
+            let d = Diagnostic::error(codes::WRONG_UNIT, x.span, format!("`{}` of {unit} has no unit", name.value))
+                .label(format!("this is {unit}"))
+                .help(help);
+            return self.fail(d);
+        };
+        let affine = if which == Math::Abs { v.affine } else { Affine::Free };
+        let (clock, origin) = (self.builder.clock(v.id), self.origin(key, e));
+        let id = self.builder.emit(Op::Math(which), vec![v.id], number(result), clock, Domain::Market, origin);
+        Some(Val::of(id, affine))
+    }
+
+    /// A number of calendar days as an argument.
+    fn days(&mut self, call: Call<'_>, e: &Expr) -> Option<u32> {
+        if let ExprKind::Literal(l) = &e.kind
+            && l.unit == LitUnit::Days
+            && let Some(days) = whole_number(l.number).filter(|d| (1..=730).contains(d))
+        {
+            return Some(days);
+        }
+        let text = self.text(e.span);
+        self.wrong_arguments(call, e.span, format!("`{text}` is not a maturity of 1 to 730 days"))
+    }
+
+    fn implied_vol(&mut self, call: Call<'_>, args: &Args<'_>) -> Option<Val> {
+        let ([underlying, days], true) = (args.values.as_slice(), args.plain(2)) else { return self.misfit(call) };
+        let instrument = match &underlying.kind {
+            ExprKind::Name(n) => reference::instrument(n).filter(|i| has_options(*i)),
+            _ => None,
+        };
+        let Some(instrument) = instrument else {
+            let text = self.text(underlying.span);
+            return self.wrong_arguments(call, underlying.span, format!("`{text}` has no option chain"));
+        };
+        let days = self.days(call, days)?;
+        let text = format!("implied_vol({}, {days} days)", instrument.name());
+        let op = Op::ImpliedVol { instrument, days };
+        let v = self.source(op, Unit::VOL, Clock::Tick, Domain::Market, &text, call.e.span);
+        Some(Val { affine: Affine::Level, ..v })
+    }
+
+    fn constant_maturity(&mut self, call: Call<'_>, args: &Args<'_>) -> Option<Val> {
+        let ([curve, days], true) = (args.values.as_slice(), args.plain(2)) else { return self.misfit(call) };
+        if !matches!(&curve.kind, ExprKind::Name(n) if n == Instrument::Vx.name()) {
+            let text = self.text(curve.span);
+            return self.wrong_arguments(call, curve.span, format!("`{text}` is not a futures curve"));
+        }
+        let days = self.days(call, days)?;
+        let text = format!("constant_maturity(VX, {days} days)");
+        let op = Op::ConstantMaturity { days };
+        let v = self.source(op, Unit::VOL, Clock::Tick, Domain::Market, &text, call.e.span);
+        Some(Val { affine: Affine::Level, ..v })
+    }
+
+    fn surprise(&mut self, call: Call<'_>, args: &Args<'_>) -> Option<Val> {
+        let ([event], true) = (args.values.as_slice(), args.plain(1)) else { return self.misfit(call) };
+        let ExprKind::Name(name) = &event.kind else { return self.misfit(call) };
+        let id = self.event(&Node::new(name.clone(), event.span))?;
+        let text = format!("surprise({name})");
+        Some(self.source(Op::Surprise(id), Unit::NONE, Clock::Tick, Domain::Market, &text, call.e.span))
+    }
+
+    fn book_call(&mut self, call: Call<'_>, what: crate::builtin::BookObs, args: &Args<'_>) -> Option<Val> {
+        let ([of], true) = (args.values.as_slice(), args.plain(1) && !reference::of_account(what)) else {
+            let message = format!("`{}` takes no such arguments", call.name.value);
+            return self.wrong_arguments(call, call.e.span, message);
+        };
+        let ExprKind::Name(target) = &of.kind else { return self.misfit(call) };
+        if self.book_target(target).is_none() {
+            let symbols = self.symbols;
+            if symbols.broken.contains(target.as_str()) {
+                return None;
+            }
+            let own = symbols.by_name.iter().filter(|(_, s)| matches!(s.item.kind, ItemKind::Structure(_)));
+            let names: Vec<&str> = own.map(|(n, _)| *n).chain(["book"]).collect();
+            let help = did_you_mean(target, names.iter().copied())
+                .unwrap_or_else(|| format!("write {}", crate::resolve::suggest::one_of(&names)));
+            let message = format!("there is no structure `{target}`");
+            return self.error(codes::UNKNOWN_NAME, of.span, message, help);
+        }
+        self.book_value(what, target, &call.name.value, call.e.span, call.place)
+    }
+
+    /// A scenario: `under vol +5 & spot -5%`.
+    fn scenario(&mut self, call: Call<'_>, shifts: &[Node<Shift>]) -> Option<(Vec<ShiftBy>, String)> {
+        let mut out = Vec::new();
+        let mut words = Vec::new();
+        for shift in shifts {
+            let (axis, l) = (&shift.value.axis, &shift.value.amount);
+            let by = match (axis.value.as_str(), l.unit) {
+                ("vol", LitUnit::None | LitUnit::Vol) => Some(ShiftBy::VolPoints(l.number)),
+                ("spot", LitUnit::Percent | LitUnit::Bps) => Some(ShiftBy::SpotFraction(canonical(l))),
+                ("time", LitUnit::Days) => Some(ShiftBy::Days(l.number)),
+                _ => None,
+            };
+            let Some(by) = by else {
+                let text = self.text(shift.span);
+                let message = format!("`{text}` is not a change of a scenario");
+                let help = "write `vol +5` (vol points), `spot -5%` or `time 5 days`, joined by `&`";
+                return self.error(codes::WRONG_ARGUMENTS, shift.span, message, help);
+            };
+            out.push(by);
+            words.push(self.text(shift.span));
+        }
+        if out.is_empty() {
+            return self.misfit(call);
+        }
+        Some((out, words.join(" & ")))
+    }
+
+    pub(super) fn not_evaluated(&mut self, span: Span, what: &str) {
+        let message = format!("{what} is not evaluated yet");
+        let help = "the engine reads it as missing, so the condition is unknown and the rule holds";
+        self.report(Diagnostic::note(codes::NOT_EVALUATED_YET, span, message).help(help));
+    }
+
+    fn irr(&mut self, call: Call<'_>, args: &Args<'_>) -> Option<Val> {
+        let ([of], Some(under)) = (args.values.as_slice(), args.under) else { return self.misfit(call) };
+        let ExprKind::Name(name) = &of.kind else { return self.misfit(call) };
+        let Some(target) = self.book_target(name).filter(|_| name != "book") else {
+            if self.symbols.broken.contains(name.as_str()) {
+                return None;
+            }
+            let message = format!("`{name}` is not a structure");
+            return self.wrong_arguments(call, of.span, message);
+        };
+        if call.place == Place::Market {
+            let message = "`irr` speaks of the account; a signal is a function of the market alone";
+            return self.error(codes::WRONG_CONTEXT, call.e.span, message, "move it to a rule or a guard");
+        }
+        let of = target??;
+        let (under, words) = self.scenario(call, under)?;
+        self.not_evaluated(call.e.span, "`irr`");
+        let domain = match call.place {
+            Place::Candidate(_) => Domain::Candidate,
+            _ => Domain::Book,
+        };
+        let text = format!("irr({name}, under {words})");
+        Some(self.source(Op::Irr { of, under }, Unit::NONE, Clock::Tick, domain, &text, call.e.span))
+    }
+
+    fn cushion(&mut self, call: Call<'_>, args: &Args<'_>) -> Option<Val> {
+        let (true, Some(under)) = (args.values.is_empty(), args.under) else { return self.misfit(call) };
+        if call.place == Place::Market {
+            let message = "`cushion` speaks of the account; a signal is a function of the market alone";
+            return self.error(codes::WRONG_CONTEXT, call.e.span, message, "move it to a rule or a guard");
+        }
+        let (under, words) = self.scenario(call, under)?;
+        self.not_evaluated(call.e.span, "`cushion`");
+        let text = format!("cushion(under {words})");
+        Some(self.source(Op::Cushion { under }, Unit::NONE, Clock::Tick, Domain::Book, &text, call.e.span))
+    }
+
+    fn cost(&mut self, call: Call<'_>, args: &Args<'_>) -> Option<Val> {
+        let (true, Some((lo, hi))) = (args.values.is_empty(), args.range) else { return self.misfit(call) };
+        if call.place != Place::Overlay {
+            let message = "`cost` belongs to `require` of an overlay";
+            return self.error(codes::WRONG_CONTEXT, call.e.span, message, "fees and spreads are counted by themselves");
+        }
+        let fraction = |l: &Literal| matches!(l.unit, LitUnit::Bps | LitUnit::Percent);
+        let (from, to) = (canonical(lo), canonical(hi));
+        if !fraction(lo) || !fraction(hi) || from > to || from < 0.0 {
+            return self.misfit(call);
+        }
+        self.not_evaluated(call.e.span, "`cost`");
+        let text = self.text(call.e.span);
+        let op = Op::OverlayCost { lo: from, hi: to };
+        Some(self.source(op, Unit::NONE, Clock::Tick, Domain::Book, &text, call.e.span))
+    }
+
+    /// A script that the file declares: arguments by position, each of its declared unit.
+    fn declared_script(&mut self, call: Call<'_>, args: &[Arg]) -> Option<Val> {
+        let index = self.scripts.iter().position(|s| s.name == call.name.value)?;
+        let def = self.scripts.get(index)?.clone();
+        let sorted = Args::new(args);
+        if !sorted.plain(def.params.len()) {
+            let message = format!("`{}` takes {} values", def.name, def.params.len());
+            let d = Diagnostic::error(codes::WRONG_ARGUMENTS, call.e.span, message)
+                .also(def.span, "declared here")
+                .help("pass one value for each parameter, in order");
+            return self.fail(d);
+        }
+        let mut inputs = Vec::new();
+        let mut fine = true;
+        for (i, (e, (param, kind))) in sorted.values.iter().zip(&def.params).enumerate() {
+            let key = format!("{}.{i}", call.key);
+            let what = format!("the parameter `{param}`");
+            let v = match kind {
+                ValueKind::Bool => self.condition(e, call.place, &key),
+                ValueKind::Number(unit) => self.in_unit(e, *unit, &what, call.place, &key),
+            };
+            fine &= v.is_some();
+            inputs.extend(v.map(|v| v.id));
+        }
+        if !fine {
+            return None;
+        }
+        self.script_node(call.e, call.key, def, inputs)
+    }
+
+    /// `script quick_ratio(a, b) -> ratio`: declared where it is called.
+    pub(super) fn script_call(
+        &mut self,
+        e: &Expr,
+        name: &Ident,
+        args: &[Expr],
+        returns: &Ident,
+        place: Place,
+        key: &str,
+    ) -> Option<Val> {
+        let returns = self.unit_word(returns, true);
+        let inputs: Vec<Option<Val>> =
+            args.iter().enumerate().map(|(i, a)| self.expr(a, place, &format!("{key}.{i}"))).collect();
+        let inputs: Vec<Val> = inputs.into_iter().collect::<Option<_>>()?;
+        let params =
+            inputs.iter().enumerate().map(|(i, v)| (format!("arg{}", i + 1), self.builder.kind(v.id))).collect();
+        let file = format!("{}.rhai", name.value);
+        let def = ScriptDef { name: name.value.clone(), params, returns: returns?, file, span: name.span };
+        self.script_node(e, key, def, inputs.iter().map(|v| v.id).collect())
+    }
+
+    fn script_node(
+        &mut self,
+        e: &Expr,
+        key: &str,
+        def: ScriptDef,
+        inputs: Vec<crate::graph::NodeId>,
+    ) -> Option<Val> {
+        let kind = def.returns;
+        let id = self.script_id(def)?;
+        let (inputs, clock) = self.builder.align(&inputs);
+        let origin = self.origin(key, e);
+        // Without inputs it is computed at each tick: a pure function of nothing, but budgets are counted there.
+        let clock = if inputs.is_empty() { Clock::Tick } else { clock };
+        Some(Val::free(self.builder.emit(Op::Script(id), inputs, kind, clock, Domain::Market, origin)))
+    }
+
+    /// A series for a window: an expression of the market, or a bare instrument, which means its close.
+    pub(super) fn series(&mut self, e: &Expr, place: Place, key: &str) -> Option<(Val, Unit)> {
+        let (v, unit) = self.series_or_value(e, place, key)?;
+        let (domain, clock) = (self.builder.domain(v.id), self.builder.clock(v.id));
+        if domain == Domain::Market && clock != Clock::Constant {
+            return Some((v, unit));
+        }
+        let text = self.text(e.span);
+        let (message, help) = if clock == Clock::Constant {
+            (format!("`{text}` never changes, so it has no history"), "write a series such as `VIX.close`".to_owned())
+        } else {
+            let help = format!("an extreme of it is `highest({text}, since entry)`");
+            (format!("`{text}` is not a series of the market"), help)
+        };
+        self.error(codes::NEEDS_SERIES, e.span, message, help)
+    }
+
+    /// As [`Self::series`], for what may also follow a position (`up 15% over …`).
+    pub(super) fn series_or_value(&mut self, e: &Expr, place: Place, key: &str) -> Option<(Val, Unit)> {
+        if let Some(quoted) = self.bars_of(e)? {
+            let v = self.price(quoted, crate::builtin::Field::Close, e.span);
+            return Some((v, reference::price_unit(quoted.instrument)));
+        }
+        self.quantity(e, place, key)
+    }
+
+    /// A bare instrument, with its month and bars: `SPX`, `VX[2]`, `SPX @ 5m`. The inner `None`: something else.
+    pub(super) fn bars_of(&mut self, e: &Expr) -> Option<Option<Quoted>> {
+        match &e.kind {
+            ExprKind::Name(name) if reference::instrument(name).is_some() => self.quoted(e).map(Some),
+            ExprKind::Index(..) => self.quoted(e).map(Some),
+            ExprKind::OnBars(inner, bars) if matches!(inner.kind, ExprKind::Name(_) | ExprKind::Index(..)) => {
+                match self.bars_of(inner)? {
+                    Some(quoted) => Some(Some(Quoted { clock: self.bar_clock(bars)?, ..quoted })),
+                    None => Some(None),
+                }
+            }
+            _ => Some(None),
+        }
+    }
+}
+
+/// Instruments with listed options.
+pub(super) const fn has_options(instrument: Instrument) -> bool {
+    matches!(instrument, Instrument::Spx | Instrument::Xsp | Instrument::Spy | Instrument::Vix)
+}
+
+/// The unit whose square this is.
+fn half(unit: Unit) -> Option<Unit> {
+    let Unit { usd, pts, vol, delta } = unit;
+    [usd, pts, vol, delta]
+        .iter()
+        .all(|e| e % 2 == 0)
+        .then_some(Unit { usd: usd / 2, pts: pts / 2, vol: vol / 2, delta: delta / 2 })
+}

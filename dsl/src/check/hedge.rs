@@ -1,0 +1,443 @@
+//! Hedges with their layers, and overlays: checked and lowered as declared.
+
+use super::Checker;
+use super::value::{Affine, Place, Val, literal_unit, number};
+use crate::ast::{
+    Amount, Expr, Hedge, HedgeClause, Ident, Item, Layer, LayerClause, LitUnit, Node, OnUnknown, Overlay, OverlayClause,
+    SizeExpr,
+};
+use crate::diagnostic::{Diagnostic, codes};
+use crate::graph::{Domain, HedgeDef, LayerDef, NodeId, Op, OverlayDef, SizeDef, StructureId};
+use crate::lower::Origin;
+use crate::reference;
+use crate::resolve::suggest::{did_you_mean, one_of};
+use crate::span::Span;
+use crate::unit::Unit;
+use std::collections::BTreeMap;
+
+const GREEKS: &[&str] = &["delta", "gamma", "vega", "theta"];
+/// Instruments that a layer may rotate into, beside other layers.
+const PRESETS: &[&str] = &["short_term", "mid_term"];
+
+impl Checker<'_> {
+    pub(super) fn hedge(&mut self, h: &Hedge, item: &Item) {
+        let name = h.name.value.clone();
+        self.report(
+            Diagnostic::note(codes::NOT_EVALUATED_YET, h.name.span, format!("the hedge `{name}` is not evaluated yet"))
+                .help("it is checked, formatted and drawn; a run goes on without it and says so"),
+        );
+        let structure = self.structure_named(&h.on);
+        if h.layers.is_empty() {
+            let message = format!("the hedge `{name}` has no layers");
+            let help = "add `layer base { own call on VIX { … } size … }`";
+            self.report(Diagnostic::error(codes::MISSING_CLAUSE, h.name.span, message).help(help));
+        }
+        let mut target = None;
+        let mut clauses: Vec<(String, NodeId)> = Vec::new();
+        let mut seen: Vec<(&'static str, Span)> = Vec::new();
+        for clause in &h.clauses {
+            let word = hedge_word(&clause.value);
+            if self.stands_twice(word, clause.span, &mut seen) {
+                continue;
+            }
+            let key = format!("{name}.{word}");
+            match &clause.value {
+                HedgeClause::Target { greek, amount, band } => target = self.target(greek, amount, band.as_ref(), &key),
+                HedgeClause::Budget { amount, per } => {
+                    clauses.extend(self.hedge_budget(amount, per, Place::Book, &key));
+                }
+                HedgeClause::Cap(e) => {
+                    let v = self.in_unit(e, Unit::USD, "a cap", Place::Book, &key);
+                    clauses.extend(v.map(|v| (word.to_owned(), self.builder.at_tick(v.id))));
+                }
+                HedgeClause::NoTradeBand(a) => {
+                    clauses.extend(self.share(a, "the band", false, &key).map(|id| (word.to_owned(), id)));
+                }
+            }
+        }
+        let layers = self.layers(h);
+        let Some(structure) = structure else { return };
+        let (doc, span) = (item.doc.clone(), item.span);
+        self.hedges.push(HedgeDef { key: name, structure, target, layers, clauses, doc, span });
+    }
+
+    /// Reports a clause that already stood.
+    fn stands_twice(&mut self, word: &'static str, span: Span, seen: &mut Vec<(&'static str, Span)>) -> bool {
+        if let Some((_, first)) = seen.iter().find(|(w, _)| *w == word).copied() {
+            self.duplicate(word, first, span);
+            return true;
+        }
+        seen.push((word, span));
+        false
+    }
+
+    fn target(
+        &mut self,
+        greek: &Ident,
+        amount: &Expr,
+        band: Option<&(Amount, Amount)>,
+        key: &str,
+    ) -> Option<(crate::builtin::Greek, NodeId, Option<(NodeId, NodeId)>)> {
+        let word = self.one_of_words(greek, GREEKS);
+        let which = word.and_then(reference::greek);
+        let unit = reference::book(&greek.value).map_or(Unit::USD, reference::book_unit);
+        let what = format!("a target of {}", greek.value);
+        let v = if which.is_some() {
+            self.in_unit(amount, unit, &what, Place::Book, key)
+        } else {
+            self.expr(amount, Place::Book, key)
+        };
+        let band = match band {
+            None => None,
+            Some((lo, hi)) => {
+                let from = self.share(lo, "the band", true, &format!("{key}.from"));
+                let to = self.share(hi, "the band", true, &format!("{key}.to"));
+                let (from, to) = (from?, to?);
+                if let (Some(a), Some(b)) = (self.builder.constant(from), self.builder.constant(to))
+                    && a > b
+                {
+                    let (from, to) = (self.builder.text(from), self.builder.text(to));
+                    let message = format!("the band `{from}..{to}` contains nothing");
+                    return self.error(codes::RANGE_INVERTED, amount_span(lo).to(amount_span(hi)), message, format!("write `{to}..{from}`"));
+                }
+                Some((from, to))
+            }
+        };
+        Some((which?, self.builder.at_tick(v?.id), band))
+    }
+
+    fn hedge_budget(&mut self, amount: &Expr, per: &Ident, place: Place, key: &str) -> Option<(String, NodeId)> {
+        let per = self.one_of_words(per, &["month", "year"]);
+        let v = self.in_unit(amount, Unit::USD, "a budget", place, key);
+        Some((format!("budget.{}", per?), self.builder.at_tick(v?.id)))
+    }
+
+    fn layers(&mut self, h: &Hedge) -> Vec<LayerDef> {
+        let mut first: BTreeMap<&str, Span> = BTreeMap::new();
+        let mut out = Vec::new();
+        for layer in &h.layers {
+            let name = &layer.value.name;
+            if let Some(span) = first.insert(&name.value, name.span) {
+                let message = format!("the hedge has two layers named `{}`", name.value);
+                let d = Diagnostic::error(codes::DUPLICATE_NAME, name.span, message)
+                    .label("the second")
+                    .also(span, "the first")
+                    .help("rename one of them: the name is part of the layer's key");
+                self.report(d);
+                continue;
+            }
+            out.push(self.layer(h, layer));
+        }
+        out
+    }
+
+    fn layer(&mut self, h: &Hedge, layer: &Node<Layer>) -> LayerDef {
+        let span = layer.span;
+        let layer = &layer.value;
+        let key = format!("{}.{}", h.name.value, layer.name.value);
+        let mut def = LayerDef {
+            key: key.clone(),
+            own: None,
+            size: None,
+            votes: Vec::new(),
+            active: None,
+            clauses: Vec::new(),
+            words: Vec::new(),
+            unknown: OnUnknown::Hold,
+            span,
+        };
+        // Votes first: the other clauses may count them, wherever they stand.
+        let mut seen: Vec<(&'static str, Span)> = Vec::new();
+        let mut votes = None;
+        for clause in &layer.clauses {
+            let word = layer_word(&clause.value);
+            if self.stands_twice(word, clause.span, &mut seen) {
+                continue;
+            }
+            if let LayerClause::Vote(list) = &clause.value {
+                votes = self.votes(list, &key, clause.span, &mut def.votes);
+            }
+        }
+        let place = Place::Layer(votes);
+        let mut done: Vec<&'static str> = Vec::new();
+        for clause in &layer.clauses {
+            let word = layer_word(&clause.value);
+            if done.contains(&word) {
+                continue;
+            }
+            done.push(word);
+            self.layer_clause(h, &clause.value, clause.span, place, &mut def);
+        }
+        for (word, example) in [("own", "own call on VIX { … }"), ("size", "size 18% of max_loss(core)")] {
+            if !done.contains(&word) {
+                let message = format!("the layer `{}` does not say its `{word}`", layer.name.value);
+                let d = Diagnostic::error(codes::MISSING_CLAUSE, layer.name.span, message);
+                self.report(d.help(format!("add `{example}`")));
+            }
+        }
+        def
+    }
+
+    fn votes(&mut self, list: &[Expr], key: &str, span: Span, out: &mut Vec<NodeId>) -> Option<(NodeId, usize)> {
+        let checked: Vec<Option<NodeId>> = list
+            .iter()
+            .enumerate()
+            .map(|(i, e)| self.rule_condition(e, Place::Layer(None), &format!("{key}.vote.{i}")))
+            .collect();
+        let ids: Vec<NodeId> = checked.into_iter().collect::<Option<_>>()?;
+        out.clone_from(&ids);
+        let (inputs, clock) = self.builder.align(&ids);
+        let count = ids.len();
+        let origin = Origin::new(format!("{key}.votes"), "votes", span);
+        let id = self.builder.emit(Op::Votes, inputs, number(Unit::NONE), clock, Domain::Market, origin);
+        Some((id, count))
+    }
+
+    fn layer_clause(&mut self, h: &Hedge, clause: &LayerClause, span: Span, place: Place, def: &mut LayerDef) {
+        let word = layer_word(clause);
+        let key = format!("{}.{word}", def.key);
+        match clause {
+            LayerClause::Own(shape) => def.own = self.owned(&key, shape, span),
+            LayerClause::Size(size) => def.size = self.layer_size(size, place, &key),
+            LayerClause::Vote(_) => {}
+            LayerClause::Active { when, until } => def.active = self.switch(when, until.as_ref(), place, &key, span),
+            LayerClause::RollEvery(every) => {
+                if let Some(every) = self.one_of_words(every, &["daily", "weekly", "monthly"]) {
+                    def.words.push((word.to_owned(), every.to_owned()));
+                }
+            }
+            LayerClause::Rotate { to, when, until } => {
+                if self.rotates_to(h, to) {
+                    def.words.push(("rotate.to".to_owned(), to.value.clone()));
+                }
+                let id = self.switch(when, until.as_ref(), place, &key, span);
+                def.clauses.extend(id.map(|id| (word.to_owned(), id)));
+            }
+            LayerClause::Migrate { share, month, when } => {
+                let share = self.share(share, "the share", false, &format!("{key}.share"));
+                let month_number = super::items::whole_number(month.number)
+                    .filter(|m| month.unit == LitUnit::None && (1..=12).contains(m));
+                match month_number {
+                    Some(m) => def.words.push(("migrate.month".to_owned(), m.to_string())),
+                    None => {
+                        let text = self.text(month.span);
+                        let message = format!("`{text}` is not a month of the curve");
+                        let d = Diagnostic::error(codes::BAD_CONSTANT, month.span, message);
+                        self.report(d.help("write a whole number from 1 (the front) to 12"));
+                    }
+                }
+                let when = self.rule_condition(when, place, &key);
+                def.clauses.extend(when.map(|id| (word.to_owned(), id)));
+                def.clauses.extend(share.map(|id| ("migrate.share".to_owned(), id)));
+            }
+            LayerClause::Cap(e) => {
+                let v = self.in_unit(e, Unit::USD, "a cap", place, &key);
+                def.clauses.extend(v.map(|v| (word.to_owned(), self.builder.at_tick(v.id))));
+            }
+            LayerClause::Budget { amount, per } => {
+                def.clauses.extend(self.hedge_budget(amount, per, place, &key));
+            }
+            LayerClause::Unknown(unknown) => def.unknown = *unknown,
+        }
+    }
+
+    /// `when … until …` as one latch, or the bare condition, at the tick.
+    fn switch(&mut self, when: &Expr, until: Option<&Expr>, place: Place, key: &str, span: Span) -> Option<NodeId> {
+        let Some(off) = until else { return self.rule_condition(when, place, key) };
+        let text = format!("{} until {}", self.expr_text(when), self.expr_text(off));
+        let v = self.latch_parts(when, off, place, key, Origin::new(key, text, span))?;
+        Some(self.builder.at_tick(v.id))
+    }
+
+    fn rotates_to(&mut self, h: &Hedge, to: &Ident) -> bool {
+        let layers = h.layers.iter().map(|l| l.value.name.value.as_str());
+        let names: Vec<&str> = PRESETS.iter().copied().chain(layers).collect();
+        if names.contains(&to.value.as_str()) {
+            return true;
+        }
+        let help = did_you_mean(&to.value, names.iter().copied()).unwrap_or_else(|| format!("write {}", one_of(&names)));
+        let message = format!("there is nothing named `{}` to rotate into", to.value);
+        self.report(Diagnostic::error(codes::UNKNOWN_NAME, to.span, message).help(help));
+        false
+    }
+
+    fn layer_size(&mut self, size: &SizeExpr, place: Place, key: &str) -> Option<SizeDef> {
+        match size {
+            SizeExpr::Lots(a) => {
+                let found = self.amount(a, key)?;
+                if matches!(found.unit, LitUnit::Percent | LitUnit::Bps) {
+                    return self.layer_basis(found.span);
+                }
+                let units = [LitUnit::Lots, LitUnit::None];
+                self.whole(a, &units, "a number of lots, such as `20 lots`", key).map(SizeDef::Lots)
+            }
+            SizeExpr::Budget { by, .. } => {
+                let message = "a layer's size names its basis in the amount";
+                self.error(codes::WRONG_CONTEXT, by.span, message, "write `18% of max_loss(core)` without `by`")
+            }
+            SizeExpr::Of(e) => {
+                let (v, unit) = self.quantity(e, place, key)?;
+                if unit == Unit::NONE {
+                    return self.layer_basis(e.span);
+                }
+                if unit == Unit::USD {
+                    return Some(SizeDef::Of(self.builder.at_tick(v.id)));
+                }
+                let message = format!("a layer's size is measured in dollars (vega too), not in {unit}");
+                let d = Diagnostic::error(codes::WRONG_UNIT, e.span, message)
+                    .label(format!("this is {unit}"))
+                    .help("write `18% of max_loss(core)` or `35% of vega(core)`");
+                self.fail(d)
+            }
+            SizeExpr::Scale { lo, hi, by, step } => {
+                let from = self.share(lo, "the share", true, &format!("{key}.from"));
+                let to = self.share(hi, "the share", true, &format!("{key}.to"));
+                let by = self.scale_by(by, place, &format!("{key}.by"));
+                let step = step.as_ref().map(|s| self.share(s, "the step", false, &format!("{key}.step")));
+                let step = match step {
+                    None => None,
+                    Some(found) => Some(found?),
+                };
+                Some(SizeDef::Scale { lo: from?, hi: to?, by: by?, step })
+            }
+        }
+    }
+
+    fn layer_basis<T>(&mut self, span: Span) -> Option<T> {
+        let text = self.text(span);
+        let message = format!("`{text}` alone is not a size: a share of what?");
+        let help = format!("write `{text} of max_loss(core)`, `{text} of vega(core)` or `{text} of notional(core)`");
+        self.error(codes::SIZE_WITHOUT_BASIS, span, message, help)
+    }
+
+    /// `votes`, or a signal that is a plain number.
+    fn scale_by(&mut self, by: &Ident, place: Place, key: &str) -> Option<NodeId> {
+        let e = Expr { kind: crate::ast::ExprKind::Name(by.value.clone()), span: by.span };
+        let v = self.in_unit(&e, Unit::NONE, "what a scale grows with", place, key)?;
+        Some(self.builder.at_tick(v.id))
+    }
+
+    pub(super) fn overlay(&mut self, o: &Overlay, item: &Item) {
+        let name = o.name.value.clone();
+        let message = format!("the overlay `{name}` is not evaluated yet");
+        let note = Diagnostic::note(codes::NOT_EVALUATED_YET, o.name.span, message);
+        self.report(note.help("it is checked, formatted and drawn; a run goes on without it and says so"));
+        let structure = self.structure_named(&o.on);
+        let mut traded = None;
+        let mut clauses: Vec<(String, NodeId)> = Vec::new();
+        let mut seen: Vec<(&'static str, Span)> = Vec::new();
+        for clause in &o.clauses {
+            let word = match &clause.value {
+                OverlayClause::Trade { .. } => "trade",
+                OverlayClause::Active { .. } => "active",
+                OverlayClause::Require(_) => "require",
+            };
+            if self.stands_twice(word, clause.span, &mut seen) {
+                continue;
+            }
+            let key = format!("{name}.{word}");
+            let id = match &clause.value {
+                OverlayClause::Trade { instrument, greek, target, band } => {
+                    traded = self.trade(instrument, greek, target, band, &key);
+                    None
+                }
+                OverlayClause::Active { when, until } => {
+                    self.switch(when, until.as_ref(), Place::Overlay, &key, clause.span)
+                }
+                OverlayClause::Require(e) => self.rule_condition(e, Place::Overlay, &key),
+            };
+            clauses.extend(id.map(|id| (word.to_owned(), id)));
+        }
+        if !seen.iter().any(|(w, _)| *w == "trade") {
+            let message = format!("the overlay `{name}` trades nothing");
+            let d = Diagnostic::error(codes::MISSING_CLAUSE, o.name.span, message);
+            self.report(d.help("add `trade ES to delta 0 ± 5 delta`"));
+        }
+        let (Some(structure), Some((instrument, target))) = (structure, traded) else { return };
+        self.push_overlay(name, structure, instrument, target, clauses, item);
+    }
+
+    fn push_overlay(
+        &mut self,
+        key: String,
+        structure: StructureId,
+        instrument: crate::builtin::Instrument,
+        target: (NodeId, NodeId),
+        clauses: Vec<(String, NodeId)>,
+        item: &Item,
+    ) {
+        let span = item.span;
+        self.overlays.push(OverlayDef { key, structure, instrument, target: Some(target), clauses, span });
+    }
+
+    fn trade(
+        &mut self,
+        instrument: &Ident,
+        greek: &Ident,
+        target: &Amount,
+        band: &Amount,
+        key: &str,
+    ) -> Option<(crate::builtin::Instrument, (NodeId, NodeId))> {
+        let word = self.one_of_words(greek, &["delta"]);
+        let known = reference::instrument(&instrument.value);
+        let tradable =
+            known.filter(|i| matches!(i, crate::builtin::Instrument::Es | crate::builtin::Instrument::Spy));
+        if tradable.is_none() {
+            let (code, message) = match known {
+                Some(_) => (codes::NOT_TRADABLE, format!("`{}` itself is not traded", instrument.value)),
+                None => (codes::UNKNOWN_INSTRUMENT, format!("there is no instrument `{}`", instrument.value)),
+            };
+            self.report(Diagnostic::error(code, instrument.span, message).help("an overlay trades `ES` or `SPY`"));
+        }
+        let at = self.delta_amount(target, &format!("{key}.target"));
+        let width = self.delta_amount(band, &format!("{key}.band"));
+        word?;
+        Some((tradable?, (at?.id, width?.id)))
+    }
+
+    fn delta_amount(&mut self, a: &Amount, key: &str) -> Option<Val> {
+        let found = self.amount(a, key)?;
+        if found.unit == LitUnit::None && found.value == 0.0 {
+            let text = self.text(found.span);
+            let origin = Origin::new(key, text, found.span);
+            return Some(Val::free(self.builder.number(0.0, number(Unit::DELTA), origin)));
+        }
+        if literal_unit(found.unit) == Some(Unit::DELTA) {
+            return Some(Val::of(found.id, Affine::Free));
+        }
+        let text = self.text(found.span);
+        let message = format!("`{text}` is not an amount of delta");
+        self.error(codes::WRONG_UNIT, found.span, message, format!("write `{text} delta`"))
+    }
+}
+
+const fn hedge_word(clause: &HedgeClause) -> &'static str {
+    match clause {
+        HedgeClause::Target { .. } => "target",
+        HedgeClause::Budget { .. } => "budget",
+        HedgeClause::Cap(_) => "cap",
+        HedgeClause::NoTradeBand(_) => "band",
+    }
+}
+
+const fn layer_word(clause: &LayerClause) -> &'static str {
+    match clause {
+        LayerClause::Own(_) => "own",
+        LayerClause::Size(_) => "size",
+        LayerClause::Vote(_) => "vote",
+        LayerClause::Active { .. } => "active",
+        LayerClause::RollEvery(_) => "roll",
+        LayerClause::Rotate { .. } => "rotate",
+        LayerClause::Migrate { .. } => "migrate",
+        LayerClause::Cap(_) => "cap",
+        LayerClause::Budget { .. } => "budget",
+        LayerClause::Unknown(_) => "unknown",
+    }
+}
+
+const fn amount_span(a: &Amount) -> Span {
+    match a {
+        Amount::Literal(l) => l.span,
+        Amount::Name(n) => n.span,
+    }
+}

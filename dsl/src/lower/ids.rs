@@ -1,0 +1,120 @@
+//! Every node id that a graph holds outside its nodes, in one place, so that pruning can neither miss nor dangle one.
+
+use crate::graph::{
+    ExpiryPick, Graph, LegDef, LimitDef, NodeId, OffsetAmount, RollDef, RuleAction, RuleDef, SizeDef, StrikePick,
+};
+
+/// Calls `f` on each node id in the graph's definitions, in a fixed order.
+pub(super) fn each_id(graph: &mut Graph, f: &mut dyn FnMut(&mut NodeId)) {
+    for structure in &mut graph.structures {
+        structure.legs.iter_mut().for_each(|leg| of_leg(leg, f));
+    }
+    for guard in &mut graph.guards {
+        f(&mut guard.require);
+    }
+    for policy in &mut graph.policies {
+        policy.rules.iter_mut().for_each(|rule| of_rule(rule, f));
+    }
+    for hedge in &mut graph.hedges {
+        if let Some((_, amount, band)) = &mut hedge.target {
+            f(amount);
+            if let Some((lo, hi)) = band {
+                f(lo);
+                f(hi);
+            }
+        }
+        hedge.clauses.iter_mut().for_each(|(_, id)| f(id));
+        for layer in &mut hedge.layers {
+            if let Some(size) = &mut layer.size {
+                of_size(size, f);
+            }
+            layer.votes.iter_mut().for_each(&mut *f);
+            if let Some(active) = &mut layer.active {
+                f(active);
+            }
+            layer.clauses.iter_mut().for_each(|(_, id)| f(id));
+        }
+    }
+    for overlay in &mut graph.overlays {
+        if let Some((target, band)) = &mut overlay.target {
+            f(target);
+            f(band);
+        }
+        overlay.clauses.iter_mut().for_each(|(_, id)| f(id));
+    }
+}
+
+fn of_rule(rule: &mut RuleDef, f: &mut dyn FnMut(&mut NodeId)) {
+    f(&mut rule.when);
+    if let Some(require) = &mut rule.require {
+        f(require);
+    }
+    if let LimitDef::At(id) = &mut rule.limit {
+        f(id);
+    }
+    match &mut rule.action {
+        RuleAction::Open { size, at_most, up_to } => {
+            of_size(size, f);
+            if let Some(id) = at_most {
+                f(id);
+            }
+            f(up_to);
+        }
+        RuleAction::Close { portion } => {
+            if let Some(id) = portion {
+                f(id);
+            }
+        }
+        RuleAction::Roll { to } => match to {
+            RollDef::Recentred(expiry) | RollDef::SameStrikes(expiry) => of_expiry(expiry, f),
+            RollDef::Side { side: _, strike, expiry } => {
+                of_strike(strike, f);
+                of_expiry(expiry, f);
+            }
+        },
+    }
+}
+
+fn of_size(size: &mut SizeDef, f: &mut dyn FnMut(&mut NodeId)) {
+    match size {
+        SizeDef::Lots(id) | SizeDef::Of(id) => f(id),
+        SizeDef::Budget { amount, by: _ } => f(amount),
+        SizeDef::Scale { lo, hi, by, step } => {
+            f(lo);
+            f(hi);
+            f(by);
+            if let Some(id) = step {
+                f(id);
+            }
+        }
+    }
+}
+
+fn of_leg(leg: &mut LegDef, f: &mut dyn FnMut(&mut NodeId)) {
+    of_strike(&mut leg.strike, f);
+    of_expiry(&mut leg.expiry, f);
+}
+
+fn of_expiry(expiry: &mut ExpiryPick, f: &mut dyn FnMut(&mut NodeId)) {
+    if let ExpiryPick::Nearest { dte, window, only: _ } = expiry {
+        f(dte);
+        if let Some((lo, hi)) = window {
+            f(lo);
+            f(hi);
+        }
+    }
+}
+
+fn of_strike(strike: &mut StrikePick, f: &mut dyn FnMut(&mut NodeId)) {
+    match strike {
+        StrikePick::Delta(id)
+        | StrikePick::Premium(id)
+        | StrikePick::Otm(id)
+        | StrikePick::Sd(id)
+        | StrikePick::Formula(id) => f(id),
+        StrikePick::Offset { amount, direction: _, anchor: _, exact: _ } => match amount {
+            OffsetAmount::Points(id) | OffsetAmount::Fraction(id) | OffsetAmount::Sd(id) => f(id),
+        },
+        StrikePick::Spot | StrikePick::Forward | StrikePick::SameAs(_) | StrikePick::Held => {}
+    }
+}

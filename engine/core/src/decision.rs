@@ -1,7 +1,7 @@
 //! What one step decided, and for each rule what came of it.
 
 use crate::value::{Cause, Cell};
-use alula_book::{OrderId, OrderRequest, PackageError, PositionId, SubmitError};
+use alula_book::{NoFill, OrderId, OrderRequest, PackageError, PositionId, SubmitError};
 use alula_dsl::graph::{GuardAct, SizeBasis};
 use alula_market::contract::OptionContract;
 use alula_market::money::{Price, Usd};
@@ -96,6 +96,8 @@ pub enum PickError {
     },
     /// The contract has no two-sided market.
     NoQuote(OptionContract),
+    /// The package was found and cannot be priced on this snapshot.
+    NoFill(NoFill),
     /// Two legs would be one contract.
     Package(PackageError),
     /// An open position holds the contract the other way round.
@@ -129,6 +131,7 @@ impl fmt::Display for PickError {
             }
             Self::StrikeNotListed { wanted } => write!(f, "strike {wanted:.2} is not listed"),
             Self::NoQuote(contract) => write!(f, "`{contract}` has no two-sided quote"),
+            Self::NoFill(reason) => write!(f, "{reason}"),
             Self::Package(error) => write!(f, "{error}"),
             Self::Conflict { contract, position } => {
                 write!(f, "position {position} holds `{contract}` the other way round")

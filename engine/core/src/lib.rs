@@ -1,12 +1,19 @@
 //! What should we do: graph, registry and thresholds become a plan; a step becomes a decision and a trace
 
 pub mod analytics;
+pub mod batch;
 pub mod clock;
 pub mod column;
 pub mod decision;
+pub mod market;
+pub mod observe;
 pub mod ops;
 pub mod plan;
 pub mod registry;
 pub mod script;
+pub mod select;
+pub mod state;
+pub mod step;
+pub mod stream;
 pub mod trace;
 pub mod value;

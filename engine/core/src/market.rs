@@ -1,0 +1,269 @@
+//! What the market's nodes read, and how one step of each is computed. Both drivers use these functions and no others.
+
+use crate::analytics::SnapshotView;
+use crate::clock::{Freshness, Grid, events};
+use crate::column::Column;
+use crate::plan::{BarField, NodeKind, Plan, PlanNode};
+use crate::value::{Cause, Cell};
+use alula_dsl::graph::{Clock, ValueKind};
+use alula_market::calendar::ExchangeCalendar;
+use alula_market::series::{BarSize, EventData, SeriesData};
+use alula_market::time::{Date, Instant};
+use chrono::Days;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// The snapshots at a tick: one entry for each of [`Plan::chains`], `None` where there is none.
+pub type Views = [Option<Arc<SnapshotView>>];
+
+/// Gives the snapshots of a tick. What a view computes on demand is kept with it, so the same view may be given twice.
+pub trait ViewSource {
+    /// Why snapshots could not be had.
+    type Error;
+
+    /// The snapshots at an instant.
+    ///
+    /// # Errors
+    /// When the data cannot be read; a tick without a snapshot is `None` in its place.
+    fn views(&mut self, at: Instant) -> Result<Arc<Views>, Self::Error>;
+}
+
+/// Series and events in the order of [`Plan::series`] and [`Plan::events`]; `None` for what the history does not have.
+#[derive(Clone, Debug, Default)]
+pub struct MarketData {
+    /// Series.
+    pub series: Vec<Option<Arc<SeriesData>>>,
+    /// Events.
+    pub events: Vec<Option<Arc<EventData>>>,
+}
+
+impl MarketData {
+    /// A series, if the history has it.
+    #[must_use]
+    pub fn series(&self, index: usize) -> Option<&Arc<SeriesData>> {
+        self.series.get(index).and_then(Option::as_ref)
+    }
+}
+
+/// The value of a bar's column.
+#[must_use]
+pub fn bar_cell(series: &SeriesData, bar: usize, field: BarField) -> Cell {
+    let column = match field {
+        BarField::Open => &series.open,
+        BarField::High => &series.high,
+        BarField::Low => &series.low,
+        BarField::Close => &series.close,
+        BarField::Volume => &series.volume,
+    };
+    Cell::number_or(column.get(bar).copied().flatten(), Cause::NoData)
+}
+
+/// The grids of a plan's bar sizes.
+#[derive(Clone, Debug, Default)]
+pub struct Grids {
+    grids: BTreeMap<BarSize, Grid>,
+}
+
+impl Grids {
+    /// Grids from the first bar of any series of a size (sessions: from the first tick, if that is earlier) to the session
+    /// of the last tick.
+    #[must_use]
+    pub fn new(plan: &Plan, data: &MarketData, ticks: &[Instant]) -> Self {
+        let mut first: BTreeMap<BarSize, Date> = BTreeMap::new();
+        let mut start = |size: BarSize, date: Date| {
+            let entry = first.entry(size).or_insert(date);
+            *entry = (*entry).min(date);
+        };
+        for (need, series) in plan.series().iter().zip(&data.series) {
+            if let Some(date) = series.as_ref().and_then(|s| s.date.first()) {
+                start(need.size, *date);
+            }
+        }
+        if let Some(tick) = ticks.first() {
+            start(BarSize::Session, tick.date());
+        }
+        let last = ticks.last().map(|t| t.date()).unwrap_or_default();
+        let grids = first.into_iter().map(|(size, from)| (size, Grid::new(size, from, last))).collect();
+        Self { grids }
+    }
+
+    /// The grid of a size.
+    #[must_use]
+    pub fn get(&self, size: BarSize) -> Option<&Grid> {
+        self.grids.get(&size)
+    }
+
+    /// The grid of a node.
+    #[must_use]
+    pub fn of(&self, node: &PlanNode) -> Option<&Grid> {
+        self.get(node.size()?)
+    }
+}
+
+/// Rows of a node: value, and the instant from which it can be read.
+#[derive(Clone, Debug)]
+pub struct Rows {
+    /// Values.
+    pub column: Column,
+    /// Instants, never decreasing.
+    pub visible: Vec<Instant>,
+}
+
+impl Rows {
+    /// No rows yet.
+    #[must_use]
+    pub fn new(kind: ValueKind) -> Self {
+        Self { column: Column::new(kind), visible: Vec::new() }
+    }
+
+    /// Number of closed rows.
+    #[must_use]
+    pub const fn len(&self) -> usize {
+        self.visible.len()
+    }
+
+    /// Whether no row has closed.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.visible.is_empty()
+    }
+
+    /// Appends a row.
+    pub fn push(&mut self, cell: Cell, visible: Instant) {
+        let newest = self.visible.last().copied().unwrap_or(visible);
+        self.column.push(cell);
+        self.visible.push(visible.max(newest));
+    }
+
+    /// The newest row that can be read at an instant.
+    #[must_use]
+    pub fn newest(&self, at: Instant) -> Option<usize> {
+        self.visible.partition_point(|v| *v <= at).checked_sub(1)
+    }
+
+    /// Reads the newest row at a tick.
+    #[must_use]
+    pub fn as_of(&self, grid: Option<&Grid>, fresh: &[Freshness], at: Instant) -> Cell {
+        let (Some(grid), Some(row)) = (grid, self.newest(at)) else { return Cell::missing(Cause::NoData) };
+        if fresh.iter().all(|f| f.allows(grid, row, at)) {
+            self.column.get(row)
+        } else {
+            Cell::missing(Cause::Stale)
+        }
+    }
+}
+
+/// A node's inputs that must have closed a row before the node can: all of them, but of the VX curve the two months used.
+#[must_use]
+pub fn row_inputs(node: &PlanNode, date: Date) -> Vec<usize> {
+    match node.kind {
+        NodeKind::VxMaturity(days) => {
+            let months = match maturity(date, days) {
+                Ok((near, far, _)) => vec![near, far],
+                // Not on the curve whatever the settlements are; the front month paces the rows.
+                Err(_) => vec![0],
+            };
+            let known: Vec<usize> = months.iter().filter_map(|m| node.inputs.get(*m).copied()).collect();
+            if known.is_empty() { node.inputs.first().copied().into_iter().collect() } else { known }
+        }
+        _ => node.inputs.clone(),
+    }
+}
+
+/// Months (from 0) around a maturity on a date, and the far month's weight: linear in calendar days to settlement.
+fn maturity(date: Date, days: u32) -> Result<(usize, usize, f64), Cause> {
+    let target = date.checked_add_days(Days::new(u64::from(days))).ok_or(Cause::OutOfDomain)?;
+    let expiries = ExchangeCalendar::nyse().vx_expiries(date, 12);
+    let far = expiries.iter().position(|e| *e >= target).ok_or(Cause::NotListed)?;
+    let until = |e: &Date| u32::try_from((*e - date).num_days()).map(f64::from).unwrap_or(f64::MAX);
+    let far_days = expiries.get(far).map(until).ok_or(Cause::NotListed)?;
+    if expiries.get(far) == Some(&target) {
+        return Ok((far, far, 0.0));
+    }
+    let near = far.checked_sub(1).ok_or(Cause::NotListed)?;
+    let near_days = expiries.get(near).map(until).ok_or(Cause::NotListed)?;
+    Ok((near, far, (f64::from(days) - near_days) / (far_days - near_days)))
+}
+
+/// The VX curve at a constant maturity on a session's settlements.
+#[must_use]
+pub fn vx_maturity(date: Date, days: u32, month: impl Fn(usize) -> Cell) -> Cell {
+    let (near, far, share) = match maturity(date, days) {
+        Ok(found) => found,
+        Err(cause) => return Cell::missing(cause),
+    };
+    let (a, b) = (month(near), month(far));
+    match (a.get(), b.get()) {
+        (Ok(a), Ok(b)) => Cell::number(a * (1.0 - share) + b * share),
+        (Err(cause), _) | (_, Err(cause)) => Cell::missing(cause),
+    }
+}
+
+/// A tick-clock node that is read from a source: its cell at a tick. `rows` gives the rows of a node. `None` for nodes that
+/// are computed or belong to another domain.
+#[must_use]
+pub fn tick_source<'r>(
+    plan: &Plan,
+    node: &PlanNode,
+    at: Instant,
+    views: &Views,
+    data: &MarketData,
+    grids: &Grids,
+    rows: impl Fn(usize) -> Option<&'r Rows>,
+) -> Option<Cell> {
+    if let Some(cell) = plan.fixed(node) {
+        return Some(cell);
+    }
+    let view = |chain: usize| views.get(chain).and_then(Option::as_ref);
+    let event = |index: usize| data.events.get(index).and_then(Option::as_ref);
+    let no_event = Cell::missing(Cause::NoEvent);
+    Some(match &node.kind {
+        NodeKind::AsOf(fresh) => {
+            let input = node.inputs.first().copied().unwrap_or(usize::MAX);
+            let grid = plan.nodes().get(input).and_then(|n| grids.of(n));
+            rows(input).map_or(Cell::missing(Cause::NoData), |r| r.as_of(grid, fresh, at))
+        }
+        NodeKind::Last { chain } => {
+            let spot = chain.and_then(view).map(|v| v.snapshot.spot).filter(|p| p.0 > 0);
+            match spot {
+                Some(spot) => Cell::number(spot.to_f64()),
+                None => newest_bar(plan, node, at, grids, rows),
+            }
+        }
+        NodeKind::ImpliedVol { chain, days } => view(*chain)
+            .map_or(Cell::missing(Cause::NoQuote), |v| Cell::from(v.implied_vol(*days))),
+        NodeKind::Within { event: index, side, length } => {
+            event(*index).map_or(no_event, |e| events::within(e, *side, *length, at))
+        }
+        NodeKind::Surprise(index) => event(*index).map_or(no_event, |e| events::surprise(e, at)),
+        _ => return None,
+    })
+}
+
+/// The close of the bar that ended last among the inputs' newest closed rows, if it is of the previous session or newer.
+fn newest_bar<'r>(
+    plan: &Plan,
+    node: &PlanNode,
+    at: Instant,
+    grids: &Grids,
+    rows: impl Fn(usize) -> Option<&'r Rows>,
+) -> Cell {
+    let fresh = [Freshness::instrument(BarSize::Session)];
+    let mut best: Option<(Instant, Cell)> = None;
+    for &input in &node.inputs {
+        let Some(grid) = plan.nodes().get(input).and_then(|n| grids.of(n)) else { continue };
+        let Some(found) = rows(input) else { continue };
+        let Some(end) = found.newest(at).and_then(|r| grid.row(r)).map(|r| r.end) else { continue };
+        // Inputs come finest bars first: of two bars that end together the finer one's close is taken.
+        if best.is_none_or(|(newest, _)| end > newest) {
+            best = Some((end, found.as_of(Some(grid), &fresh, at)));
+        }
+    }
+    best.map_or(Cell::missing(Cause::NoData), |(_, cell)| cell)
+}
+
+/// Whether the market drivers evaluate a node at ticks.
+#[must_use]
+pub fn is_tick_node(node: &PlanNode) -> bool {
+    node.domain == alula_dsl::graph::Domain::Market && matches!(node.clock, Clock::Tick | Clock::Constant)
+}

@@ -1,0 +1,296 @@
+//! What can be observed of a position, of a candidate package and of the account, as cells.
+//!
+//! Money is at the stated share of the spread, in dollars for all lots. Delta and gamma are in contracts: the sum of ratio
+//! times lots times the option's own delta; vega and theta are in dollars, multiplier and lots counted. A position's own
+//! figures need fresh quotes of all its legs (`no quote` otherwise); the account's figures use the last marks, held where a
+//! quote is missing.
+
+use crate::analytics::SnapshotView;
+use crate::market::Views;
+use crate::plan::Plan;
+use crate::select::market_right;
+use crate::value::{Cause, Cell};
+use alula_book::{Book, Leg, Package, PackagePrice, Position, PositionLeg, Rulebook, margin, payoff};
+use alula_dsl::ast::Side;
+use alula_dsl::builtin::{BookObs, Greek, LegPick, PositionObs};
+use alula_market::money::{Price, Usd};
+use alula_market::time::{Date, Instant};
+use alula_pricing::Greeks;
+use std::sync::Arc;
+
+/// A tick as positions see it.
+#[derive(Clone, Copy, Debug)]
+pub struct Sight<'a> {
+    /// The plan, for its list of underlyings.
+    pub plan: &'a Plan,
+    /// Tick.
+    pub at: Instant,
+    /// Snapshots.
+    pub views: &'a Views,
+    /// Margin rules.
+    pub rulebook: Rulebook,
+}
+
+impl<'a> Sight<'a> {
+    /// The snapshot of an underlying.
+    #[must_use]
+    pub fn view(&self, underlying: &str) -> Option<&'a Arc<SnapshotView>> {
+        self.views.get(self.plan.chain(underlying)?).and_then(Option::as_ref)
+    }
+
+    /// Greeks of one contract.
+    ///
+    /// # Errors
+    /// The cause when it is not listed or not quoted.
+    pub fn greeks(&self, leg: &Leg) -> Result<Greeks, Cause> {
+        self.view(leg.contract.root.underlying()).ok_or(Cause::NoQuote)?.greeks(&leg.contract)
+    }
+
+    fn spot(&self, package: &Package) -> Result<Price, Cause> {
+        self.view(package.underlying()).map(|v| v.snapshot.spot).ok_or(Cause::NoQuote)
+    }
+
+    fn mid(&self, leg: &Leg) -> Result<Price, Cause> {
+        let view = self.view(leg.contract.root.underlying()).ok_or(Cause::NoQuote)?;
+        view.snapshot.quote(&leg.contract).map(|q| q.mid()).ok_or(Cause::NoQuote)
+    }
+}
+
+fn days(from: Date, to: Date) -> f64 {
+    i32::try_from((to - from).num_days().max(0)).map_or(f64::MAX, f64::from)
+}
+
+/// One greek out of five, as the language names them.
+const fn greek(g: &Greeks, which: Greek) -> f64 {
+    match which {
+        Greek::Delta => g.delta,
+        Greek::Gamma => g.gamma,
+        Greek::Vega => g.vega,
+        Greek::Theta => g.theta,
+    }
+}
+
+/// A greek of a package of so many lots; see the module for units.
+///
+/// # Errors
+/// The first leg's cause.
+pub fn package_greek(sight: &Sight<'_>, package: &Package, lots: u32, which: Greek) -> Result<f64, Cause> {
+    let mut sum = 0.0;
+    for leg in package.legs() {
+        sum += f64::from(leg.ratio) * greek(&sight.greeks(leg)?, which);
+    }
+    let scale = match which {
+        Greek::Delta | Greek::Gamma => 1.0,
+        Greek::Vega | Greek::Theta => dollars_a_point(package),
+    };
+    Ok(sum * scale * f64::from(lots))
+}
+
+/// The multiplier as a float; it is 100 for every root.
+fn dollars_a_point(package: &Package) -> f64 {
+    i32::try_from(package.multiplier()).map_or(f64::MAX, f64::from)
+}
+
+/// The leg that a pick names: of that side (and right), with the largest absolute delta when there are several.
+fn leg_of(sight: &Sight<'_>, package: &Package, pick: LegPick) -> Result<Leg, Cause> {
+    let fits = |l: &&Leg| {
+        let side = if l.ratio > 0 { Side::Long } else { Side::Short };
+        side == pick.side && pick.right.is_none_or(|r| market_right(r) == l.contract.right)
+    };
+    let legs: Vec<Leg> = package.legs().iter().filter(fits).copied().collect();
+    match legs.as_slice() {
+        [] => Err(Cause::NoLeg),
+        [one] => Ok(*one),
+        several => {
+            let mut best: Option<(Leg, f64)> = None;
+            for leg in several {
+                let delta = sight.greeks(leg)?.delta.abs();
+                if best.is_none_or(|(_, most)| delta > most) {
+                    best = Some((*leg, delta));
+                }
+            }
+            best.map(|(leg, _)| leg).ok_or(Cause::NoLeg)
+        }
+    }
+}
+
+/// What depends on the legs alone, for positions and candidates alike.
+fn of_package(sight: &Sight<'_>, package: &Package, lots: u32, what: PositionObs) -> Option<Result<f64, Cause>> {
+    let dollars = |points: Price| points.dollars(package.multiplier(), i64::from(lots)).to_f64();
+    Some(match what {
+        PositionObs::Width => payoff::width(package).map(dollars).ok_or(Cause::NoLeg),
+        PositionObs::Notional => sight.spot(package).map(dollars),
+        PositionObs::Margin => package_margin(sight, package, lots).map(Usd::to_f64),
+        PositionObs::Dte => {
+            let nearest = package.legs().iter().map(|l| l.contract.expiry).min();
+            nearest.map(|e| days(sight.at.date(), e)).ok_or(Cause::NoLeg)
+        }
+        PositionObs::Lots => Ok(f64::from(lots)),
+        PositionObs::Greek(which) => package_greek(sight, package, lots, which),
+        PositionObs::LegDelta(pick) => {
+            leg_of(sight, package, pick).and_then(|l| sight.greeks(&l)).map(|g| g.delta)
+        }
+        PositionObs::LegStrike(pick) => leg_of(sight, package, pick).map(|l| l.contract.strike.to_f64()),
+        PositionObs::LegPrice(pick) => {
+            leg_of(sight, package, pick).and_then(|l| sight.mid(&l)).map(Price::to_f64)
+        }
+        PositionObs::Profit
+        | PositionObs::Loss
+        | PositionObs::Credit
+        | PositionObs::CreditPoints
+        | PositionObs::MaxLoss
+        | PositionObs::DaysHeld
+        | PositionObs::NetCredit => return None,
+    })
+}
+
+/// Margin of a package at the tick's mids.
+///
+/// # Errors
+/// `no quote` when the underlying or a leg has no price.
+pub fn package_margin(sight: &Sight<'_>, package: &Package, lots: u32) -> Result<Usd, Cause> {
+    let spot = sight.spot(package)?;
+    let mut mids = Vec::new();
+    for leg in package.legs() {
+        mids.push((leg.contract, sight.mid(leg)?));
+    }
+    let mid = |leg: &Leg| mids.iter().find(|(c, _)| *c == leg.contract).map_or(Price::ZERO, |(_, m)| *m);
+    Ok(margin::requirement(sight.rulebook, package, lots, spot, mid))
+}
+
+/// Margin of an open position at its marks, for the account.
+#[must_use]
+pub fn position_margin(position: &Position, underlying: Price, rulebook: Rulebook) -> Option<Usd> {
+    let package = position.held()?;
+    let mark = |leg: &Leg| {
+        let held = position.legs.iter().find(|l| l.contract == leg.contract);
+        held.map_or(Price::ZERO, |l: &PositionLeg| l.mark.mid)
+    };
+    Some(margin::requirement(rulebook, &package, position.lots, underlying, mark))
+}
+
+/// Most that a position can still lose in all, cash flows so far counted, fees apart. `None` where there is no bound.
+#[must_use]
+pub fn position_max_loss(position: &Position) -> Option<Usd> {
+    let Some(package) = position.held() else { return Some((-position.cash.share).max(Usd::ZERO)) };
+    let worst = payoff::worst(&package)?.dollars(package.multiplier(), i64::from(position.lots));
+    Some((-(position.cash.share + worst)).max(Usd::ZERO))
+}
+
+/// An observable of an open position.
+#[must_use]
+pub fn position(sight: &Sight<'_>, position: &Position, what: PositionObs) -> Cell {
+    let Some(package) = position.held() else { return Cell::missing(Cause::NoPosition) };
+    if let Some(result) = of_package(sight, &package, position.lots, what) {
+        return Cell::from(result);
+    }
+    let fresh = position.legs.iter().all(|l| l.mark.at == sight.at);
+    let profit = || if fresh { Ok(position.pnl().share.to_f64()) } else { Err(Cause::NoQuote) };
+    Cell::from(match what {
+        PositionObs::Profit => profit(),
+        PositionObs::Loss => profit().map(|p| -p),
+        PositionObs::Credit => Ok(position.credit.share.to_f64()),
+        PositionObs::CreditPoints => Ok(position.credit_points.share.to_f64()),
+        PositionObs::MaxLoss => position_max_loss(position).map(Usd::to_f64).ok_or(Cause::Unbounded),
+        PositionObs::DaysHeld => Ok(days(position.opened_at.date(), sight.at.date())),
+        _ => Err(Cause::NoPosition),
+    })
+}
+
+/// A package about to be ordered.
+#[derive(Clone, Copy, Debug)]
+pub struct CandidateView<'a> {
+    /// What would be held, per lot.
+    pub package: &'a Package,
+    /// Lots.
+    pub lots: u32,
+    /// What the order's trade costs or brings now.
+    pub price: &'a PackagePrice,
+    /// The position that a roll starts from.
+    pub from: Option<&'a Position>,
+}
+
+/// Most that one lot can lose at expiry, its credit counted.
+#[must_use]
+pub fn lot_max_loss(package: &Package, credit: Price) -> Option<Usd> {
+    payoff::loss_bound(package, credit).map(|p| p.dollars(package.multiplier(), 1))
+}
+
+/// An observable of a candidate. For a roll: of the position as it would be after the fill, except `net credit`.
+#[must_use]
+pub fn candidate(sight: &Sight<'_>, candidate: &CandidateView<'_>, what: PositionObs) -> Cell {
+    let CandidateView { package, lots, price, from } = *candidate;
+    if let Some(result) = of_package(sight, package, lots, what) {
+        return Cell::from(result);
+    }
+    let net = price.net.share.dollars(package.multiplier(), i64::from(lots));
+    let before = from.map_or(Usd::ZERO, |p| p.credit.share);
+    let points = from.map_or(Price::ZERO, |p| p.credit_points.share);
+    let paid = from.map_or(Usd::ZERO, |p| p.cash.share);
+    let profit = from.map(|p| position(sight, p, PositionObs::Profit)).unwrap_or(Cell::missing(Cause::NoPosition));
+    Cell::from(match what {
+        PositionObs::NetCredit => Ok(net.to_f64()),
+        PositionObs::Credit => Ok((before + net).to_f64()),
+        PositionObs::CreditPoints => Ok((points + price.net.share).to_f64()),
+        PositionObs::MaxLoss => payoff::worst(package)
+            .map(|w| w.dollars(package.multiplier(), i64::from(lots)))
+            .map(|worst| (-(paid + net + worst)).max(Usd::ZERO).to_f64())
+            .ok_or(Cause::Unbounded),
+        PositionObs::DaysHeld => Ok(from.map_or(0.0, |p| days(p.opened_at.date(), sight.at.date()))),
+        PositionObs::Profit => profit.get(),
+        PositionObs::Loss => profit.get().map(|p| -p),
+        _ => Err(Cause::NoPosition),
+    })
+}
+
+/// The account, or a structure's share of it.
+#[derive(Clone, Copy, Debug)]
+pub struct AccountView<'a> {
+    /// Book, marked.
+    pub book: &'a Book,
+    /// Highest equity (or, for a structure, P&L) so far.
+    pub peak: Usd,
+    /// Key of the structure; the whole book when `None`.
+    pub structure: Option<&'a str>,
+}
+
+/// An observable of the account. A structure's `equity` and `cash` are its P&L and its cash flows, fees deducted.
+#[must_use]
+pub fn account(sight: &Sight<'_>, account: &AccountView<'_>, what: BookObs) -> Cell {
+    let AccountView { book, peak, structure } = *account;
+    let positions = || book.positions().filter(|p| structure.is_none_or(|s| &*p.structure == s));
+    let equity = || structure.map_or_else(|| book.equity(), |s| book.structure_pnl(s)).share;
+    let sum = |f: &dyn Fn(&Position) -> Result<f64, Cause>| {
+        positions().try_fold(0.0, |total, p| f(p).map(|x| total + x))
+    };
+    let held = |p: &Position| p.held().ok_or(Cause::NoPosition);
+    Cell::from(match what {
+        BookObs::Equity => Ok(equity().to_f64()),
+        BookObs::Cash => Ok(match structure {
+            None => book.cash().share,
+            Some(s) => book.structures().get(s).map_or(Usd::ZERO, |t| t.cash.share - t.fees),
+        }
+        .to_f64()),
+        BookObs::Capital => Ok(book.config().capital.to_f64()),
+        BookObs::Drawdown => Ok((peak - equity()).max(Usd::ZERO).to_f64()),
+        BookObs::Greek(which) => sum(&|p| package_greek(sight, &held(p)?, p.lots, which)),
+        BookObs::MaxLoss => sum(&|p| position_max_loss(p).map(Usd::to_f64).ok_or(Cause::Unbounded)),
+        BookObs::Margin => sum(&|p| {
+            let spot = sight.spot(&held(p)?)?;
+            position_margin(p, spot, sight.rulebook).map(Usd::to_f64).ok_or(Cause::NoQuote)
+        }),
+        BookObs::Notional => sum(&|p| {
+            let package = held(p)?;
+            let spot = sight.spot(&package)?;
+            Ok(spot.dollars(package.multiplier(), i64::from(p.lots)).to_f64())
+        }),
+        BookObs::Profit => Ok(positions().map(|p| p.pnl().share).sum::<Usd>().to_f64()),
+        BookObs::Credit => Ok(positions().map(|p| p.credit.share).sum::<Usd>().to_f64()),
+        BookObs::Positions => Ok(u32::try_from(positions().count()).map_or(f64::MAX, f64::from)),
+        BookObs::Dte => positions()
+            .filter_map(Position::nearest_expiry)
+            .min()
+            .map(|e| days(sight.at.date(), e))
+            .ok_or(Cause::NoPosition),
+    })
+}

@@ -1,0 +1,495 @@
+//! From a graph to a plan.
+
+use super::rules::{leg_reads, rule_reads};
+use super::{BarField, LinkError, NodeKind, Plan, PlanGuard, PlanNode, PlanRule, SeriesNeed, check_thresholds};
+use crate::clock::Freshness;
+use crate::decision::RuleKind;
+use crate::registry::Registry;
+use crate::value::{Cause, Cell};
+use alula_dsl::builtin::{Field, Instrument};
+use alula_dsl::graph::{Clock, Domain, Graph, GuardAct, Node, NodeId, Op, RuleAction, ValueKind};
+use alula_dsl::unit::Unit;
+use alula_market::series::BarSize;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// Sizes of intraday bars that `last` looks for, besides sessions.
+const LAST_BAR_MINUTES: [u16; 4] = [1, 5, 15, 30];
+/// Months of the VX curve that a history may carry.
+const VX_MONTHS: u8 = 8;
+
+/// Links a graph with threshold values (canonical scale, in the graph's order) and a registry.
+///
+/// # Errors
+/// See [`LinkError`]. A graph that came out of the compiler fails only for thresholds out of range or scripts that were
+/// not given to the registry.
+pub fn link(graph: &Arc<Graph>, thresholds: &[f64], registry: &Registry) -> Result<Plan, LinkError> {
+    check_thresholds(graph, thresholds)?;
+    let mut linker = Linker {
+        graph,
+        registry,
+        nodes: Vec::new(),
+        order: Vec::new(),
+        series: Vec::new(),
+        events: Vec::new(),
+        chains: Vec::new(),
+        extra: Vec::new(),
+        at_tick: Vec::new(),
+    };
+    linker.chains.push(graph.settings.instrument.name().to_owned());
+    for structure in graph.policies.iter().filter_map(|p| graph.structures.get(p.structure.0 as usize)) {
+        linker.chain(structure.underlying);
+    }
+    linker.nodes()?;
+    let (guards, rules) = linker.rules()?;
+    let mut position_nodes: BTreeMap<String, Vec<usize>> = BTreeMap::new();
+    for rule in &rules {
+        if let Some(structure) = graph.structures.get(rule.structure.0 as usize) {
+            position_nodes.entry(structure.key.clone()).or_default().extend(&rule.position_nodes);
+        }
+    }
+    // Node order is evaluation order for the graph's own nodes, and position nodes are never appended ones.
+    for nodes in position_nodes.values_mut() {
+        nodes.sort_unstable();
+        nodes.dedup();
+    }
+    let Linker { nodes, order, series, events, chains, at_tick, .. } = linker;
+    Ok(Plan {
+        graph: Arc::clone(graph),
+        nodes,
+        order,
+        series,
+        events,
+        chains,
+        thresholds: thresholds.to_vec(),
+        guards,
+        rules,
+        position_nodes,
+        at_tick,
+    })
+}
+
+struct Linker<'a> {
+    graph: &'a Graph,
+    registry: &'a Registry,
+    nodes: Vec<PlanNode>,
+    order: Vec<usize>,
+    series: Vec<SeriesNeed>,
+    events: Vec<String>,
+    chains: Vec<String>,
+    /// Nodes appended behind the graph's, until those are all in place.
+    extra: Vec<PlanNode>,
+    at_tick: Vec<usize>,
+}
+
+impl Linker<'_> {
+    fn chain(&mut self, instrument: Instrument) -> usize {
+        let name = instrument.name();
+        self.chains.iter().position(|c| c == name).unwrap_or_else(|| {
+            self.chains.push(name.to_owned());
+            self.chains.len() - 1
+        })
+    }
+
+    fn need(&mut self, id: &str, size: BarSize, required: bool) -> usize {
+        if let Some((at, need)) =
+            self.series.iter_mut().enumerate().find(|(_, s)| s.id == id && s.size == size)
+        {
+            need.required |= required;
+            return at;
+        }
+        self.series.push(SeriesNeed { id: id.to_owned(), size, required });
+        self.series.len() - 1
+    }
+
+    fn event(&mut self, id: &str) -> usize {
+        self.events.iter().position(|e| e == id).unwrap_or_else(|| {
+            self.events.push(id.to_owned());
+            self.events.len() - 1
+        })
+    }
+
+    /// Appends a node that the graph does not have and schedules it; gives its index.
+    fn append(&mut self, node: PlanNode) -> usize {
+        let at = self.graph.nodes.len() + self.extra.len();
+        self.extra.push(node);
+        self.order.push(at);
+        at
+    }
+
+    fn nodes(&mut self) -> Result<(), LinkError> {
+        let needed = self.needed()?;
+        for (index, node) in self.graph.nodes.iter().enumerate() {
+            let linked = if needed.get(index) == Some(&true) {
+                let linked = self.node(node)?;
+                self.order.push(index);
+                linked
+            } else {
+                // Never evaluated, and nothing that is evaluated reads it.
+                fixed(node, Cell::missing(Cause::Unsupported))
+            };
+            self.nodes.push(linked);
+            self.at_tick.push(index);
+        }
+        for id in self.rule_ids() {
+            let index = id.0 as usize;
+            let Some(node) = self.graph.nodes.get(index) else { continue };
+            if matches!(node.clock, Clock::Session | Clock::Minutes(_)) && self.at_tick.get(index) == Some(&index)
+            {
+                let asof = self.as_of(index, node.kind);
+                if let Some(slot) = self.at_tick.get_mut(index) {
+                    *slot = asof;
+                }
+            }
+        }
+        self.nodes.append(&mut self.extra);
+        Ok(())
+    }
+
+    /// Every node id that guards, rules and their structures read.
+    fn rule_ids(&self) -> Vec<NodeId> {
+        let mut ids: Vec<NodeId> = self.graph.guards.iter().map(|g| g.require).collect();
+        for policy in &self.graph.policies {
+            if let Some(structure) = self.graph.structures.get(policy.structure.0 as usize) {
+                ids.extend(leg_reads(&structure.legs));
+            }
+            ids.extend(policy.rules.iter().flat_map(rule_reads));
+        }
+        ids
+    }
+
+    fn needed(&self) -> Result<Vec<bool>, LinkError> {
+        let mut needed = vec![false; self.graph.nodes.len()];
+        for id in self.rule_ids() {
+            *needed
+                .get_mut(id.0 as usize)
+                .ok_or_else(|| LinkError::Dangling(self.graph.settings.name.clone()))? = true;
+        }
+        for (index, node) in self.graph.nodes.iter().enumerate().rev() {
+            for input in &node.inputs {
+                if input.0 as usize >= index {
+                    return Err(LinkError::Dangling(node.key.clone()));
+                }
+            }
+            if needed.get(index) == Some(&true) {
+                for input in &node.inputs {
+                    if let Some(slot) = needed.get_mut(input.0 as usize) {
+                        *slot = true;
+                    }
+                }
+            }
+        }
+        Ok(needed)
+    }
+
+    fn node(&mut self, node: &Node) -> Result<PlanNode, LinkError> {
+        let mut inputs: Vec<usize> = node.inputs.iter().map(|i| i.0 as usize).collect();
+        let kind = match &node.op {
+            Op::Number(x) => NodeKind::Fixed(Cell::number(*x)),
+            Op::Threshold(id) => NodeKind::Threshold(id.0 as usize),
+            Op::Field { instrument, month, field } => {
+                let (kind, sources) = self.field(node, *instrument, *month, *field)?;
+                inputs = sources;
+                kind
+            }
+            Op::Feed(id) => {
+                let feed = self.graph.feeds.get(id.0 as usize).map(|f| f.feed.clone()).unwrap_or_default();
+                let (kind, sources) = self.bars(node, &feed, BarField::Close, true)?;
+                inputs = sources;
+                kind
+            }
+            Op::ConstantMaturity { days } => {
+                let (kind, sources) = self.vx_maturity(node, *days);
+                inputs = sources;
+                kind
+            }
+            Op::ImpliedVol { instrument, days } => {
+                self.only_ticks(node)?;
+                NodeKind::ImpliedVol { chain: self.chain(*instrument), days: *days }
+            }
+            Op::Within { event, side, length } => {
+                self.only_ticks(node)?;
+                let id = self.event_id(event.0);
+                NodeKind::Within { event: self.event(&id), side: *side, length: *length }
+            }
+            Op::Surprise(event) => {
+                self.only_ticks(node)?;
+                let id = self.event_id(event.0);
+                NodeKind::Surprise(self.event(&id))
+            }
+            Op::SessionLast => NodeKind::SessionLast,
+            Op::AsOf => NodeKind::AsOf(inputs.first().map(|i| self.freshness(*i)).unwrap_or_default()),
+            Op::Book { what, of } => NodeKind::Book { what: *what, of: *of },
+            Op::Position(what) => NodeKind::Position(*what),
+            Op::Plugin { .. } => NodeKind::Fixed(Cell::missing(Cause::Plugin)),
+            Op::Irr { .. } | Op::Cushion { .. } | Op::OverlayGain | Op::OverlayCost { .. } => {
+                NodeKind::Fixed(Cell::missing(Cause::Unsupported))
+            }
+            op => NodeKind::Operator(
+                self.registry
+                    .operator(op, inputs.len())
+                    .map_err(|error| LinkError::Operator { text: node.text.clone(), error })?,
+            ),
+        };
+        if matches!(kind, NodeKind::Operator(_)) {
+            self.align(node, &mut inputs)?;
+        }
+        Ok(PlanNode { kind, inputs, clock: node.clock, domain: node.domain, value: node.kind })
+    }
+
+    /// Inputs of an operator must run on its own clock or be constant; a tick reads the newest row of slower ones.
+    fn align(&mut self, node: &Node, inputs: &mut [usize]) -> Result<(), LinkError> {
+        for input in inputs.iter_mut() {
+            let Some(source) = self.graph.nodes.get(*input) else { continue };
+            if source.clock == Clock::Constant || source.clock == node.clock {
+                continue;
+            }
+            if node.clock != Clock::Tick {
+                return Err(LinkError::Clocks(node.text.clone()));
+            }
+            *input = self.as_of(*input, source.kind);
+        }
+        Ok(())
+    }
+
+    fn as_of(&mut self, input: usize, value: ValueKind) -> usize {
+        let fresh = self.freshness(input);
+        self.append(PlanNode {
+            kind: NodeKind::AsOf(fresh),
+            inputs: vec![input],
+            clock: Clock::Tick,
+            domain: Domain::Market,
+            value,
+        })
+    }
+
+    /// What may be read of a node with rows, from the sources that it rests on.
+    fn freshness(&self, node: usize) -> Vec<Freshness> {
+        let mut found = Vec::new();
+        let mut stack = vec![node];
+        let mut seen = vec![false; self.graph.nodes.len()];
+        while let Some(index) = stack.pop() {
+            let Some(node) = self.graph.nodes.get(index) else { continue };
+            if seen.get_mut(index).is_none_or(|s| std::mem::replace(s, true)) {
+                continue;
+            }
+            let size = size_of(node.clock).unwrap_or(BarSize::Session);
+            match &node.op {
+                Op::Field { .. } | Op::ConstantMaturity { .. } => found.push(Freshness::instrument(size)),
+                Op::SessionLast => {
+                    found.push(Freshness::instrument(BarSize::Session));
+                    continue;
+                }
+                Op::Feed(id) => {
+                    let feed = self.graph.feeds.get(id.0 as usize);
+                    found.extend(feed.and_then(|f| f.stale_after).map(Freshness::after));
+                }
+                _ => {}
+            }
+            stack.extend(node.inputs.iter().map(|i| i.0 as usize));
+        }
+        found.sort_unstable();
+        found.dedup();
+        found
+    }
+
+    fn event_id(&self, event: u32) -> String {
+        self.graph.events.get(event as usize).map(|e| e.feed.clone()).unwrap_or_default()
+    }
+
+    fn only_ticks(&self, node: &Node) -> Result<(), LinkError> {
+        if node.clock == Clock::Tick { Ok(()) } else { Err(LinkError::Clocks(node.text.clone())) }
+    }
+
+    fn vx_maturity(&mut self, node: &Node, days: u32) -> (NodeKind, Vec<usize>) {
+        let clock = if node.clock == Clock::Tick { Clock::Session } else { node.clock };
+        let size = size_of(clock).unwrap_or(BarSize::Session);
+        let months: Vec<usize> = (1..=VX_MONTHS)
+            .map(|month| {
+                let series = self.need(&format!("VX{month}"), size, month <= 2);
+                self.append(PlanNode {
+                    kind: NodeKind::Bars { series, field: BarField::Close },
+                    inputs: Vec::new(),
+                    clock,
+                    domain: Domain::Market,
+                    value: ValueKind::Number(Unit::VOL),
+                })
+            })
+            .collect();
+        self.rows_or_tick(node, NodeKind::VxMaturity(days), months, Unit::VOL)
+    }
+
+    /// `kind` on the node's own grid, or, for a tick-clock node, the newest row of an appended node that has it on sessions.
+    fn rows_or_tick(
+        &mut self,
+        node: &Node,
+        kind: NodeKind,
+        inputs: Vec<usize>,
+        unit: Unit,
+    ) -> (NodeKind, Vec<usize>) {
+        if size_of(node.clock).is_some() {
+            return (kind, inputs);
+        }
+        let rows = self.append(PlanNode {
+            kind,
+            inputs,
+            clock: Clock::Session,
+            domain: Domain::Market,
+            value: ValueKind::Number(unit),
+        });
+        let mut fresh = vec![Freshness::instrument(BarSize::Session)];
+        if let Op::Feed(id) = &node.op {
+            let feed = self.graph.feeds.get(id.0 as usize);
+            fresh = feed.and_then(|f| f.stale_after).map(Freshness::after).into_iter().collect();
+        }
+        (NodeKind::AsOf(fresh), vec![rows])
+    }
+
+    fn bars(
+        &mut self,
+        node: &Node,
+        id: &str,
+        field: BarField,
+        required: bool,
+    ) -> Result<(NodeKind, Vec<usize>), LinkError> {
+        let size = size_of(node.clock).unwrap_or(BarSize::Session);
+        let series = self.need(id, size, required);
+        let unit = match node.kind {
+            ValueKind::Number(unit) => unit,
+            ValueKind::Bool => return Err(LinkError::Clocks(node.text.clone())),
+        };
+        Ok(self.rows_or_tick(node, NodeKind::Bars { series, field }, Vec::new(), unit))
+    }
+
+    fn field(
+        &mut self,
+        node: &Node,
+        instrument: Instrument,
+        month: Option<u8>,
+        field: Field,
+    ) -> Result<(NodeKind, Vec<usize>), LinkError> {
+        let name = month.map_or_else(|| instrument.name().to_owned(), |m| format!("{}{m}", instrument.name()));
+        let bar = match field {
+            Field::Open => BarField::Open,
+            Field::High => BarField::High,
+            Field::Low => BarField::Low,
+            Field::Close => BarField::Close,
+            Field::Volume => BarField::Volume,
+            Field::Depth => return self.bars(node, &format!("{name}.DEPTH"), BarField::Close, true),
+            Field::Last => return self.last(node, instrument, month, &name),
+        };
+        self.bars(node, &name, bar, true)
+    }
+
+    fn last(
+        &mut self,
+        node: &Node,
+        instrument: Instrument,
+        month: Option<u8>,
+        name: &str,
+    ) -> Result<(NodeKind, Vec<usize>), LinkError> {
+        self.only_ticks(node)?;
+        let has_chain = matches!(instrument, Instrument::Spx | Instrument::Xsp | Instrument::Vix);
+        let chain = (month.is_none() && has_chain).then(|| self.chain(instrument));
+        let mut inputs = Vec::new();
+        let minutes = LAST_BAR_MINUTES.into_iter().map(|n| (BarSize::Minutes(n), Clock::Minutes(n)));
+        for (size, clock) in minutes.chain([(BarSize::Session, Clock::Session)]) {
+            // A spot in the snapshots makes the bars a stand-in; without one the session bars have to be there.
+            let required = size == BarSize::Session && chain.is_none();
+            let series = self.need(name, size, required);
+            inputs.push(self.append(PlanNode {
+                kind: NodeKind::Bars { series, field: BarField::Close },
+                inputs: Vec::new(),
+                clock,
+                domain: Domain::Market,
+                value: node.kind,
+            }));
+        }
+        Ok((NodeKind::Last { chain }, inputs))
+    }
+
+    fn rules(&self) -> Result<(Vec<PlanGuard>, Vec<PlanRule>), LinkError> {
+        let exists = |id: alula_dsl::graph::StructureId, key: &str| {
+            let found = self.graph.structures.get(id.0 as usize).is_some();
+            if found { Ok(()) } else { Err(LinkError::Structure(key.to_owned())) }
+        };
+        let tick = |id: NodeId| self.at_tick.get(id.0 as usize).copied().unwrap_or(usize::MAX);
+        let mut guards = Vec::new();
+        for guard in &self.graph.guards {
+            if let GuardAct::Flatten(structure) = guard.action {
+                exists(structure, &guard.key)?;
+            }
+            guards.push(PlanGuard {
+                key: Arc::from(guard.key.as_str()),
+                require: tick(guard.require),
+                act: guard.action.clone(),
+                unknown: guard.unknown,
+            });
+        }
+        let mut rules = Vec::new();
+        for policy in &self.graph.policies {
+            exists(policy.structure, &policy.key)?;
+            for rule in &policy.rules {
+                let kind = match rule.action {
+                    RuleAction::Open { .. } => RuleKind::Open,
+                    RuleAction::Close { .. } => RuleKind::Close,
+                    RuleAction::Roll { .. } => RuleKind::Roll,
+                };
+                let mut reads = rule_reads(rule);
+                if let Some(structure) = self.graph.structures.get(policy.structure.0 as usize) {
+                    reads.extend(leg_reads(&structure.legs));
+                }
+                rules.push(PlanRule {
+                    key: Arc::from(rule.key.as_str()),
+                    kind,
+                    structure: policy.structure,
+                    action: rule.action.clone(),
+                    when: tick(rule.when),
+                    require: rule.require.map(tick),
+                    limit: rule.limit,
+                    unknown: rule.unknown,
+                    position_nodes: self.reached(&reads, Domain::Position),
+                    candidate_nodes: self.reached(&reads, Domain::Candidate),
+                });
+            }
+        }
+        // Closes, rolls, opens; the sort is stable, so textual order stays within a kind.
+        rules.sort_by_key(|r| r.kind);
+        Ok((guards, rules))
+    }
+
+    /// Nodes of a domain that lie behind the given ones, inputs first.
+    fn reached(&self, from: &[NodeId], domain: Domain) -> Vec<usize> {
+        let mut seen = vec![false; self.nodes.len()];
+        let mut stack: Vec<usize> = from.iter().map(|i| i.0 as usize).collect();
+        while let Some(index) = stack.pop() {
+            if seen.get_mut(index).is_none_or(|s| std::mem::replace(s, true)) {
+                continue;
+            }
+            if let Some(node) = self.nodes.get(index) {
+                stack.extend(node.inputs.iter().copied());
+            }
+        }
+        let of_domain = |i: &usize| self.nodes.get(*i).is_some_and(|n| n.domain == domain);
+        let wanted = |i: &usize| seen.get(*i) == Some(&true) && of_domain(i);
+        self.order.iter().copied().filter(wanted).collect()
+    }
+}
+
+const fn size_of(clock: Clock) -> Option<BarSize> {
+    match clock {
+        Clock::Session => Some(BarSize::Session),
+        Clock::Minutes(n) => Some(BarSize::Minutes(n)),
+        Clock::Constant | Clock::Tick => None,
+    }
+}
+
+fn fixed(node: &Node, cell: Cell) -> PlanNode {
+    PlanNode {
+        kind: NodeKind::Fixed(cell),
+        inputs: Vec::new(),
+        clock: node.clock,
+        domain: node.domain,
+        value: node.kind,
+    }
+}

@@ -1,0 +1,116 @@
+//! The rules of a plan, in the order in which a tick walks them.
+
+use crate::decision::RuleKind;
+use alula_dsl::graph::{
+    ExpiryPick, GuardAct, LegDef, NodeId, OffsetAmount, RollDef, RuleAction, RuleDef, SizeDef, StrikePick,
+    StructureId,
+};
+use alula_dsl::{ast::OnUnknown, graph::LimitDef};
+use std::sync::Arc;
+
+/// A close, roll or open rule.
+#[derive(Clone, Debug)]
+pub struct PlanRule {
+    /// Stable key.
+    pub key: Arc<str>,
+    /// Kind.
+    pub kind: RuleKind,
+    /// Structure acted on.
+    pub structure: StructureId,
+    /// What it does.
+    pub action: RuleAction,
+    /// Condition: plan node to read at a tick.
+    pub when: usize,
+    /// Condition on the package.
+    pub require: Option<usize>,
+    /// Order price.
+    pub limit: LimitDef,
+    /// When unknown.
+    pub unknown: OnUnknown,
+    /// Position-domain nodes that the rule reads, inputs first.
+    pub position_nodes: Vec<usize>,
+    /// Candidate-domain nodes that the rule reads, inputs first.
+    pub candidate_nodes: Vec<usize>,
+}
+
+/// A guard rule.
+#[derive(Clone, Debug)]
+pub struct PlanGuard {
+    /// Stable key.
+    pub key: Arc<str>,
+    /// What must hold: plan node to read at a tick.
+    pub require: usize,
+    /// What happens when it does not.
+    pub act: GuardAct,
+    /// When unknown.
+    pub unknown: OnUnknown,
+}
+
+/// Node ids that a rule reads besides its structure's.
+pub(super) fn rule_reads(rule: &RuleDef) -> Vec<NodeId> {
+    let mut ids = vec![rule.when];
+    ids.extend(rule.require);
+    if let LimitDef::At(id) = rule.limit {
+        ids.push(id);
+    }
+    match &rule.action {
+        RuleAction::Open { size, at_most, up_to } => {
+            size_reads(size, &mut ids);
+            ids.extend(*at_most);
+            ids.push(*up_to);
+        }
+        RuleAction::Close { portion } => ids.extend(*portion),
+        RuleAction::Roll { to } => match to {
+            RollDef::Recentred(expiry) | RollDef::SameStrikes(expiry) => expiry_reads(expiry, &mut ids),
+            RollDef::Side { strike, expiry, .. } => {
+                strike_reads(strike, &mut ids);
+                expiry_reads(expiry, &mut ids);
+            }
+        },
+    }
+    ids
+}
+
+fn size_reads(size: &SizeDef, ids: &mut Vec<NodeId>) {
+    match size {
+        SizeDef::Lots(id) | SizeDef::Of(id) => ids.push(*id),
+        SizeDef::Budget { amount, .. } => ids.push(*amount),
+        SizeDef::Scale { lo, hi, by, step } => {
+            ids.extend([*lo, *hi, *by]);
+            ids.extend(*step);
+        }
+    }
+}
+
+/// Node ids that picking a structure's legs reads.
+pub(super) fn leg_reads(legs: &[LegDef]) -> Vec<NodeId> {
+    let mut ids = Vec::new();
+    for leg in legs {
+        strike_reads(&leg.strike, &mut ids);
+        expiry_reads(&leg.expiry, &mut ids);
+    }
+    ids
+}
+
+fn expiry_reads(expiry: &ExpiryPick, ids: &mut Vec<NodeId>) {
+    if let ExpiryPick::Nearest { dte, window, .. } = expiry {
+        ids.push(*dte);
+        if let Some((lo, hi)) = window {
+            ids.extend([*lo, *hi]);
+        }
+    }
+}
+
+fn strike_reads(strike: &StrikePick, ids: &mut Vec<NodeId>) {
+    match strike {
+        StrikePick::Delta(id)
+        | StrikePick::Premium(id)
+        | StrikePick::Otm(id)
+        | StrikePick::Sd(id)
+        | StrikePick::Formula(id) => ids.push(*id),
+        StrikePick::Offset { amount, .. } => match amount {
+            OffsetAmount::Points(id) | OffsetAmount::Fraction(id) | OffsetAmount::Sd(id) => ids.push(*id),
+        },
+        StrikePick::Spot | StrikePick::Forward | StrikePick::SameAs(_) | StrikePick::Held => {}
+    }
+}

@@ -1,0 +1,78 @@
+//! What a strategy remembers between ticks besides the market and the book: operators of the account's and the positions'
+//! nodes, a halt, the highest equity. Everything is keyed by node number of one plan, and by position.
+
+use crate::ops::Operator;
+use crate::plan::{NodeKind, Plan};
+use alula_book::{Book, PositionId};
+use alula_dsl::graph::Domain;
+use alula_market::money::Usd;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// Operators by node.
+pub type Operators = BTreeMap<usize, Box<dyn Operator>>;
+
+/// State of a run.
+#[derive(Clone, Debug, Default)]
+pub struct State {
+    /// Guard that halted opening, until an operator resumes.
+    pub halted: Option<Arc<str>>,
+    /// Operators of book-domain nodes.
+    pub(crate) book: Operators,
+    /// Operators of position-domain nodes, for each position that was seen open.
+    pub(crate) positions: BTreeMap<PositionId, Operators>,
+    /// Highest equity so far.
+    pub(crate) peak: Option<Usd>,
+    /// Highest P&L of each structure so far, from zero.
+    pub(crate) structure_peaks: BTreeMap<Arc<str>, Usd>,
+    /// The hedges' silence was traced once.
+    pub(crate) hedges_noted: bool,
+}
+
+impl State {
+    /// The state before the first tick.
+    #[must_use]
+    pub fn new(plan: &Plan) -> Self {
+        Self { book: initial(plan, plan.order(), Domain::Book), ..Self::default() }
+    }
+
+    /// Takes note of the marked book: highest values so far. Call once per tick, after marking.
+    pub fn observe(&mut self, book: &Book) {
+        let equity = book.equity().share;
+        let start = book.config().capital;
+        self.peak = Some(self.peak.map_or(start.max(equity), |p| p.max(equity)));
+        for key in book.structures().keys() {
+            let pnl = book.structure_pnl(key).share;
+            let peak = self.structure_peaks.entry(Arc::clone(key)).or_insert(Usd::ZERO);
+            *peak = (*peak).max(pnl);
+        }
+        self.positions.retain(|id, _| book.position(*id).is_some_and(alula_book::Position::is_open));
+    }
+
+    /// Highest equity so far, or of a structure its highest P&L.
+    #[must_use]
+    pub fn peak(&self, structure: Option<&str>) -> Usd {
+        match structure {
+            None => self.peak.unwrap_or_default(),
+            Some(key) => self.structure_peaks.get(key).copied().unwrap_or_default(),
+        }
+    }
+
+    /// Lifts a halt; an operator's decision.
+    pub fn resume(&mut self) {
+        self.halted = None;
+    }
+}
+
+/// Operators of nodes of a domain in their initial state.
+pub(crate) fn initial(plan: &Plan, nodes: &[usize], domain: Domain) -> Operators {
+    let mut out = Operators::new();
+    for &index in nodes {
+        if let Some(node) = plan.nodes().get(index).filter(|n| n.domain == domain)
+            && let NodeKind::Operator(operator) = &node.kind
+        {
+            out.insert(index, operator.boxed_clone());
+        }
+    }
+    out
+}

@@ -1,0 +1,121 @@
+//! Cells of the nodes that depend on the account, on a position, or on a candidate package.
+
+use super::{PositionCells, Tick};
+use crate::observe::{self, AccountView, CandidateView, Sight};
+use crate::ops::Operator;
+use crate::plan::{NodeKind, Plan, PlanNode, PlanRule};
+use crate::state::{Operators, State, initial};
+use crate::trace::{Scope, Trace, TraceCell};
+use crate::value::{Cause, Cell};
+use alula_book::Book;
+use alula_dsl::graph::Domain;
+
+pub(super) fn cell(cells: &[Cell], index: usize) -> Cell {
+    cells.get(index).copied().unwrap_or(Cell::missing(Cause::NoData))
+}
+
+fn put(cells: &mut [Cell], index: usize, value: Cell) {
+    if let Some(slot) = cells.get_mut(index) {
+        *slot = value;
+    }
+}
+
+fn inputs(node: &PlanNode, cells: &[Cell]) -> Vec<Cell> {
+    node.inputs.iter().map(|i| cell(cells, *i)).collect()
+}
+
+fn step_operator(operators: &mut Operators, index: usize, node: &PlanNode, cells: &[Cell]) -> Cell {
+    match operators.get_mut(&index) {
+        Some(operator) => operator.step(&inputs(node, cells)),
+        None => Cell::missing(Cause::NoData),
+    }
+}
+
+pub(super) fn book_nodes(plan: &Plan, state: &mut State, sight: &Sight<'_>, book: &Book, cells: &mut Vec<Cell>) {
+    cells.resize(plan.nodes().len(), Cell::missing(Cause::NoData));
+    for &index in plan.order() {
+        let Some(node) = plan.nodes().get(index).filter(|n| n.domain == Domain::Book) else { continue };
+        let value = match &node.kind {
+            NodeKind::Fixed(fixed) => *fixed,
+            NodeKind::Book { what, of } => {
+                let structure = of.and_then(|s| plan.graph().structures.get(s.0 as usize)).map(|s| s.key.as_str());
+                let view = AccountView { book, peak: state.peak(structure), structure };
+                observe::account(sight, &view, *what)
+            }
+            _ => step_operator(&mut state.book, index, node, cells),
+        };
+        put(cells, index, value);
+    }
+}
+
+/// Evaluates the position-domain nodes of every open position, with operators of its own, and records them.
+pub(super) fn position_nodes(
+    plan: &Plan,
+    state: &mut State,
+    sight: &Sight<'_>,
+    tick: &Tick<'_>,
+    (book, cells): (&Book, &[Cell]),
+    trace: &mut Trace,
+) -> PositionCells {
+    let mut out = PositionCells::new();
+    for position in book.positions() {
+        let nodes = plan.position_nodes(&position.structure);
+        let operators =
+            state.positions.entry(position.id).or_insert_with(|| initial(plan, nodes, Domain::Position));
+        let mut own = cells.to_vec();
+        for &index in nodes {
+            let Some(node) = plan.nodes().get(index) else { continue };
+            let value = match &node.kind {
+                NodeKind::Fixed(fixed) => *fixed,
+                NodeKind::Position(what) => observe::position(sight, position, *what),
+                _ => step_operator(operators, index, node, &own),
+            };
+            put(&mut own, index, value);
+            record(trace, index, Scope::Position(position.id), tick, value);
+        }
+        out.insert(position.id, own);
+    }
+    out
+}
+
+/// Evaluates a rule's candidate-domain nodes on a package; `base` are the tick's cells, or the position's for rolls.
+/// Candidates have no yesterday: operators with memory start afresh and are warming up.
+pub(super) fn candidate_nodes(
+    plan: &Plan,
+    rule: &PlanRule,
+    sight: &Sight<'_>,
+    view: &CandidateView<'_>,
+    base: &[Cell],
+) -> Vec<Cell> {
+    let mut own = base.to_vec();
+    for &index in &rule.candidate_nodes {
+        let Some(node) = plan.nodes().get(index) else { continue };
+        let value = match &node.kind {
+            NodeKind::Fixed(fixed) => *fixed,
+            NodeKind::Position(what) => observe::candidate(sight, view, *what),
+            NodeKind::Operator(operator) => {
+                let mut operator: Box<dyn Operator> = operator.boxed_clone();
+                operator.step(&inputs(node, &own))
+            }
+            _ => Cell::missing(Cause::NoData),
+        };
+        put(&mut own, index, value);
+    }
+    own
+}
+
+/// Records the cells of the market and the account that rules rest on (constants too, once).
+pub(super) fn record_shared(plan: &Plan, tick: &Tick<'_>, cells: &[Cell], trace: &mut Trace) {
+    for &index in plan.order() {
+        let Some(node) = plan.nodes().get(index) else { continue };
+        if matches!(node.domain, Domain::Market | Domain::Book) && !node.has_rows() {
+            record(trace, index, Scope::Global, tick, cell(cells, index));
+        }
+    }
+}
+
+pub(super) fn record(trace: &mut Trace, index: usize, scope: Scope, tick: &Tick<'_>, cell: Cell) {
+    if let Ok(node) = u32::try_from(index) {
+        trace.record(TraceCell { node, scope, step: tick.number, at: tick.at, cell });
+    }
+}

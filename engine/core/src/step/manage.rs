@@ -1,0 +1,326 @@
+//! Guards, closes and rolls.
+
+use super::{CLOSE_TRIES, Walk, calls, eval};
+use crate::decision::{Alert, Candidate, PickError, RuleKind, Skip, Verdict};
+use crate::observe::CandidateView;
+use crate::plan::PlanRule;
+use crate::select::{NoPick, roll_target};
+use crate::state::State;
+use crate::trace::Scope;
+use crate::value::{Cause, Cell};
+use alula_book::{OrderKind, OrderRequest, Package, PackagePrice, Position, PositionId, fill};
+use alula_dsl::ast::OnUnknown;
+use alula_dsl::graph::{GuardAct, LimitDef, NodeId, RollDef, RuleAction, StructureId};
+use alula_market::money::Price;
+use std::sync::Arc;
+
+impl<'a> Walk<'a> {
+    pub(super) fn guards(&mut self, state: &mut State) {
+        let plan = self.plan;
+        for guard in plan.guards() {
+            let condition = self.cell(guard.require);
+            let fails = match (condition.truth(), guard.unknown) {
+                (Some(holds), _) => !holds,
+                (None, OnUnknown::Act) => true,
+                (None, OnUnknown::Hold) => {
+                    let cause = condition.cause().unwrap_or(Cause::NoData);
+                    let verdict = Verdict::Skipped(Skip::Unknown(cause));
+                    self.outcome(&guard.key, RuleKind::Guard, None, (condition, None), verdict);
+                    continue;
+                }
+            };
+            if !fails {
+                self.outcome(&guard.key, RuleKind::Guard, None, (condition, None), Verdict::Idle);
+                continue;
+            }
+            let orders = self.guard_acts(&guard.key, &guard.act, state);
+            let verdict = Verdict::Guarded { act: guard.act.clone(), orders };
+            self.outcome(&guard.key, RuleKind::Guard, None, (condition, None), verdict);
+        }
+    }
+
+    fn guard_acts(&mut self, key: &Arc<str>, act: &GuardAct, state: &mut State) -> Vec<usize> {
+        match act {
+            GuardAct::BlockOpen => {
+                self.blocked.get_or_insert_with(|| Arc::clone(key));
+                Vec::new()
+            }
+            GuardAct::HaltOpen => {
+                state.halted.get_or_insert_with(|| Arc::clone(key));
+                self.halted = state.halted.clone();
+                Vec::new()
+            }
+            GuardAct::Flatten(structure) => self.flatten(key, *structure),
+            GuardAct::Alert(text) => {
+                self.decision.alerts.push(Alert { key: Arc::clone(key), text: text.clone() });
+                Vec::new()
+            }
+        }
+    }
+
+    /// Closes every position of a structure that has no order at work; those that have are left to the next tick. Nothing
+    /// is opened on the structure meanwhile.
+    fn flatten(&mut self, key: &Arc<str>, structure: StructureId) -> Vec<usize> {
+        self.flattened.entry(structure).or_insert_with(|| Arc::clone(key));
+        let name = self.structure_key(structure);
+        let mut orders = Vec::new();
+        let open: Vec<(PositionId, u32)> =
+            self.book.positions().filter(|p| *p.structure == *name).map(|p| (p.id, p.lots)).collect();
+        for (id, lots) in open {
+            if self.book.working_on(id).is_some() || self.acted.contains_key(&id) {
+                continue;
+            }
+            self.acted.insert(id, Arc::clone(key));
+            let kind = OrderKind::Close { position: id };
+            orders.push(self.order(key, &name, kind, lots, None, CLOSE_TRIES));
+        }
+        orders
+    }
+
+    pub(super) fn order(
+        &mut self,
+        key: &Arc<str>,
+        structure: &Arc<str>,
+        kind: OrderKind,
+        lots: u32,
+        limit: Option<Price>,
+        good_for: u32,
+    ) -> usize {
+        self.decision.orders.push(OrderRequest {
+            key: Arc::clone(key),
+            structure: Arc::clone(structure),
+            kind,
+            lots,
+            limit,
+            decided_at: self.tick.at,
+            good_for,
+        });
+        self.decision.orders.len() - 1
+    }
+
+    /// A close or roll rule on one position.
+    pub(super) fn manage(&mut self, index: usize, rule: &PlanRule, id: PositionId) {
+        let condition = self.positions.get(&id).map_or(Cell::missing(Cause::NoData), |c| eval::cell(c, rule.when));
+        let mut require = None;
+        let verdict = match calls(condition, rule.unknown) {
+            Ok(false) => Verdict::Idle,
+            Err(skip) => Verdict::Skipped(skip),
+            Ok(true) => match self.act_on(index, rule, id, &mut require) {
+                Ok(order) => {
+                    self.acted.insert(id, Arc::clone(&rule.key));
+                    Verdict::Ordered(order)
+                }
+                Err(skip) => Verdict::Skipped(skip),
+            },
+        };
+        self.outcome(&rule.key, rule.kind, Some(id), (condition, require), verdict);
+    }
+
+    fn act_on(
+        &mut self,
+        index: usize,
+        rule: &PlanRule,
+        id: PositionId,
+        require: &mut Option<Cell>,
+    ) -> Result<usize, Skip> {
+        if let Some(first) = self.acted.get(&id) {
+            return Err(Skip::Outranked(Arc::clone(first)));
+        }
+        if let Some(order) = self.book.working_on(id) {
+            return Err(Skip::OrderWorking(order.id.clone()));
+        }
+        let book = self.book;
+        let missing = Skip::Missing { what: "position", cause: Cause::NoPosition };
+        let position = book.position(id).ok_or(missing)?;
+        match &rule.action {
+            RuleAction::Close { portion } => self.close(rule, position, *portion),
+            RuleAction::Roll { to } => self.roll(index, rule, position, to, require),
+            RuleAction::Open { .. } => Err(Skip::Unsupported),
+        }
+    }
+
+    fn position_cell(&self, id: PositionId, node: NodeId) -> Cell {
+        let index = self.plan.at_tick(node);
+        self.positions.get(&id).map_or_else(|| self.cell(index), |own| eval::cell(own, index))
+    }
+
+    fn close(&mut self, rule: &PlanRule, position: &Position, portion: Option<NodeId>) -> Result<usize, Skip> {
+        let lots = match portion {
+            None => position.lots,
+            Some(node) => {
+                let share = self.position_cell(position.id, node);
+                let share = share.get().map_err(|cause| Skip::Missing { what: "portion", cause })?;
+                portion_lots(position.lots, share).ok_or(Skip::OutOfRange { what: "portion", value: share })?
+            }
+        };
+        let package = position.held();
+        let price = package.as_ref().and_then(|p| self.price(p.underlying(), |s, c| fill::price_close(p, s, c)));
+        let own = self.positions.get(&position.id).map_or(self.cells, Vec::as_slice);
+        let limit = self.limit(rule.limit, price.as_ref(), own)?;
+        let tries = if limit.is_none() { CLOSE_TRIES } else { 1 };
+        let kind = OrderKind::Close { position: position.id };
+        Ok(self.order(&rule.key, &position.structure, kind, lots, limit, tries))
+    }
+
+    fn roll(
+        &mut self,
+        index: usize,
+        rule: &PlanRule,
+        position: &Position,
+        to: &RollDef,
+        require: &mut Option<Cell>,
+    ) -> Result<usize, Skip> {
+        let plan = self.plan;
+        let structure = plan.graph().structures.get(rule.structure.0 as usize);
+        let structure = structure.ok_or(Skip::Missing { what: "structure", cause: Cause::NoData })?;
+        let view = self.sight.view(structure.underlying.name());
+        let view = view.ok_or_else(|| pick_skip(PickError::NoChain.into()))?;
+        let id = position.id;
+        let target = {
+            let amount = |node: NodeId| self.position_cell(id, node);
+            roll_target(structure, to, &position.legs, view, &amount).map_err(pick_skip)?
+        };
+        let held = position.held().ok_or(Skip::Missing { what: "position", cause: Cause::NoPosition })?;
+        if target.change_from(&held).is_empty() {
+            return Err(Skip::NothingToRoll);
+        }
+        self.no_conflict(&target, Some(id))?;
+        let cross = self.book.config().cross;
+        let price = fill::price_roll(&held, &target, &view.snapshot, cross).map_err(no_price)?;
+        let candidate = CandidateView { package: &target, lots: position.lots, price: &price, from: Some(position) };
+        let own = self.weigh(index, rule, &candidate, Some(id));
+        self.required(rule, &own, require)?;
+        let limit = self.limit(rule.limit, Some(&price), &own)?;
+        self.note(rule, &target, Some(&price), Some(position.lots));
+        let kind = OrderKind::Roll { position: id, to: target };
+        Ok(self.order(&rule.key, &position.structure, kind, position.lots, limit, 1))
+    }
+
+    /// Evaluates the candidate nodes of a rule on a package and records them.
+    pub(super) fn weigh(
+        &mut self,
+        index: usize,
+        rule: &PlanRule,
+        candidate: &CandidateView<'_>,
+        position: Option<PositionId>,
+    ) -> Vec<Cell> {
+        let base = position.and_then(|id| self.positions.get(&id)).map_or(self.cells, Vec::as_slice);
+        let own = eval::candidate_nodes(self.plan, rule, &self.sight, candidate, base);
+        let scope = Scope::Candidate(u32::try_from(index).unwrap_or(u32::MAX), position);
+        for &node in &rule.candidate_nodes {
+            eval::record(self.trace, node, scope, self.tick, eval::cell(&own, node));
+        }
+        own
+    }
+
+    /// Whether a package meets the rule's `require`.
+    pub(super) fn required(&self, rule: &PlanRule, own: &[Cell], require: &mut Option<Cell>) -> Result<(), Skip> {
+        let Some(node) = rule.require else { return Ok(()) };
+        let cell = eval::cell(own, node);
+        *require = Some(cell);
+        match (cell.get(), rule.unknown, rule.kind) {
+            (Ok(value), _, _) => {
+                if value == 0.0 {
+                    Err(Skip::Require)
+                } else {
+                    Ok(())
+                }
+            }
+            // An open needs a known answer, whatever it says about unknowns.
+            (Err(_), OnUnknown::Act, RuleKind::Close | RuleKind::Roll) => Ok(()),
+            (Err(cause), _, _) => Err(Skip::RequireUnknown(cause)),
+        }
+    }
+
+    /// The worst price accepted, from the prices of this snapshot.
+    pub(super) fn limit(
+        &self,
+        limit: LimitDef,
+        price: Option<&PackagePrice>,
+        own: &[Cell],
+    ) -> Result<Option<Price>, Skip> {
+        let missing = || Skip::Missing { what: "limit", cause: Cause::NoQuote };
+        match limit {
+            LimitDef::Market => Ok(None),
+            LimitDef::Mid => price.map(|p| Some(p.net.mid)).ok_or_else(missing),
+            LimitDef::Natural => price.map(|p| Some(p.net.natural)).ok_or_else(missing),
+            LimitDef::At(node) => {
+                let cell = eval::cell(own, self.plan.at_tick(node));
+                let points = cell.get().map_err(|cause| Skip::Missing { what: "limit", cause })?;
+                Price::from_f64(points).map(Some).ok_or(Skip::OutOfRange { what: "limit", value: points })
+            }
+        }
+    }
+
+    /// Prices something on the tick's snapshot of an underlying; `None` when it cannot trade there.
+    fn price(
+        &self,
+        underlying: &str,
+        f: impl Fn(&alula_market::chain::ChainSnapshot, alula_book::Cross) -> Result<PackagePrice, alula_book::NoFill>,
+    ) -> Option<PackagePrice> {
+        let view = self.sight.view(underlying)?;
+        f(&view.snapshot, self.book.config().cross).ok()
+    }
+
+    /// A leg that the book holds the other way round in another position would be closed, not opened, at a broker.
+    pub(super) fn no_conflict(&self, package: &Package, own: Option<PositionId>) -> Result<(), Skip> {
+        let found = self.book.conflicts(package).into_iter().find(|(id, _)| Some(*id) != own);
+        match found {
+            None => Ok(()),
+            Some((position, contract)) => Err(pick_skip(PickError::Conflict { contract, position }.into())),
+        }
+    }
+
+    /// Keeps a package for the record.
+    pub(super) fn note(
+        &mut self,
+        rule: &PlanRule,
+        package: &Package,
+        price: Option<&PackagePrice>,
+        lots: Option<u32>,
+    ) {
+        let net = price.map(|p| p.net.share);
+        let max_loss = net.and_then(|n| crate::observe::lot_max_loss(package, n));
+        let key = Arc::clone(&rule.key);
+        self.decision.candidates.push(Candidate { key, package: package.to_string(), net, max_loss, lots });
+    }
+}
+
+pub(super) fn pick_skip(pick: NoPick) -> Skip {
+    Skip::Pick { leg: pick.leg, reason: pick.reason }
+}
+
+/// A package that was picked but cannot be priced.
+pub(super) fn no_price(reason: alula_book::NoFill) -> Skip {
+    Skip::Pick { leg: String::new(), reason: PickError::NoFill(reason) }
+}
+
+/// A share of lots, rounded up to whole lots; `None` unless the share is in 0..=1 (and more than nothing).
+fn portion_lots(lots: u32, share: f64) -> Option<u32> {
+    if !(share > 0.0 && share <= 1.0) {
+        return None;
+    }
+    // A share such as 30% of 10 lots is 3, not 4, though 0.3 * 10 is a hair above 3.
+    let exact = f64::from(lots) * share;
+    let up = (exact - 1e-9).ceil().max(1.0);
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "at least 1 and at most `lots`")]
+    let up = up as u32;
+    Some(up.min(lots))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::portion_lots;
+
+    #[test]
+    fn a_portion_rounds_up_to_whole_lots_and_not_beyond() {
+        assert_eq!(portion_lots(3, 0.5), Some(2));
+        assert_eq!(portion_lots(10, 0.3), Some(3));
+        assert_eq!(portion_lots(10, 0.7), Some(7));
+        assert_eq!(portion_lots(1, 0.01), Some(1));
+        assert_eq!(portion_lots(7, 1.0), Some(7));
+        assert_eq!(portion_lots(7, 0.0), None);
+        assert_eq!(portion_lots(7, 1.01), None);
+        assert_eq!(portion_lots(7, f64::NAN), None);
+    }
+}

@@ -1,0 +1,167 @@
+//! One tick: guards, closes, rolls, hedges, opens, against one immutable snapshot and a marked book.
+//!
+//! The caller settles what expired, fills orders of earlier ticks and marks the book before; it submits the orders after.
+//! Within a kind rules are walked in textual order. For closes and rolls the first that calls for action acts, *per
+//! position*; for opens, per structure; all others that call for it are traced with the reason why they did nothing. An
+//! `open` needs its condition to be true. A step never fails: what cannot be done is a traced reason.
+
+mod eval;
+mod manage;
+mod open;
+
+use crate::decision::{Decision, RuleKind, RuleOutcome, Skip, Verdict};
+use crate::market::Views;
+use crate::observe::Sight;
+use crate::plan::Plan;
+use crate::state::State;
+use crate::trace::Trace;
+use crate::value::Cell;
+use alula_book::{Book, PositionId, Rulebook};
+use alula_dsl::ast::OnUnknown;
+use alula_dsl::graph::StructureId;
+use alula_market::time::Instant;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// Snapshots at which a closing market order is tried before the rule has to speak again. Every other order is tried once:
+/// entries, rolls and limits are only as good as the snapshot they were decided on.
+pub const CLOSE_TRIES: u32 = 5;
+
+/// A tick as the step sees it.
+#[derive(Clone, Copy, Debug)]
+pub struct Tick<'a> {
+    /// Instant.
+    pub at: Instant,
+    /// Number of the tick within the run.
+    pub number: u32,
+    /// Snapshots, in the order of [`Plan::chains`].
+    pub views: &'a Views,
+}
+
+/// Evaluates everything that depends on the portfolio and walks the rules.
+///
+/// `cells` holds the market's cells by node number (see the drivers) and receives the book's. Every tick-clock cell that a
+/// rule rests on is recorded in `trace`.
+pub fn step(
+    plan: &Plan,
+    state: &mut State,
+    tick: &Tick<'_>,
+    cells: &mut Vec<Cell>,
+    book: &Book,
+    rulebook: Rulebook,
+    trace: &mut Trace,
+) -> Decision {
+    let sight = Sight { plan, at: tick.at, views: tick.views, rulebook };
+    state.observe(book);
+    eval::book_nodes(plan, state, &sight, book, cells);
+    eval::record_shared(plan, tick, cells, trace);
+    let positions = eval::position_nodes(plan, state, &sight, tick, (book, cells), trace);
+    let mut walk = Walk {
+        plan,
+        sight,
+        tick,
+        book,
+        cells,
+        positions,
+        decision: Decision { at: tick.at, ..Decision::default() },
+        acted: BTreeMap::new(),
+        opened: BTreeMap::new(),
+        blocked: None,
+        flattened: BTreeMap::new(),
+        halted: state.halted.clone(),
+        trace,
+    };
+    walk.guards(state);
+    walk.rules(RuleKind::Close);
+    walk.rules(RuleKind::Roll);
+    walk.hedges(state);
+    walk.rules(RuleKind::Open);
+    walk.decision
+}
+
+/// Cells of the nodes of one position: a copy of the tick's cells with the position's own nodes filled in.
+pub(crate) type PositionCells = BTreeMap<PositionId, Vec<Cell>>;
+
+struct Walk<'a> {
+    plan: &'a Plan,
+    sight: Sight<'a>,
+    tick: &'a Tick<'a>,
+    book: &'a Book,
+    cells: &'a [Cell],
+    positions: PositionCells,
+    decision: Decision,
+    /// Which rule acted on a position this tick.
+    acted: BTreeMap<PositionId, Arc<str>>,
+    /// Which rule opened on a structure this tick.
+    opened: BTreeMap<StructureId, Arc<str>>,
+    /// Guard that blocks opening this tick.
+    blocked: Option<Arc<str>>,
+    /// Structures being flattened, and by which guard.
+    flattened: BTreeMap<StructureId, Arc<str>>,
+    /// Guard that halted opening at an earlier tick.
+    halted: Option<Arc<str>>,
+    trace: &'a mut Trace,
+}
+
+/// Whether a condition calls for action: true, or unknown under `unknown act`. `Err` when it is unknown and holds.
+fn calls(condition: Cell, unknown: OnUnknown) -> Result<bool, Skip> {
+    match condition.get() {
+        Ok(value) => Ok(value != 0.0),
+        Err(cause) => match unknown {
+            OnUnknown::Act => Ok(true),
+            OnUnknown::Hold => Err(Skip::Unknown(cause)),
+        },
+    }
+}
+
+impl Walk<'_> {
+    fn rules(&mut self, kind: RuleKind) {
+        for (index, rule) in self.plan.rules().iter().enumerate().filter(|(_, r)| r.kind == kind) {
+            if kind == RuleKind::Open {
+                self.open(index, rule);
+                continue;
+            }
+            let key = self.structure_key(rule.structure);
+            let open: Vec<PositionId> =
+                self.book.positions().filter(|p| *p.structure == *key).map(|p| p.id).collect();
+            for id in open {
+                self.manage(index, rule, id);
+            }
+        }
+    }
+
+    fn structure_key(&self, id: StructureId) -> Arc<str> {
+        Arc::from(self.plan.graph().structures.get(id.0 as usize).map_or("", |s| s.key.as_str()))
+    }
+
+    fn outcome(
+        &mut self,
+        key: &Arc<str>,
+        kind: RuleKind,
+        position: Option<PositionId>,
+        (condition, require): (Cell, Option<Cell>),
+        verdict: Verdict,
+    ) {
+        let key = Arc::clone(key);
+        self.decision.outcomes.push(RuleOutcome { key, kind, position, condition, require, verdict });
+    }
+
+    /// Hedges and overlays are declared but not evaluated yet; the first tick says so.
+    fn hedges(&mut self, state: &mut State) {
+        if std::mem::replace(&mut state.hedges_noted, true) {
+            return;
+        }
+        let graph = Arc::clone(self.plan.graph());
+        let keys = graph.hedges.iter().map(|h| &h.key).chain(graph.overlays.iter().map(|o| &o.key));
+        for key in keys {
+            let cells = (Cell::missing(crate::value::Cause::Unsupported), None);
+            let key: Arc<str> = Arc::from(key.as_str());
+            self.outcome(&key, RuleKind::Hedge, None, cells, Verdict::Skipped(Skip::Unsupported));
+        }
+    }
+
+    /// The cell of a plan node at this tick, for the market and the account.
+    fn cell(&self, index: usize) -> Cell {
+        eval::cell(self.cells, index)
+    }
+}

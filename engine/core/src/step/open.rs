@@ -1,0 +1,154 @@
+//! Opens: guards, room, package, size, requirement.
+
+use super::manage::{no_price, pick_skip};
+use super::Walk;
+use crate::decision::{PickError, RuleKind, Skip, Verdict};
+use crate::observe::{self, CandidateView, package_greek, package_margin};
+use crate::plan::PlanRule;
+use crate::select::pick;
+use crate::value::{Cause, Cell};
+use alula_book::{Book, OrderKind, Package, PackagePrice, fill};
+use alula_dsl::builtin::Greek;
+use alula_dsl::graph::{NodeId, RuleAction, SizeBasis, SizeDef};
+use alula_market::money::Usd;
+use std::sync::Arc;
+
+/// What an `open` says besides its condition.
+struct Terms<'r> {
+    size: &'r SizeDef,
+    at_most: Option<NodeId>,
+    up_to: NodeId,
+}
+
+impl Walk<'_> {
+    pub(super) fn open(&mut self, index: usize, rule: &PlanRule) {
+        let condition = self.cell(rule.when);
+        let mut require = None;
+        // An open needs *true*; `unknown act` has no meaning for it.
+        let verdict = match condition.get() {
+            Err(cause) => Verdict::Skipped(Skip::Unknown(cause)),
+            Ok(0.0) => Verdict::Idle,
+            Ok(_) => match self.try_open(index, rule, &mut require) {
+                Ok(order) => {
+                    self.opened.insert(rule.structure, Arc::clone(&rule.key));
+                    Verdict::Ordered(order)
+                }
+                Err(skip) => Verdict::Skipped(skip),
+            },
+        };
+        self.outcome(&rule.key, RuleKind::Open, None, (condition, require), verdict);
+    }
+
+    fn try_open(&mut self, index: usize, rule: &PlanRule, require: &mut Option<Cell>) -> Result<usize, Skip> {
+        let RuleAction::Open { size, at_most, up_to } = &rule.action else { return Err(Skip::Unsupported) };
+        let terms = Terms { size, at_most: *at_most, up_to: *up_to };
+        self.allowed(rule)?;
+        let name = self.structure_key(rule.structure);
+        self.room(&name, terms.up_to)?;
+        let plan = self.plan;
+        let structure = plan.graph().structures.get(rule.structure.0 as usize);
+        let structure = structure.ok_or(Skip::Missing { what: "structure", cause: Cause::NoData })?;
+        let view = self.sight.view(structure.underlying.name());
+        let view = view.ok_or_else(|| pick_skip(PickError::NoChain.into()))?;
+        let package = {
+            let amount = |node: NodeId| self.cell(plan.at_tick(node));
+            pick(structure, view, &amount).map_err(pick_skip)?
+        };
+        self.no_conflict(&package, None)?;
+        let price = fill::price_open(&package, &view.snapshot, self.book.config().cross).map_err(no_price)?;
+        let sized = self.lots(&terms, &package, &price);
+        self.note(rule, &package, Some(&price), sized.as_ref().ok().copied());
+        // The requirement is about ratios as a rule; it is weighed on one lot when the size affords none, so that the
+        // trace can say which of the two came first.
+        let lots = sized.as_ref().map_or(1, |l| (*l).max(1));
+        let candidate = CandidateView { package: &package, lots, price: &price, from: None };
+        let own = self.weigh(index, rule, &candidate, None);
+        self.required(rule, &own, require)?;
+        let lots = sized?;
+        let limit = self.limit(rule.limit, Some(&price), &own)?;
+        Ok(self.order(&rule.key, &name, OrderKind::Open { package }, lots, limit, 1))
+    }
+
+    fn allowed(&self, rule: &PlanRule) -> Result<(), Skip> {
+        if let Some(key) = &self.halted {
+            return Err(Skip::Halted(Arc::clone(key)));
+        }
+        if let Some(key) = self.blocked.as_ref().or_else(|| self.flattened.get(&rule.structure)) {
+            return Err(Skip::Blocked(Arc::clone(key)));
+        }
+        if let Some(key) = self.opened.get(&rule.structure) {
+            return Err(Skip::Outranked(Arc::clone(key)));
+        }
+        Ok(())
+    }
+
+    /// Fewer positions (and opening orders at work) of the structure than `up to` allows.
+    fn room(&self, structure: &Arc<str>, up_to: NodeId) -> Result<(), Skip> {
+        let limit = self.cell(self.plan.at_tick(up_to));
+        let limit = limit.get().map_err(|cause| Skip::Missing { what: "up to", cause })?;
+        let working = self.book.orders().iter().filter(|o| {
+            matches!(o.request.kind, OrderKind::Open { .. }) && o.request.structure == *structure
+        });
+        let open = self.book.positions().filter(|p| p.structure == *structure).count() + working.count();
+        let open = u32::try_from(open).unwrap_or(u32::MAX);
+        if f64::from(open) < limit { Ok(()) } else { Err(Skip::UpTo { open, limit }) }
+    }
+
+    /// Lots by the size's basis, rounded down, at most what `at most` allows.
+    fn lots(&self, terms: &Terms<'_>, package: &Package, price: &PackagePrice) -> Result<u32, Skip> {
+        let read = |node: NodeId, what: &'static str| {
+            self.cell(self.plan.at_tick(node)).get().map_err(|cause| Skip::Missing { what, cause })
+        };
+        let cap = match terms.at_most {
+            Some(node) => read(node, "at most")?,
+            None => f64::from(Book::MAX_LOTS),
+        };
+        let wanted = match terms.size {
+            SizeDef::Lots(node) => {
+                let lots = read(*node, "size")?;
+                if lots < 1.0 {
+                    return Err(Skip::LessThanOneLot(lots));
+                }
+                lots
+            }
+            SizeDef::Budget { amount, by } => {
+                let budget = read(*amount, "size")?;
+                let per_lot = self.basis(*by, package, price);
+                let per_lot = per_lot.map_err(|cause| Skip::Missing { what: "size basis", cause })?;
+                // A free lunch is a data error, not a reason to buy without end.
+                if per_lot <= 0.0 {
+                    return Err(Skip::OutOfRange { what: "size basis", value: per_lot });
+                }
+                let lots = (budget / per_lot + 1e-9).floor();
+                if lots < 1.0 {
+                    return Err(Skip::ZeroLots { budget, per_lot, by: *by });
+                }
+                lots
+            }
+            SizeDef::Of(_) | SizeDef::Scale { .. } => return Err(Skip::Unsupported),
+        };
+        let lots = wanted.min(cap).min(f64::from(Book::MAX_LOTS)).floor();
+        if lots < 1.0 {
+            return Err(Skip::LessThanOneLot(lots));
+        }
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "1..=Book::MAX_LOTS")]
+        let lots = lots as u32;
+        Ok(lots)
+    }
+
+    /// What one lot uses of a budget, in dollars (vega: dollars a vol point).
+    fn basis(&self, by: SizeBasis, package: &Package, price: &PackagePrice) -> Result<f64, Cause> {
+        match by {
+            SizeBasis::MaxLoss => {
+                observe::lot_max_loss(package, price.net.share).map(Usd::to_f64).ok_or(Cause::Unbounded)
+            }
+            SizeBasis::Margin => package_margin(&self.sight, package, 1).map(Usd::to_f64),
+            SizeBasis::Credit => Ok(price.net.share.dollars(package.multiplier(), 1).to_f64()),
+            SizeBasis::Notional => {
+                let view = self.sight.view(package.underlying()).ok_or(Cause::NoQuote)?;
+                Ok(view.snapshot.spot.dollars(package.multiplier(), 1).to_f64())
+            }
+            SizeBasis::Vega => package_greek(&self.sight, package, 1, Greek::Vega).map(f64::abs),
+        }
+    }
+}

@@ -15,5 +15,6 @@ pub mod select;
 pub mod state;
 pub mod step;
 pub mod stream;
+pub mod thresholds;
 pub mod trace;
 pub mod value;

@@ -121,7 +121,7 @@ fn known_inputs(inputs: &[Cell], arity: usize) -> Result<impl Iterator<Item = f6
     }
 }
 
-fn hex(bytes: &[u8]) -> String {
+pub(crate) fn hex(bytes: &[u8]) -> String {
     use std::fmt::Write as _;
     bytes.iter().fold(String::new(), |mut out, b| {
         // Writing to a string cannot fail.

@@ -1,4 +1,5 @@
 //! Scripts: what they may do, what they may not, and each limit at its edge.
+#![expect(clippy::panic, clippy::expect_used, reason = "a test may fail loudly")]
 
 use alula_core::script::{
     MAX_ARRAY_ITEMS, MAX_CALL_LEVELS, MAX_EXPRESSION_DEPTH, MAX_FUNCTIONS, MAX_MAP_ENTRIES, MAX_PARAMETERS,

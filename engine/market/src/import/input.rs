@@ -5,7 +5,7 @@ use crate::store::hex;
 use csv::ByteRecord;
 use flate2::read::MultiGzDecoder;
 use sha2::{Digest, Sha256};
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::fs::File;
 use std::io::{self, BufReader, Cursor, Read};
 use std::path::Path;
@@ -44,6 +44,14 @@ struct Bounded<R> {
     inner: R,
     run: usize,
     quoted: bool,
+    end: Rc<Cell<End>>,
+}
+
+/// How much text was handed out, and its last byte: tells a last line without a line end from one with it.
+#[derive(Clone, Copy)]
+struct End {
+    bytes: u64,
+    last: u8,
 }
 
 impl<R: Read> Read for Bounded<R> {
@@ -60,6 +68,16 @@ impl<R: Read> Read for Bounded<R> {
                 return Err(io::Error::new(io::ErrorKind::InvalidData, "record too long"));
             }
         }
+        let before = self.end.get();
+        let last = buffer
+            .get(..n)
+            .and_then(<[u8]>::last)
+            .copied()
+            .unwrap_or(before.last);
+        self.end.set(End {
+            bytes: before.bytes + n as u64,
+            last,
+        });
         Ok(n)
     }
 }
@@ -74,6 +92,7 @@ pub(super) struct Table {
     record: ByteRecord,
     line: u64,
     seen: Rc<RefCell<Seen>>,
+    end: Rc<Cell<End>>,
     reported: u64,
 }
 
@@ -93,7 +112,7 @@ fn io_error(name: &str, e: &io::Error) -> ImportError {
             "the gzip stream ends in the middle".to_owned(),
             "the file was cut short: copy or download it again",
         ),
-        io::ErrorKind::InvalidInput if e.to_string().contains("gzip") => not_gzip(name),
+        io::ErrorKind::InvalidInput if e.to_string().contains("gzip header") => not_gzip(name),
         io::ErrorKind::InvalidData if e.to_string() == "record too long" => new(
             ImportErrorKind::NotText,
             format!("a record is longer than {RECORD_BYTES_MAX} bytes"),
@@ -162,24 +181,32 @@ impl Table {
             prefix.drain(..3);
         }
         check_text(&name, &prefix)?;
-        let whole = Bounded {
-            inner: Cursor::new(prefix).chain(text),
+        let end = Rc::new(Cell::new(End {
+            bytes: 0,
+            last: b'\n',
+        }));
+        let inner = Cursor::new(prefix).chain(text);
+        let whole: Box<dyn Read> = Box::new(Bounded {
+            inner,
             run: 0,
             quoted: false,
-        };
-        let whole: Box<dyn Read> = Box::new(whole);
+            end: Rc::clone(&end),
+        });
+        // Only a line feed ends a record, so that lines count right; the return of Windows files is trimmed like a space.
         let reader = csv::ReaderBuilder::new()
             .has_headers(false)
             .flexible(true)
+            .terminator(csv::Terminator::Any(b'\n'))
             .from_reader(whole);
-        let record = ByteRecord::new();
+        let (header, record) = (Vec::new(), ByteRecord::new());
         let mut table = Self {
             name,
-            header: Vec::new(),
+            header,
             reader,
             record,
             line: 0,
             seen,
+            end,
             reported: 0,
         };
         if !table.advance()? {
@@ -193,8 +220,18 @@ impl Table {
         Ok(table)
     }
 
-    /// Moves to the next row; `false` at the end.
+    /// Moves to the next row that is not blank; `false` at the end.
     pub(super) fn advance(&mut self) -> Result<bool, ImportError> {
+        while self.read()? {
+            let blank = self.record.len() <= 1 && self.record.as_slice().trim_ascii().is_empty();
+            if !blank {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    fn read(&mut self) -> Result<bool, ImportError> {
         let more = self
             .reader
             .read_byte_record(&mut self.record)
@@ -206,7 +243,12 @@ impl Table {
                         .in_file(&self.name)
                 }
             })?;
-        self.line = self.record.position().map_or(self.line, csv::Position::line);
+        // The reader's own position stands before the empty lines that it skips, so count back from the record's end.
+        let after = self.reader.position();
+        let end = self.end.get();
+        let unterminated = after.byte() == end.bytes && end.last != b'\n';
+        let inside = self.record.as_slice().iter().filter(|b| **b == b'\n').count() as u64;
+        self.line = after.line().saturating_sub(inside + u64::from(!unterminated));
         Ok(more)
     }
 

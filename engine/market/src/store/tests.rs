@@ -438,9 +438,12 @@ fn the_cache_is_bounded_and_transparent() {
     }
 }
 
-fn chain(root: Root, expiry: Date, quotes: &[(i64, [i64; 2], [i64; 2])]) -> ExpiryChain {
+/// Strike, put bid and ask, call bid and ask, in mills.
+type Quotes = (i64, [i64; 2], [i64; 2]);
+
+fn chain(root: Root, expiry: Date, quotes: &[Quotes]) -> ExpiryChain {
     let cal = ExchangeCalendar::nyse();
-    let side = |pick: fn(&(i64, [i64; 2], [i64; 2])) -> [i64; 2]| QuoteColumns {
+    let side = |pick: fn(&Quotes) -> [i64; 2]| QuoteColumns {
         bid: quotes.iter().map(|q| Price(pick(q)[0])).collect(),
         ask: quotes.iter().map(|q| Price(pick(q)[1])).collect(),
         volume: quotes

@@ -10,6 +10,7 @@ pub mod history;
 pub mod import;
 pub mod money;
 pub mod series;
+pub mod sim;
 #[cfg(feature = "store")]
 pub mod store;
 pub mod time;

@@ -1,0 +1,300 @@
+//! A simulated market, for the first run and for tests: one seeded model of the index, its variance and its options.
+//!
+//! What is consistent: index, volatility indices, futures curve and option chains come from one state, so a rise of
+//! variance moves all of them; chains have one forward and one vol per strike, so put-call parity holds inside the
+//! quotes and neither butterflies nor calendars can be bought for a riskless gain. What is not real: every number. The
+//! label says so wherever a result shows it.
+//!
+//! Absent: VIX options, trades, auctions, any order's influence on a price.
+
+mod bars;
+mod listing;
+mod path;
+mod quotes;
+mod random;
+mod schedule;
+mod surface;
+
+use crate::calendar::ExchangeCalendar;
+use crate::chain::ChainSnapshot;
+use crate::contract::{Root, Settlement, SettlementValue};
+use crate::history::{History, HistoryError, Provenance};
+use crate::money::Price;
+use crate::series::{BarSize, EventData, SeriesData};
+use crate::time::{Date, Instant};
+use path::{Day, STEP_MINUTES};
+use schedule::Schedule;
+use sha2::{Digest, Sha256};
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// Changes whenever the same settings give other numbers.
+const MODEL: &str = "alula simulated market 1";
+/// Sessions before the first chain for which series exist, so that indicators are warm when trading starts.
+const WARM_UP_SESSIONS: i64 = 260;
+/// Minutes before the close of the daily snapshot.
+const BEFORE_CLOSE_MINUTES: i64 = 15;
+/// Snapshots kept in memory.
+const CACHE: usize = 8;
+
+/// Settings of a simulated market.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SimConfig {
+    /// Seed: equal settings give equal markets on every machine.
+    pub seed: u64,
+    /// First session with chains; the session on or after this date.
+    pub start: Date,
+    /// Sessions with chains.
+    pub sessions: u32,
+    /// Minutes between chain snapshots: `None` for one a day at 15:45 (12:45 on half days), else a multiple of 5 from the open
+    /// on, the close included.
+    pub every_minutes: Option<u16>,
+    /// Index at the beginning of the warm-up, in points.
+    pub spot: f64,
+}
+
+impl Default for SimConfig {
+    /// Seed 7, the 502 sessions of 2023 and 2024, one snapshot a day.
+    fn default() -> Self {
+        Self {
+            seed: 7,
+            start: Date::from_ymd_opt(2023, 1, 3).unwrap_or_default(),
+            sessions: 502,
+            every_minutes: None,
+            spot: 3800.0,
+        }
+    }
+}
+
+impl SimConfig {
+    /// Most sessions.
+    pub const SESSIONS_MAX: u32 = 5_040;
+    /// Range of the first index level.
+    pub const SPOT_RANGE: (f64, f64) = (1_000.0, 10_000.0);
+}
+
+/// A simulated history. See the module.
+pub struct SimulatedMarket {
+    config: SimConfig,
+    days: Vec<Day>,
+    /// Position of the first day with chains.
+    first: usize,
+    schedule: Schedule,
+    snapshots: Mutex<Vec<Arc<ChainSnapshot>>>,
+    series: Mutex<BTreeMap<(String, BarSize), Arc<SeriesData>>>,
+}
+
+fn refuse(what: String, help: &str) -> HistoryError {
+    HistoryError {
+        what,
+        help: help.to_owned(),
+    }
+}
+
+impl SimulatedMarket {
+    /// Generates the path; chains are priced when asked for.
+    ///
+    /// # Errors
+    /// When a setting is out of range or the calendar does not know the dates.
+    pub fn new(config: SimConfig) -> Result<Self, HistoryError> {
+        if config.sessions == 0 || config.sessions > SimConfig::SESSIONS_MAX {
+            let what = format!("a simulated market of `{}` sessions", config.sessions);
+            return Err(refuse(what, "ask for 1 to 5040 sessions"));
+        }
+        if let Some(every) = config
+            .every_minutes
+            .filter(|m| *m == 0 || i64::from(*m) % STEP_MINUTES != 0)
+        {
+            let what = format!("simulated snapshots every `{every}` minutes");
+            return Err(refuse(what, "take a multiple of 5 minutes"));
+        }
+        let (low, high) = SimConfig::SPOT_RANGE;
+        if !(low..=high).contains(&config.spot) {
+            let what = format!("a simulated index starting at `{}`", config.spot);
+            return Err(refuse(what, "start between 1000 and 10000 points"));
+        }
+        let dates = Self::dates(&config).ok_or_else(|| {
+            refuse(
+                format!("no sessions from `{}`", config.start),
+                "start between 1992 and 2078",
+            )
+        })?;
+        let (Some(from), Some(to)) = (dates.first(), dates.last()) else {
+            return Err(refuse(
+                format!("no sessions from `{}`", config.start),
+                "start between 1992 and 2078",
+            ));
+        };
+        let schedule = Schedule::new(config.seed, *from, *to);
+        let days = path::generate(config.seed, config.spot, &dates, &schedule);
+        let first = days.iter().position(|d| d.date >= config.start).unwrap_or(0);
+        let (snapshots, series) = (Mutex::default(), Mutex::default());
+        Ok(Self {
+            config,
+            days,
+            first,
+            schedule,
+            snapshots,
+            series,
+        })
+    }
+
+    /// Sessions of the warm-up and of the chains.
+    fn dates(config: &SimConfig) -> Option<Vec<Date>> {
+        let calendar = ExchangeCalendar::nyse();
+        let start = calendar.session_on_or_after(config.start)?;
+        let from = calendar.offset(start, -WARM_UP_SESSIONS)?;
+        let to = calendar.offset(start, i64::from(config.sessions) - 1)?;
+        Some(calendar.sessions(from, to).to_vec())
+    }
+
+    /// Settings.
+    #[must_use]
+    pub const fn config(&self) -> &SimConfig {
+        &self.config
+    }
+
+    fn with_chains(&self) -> &[Day] {
+        self.days.get(self.first..).unwrap_or_default()
+    }
+
+    /// Snapshot instants of a day.
+    fn ticks_of(&self, day: &Day) -> Vec<Instant> {
+        match self.config.every_minutes {
+            None => vec![Instant(day.close_at.0 - 60 * BEFORE_CLOSE_MINUTES)],
+            Some(minutes) => {
+                let step = 60 * i64::from(minutes);
+                let count = (day.close_at.0 - day.open_at.0) / step;
+                (1..=count).map(|n| Instant(day.open_at.0 + n * step)).collect()
+            }
+        }
+    }
+
+    fn day(&self, date: Date) -> Option<(usize, &Day)> {
+        let at = self.days.binary_search_by_key(&date, |d| d.date).ok()?;
+        Some((at, self.days.get(at)?))
+    }
+
+    fn build_series(&self, id: &str, bars: BarSize) -> Option<SeriesData> {
+        if id == "ES" {
+            let index = bars::series(self.config.seed, &self.days, "SPX", BarSize::Session)?;
+            return (bars == BarSize::Session).then(|| bars::carried(&self.days, index));
+        }
+        bars::series(self.config.seed, &self.days, id, bars)
+    }
+}
+
+impl History for SimulatedMarket {
+    fn provenance(&self) -> Provenance {
+        let settings = format!("{MODEL} {:?}", self.config);
+        let digest = Sha256::digest(settings.as_bytes());
+        Provenance {
+            label: format!("simulated market, seed {}", self.config.seed),
+            simulated: true,
+            hash: digest.iter().map(|b| format!("{b:02x}")).collect(),
+            notes: vec![
+                "every price is simulated: results say how the rules behave, not what they would have earned"
+                    .to_owned(),
+                "VIX is the model's own variance in the continuous limit of the Cboe formula".to_owned(),
+            ],
+        }
+    }
+
+    fn ticks(&self, underlying: &str, from: Date, to: Date) -> Vec<Instant> {
+        if underlying != "SPX" {
+            return Vec::new();
+        }
+        let inside = self
+            .with_chains()
+            .iter()
+            .filter(|d| (from..=to).contains(&d.date));
+        inside.flat_map(|d| self.ticks_of(d)).collect()
+    }
+
+    fn range(&self, underlying: &str) -> Option<(Date, Date)> {
+        let days = self.with_chains();
+        (underlying == "SPX").then_some((days.first()?.date, days.last()?.date))
+    }
+
+    fn snapshot(&self, underlying: &str, at: Instant) -> Result<Arc<ChainSnapshot>, HistoryError> {
+        let missing = || {
+            refuse(
+                format!("no simulated `{underlying}` chain at {at}"),
+                "ask for an instant of `ticks`",
+            )
+        };
+        let mut cache = self.snapshots.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(found) = cache.iter().find(|s| s.at == at && s.underlying == underlying) {
+            return Ok(found.clone());
+        }
+        let (n, day) = self.day(at.date()).ok_or_else(missing)?;
+        if underlying != "SPX" || n < self.first || !self.ticks_of(day).contains(&at) {
+            return Err(missing());
+        }
+        let built = quotes::snapshot(self.config.seed, &self.days, n, at).ok_or_else(missing)?;
+        let built = Arc::new(built);
+        if cache.len() >= CACHE {
+            cache.remove(0);
+        }
+        cache.push(built.clone());
+        Ok(built)
+    }
+
+    fn series(&self, id: &str, bars: BarSize) -> Result<Option<Arc<SeriesData>>, HistoryError> {
+        let mut cache = self.series.lock().unwrap_or_else(PoisonError::into_inner);
+        let key = (id.to_owned(), bars);
+        if let Some(found) = cache.get(&key) {
+            return Ok(Some(found.clone()));
+        }
+        // Names that the simulator does not have are not remembered: callers choose them.
+        let built = self.build_series(id, bars).map(Arc::new);
+        if let Some(built) = &built {
+            cache.insert(key, built.clone());
+        }
+        Ok(built)
+    }
+
+    fn events(&self, id: &str) -> Result<Option<Arc<EventData>>, HistoryError> {
+        let data = match id {
+            "FOMC" => &self.schedule.fomc,
+            "CPI" => &self.schedule.cpi,
+            "PPI" => &self.schedule.ppi,
+            _ => return Ok(None),
+        };
+        Ok(Some(Arc::new(data.clone())))
+    }
+
+    fn settlement(&self, root: Root, expiry: Date) -> Result<Option<SettlementValue>, HistoryError> {
+        let calendar = ExchangeCalendar::nyse();
+        let found = calendar
+            .session_on_or_before(expiry)
+            .and_then(|date| self.day(date))
+            .and_then(|(_, day)| {
+                let value = match (root.settlement(), root.underlying()) {
+                    (Settlement::Pm, "XSP") => day.last()?.spot / 10.0,
+                    (Settlement::Pm, _) => day.last()?.spot,
+                    (Settlement::Am, "VIX") => bars::vro(self.config.seed, day)?,
+                    (Settlement::Am, _) => bars::set(self.config.seed, day)?,
+                };
+                let price: Price = quotes::index_price(value)?;
+                Some(SettlementValue {
+                    price,
+                    at: calendar.settles_at(root, expiry)?,
+                    approximate: false,
+                })
+            });
+        Ok(found)
+    }
+
+    fn rate(&self, at: Instant) -> Result<Option<f64>, HistoryError> {
+        let upto = self.days.partition_point(|d| d.open_at <= at);
+        Ok(upto.checked_sub(1).and_then(|n| self.days.get(n)).map(|d| d.rate))
+    }
+
+    fn gaps(&self, _underlying: &str, _from: Date, _to: Date) -> Vec<Date> {
+        Vec::new()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -177,7 +177,7 @@ impl<'a> Checker<'a> {
                 Math::Sqrt => "take the root of a square, such as a product of two volatilities, or of a ratio".to_owned(),
                 _ => format!("take it of a ratio: `{}({text} / …)`", name.value),
             };
-            let d = Diagnostic::error(codes::WRONG_UNIT, x.span, format!("`{}` of {unit} has no unit", name.value))
+            let d = Diagnostic::error(codes::WRONG_UNIT, x.span, format!("`{}` of {unit} has no meaning", name.value))
                 .label(format!("this is {unit}"))
                 .help(help);
             return self.fail(d);
@@ -286,9 +286,14 @@ impl<'a> Checker<'a> {
         Some((out, words.join(" & ")))
     }
 
-    pub(super) fn not_evaluated(&mut self, span: Span, what: &str) {
-        let message = format!("{what} is not evaluated yet");
-        let help = "the engine reads it as missing, so the condition is unknown and the rule holds";
+    fn not_evaluated(&mut self, call: Call<'_>) {
+        let span = call.e.span;
+        let message = format!("`{}` is not evaluated yet", call.name.value);
+        let help = match call.place {
+            Place::Candidate(_) => "it is read as missing, so this `require` is never true and nothing is ordered by this rule",
+            _ if self.in_guard => "it is read as missing, and a guard acts on what is unknown; `unknown hold` makes it wait",
+            _ => "it is read as missing, so the condition is unknown and the rule holds",
+        };
         self.report(Diagnostic::note(codes::NOT_EVALUATED_YET, span, message).help(help));
     }
 
@@ -308,7 +313,7 @@ impl<'a> Checker<'a> {
         }
         let of = target??;
         let (under, words) = self.scenario(call, under)?;
-        self.not_evaluated(call.e.span, "`irr`");
+        self.not_evaluated(call);
         let domain = match call.place {
             Place::Candidate(_) => Domain::Candidate,
             _ => Domain::Book,
@@ -324,7 +329,7 @@ impl<'a> Checker<'a> {
             return self.error(codes::WRONG_CONTEXT, call.e.span, message, "move it to a rule or a guard");
         }
         let (under, words) = self.scenario(call, under)?;
-        self.not_evaluated(call.e.span, "`cushion`");
+        self.not_evaluated(call);
         let text = format!("cushion(under {words})");
         Some(self.source(Op::Cushion { under }, Unit::NONE, Clock::Tick, Domain::Book, &text, call.e.span))
     }
@@ -340,7 +345,6 @@ impl<'a> Checker<'a> {
         if !fraction(lo) || !fraction(hi) || from > to || from < 0.0 {
             return self.misfit(call);
         }
-        self.not_evaluated(call.e.span, "`cost`");
         let text = self.text(call.e.span);
         let op = Op::OverlayCost { lo: from, hi: to };
         Some(self.source(op, Unit::NONE, Clock::Tick, Domain::Book, &text, call.e.span))

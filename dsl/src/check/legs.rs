@@ -29,7 +29,7 @@ impl Checker<'_> {
             let message = format!("a structure has at most {MAX_LEGS} legs");
             return self.error(codes::UNEXPECTED_LEG, extra.span, message, "split it into several structures");
         }
-        self.wings_outward(kind, &slots)?;
+        let outward = self.wings_outward(kind, &slots);
         let order = self.leg_order(&slots)?;
         // New index of each slot.
         let place = |slot: usize| order.iter().position(|i| *i == slot).and_then(|i| u8::try_from(i).ok());
@@ -85,6 +85,7 @@ impl Checker<'_> {
                 span: slot.span,
             });
         }
+        outward?;
         if self.findings.len() > errors {
             return None;
         }

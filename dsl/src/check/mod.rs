@@ -21,6 +21,7 @@ mod window;
 
 use crate::ast::{Expr, ItemKind, LitUnit};
 use crate::diagnostic::{Code, Diagnostic, codes};
+use crate::format::expr_text;
 use crate::graph::{
     EventDef, FeedDef, Graph, GuardRuleDef, HedgeDef, NodeId, OverlayDef, PolicyDef, ScriptDef, StructureDef, StructureId,
     ThresholdDef,
@@ -56,6 +57,8 @@ pub(crate) struct Checker<'a> {
     hedges: Vec<HedgeDef>,
     overlays: Vec<OverlayDef>,
     plugins: Vec<String>,
+    /// A guard is being checked, whose unknowns act.
+    in_guard: bool,
 }
 
 /// Checks all items. The graph is there when nothing was wrong.
@@ -84,6 +87,7 @@ pub(crate) fn check(
         hedges: Vec::new(),
         overlays: Vec::new(),
         plugins: Vec::new(),
+        in_guard: false,
     };
     c.declarations();
     c.signals();
@@ -150,7 +154,7 @@ impl<'a> Checker<'a> {
 
     /// Canonical text of an expression.
     fn expr_text(&self, e: &Expr) -> String {
-        self.text(e.span)
+        expr_text(e)
     }
 
     /// Start of the file that is run, for findings about what is not there.

@@ -136,7 +136,6 @@ impl<'a> Checker<'a> {
         if name == "expected_gain" {
             return Some(match place {
                 Place::Overlay => {
-                    self.not_evaluated(e.span, "`expected_gain`");
                     Some(self.source(Op::OverlayGain, Unit::NONE, Clock::Tick, Domain::Book, "expected_gain", e.span))
                 }
                 _ => self.out_of_place(name, e.span, "belongs to `require` of an overlay"),

@@ -304,7 +304,9 @@ impl<'a> Checker<'a> {
         }
         for (i, rule) in g.rules.iter().enumerate() {
             let key = format!("{}.{i}", g.name.value);
+            self.in_guard = rule.value.unknown != Some(OnUnknown::Hold);
             let require = self.rule_condition(&rule.value.require, Place::Book, &key);
+            self.in_guard = false;
             let action = match &rule.value.action {
                 GuardAction::BlockOpen => Some(GuardAct::BlockOpen),
                 GuardAction::HaltOpen => Some(GuardAct::HaltOpen),

@@ -3,7 +3,7 @@
 use super::Checker;
 use super::numbers::Amounted;
 use super::value::{Place, number};
-use crate::ast::{Amount, Anchor, Direction, ExpirySelector, Ident, LegRef, LitUnit, StrikeSelector};
+use crate::ast::{Amount, Anchor, ExpirySelector, Ident, LegRef, LitUnit, StrikeSelector};
 use crate::builtin::Instrument;
 use crate::diagnostic::{Diagnostic, codes};
 use crate::graph::{Arith, ExpiryOnly, ExpiryPick, NodeId, OffsetAmount, StrikeAnchor, StrikePick};

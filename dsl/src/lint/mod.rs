@@ -1,8 +1,75 @@
-//! Warnings: what compiles and is probably not meant.
+//! Warnings: what compiles and is probably not meant. An author silences one for an item with a reason:
+//! `#allow(can-flap) because "rebalanced once a day"`.
 
-use crate::diagnostic::Diagnostic;
+mod allow;
+mod conditions;
+
+use crate::ast::ItemKind;
+use crate::diagnostic::{Diagnostic, codes, has_errors};
 use crate::graph::Graph;
-use crate::resolve::Symbols;
+use crate::resolve::{Symbols, kind_word, name_of, walk};
+use crate::span::FileId;
+use std::collections::BTreeSet;
 
-/// Adds warnings to the findings, and takes away those that the author allowed.
-pub(crate) fn lint(_symbols: &Symbols<'_>, _graph: Option<&Graph>, _findings: &mut Vec<Diagnostic>) {}
+/// Adds warnings to the findings, and takes away those that the author allowed. `entry` is the file that is run.
+pub(crate) fn lint(
+    symbols: &Symbols<'_>,
+    entry: Option<FileId>,
+    graph: Option<&Graph>,
+    findings: &mut Vec<Diagnostic>,
+) {
+    let sound = !has_errors(findings);
+    undocumented(symbols, findings);
+    // A broken item may use anything, so nothing is called unused beside one.
+    if symbols.broken.is_empty() {
+        unused(symbols, entry, findings);
+    }
+    if let Some(graph) = graph.filter(|_| sound) {
+        conditions::lint(symbols, graph, findings);
+    }
+    allow::apply(symbols, findings);
+}
+
+/// Thresholds without a line that says what turning them does.
+fn undocumented(symbols: &Symbols<'_>, findings: &mut Vec<Diagnostic>) {
+    for item in &symbols.items {
+        if let ItemKind::Threshold(t) = &item.kind
+            && item.doc.trim().is_empty()
+        {
+            let message = format!("the threshold `{}` does not say what it does", t.name.value);
+            let help = "add a line after it: `/// what turning it does`";
+            findings.push(Diagnostic::warning(codes::UNDOCUMENTED_THRESHOLD, t.name.span, message).help(help));
+        }
+    }
+}
+
+/// Items of the file that is run that no other item speaks of. Imported files may offer more than is used.
+fn unused(symbols: &Symbols<'_>, entry: Option<FileId>, findings: &mut Vec<Diagnostic>) {
+    let mut used: BTreeSet<String> = BTreeSet::new();
+    for item in &symbols.items {
+        let own = name_of(item).map(|n| n.value.as_str());
+        walk::item(&item.kind, &mut |name, _| {
+            if Some(name) != own {
+                used.insert(name.to_owned());
+            }
+        });
+    }
+    for item in &symbols.items {
+        let may_be_unused = matches!(
+            item.kind,
+            ItemKind::Signal(_)
+                | ItemKind::Threshold(_)
+                | ItemKind::Series(_)
+                | ItemKind::Event(_)
+                | ItemKind::Script(_)
+                | ItemKind::Structure(_)
+        );
+        let Some(name) = name_of(item).filter(|_| may_be_unused) else { continue };
+        if Some(name.span.file) == entry && !used.contains(&name.value) {
+            let what = kind_word(&item.kind);
+            let message = format!("the {what} `{}` is not used", name.value);
+            let help = "use it in a rule, or remove it: it has no effect";
+            findings.push(Diagnostic::warning(codes::UNUSED, name.span, message).help(help));
+        }
+    }
+}

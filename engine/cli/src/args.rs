@@ -199,7 +199,8 @@ pub struct GraphArgs {
 #[command(after_help = "Examples:\n  alula import chains/ --store spx_2019\n  \
                         alula import chains/ context.csv --store spx_2019 --append\n  \
                         alula import vix.csv --store spx_2019 --append --kind ohlc --series VIX\n\n\
-                        A store is written as a whole or not at all. Leaves with 3 when data was refused.")]
+                        A store is written as a whole or not at all. Refused days are listed and left out (--strict: they fail\n\
+                        the import). Leaves with 3 when the data was not good enough to store.")]
 pub struct ImportArgs {
     /// Files, or folders of files (CSV, gzip included)
     #[arg(required = true, value_name = "INPUT", value_hint = ValueHint::AnyPath)]

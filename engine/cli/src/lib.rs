@@ -9,6 +9,8 @@ pub mod exit;
 pub mod files;
 pub mod loader;
 pub mod output;
+pub mod progress;
+pub mod project;
 
 use args::{Cli, Command};
 use clap::Parser as _;

@@ -107,6 +107,11 @@ impl Output {
         }
     }
 
+    /// Findings and other words that are no results but must be seen, with `-q` too.
+    pub fn message(&mut self, text: &str) {
+        let _ = writeln!(self.err, "{}", text.trim_end());
+    }
+
     /// Something to heed that does not stop the command. Shown with `-q` too.
     pub fn warn(&mut self, text: &str) {
         let _ = writeln!(self.err, "{WARNING}warning{WARNING:#}: {text}");

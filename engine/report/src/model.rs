@@ -7,28 +7,8 @@ use alula_market::contract::Right;
 use alula_market::money::{Price, Usd};
 use alula_market::time::{Date, Instant};
 
-/// One amount under three assumptions about what a fill costs.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Band {
-    /// Every fill at mid.
-    pub mid: Usd,
-    /// Every fill at the stated share of the half-spread.
-    pub share: Usd,
-    /// Every fill at the natural side.
-    pub natural: Usd,
-}
-
-impl Band {
-    /// Each of the three less the same amount.
-    #[must_use]
-    pub fn minus(self, amount: Usd) -> Self {
-        Self {
-            mid: self.mid - amount,
-            share: self.share - amount,
-            natural: self.natural - amount,
-        }
-    }
-}
+/// An amount of money under three assumptions about what a fill costs.
+pub type Band = alula_book::Band<Usd>;
 
 /// The account at the end of a session.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -117,7 +117,7 @@ impl Stats {
         let pnl = report
             .days
             .last()
-            .map_or_else(Band::default, |d| d.equity.minus(report.capital));
+            .map_or_else(Band::default, |d| d.equity - Band::flat(report.capital));
         let ended: Vec<&Trade> = report
             .trades
             .iter()

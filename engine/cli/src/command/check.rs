@@ -1,13 +1,72 @@
-//! `alula check`.
+//! `alula check FILE…`.
 
-use crate::args::CheckArgs;
+use crate::args::{CheckArgs, CheckFormat};
 use crate::exit::{Exit, Failure};
 use crate::output::Output;
+use crate::project::{Findings, Project};
+use alula_dsl::diagnostic::{Severity, render};
+use alula_report::text::plural;
 
-/// Not there yet.
+/// Checks files and writes the findings.
 ///
 /// # Errors
-/// Always.
-pub fn run(_args: &CheckArgs, _out: &mut Output) -> Result<Exit, Failure> {
-    Err(Failure::usage("this command is not there yet"))
+/// When a file cannot be read.
+pub fn run(args: &CheckArgs, out: &mut Output) -> Result<Exit, Failure> {
+    if args.thresholds.is_some() && args.files.len() > 1 {
+        return Err(
+            Failure::usage("`--thresholds` belongs to one strategy, but several are named")
+                .help("check the strategy with its thresholds alone"),
+        );
+    }
+    let mut findings = Findings::default();
+    for file in &args.files {
+        let project = Project::load(file)?;
+        findings.add(&project.compiled.sources, &project.compiled.diagnostics);
+    }
+    let (sources, found) = (&findings.sources, &findings.diagnostics);
+    let text = match args.format {
+        CheckFormat::Human => render::human(sources, found, out.color, out.columns),
+        CheckFormat::Json => render::json(sources, found),
+        CheckFormat::Sarif => render::sarif(sources, found),
+        CheckFormat::Github => render::github(sources, found),
+    };
+    out.data(&text)?;
+    let count = |s: Severity| found.iter().filter(|d| d.severity == s).count();
+    let (errors, warnings) = (count(Severity::Error), count(Severity::Warning));
+    out.note(&summary(
+        args.files.len(),
+        errors,
+        warnings,
+        count(Severity::Note),
+        found.first().map(|d| d.code),
+    ));
+    let bad = errors > 0 || (args.deny_warnings && warnings > 0);
+    Ok(if bad { Exit::Findings } else { Exit::Ok })
+}
+
+fn summary(
+    files: usize,
+    errors: usize,
+    warnings: usize,
+    notes: usize,
+    first: Option<alula_dsl::diagnostic::Code>,
+) -> String {
+    let checked = format!("checked {}", plural(files, "file"));
+    let Some(code) = first else {
+        return format!("{checked}: no findings");
+    };
+    let mut parts = Vec::new();
+    if errors > 0 {
+        parts.push(plural(errors, "error"));
+    }
+    if warnings > 0 {
+        parts.push(plural(warnings, "warning"));
+    }
+    if notes > 0 {
+        parts.push(plural(notes, "note"));
+    }
+    format!(
+        "{checked}: {}; `alula explain {code}` says more",
+        parts.join(", ")
+    )
 }

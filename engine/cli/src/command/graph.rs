@@ -1,13 +1,25 @@
-//! `alula graph`.
+//! `alula graph FILE`.
 
-use crate::args::GraphArgs;
+use crate::args::{GraphArgs, GraphFormat};
 use crate::exit::{Exit, Failure};
+use crate::files;
 use crate::output::Output;
+use crate::project::Project;
 
-/// Not there yet.
+/// Draws the execution graph.
 ///
 /// # Errors
-/// Always.
-pub fn run(_args: &GraphArgs, _out: &mut Output) -> Result<Exit, Failure> {
-    Err(Failure::usage("this command is not there yet"))
+/// When the strategy cannot be read or has errors, or the drawing cannot be written.
+pub fn run(args: &GraphArgs, out: &mut Output) -> Result<Exit, Failure> {
+    let project = Project::load(&args.file)?;
+    let graph = project.graph(out)?;
+    let drawing = match args.format {
+        GraphFormat::Text | GraphFormat::Dot | GraphFormat::Mermaid | GraphFormat::Svg => graph
+            .nodes
+            .iter()
+            .map(|n| format!("{}  {}\n", n.key, n.text))
+            .collect::<String>(),
+    };
+    files::write_result(out, args.output.as_deref(), &drawing)?;
+    Ok(Exit::Ok)
 }

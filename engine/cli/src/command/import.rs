@@ -1,13 +1,125 @@
-//! `alula import`.
+//! `alula import INPUT… --store DIR`.
 
-use crate::args::ImportArgs;
+use crate::args::{ImportArgs, TextFormat};
 use crate::exit::{Exit, Failure};
 use crate::output::Output;
+use crate::progress::Bar;
+use alula_market::import::{self, ImportError, ImportErrorKind, ImportRequest, Layout};
+use alula_market::store::StoreErrorKind;
 
-/// Not there yet.
+/// Imports, and writes the quality report.
 ///
 /// # Errors
-/// Always.
-pub fn run(_args: &ImportArgs, _out: &mut Output) -> Result<Exit, Failure> {
-    Err(Failure::usage("this command is not there yet"))
+/// When the request makes no sense, a file cannot be read, or the data is refused. The store is then as it was.
+pub fn run(args: &ImportArgs, out: &mut Output) -> Result<Exit, Failure> {
+    let request = request(args)?;
+    let mut bar = Bar::of_bytes(out);
+    let result = import::run(&request, &mut bar);
+    drop(bar);
+    let report = result.map_err(|e| failure(&e))?;
+    let quality = &report.quality;
+    match args.format {
+        TextFormat::Text => out.data(&quality.to_text())?,
+        TextFormat::Json => out.data(&quality.to_json())?,
+    }
+    if !quality.refused.is_empty() {
+        let n = quality.refused.len();
+        let files = if n == 1 {
+            "1 file or day was".to_owned()
+        } else {
+            format!("{n} files or days were")
+        };
+        out.warn(&format!("{files} refused; the report says why"));
+    }
+    if quality.bad_rows.count > 0 {
+        out.warn(&format!(
+            "{} malformed rows were left out; the report lists them",
+            quality.bad_rows.count
+        ));
+    }
+    let done = if report.appended { "added to" } else { "wrote" };
+    let store = report.store.display();
+    out.note(&format!(
+        "{done} store {store}\nnext: alula backtest STRATEGY --data {store}"
+    ));
+    Ok(Exit::Ok)
+}
+
+fn request(args: &ImportArgs) -> Result<ImportRequest, Failure> {
+    let mut request = ImportRequest::new(args.inputs.clone(), args.store.clone());
+    request.append = args.append;
+    request.skip_bad = args.skip_bad;
+    request.strict = args.strict;
+    request.series_id.clone_from(&args.series);
+    if let Some(time) = &args.snapshot_time {
+        request.snapshot_time = time_of_day(time)?;
+    }
+    if let Some(kind) = &args.kind {
+        request.kind = Some(Layout::parse(kind).ok_or_else(|| unknown_kind(kind))?);
+    }
+    Ok(request)
+}
+
+fn time_of_day(text: &str) -> Result<(u32, u32), Failure> {
+    let parts = text.split_once(':').filter(|(h, m)| h.len() <= 2 && m.len() == 2);
+    let digits = |t: &str| {
+        t.bytes()
+            .all(|b| b.is_ascii_digit())
+            .then(|| t.parse::<u32>().ok())
+            .flatten()
+    };
+    let time = parts.and_then(|(h, m)| Some((digits(h)?, digits(m)?)));
+    time.filter(|(h, m)| *h < 24 && *m < 60).ok_or_else(|| {
+        Failure::usage(format!("`{text}` is not a time of day"))
+            .help("write hours and minutes in exchange time: `--snapshot-time 15:45`")
+    })
+}
+
+fn unknown_kind(kind: &str) -> Failure {
+    let names: Vec<String> = Layout::ALL
+        .iter()
+        .map(|l| format!("{l:<15} {}", l.header()))
+        .collect();
+    let near = Layout::ALL
+        .iter()
+        .map(|l| l.name())
+        .find(|n| strsim::jaro_winkler(kind, n) > 0.85);
+    let help = match near {
+        Some(near) => format!("did you mean `{near}`?"),
+        None => format!("one of these, by the columns of the file:\n{}", names.join("\n")),
+    };
+    Failure::usage(format!("there is no layout `{kind}`")).help(help)
+}
+
+/// Trouble with paths and options is the caller's; the rest is the data's.
+fn failure(error: &ImportError) -> Failure {
+    let exit = match error.kind {
+        ImportErrorKind::Request
+        | ImportErrorKind::Io
+        | ImportErrorKind::Store(
+            StoreErrorKind::NotFound
+            | StoreErrorKind::NotAStore
+            | StoreErrorKind::Exists
+            | StoreErrorKind::Busy
+            | StoreErrorKind::Io,
+        ) => Exit::Usage,
+        _ => Exit::Data,
+    };
+    // The library speaks of its request; the words here are those of the command line.
+    let words = |text: &str| text.replace("--series-id", "--series");
+    Failure::new(exit, words(&error.to_string())).help(words(error.help()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::time_of_day;
+
+    #[test]
+    fn a_time_of_day_is_hours_and_minutes() {
+        assert_eq!(time_of_day("15:45"), Ok((15, 45)));
+        assert_eq!(time_of_day("9:30"), Ok((9, 30)));
+        for wrong in ["24:00", "15:60", "15", "15:4", "+1:00", "", "15:45:00"] {
+            assert!(time_of_day(wrong).is_err(), "{wrong}");
+        }
+    }
 }

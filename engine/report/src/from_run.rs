@@ -1,0 +1,276 @@
+//! From what a run yields to what a report shows.
+
+use crate::model::{
+    DataLabel, Day, Ending, Firing, FiringKind, Holding, Leg, Report, RuleStats, ThresholdValue, Trade,
+};
+use crate::text;
+use alula_book::ExecutionKind;
+use alula_core::decision::RuleKind;
+use alula_market::contract::Right;
+use alula_market::money::Price;
+use alula_market::time::{Date, Instant};
+use alula_run::output::{DecisionRow, PositionRow, RunOutput, TradeRow};
+use std::collections::BTreeMap;
+
+/// The report of a run. `why` puts a decision's reason in plain words; it is asked for decisions that did something.
+#[must_use]
+pub fn from_run(run: &RunOutput, mut why: impl FnMut(&DecisionRow) -> String) -> Report {
+    let m = &run.manifest;
+    let first = run
+        .daily
+        .first()
+        .map(|d| d.date)
+        .or_else(|| m.first_tick.map(Instant::date))
+        .or(m.from);
+    let last = run
+        .daily
+        .last()
+        .map(|d| d.date)
+        .or_else(|| m.last_tick.map(Instant::date))
+        .or(m.to);
+    let end = m.last_tick.unwrap_or_default();
+    let mut marks = m.marks.clone();
+    if !m.empty_chains.is_empty() {
+        marks.push(format!(
+            "{} without a usable chain",
+            text::plural(m.empty_chains.len(), "snapshot")
+        ));
+    }
+    Report {
+        strategy: m.strategy.clone(),
+        doc: m.doc.clone(),
+        underlying: m.underlying.clone(),
+        period: (first.unwrap_or_default(), last.or(first).unwrap_or_default()),
+        ticks: m.ticks,
+        capital: m.capital,
+        cross: share_of_spread(&m.settings),
+        data: DataLabel {
+            label: m.data_label.clone(),
+            simulated: m.simulated,
+            hash: m.hashes.get("data").cloned().unwrap_or_default(),
+            notes: m.data_notes.clone(),
+        },
+        marks,
+        gaps: m.gaps.clone(),
+        days: run.daily.iter().map(day).collect(),
+        trades: run.positions.iter().map(|p| trade(p, &run.trades, end)).collect(),
+        firings: run
+            .decisions
+            .iter()
+            .filter_map(|d| firing(d, run, &mut why))
+            .collect(),
+        rules: run
+            .rules
+            .iter()
+            .map(|r| RuleStats {
+                key: r.key.clone(),
+                text: r.text.clone(),
+                was_true: r.was_true,
+                was_false: r.was_false,
+                was_unknown: r.was_unknown,
+                fired: r.fired,
+            })
+            .collect(),
+        thresholds: m
+            .thresholds
+            .iter()
+            .map(|t| ThresholdValue {
+                name: t.name.clone(),
+                value: with_suffix(t.value, &t.suffix),
+                default: with_suffix(t.default, &t.suffix),
+                range: format!(
+                    "{}..{}",
+                    with_suffix(t.min, &t.suffix),
+                    with_suffix(t.max, &t.suffix)
+                ),
+                doc: t.doc.clone(),
+                changed: t.value.to_bits() != t.default.to_bits(),
+            })
+            .collect(),
+        settings: m.settings.iter().map(|(k, v)| (k.clone(), v.clone())).collect(),
+        hashes: m
+            .hashes
+            .iter()
+            .map(|(k, v)| (k.clone(), v.clone()))
+            .chain([
+                ("run".to_owned(), m.run_id.clone()),
+                ("decisions".to_owned(), m.chain.clone()),
+            ])
+            .collect(),
+        stopped: None,
+    }
+}
+
+/// `60%` or `60% of spread` of the settings as a fraction; 1 (natural) when it is not said.
+fn share_of_spread(settings: &BTreeMap<String, String>) -> f64 {
+    let said = settings
+        .get("cross")
+        .and_then(|v| v.split('%').next()?.trim().parse::<f64>().ok());
+    said.map_or(1.0, |percent| percent / 100.0)
+}
+
+/// A canonical value as it is written in a thresholds file: 0.16 with suffix `delta` is `16 delta`.
+#[must_use]
+pub fn with_suffix(value: f64, suffix: &str) -> String {
+    let (scale, before, after) = match suffix {
+        "%" => (100.0, "", "%"),
+        "bps" => (10_000.0, "", " bps"),
+        "delta" => (100.0, "", " delta"),
+        "$" => (1.0, "$", ""),
+        "" => (1.0, "", ""),
+        other => return format!("{} {other}", number(value)),
+    };
+    let text = number(value * scale);
+    match text.strip_prefix('-') {
+        Some(rest) => format!("-{before}{rest}{after}"),
+        None => format!("{before}{text}{after}"),
+    }
+}
+
+/// A number with at most six decimals and no idle zeros; scaling by 100 must not show as 14.000000000000002.
+fn number(value: f64) -> String {
+    let text = format!("{value:.6}");
+    text::tidy_zero(text.trim_end_matches('0').trim_end_matches('.').to_owned())
+}
+
+fn day(d: &alula_run::output::DailyRow) -> Day {
+    Day {
+        date: d.date,
+        equity: d.equity,
+        underlying: d.underlying.map(Price::to_f64),
+        open_positions: d.positions,
+        margin: d.margin,
+        delta: d.greeks.map(|g| g.delta),
+        gamma: d.greeks.map(|g| g.gamma),
+        vega: d.greeks.map(|g| g.vega),
+        theta: d.greeks.map(|g| g.theta),
+    }
+}
+
+/// Contracts per package, by expiry, right and strike.
+type Package = BTreeMap<(Date, String, Right, Price), i64>;
+
+fn legs(package: &Package) -> Vec<Leg> {
+    let mut legs: Vec<Leg> = package
+        .iter()
+        .map(|((expiry, _, right, strike), ratio)| Leg {
+            ratio: *ratio,
+            right: *right,
+            strike: *strike,
+            expiry: *expiry,
+        })
+        .collect();
+    legs.sort_by_key(|l| (l.strike, l.right, l.expiry));
+    legs
+}
+
+/// Replays the fills of a position: what was held from when to when.
+fn holdings(number: u32, trades: &[TradeRow], end: Instant) -> Vec<Holding> {
+    let mut out: Vec<Holding> = Vec::new();
+    let mut package = Package::new();
+    let mut lots = 0_i64;
+    for row in trades.iter().filter(|t| t.position == number) {
+        if let Some(last) = out.last_mut() {
+            last.to = row.at;
+        }
+        let partial = row.kind == ExecutionKind::Close && i64::from(row.lots) < lots;
+        match row.kind {
+            ExecutionKind::Open => lots += i64::from(row.lots),
+            ExecutionKind::Close => lots -= i64::from(row.lots),
+            ExecutionKind::Roll | ExecutionKind::Settle => {}
+        }
+        // Fewer packages of the same legs are the same picture.
+        if partial {
+            continue;
+        }
+        for leg in &row.legs {
+            let right = if leg.right == "put" {
+                Right::Put
+            } else {
+                Right::Call
+            };
+            let key = (leg.expiry, leg.root.clone(), right, leg.strike);
+            let held = package.entry(key.clone()).or_insert(0);
+            *held += leg.ratio;
+            if *held == 0 {
+                package.remove(&key);
+            }
+        }
+        if !package.is_empty() {
+            out.push(Holding {
+                from: row.at,
+                to: end.max(row.at),
+                legs: legs(&package),
+            });
+        }
+    }
+    out
+}
+
+fn trade(p: &PositionRow, trades: &[TradeRow], end: Instant) -> Trade {
+    let ending = match p.closed_at {
+        None => Ending::Open,
+        Some(_) if p.closed_by == "expiry" => Ending::Settled,
+        Some(_) => Ending::Closed,
+    };
+    Trade {
+        number: p.number,
+        structure: p.structure.clone(),
+        lots: i64::from(p.lots),
+        opened: p.opened_at,
+        ended: p.closed_at.unwrap_or(end),
+        ending,
+        opened_by: p.opened_by.clone(),
+        ended_by: p.closed_by.clone(),
+        rolls: p.rolls,
+        credit: p.credit.share,
+        max_loss: p.max_loss,
+        pnl: p.pnl,
+        fees: p.fees,
+        holdings: holdings(p.number, trades, end),
+        approximate: p.approximate,
+    }
+}
+
+fn firing(d: &DecisionRow, run: &RunOutput, why: &mut impl FnMut(&DecisionRow) -> String) -> Option<Firing> {
+    let kind = match (d.verdict.as_str(), d.kind) {
+        ("guarded", _) => FiringKind::Guard,
+        ("ordered", RuleKind::Open) => FiringKind::Open,
+        ("ordered", RuleKind::Close | RuleKind::Guard) => FiringKind::Close,
+        ("ordered", RuleKind::Roll | RuleKind::Hedge) => FiringKind::Roll,
+        _ => return None,
+    };
+    let order = d
+        .order
+        .as_ref()
+        .and_then(|id| run.orders.iter().find(|o| o.id == *id));
+    let outcome = order.map(|o| match (o.status.as_str(), o.ended_at) {
+        ("filled", Some(at)) => format!("; filled {at}"),
+        (status, _) if o.reason.is_empty() => format!("; {status}"),
+        (status, _) => format!("; {status}: {}", o.reason),
+    });
+    let of = d.position.map(|p| format!(" (position {p})")).unwrap_or_default();
+    Some(Firing {
+        at: d.at,
+        key: d.key.clone(),
+        kind,
+        action: format!("{}{of}{}", d.detail, outcome.unwrap_or_default()),
+        why: why(d),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::with_suffix;
+
+    #[test]
+    fn thresholds_read_as_they_are_written() {
+        assert_eq!(with_suffix(0.16, "delta"), "16 delta");
+        assert_eq!(with_suffix(-0.02, "%"), "-2%");
+        assert_eq!(with_suffix(0.14, "%"), "14%");
+        assert_eq!(with_suffix(-8000.0, "$"), "-$8000");
+        assert_eq!(with_suffix(35.0, "vol"), "35 vol");
+        assert_eq!(with_suffix(21.0, ""), "21");
+        assert_eq!(with_suffix(0.0008, "bps"), "8 bps");
+    }
+}

@@ -368,7 +368,7 @@ impl Printer<'_> {
             LayerClause::Budget { amount, per } => budget(&format!("{:KEYWORD$}", "budget"), amount, &per.value),
             LayerClause::Unknown(u) => Line::new(unknown_text(*u)),
         };
-        self.line(c.span, &line, KEYWORD + 1 + INDENT);
+        self.line(c.span, &line, KEYWORD + 1);
     }
 
     /// `own SHAPE`: on one line when it fits.
@@ -406,7 +406,7 @@ impl Printer<'_> {
                 OverlayClause::Active { when, until } => keyword("active", |l| switch(l, when, until.as_ref())),
                 OverlayClause::Require(e) => keyword("require", |l| l.expr(e)),
             };
-            self.line(c.span, &line, KEYWORD + 1 + INDENT);
+            self.line(c.span, &line, KEYWORD + 1);
         }
         self.close_block(span);
     }

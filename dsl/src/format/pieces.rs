@@ -1,7 +1,7 @@
 //! One logical line: text with places where it may break, and the rule that breaks it.
 
 /// Columns that a line should not pass.
-pub(super) const WIDTH: usize = 100;
+pub(super) const WIDTH: usize = 110;
 
 /// Blanks of one level of indentation.
 pub(super) const INDENT: usize = 4;

@@ -24,12 +24,18 @@ fn words(rule: Rule) -> Option<String> {
             Rule::literal => "a number with its unit",
             Rule::amount => "a number with its unit, or the name of a threshold",
             Rule::literal_range | Rule::amount_range => "a range `lo..hi`",
-            Rule::expr | Rule::operand | Rule::paren | Rule::call_or_name | Rule::sized => "a value",
-            Rule::arg | Rule::arg_value => "an argument",
+            Rule::expr
+            | Rule::paren
+            | Rule::script_call
+            | Rule::in_window
+            | Rule::net_credit
+            | Rule::call_or_name
+            | Rule::sized => "a value",
             Rule::infix => "an operator",
             Rule::unit => "a unit",
             Rule::shift => "a shift such as `vol +5`",
-            Rule::side | Rule::leg | Rule::leg_ref => "`short` or `long`",
+            Rule::leg => "a value",
+            Rule::side | Rule::leg_ref => "`short` or `long`",
             Rule::right => "`put` or `call`",
             Rule::event_side => "`before`, `after` or `of`",
             Rule::strike => "a strike such as `at 16 delta` or `50 pts below short put`",
@@ -118,11 +124,21 @@ pub(super) fn finding(file: FileId, text: &str, base: usize, error: &Error<Rule>
             expected.push(w);
         }
     }
+    // Exact words first, kinds of words after them.
+    expected.sort_by_key(|w| !w.starts_with('`') || w.contains(' ') || w == "`(`");
     let keywords: Vec<&str> = expected.iter().filter_map(|w| w.strip_prefix('`')?.strip_suffix('`')).collect();
-    let help = nearest(found, &keywords).map(|k| format!("did you mean `{k}`?"));
-    // A name could stand in many places; where words of the language could too, they say more.
-    let shown = expected.iter().take(SHOWN).cloned();
-    let mut wanted = list(shown);
+    // A misspelt word may have been read as a name, so that the failure shows one word later.
+    let (before, before_at) = last_word(text, at);
+    let slip = nearest(found, &keywords).map(|k| (k, found, here));
+    let slip = slip.or_else(|| {
+        let span = super::span(file, base + before_at, base + before_at + before.len());
+        nearest(before, &keywords).filter(|_| !super::is_reserved(before)).map(|k| (k, before, span))
+    });
+    if let Some((keyword, wrong, place)) = slip {
+        let d = Diagnostic::error(codes::SYNTAX, place, format!("expected `{keyword}`, found `{wrong}`"));
+        return d.help(format!("did you mean `{keyword}`?"));
+    }
+    let mut wanted = list(expected.iter().take(SHOWN).cloned());
     if expected.len() > SHOWN {
         wanted.push_str(", among others");
     }
@@ -136,11 +152,15 @@ pub(super) fn finding(file: FileId, text: &str, base: usize, error: &Error<Rule>
         here
     };
     let d = Diagnostic::error(codes::SYNTAX, here, message);
-    match help {
-        Some(h) => d.help(h),
-        None if super::is_reserved(found) && expected.iter().any(|w| w == "a name") => {
-            d.help(format!("`{found}` is a word of the language; choose another name"))
-        }
-        None => d,
+    if super::is_reserved(found) && expected.iter().any(|w| w == "a name") {
+        return d.help(format!("`{found}` is a word of the language; choose another name"));
     }
+    d
+}
+
+/// The word that ends before `at`, and where it begins.
+fn last_word(text: &str, at: usize) -> (&str, usize) {
+    let before = text.get(..at).unwrap_or("").trim_end();
+    let start = before.bytes().rposition(|b| !(b.is_ascii_alphanumeric() || b == b'_')).map_or(0, |n| n + 1);
+    (before.get(start..).unwrap_or(""), start)
 }

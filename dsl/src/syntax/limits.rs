@@ -25,7 +25,7 @@ pub const UNARY_CHAIN: usize = 8;
 pub const OPERANDS: usize = 64;
 
 /// Height of the tree of one expression, once its operators have been grouped.
-pub const TREE_HEIGHT: usize = 96;
+pub const TREE_HEIGHT: usize = 72;
 
 /// Characters of one number, `_` and `.` included.
 pub const NUMBER_CHARACTERS: usize = 24;

@@ -37,6 +37,7 @@ pub(super) struct Chunk {
     /// Something about it was reported already.
     pub broken: bool,
     complete: bool,
+    attribute: bool,
     words: usize,
 }
 
@@ -475,14 +476,17 @@ impl Scanner<'_> {
             }
         }
         let top = self.brackets.is_empty();
-        let attribute_open = self.chunk.as_ref().is_some_and(|c| c.keyword.is_none() && self.byte(c.start) == b'#');
+        let attribute_open = self.chunk.as_ref().is_some_and(|c| c.attribute && c.keyword.is_none());
         if top && token == Token::Other(b'#') && !attribute_open {
             self.begin(start, end, None);
+            if let Some(c) = &mut self.chunk {
+                c.attribute = true;
+            }
             return;
         }
         if let Some(k) = keyword.filter(|k| top && (*k != "script" || !self.expects_value())) {
             match &mut self.chunk {
-                Some(c) if attribute_open && !c.complete => {
+                Some(c) if attribute_open => {
                     c.keyword = Some(k);
                     c.keyword_at = start;
                     c.words = 1;
@@ -521,6 +525,7 @@ impl Scanner<'_> {
             name: None,
             broken: false,
             complete: false,
+            attribute: false,
             words: 1,
         });
     }

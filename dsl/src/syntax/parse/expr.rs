@@ -3,13 +3,13 @@
 //! The only recursion is over brackets, whose depth the prescan has bounded.
 
 use super::literal::share_unit;
-use super::{Builder, Kids, Rule};
-use crate::ast::{Arg, BinaryOp, Direction, EventSide, Expr, ExprKind, Literal, Node, Shift, UnaryOp};
+use super::{Builder, Kids, Rule, has};
+use crate::ast::{Arg, BinaryOp, Direction, EventSide, Expr, ExprKind, Ident, Literal, Node, Shift, UnaryOp};
 use crate::diagnostic::{Diagnostic, codes};
 use crate::span::Span;
 use crate::syntax::binding::{Binding, binding};
 use crate::syntax::limits;
-use pest::iterators::Pair;
+use pest::iterators::{Pair, Pairs};
 
 #[derive(Clone, Copy)]
 enum Infix {
@@ -96,6 +96,59 @@ impl Out {
     }
 }
 
+/// What a level waits for while inner brackets are read.
+enum Awaits<'t> {
+    Nothing,
+    /// `( … )`, with the span of the brackets.
+    Paren(Span),
+    /// `[ … ]` behind the last value.
+    Index(Span),
+    /// An argument.
+    Call(Box<Call<'t>>),
+}
+
+/// A call whose arguments are being read.
+struct Call<'t> {
+    script: bool,
+    name: Ident,
+    kids: Kids<'t>,
+    args: Vec<Arg>,
+    named: Option<Ident>,
+    height: usize,
+    span: Span,
+}
+
+/// One level of brackets of an expression.
+struct Level<'t> {
+    parts: std::iter::Peekable<Pairs<'t, Rule>>,
+    done: Vec<Out>,
+    waiting: Vec<Waiting>,
+    prefixes: Vec<(Rule, Span)>,
+    operands: usize,
+    postfixes: usize,
+    awaits: Awaits<'t>,
+}
+
+impl<'t> Level<'t> {
+    fn of(pair: Pair<'t, Rule>) -> Self {
+        Self {
+            parts: pair.into_inner().peekable(),
+            done: Vec::new(),
+            waiting: Vec::new(),
+            prefixes: Vec::new(),
+            operands: 0,
+            postfixes: 0,
+            awaits: Awaits::Nothing,
+        }
+    }
+}
+
+enum Next<'t> {
+    /// An inner `expr` pair has to be read first.
+    Inner(Pair<'t, Rule>),
+    Done(Out),
+}
+
 impl Builder {
     /// The next child, an `expr` pair, as an expression.
     pub(super) fn next_expr(&mut self, kids: &mut Kids<'_>) -> Option<Expr> {
@@ -118,42 +171,153 @@ impl Builder {
         self.refuse(codes::MISPLACED_RANGE, span, "a range where one value is needed", help);
     }
 
-    /// Shunting-yard over the flat list of an `expr` pair.
+    /// Shunting-yard over the flat list of an `expr` pair. What is in brackets waits on a stack of its own, so that depth
+    /// costs no stack of the machine.
     fn build(&mut self, pair: Pair<'_, Rule>) -> Option<Out> {
-        let mut done: Vec<Out> = Vec::new();
-        let mut waiting: Vec<Waiting> = Vec::new();
-        let mut operands = 0;
-        for part in pair.into_inner() {
-            let span = self.span(&part);
-            match part.as_rule() {
-                Rule::operand => {
-                    operands += 1;
-                    if operands > limits::OPERANDS {
-                        let help = format!("at most {} may be joined; name groups of them as signals", limits::OPERANDS);
-                        self.refuse(codes::TOO_MANY_OPERANDS, span, "one expression joins too many values", help);
-                        return None;
+        let mut levels = vec![Level::of(pair)];
+        let mut value = None;
+        loop {
+            match self.advance(levels.last_mut()?, value.take())? {
+                Next::Inner(pair) => levels.push(Level::of(pair)),
+                Next::Done(out) => {
+                    levels.pop();
+                    if levels.is_empty() {
+                        return Some(out);
                     }
-                    let one = self.operand(part, &mut waiting)?;
-                    done.push(Out::One(one));
+                    value = Some(out);
                 }
-                Rule::infix => {
-                    let op = part.into_inner().next()?;
-                    let Some(infix) = Infix::of(op.as_rule()) else {
-                        self.foreign_operator(&op, span);
-                        return None;
-                    };
-                    self.reduce(&mut done, &mut waiting, infix.binding(), matches!(infix, Infix::Binary(BinaryOp::Of)))?;
-                    self.not_chained(&waiting, infix.binding(), span)?;
-                    waiting.push(Waiting::Infix(infix, span));
-                }
-                Rule::suffix => self.suffix(part.into_inner().next()?, &mut done, &mut waiting)?,
-                _ => return None,
             }
         }
-        while let Some(op) = waiting.pop() {
-            self.apply(op, &mut done)?;
+    }
+
+    /// Reads one level on, from the value of the brackets that it waited for to the next brackets or its end.
+    fn advance<'t>(&mut self, level: &mut Level<'t>, value: Option<Out>) -> Option<Next<'t>> {
+        if let Some(value) = value
+            && let Some(inner) = self.deliver(level, value)?
+        {
+            return Some(Next::Inner(inner));
         }
-        done.pop()
+        while let Some(part) = level.parts.next() {
+            let span = self.span(&part);
+            match part.as_rule() {
+                Rule::prefix => {
+                    level.prefixes.push((part.into_inner().next()?.as_rule(), span));
+                    if level.prefixes.len() > limits::UNARY_CHAIN {
+                        let help = format!("at most {} are allowed, and two cancel each other", limits::UNARY_CHAIN);
+                        self.refuse(codes::UNARY_CHAIN_TOO_LONG, span, "too many `not` or `-` in a row", help);
+                        return None;
+                    }
+                }
+                Rule::infix => self.infix(part, level)?,
+                Rule::suffix => self.suffix(part.into_inner().next()?, &mut level.done, &mut level.waiting)?,
+                Rule::field | Rule::on_bars => {
+                    self.count_postfix(level, span)?;
+                    self.field(part, level)?;
+                }
+                Rule::index => {
+                    self.count_postfix(level, span)?;
+                    level.awaits = Awaits::Index(span);
+                    return Kids::of(part).next().map(Next::Inner);
+                }
+                _ => {
+                    let sign = self.begin_operand(part.as_rule(), level, span)?;
+                    if let Some(inner) = self.primary(part, sign, level)? {
+                        return Some(Next::Inner(inner));
+                    }
+                }
+            }
+        }
+        while let Some(op) = level.waiting.pop() {
+            self.apply(op, &mut level.done)?;
+        }
+        level.done.pop().map(Next::Done)
+    }
+
+    /// Puts the value of inner brackets where the level waits for it; gives the next inner brackets of the same call.
+    fn deliver<'t>(&mut self, level: &mut Level<'t>, value: Out) -> Option<Option<Pair<'t, Rule>>> {
+        match std::mem::replace(&mut level.awaits, Awaits::Nothing) {
+            Awaits::Nothing => return None,
+            Awaits::Paren(span) => {
+                let one = self.one(value)?;
+                level.done.push(Out::One(One { bare: false, reach: span, ..one }));
+            }
+            Awaits::Index(span) => {
+                let index = self.one(value)?;
+                let base = level.done.pop().and_then(|base| self.one(base))?;
+                let (reach, height) = (base.reach.to(span), base.height.max(index.height) + 1);
+                let kind = ExprKind::Index(Box::new(base.expr), Box::new(index.expr));
+                let one = self.node(kind, reach, height)?;
+                level.done.push(Out::One(one));
+            }
+            Awaits::Call(mut call) => {
+                self.add_arg(&mut call, value)?;
+                return self.call(call, level);
+            }
+        }
+        Some(None)
+    }
+
+    fn count_postfix(&mut self, level: &mut Level<'_>, span: Span) -> Option<()> {
+        level.postfixes += 1;
+        if level.postfixes > limits::OPERANDS {
+            let help = format!("at most {} may follow one value", limits::OPERANDS);
+            self.refuse(codes::TOO_MANY_OPERANDS, span, "too many fields of fields", help);
+            return None;
+        }
+        Some(())
+    }
+
+    fn infix(&mut self, pair: Pair<'_, Rule>, level: &mut Level<'_>) -> Option<()> {
+        let span = self.span(&pair);
+        let op = pair.into_inner().next()?;
+        let Some(infix) = Infix::of(op.as_rule()) else {
+            self.foreign_operator(&op, span);
+            return None;
+        };
+        let from_right = matches!(infix, Infix::Binary(BinaryOp::Of));
+        self.reduce(&mut level.done, &mut level.waiting, infix.binding(), from_right)?;
+        self.not_chained(&level.waiting, infix.binding(), span)?;
+        level.waiting.push(Waiting::Infix(infix, span));
+        Some(())
+    }
+
+    /// Counts a value and turns the prefixes before it into waiting operators; gives the sign that belongs to a number.
+    fn begin_operand(&mut self, what: Rule, level: &mut Level<'_>, span: Span) -> Option<Option<(bool, Span)>> {
+        level.operands += 1;
+        level.postfixes = 0;
+        if level.operands > limits::OPERANDS {
+            let help = format!("at most {} may be joined; name groups of them as signals", limits::OPERANDS);
+            self.refuse(codes::TOO_MANY_OPERANDS, span, "one expression joins too many values", help);
+            return None;
+        }
+        let mut prefixes = std::mem::take(&mut level.prefixes);
+        // A sign belongs to the number that it stands before, unless a field is taken of that number.
+        let postfix = level.parts.peek().is_some_and(|p| matches!(p.as_rule(), Rule::field | Rule::on_bars | Rule::index));
+        let mut sign = None;
+        if what == Rule::number
+            && !postfix
+            && let Some((op, span)) = prefixes.pop_if(|(op, _)| matches!(op, Rule::op_neg | Rule::op_plus))
+        {
+            sign = Some((op == Rule::op_plus, span));
+        }
+        for (op, span) in prefixes {
+            let op = match op {
+                Rule::op_not => UnaryOp::Not,
+                Rule::op_neg => UnaryOp::Neg,
+                Rule::op_plus => {
+                    let help = "leave it out; a sign stands only before a number";
+                    self.refuse(codes::FOREIGN_OPERATOR, span, "`+` before a value", help);
+                    return None;
+                }
+                _ => {
+                    self.refuse(codes::FOREIGN_OPERATOR, span, "`!` is not an operator here", "write `not`");
+                    return None;
+                }
+            };
+            // A prefix binds what follows it, so nothing that waits before it can be applied yet.
+            level.waiting.push(Waiting::Prefix(op, span));
+        }
+        Some(sign)
     }
 
     /// Applies the waiting operators that bind more tightly than one of binding `next` (or as tightly, from the left).
@@ -280,152 +444,119 @@ impl Builder {
         self.refuse(codes::FOREIGN_OPERATOR, span, format!("`{text}` is not an operator here"), help);
     }
 
-    /// An `operand` pair: prefixes go to the waiting operators, the rest becomes one expression.
-    fn operand(&mut self, pair: Pair<'_, Rule>, waiting: &mut Vec<Waiting>) -> Option<One> {
-        let mut kids = Kids::of(pair).pairs;
-        let mut prefixes: Vec<(Pair<'_, Rule>, Span)> = Vec::new();
-        while let Some(p) = kids.next_if(|p| p.as_rule() == Rule::prefix) {
-            let span = self.span(&p);
-            prefixes.push((p.into_inner().next()?, span));
-            if prefixes.len() > limits::UNARY_CHAIN {
-                let help = format!("at most {} are allowed, and two cancel each other", limits::UNARY_CHAIN);
-                self.refuse(codes::UNARY_CHAIN_TOO_LONG, span, "too many `not` or `-` in a row", help);
-                return None;
-            }
-        }
-        let primary = kids.next()?;
-        // A sign belongs to the number that it stands before.
-        let mut sign = None;
-        if primary.as_rule() == Rule::number
-            && kids.peek().is_none()
-            && let Some((p, span)) = prefixes.pop_if(|(p, _)| matches!(p.as_rule(), Rule::op_neg | Rule::op_plus))
-        {
-            sign = Some((p.as_rule() == Rule::op_plus, span));
-        }
-        for (p, span) in prefixes {
-            let op = match p.as_rule() {
-                Rule::op_not => UnaryOp::Not,
-                Rule::op_neg => UnaryOp::Neg,
-                Rule::op_plus => {
-                    let help = "leave it out; a sign stands only before a number";
-                    self.refuse(codes::FOREIGN_OPERATOR, span, "`+` before a value", help);
-                    return None;
-                }
-                _ => {
-                    self.refuse(codes::FOREIGN_OPERATOR, span, "`!` is not an operator here", "write `not`");
-                    return None;
-                }
-            };
-            // A prefix binds what follows it, so nothing that waits before it can be applied yet.
-            waiting.push(Waiting::Prefix(op, span));
-        }
-        let mut one = match sign {
-            Some((plus, span)) => {
-                let literal = self.number(&primary, Some(plus))?;
-                let span = span.to(literal.span);
-                let mut one = self.node(ExprKind::Literal(Literal { span, ..literal }), span, 1)?;
-                one.bare = true;
-                one
-            }
-            None => self.primary(primary)?,
-        };
-        for (n, p) in kids.enumerate() {
-            if n == limits::OPERANDS {
-                let help = format!("at most {} may follow one value", limits::OPERANDS);
-                self.refuse(codes::TOO_MANY_OPERANDS, self.span(&p), "too many fields of fields", help);
-                return None;
-            }
-            one = self.postfix(one, p.into_inner().next()?)?;
-        }
-        Some(one)
-    }
-
-    fn postfix(&mut self, base: One, pair: Pair<'_, Rule>) -> Option<One> {
-        let reach = base.reach.to(self.span(&pair));
-        let rule = pair.as_rule();
+    /// `.field` or `@ 5m` behind the value at hand.
+    fn field(&mut self, pair: Pair<'_, Rule>, level: &mut Level<'_>) -> Option<()> {
+        let base = level.done.pop().and_then(|base| self.one(base))?;
+        let (reach, height) = (base.reach.to(self.span(&pair)), base.height + 1);
+        let field = pair.as_rule() == Rule::field;
         let mut kids = Kids::of(pair);
         let of = Box::new(base.expr);
-        let (kind, height) = match rule {
-            Rule::field => (ExprKind::Field(of, self.next_ident(&mut kids)?), base.height),
-            Rule::index => {
-                let index = self.single(kids.next()?)?;
-                (ExprKind::Index(of, Box::new(index.expr)), base.height.max(index.height))
-            }
-            _ => (ExprKind::OnBars(of, self.next_literal(&mut kids)?), base.height),
+        let kind = if field {
+            ExprKind::Field(of, self.next_ident(&mut kids)?)
+        } else {
+            ExprKind::OnBars(of, self.next_literal(&mut kids)?)
         };
-        self.node(kind, reach, height + 1)
+        let one = self.node(kind, reach, height)?;
+        level.done.push(Out::One(one));
+        Some(())
     }
 
-    fn primary(&mut self, pair: Pair<'_, Rule>) -> Option<One> {
-        let span = self.span(&pair);
-        let (kind, inner) = match pair.as_rule() {
+    /// Reads a value, or gives the brackets that have to be read first.
+    fn primary<'t>(
+        &mut self,
+        pair: Pair<'t, Rule>,
+        sign: Option<(bool, Span)>,
+        level: &mut Level<'t>,
+    ) -> Option<Option<Pair<'t, Rule>>> {
+        let mut span = self.span(&pair);
+        let kind = match pair.as_rule() {
             Rule::paren => {
-                let inner = self.single(Kids::of(pair).next()?)?;
-                return Some(One { bare: false, reach: span, ..inner });
+                level.awaits = Awaits::Paren(span);
+                return Kids::of(pair).next().map(Some);
             }
-            Rule::string => (ExprKind::Text(self.string(&pair).value), 0),
-            Rule::number => (ExprKind::Literal(self.number(&pair, None)?), 0),
-            Rule::net_credit => (ExprKind::Name("net_credit".to_owned()), 0),
-            Rule::leg => (ExprKind::Leg(Box::new(self.leg(pair)?)), 0),
+            Rule::script_call | Rule::call_or_name => {
+                let script = pair.as_rule() == Rule::script_call;
+                let is_call = has(&pair, Rule::paren_open);
+                let mut kids = Kids::of(pair);
+                let name = self.next_ident(&mut kids)?;
+                if is_call {
+                    let call = Call { script, name, kids, args: Vec::new(), named: None, height: 0, span };
+                    return self.call(Box::new(call), level);
+                }
+                ExprKind::Name(name.value)
+            }
+            Rule::string => ExprKind::Text(self.string(&pair).value),
+            Rule::number => {
+                let literal = self.number(&pair, sign.map(|(plus, _)| plus))?;
+                span = sign.map_or(span, |(_, sign)| sign.to(span));
+                ExprKind::Literal(Literal { span, ..literal })
+            }
+            Rule::net_credit => ExprKind::Name("net_credit".to_owned()),
+            Rule::leg => ExprKind::Leg(Box::new(self.leg(pair)?)),
+            Rule::in_window => self.in_window(pair)?,
             Rule::bad_reversed => {
                 self.reversed(&pair);
                 return None;
             }
-            Rule::in_window => {
-                let mut kids = Kids::of(pair);
-                let window = self.next_literal(&mut kids)?;
-                let side = match kids.next()?.as_str() {
-                    "before" => EventSide::Before,
-                    "after" => EventSide::After,
-                    _ => EventSide::Of,
-                };
-                (ExprKind::Within(window, side, self.next_ident(&mut kids)?), 0)
+            _ => return None,
+        };
+        let one = self.node(kind, span, 1)?;
+        level.done.push(Out::One(One { bare: true, ..one }));
+        Some(None)
+    }
+
+    fn in_window(&mut self, pair: Pair<'_, Rule>) -> Option<ExprKind> {
+        let mut kids = Kids::of(pair);
+        let window = self.next_literal(&mut kids)?;
+        let side = match kids.next()?.as_str() {
+            "before" => EventSide::Before,
+            "after" => EventSide::After,
+            _ => EventSide::Of,
+        };
+        Some(ExprKind::Within(window, side, self.next_ident(&mut kids)?))
+    }
+
+    /// Reads the arguments of a call up to the next one that is an expression, or finishes the call.
+    fn call<'t>(&mut self, mut call: Box<Call<'t>>, level: &mut Level<'t>) -> Option<Option<Pair<'t, Rule>>> {
+        let mut returns = None;
+        while let Some(pair) = call.kids.next() {
+            match pair.as_rule() {
+                Rule::expr => {
+                    level.awaits = Awaits::Call(call);
+                    return Some(Some(pair));
+                }
+                Rule::arg_name => call.named = Kids::of(pair).next().map(|p| self.ident(&p)),
+                Rule::word => returns = Some(self.ident(&pair)),
+                _ => {
+                    let arg = self.plain_arg(pair)?;
+                    call.args.push(arg);
+                }
             }
-            Rule::script_call => self.script_call(pair)?,
-            _ => self.call_or_name(pair)?,
-        };
-        let mut one = self.node(kind, span, inner + 1)?;
-        one.bare = true;
-        Some(one)
-    }
-
-    fn script_call(&mut self, pair: Pair<'_, Rule>) -> Option<(ExprKind, usize)> {
-        let mut kids = Kids::of(pair);
-        let name = self.next_ident(&mut kids)?;
-        let (mut args, mut height) = (Vec::new(), 0);
-        while let Some(p) = kids.next_if(Rule::expr) {
-            let one = self.single(p)?;
-            height = height.max(one.height);
-            args.push(one.expr);
         }
-        let returns = self.next_ident(&mut kids)?;
-        Some((ExprKind::ScriptCall { name, args, returns }, height))
-    }
-
-    fn call_or_name(&mut self, pair: Pair<'_, Rule>) -> Option<(ExprKind, usize)> {
-        let mut kids = Kids::of(pair);
-        let name = self.next_ident(&mut kids)?;
-        let Some(list) = kids.next_if(Rule::call_args) else {
-            return Some((ExprKind::Name(name.value), 0));
+        let Call { name, args, height, span, script, .. } = *call;
+        let kind = if script {
+            let values = args.into_iter().filter_map(|a| match a {
+                Arg::Value(e) => Some(e),
+                _ => None,
+            });
+            ExprKind::ScriptCall { name, args: values.collect(), returns: returns? }
+        } else {
+            ExprKind::Call(name, args)
         };
-        let (mut args, mut height) = (Vec::new(), 0);
-        let mut list = Kids::of(list);
-        while let Some(p) = list.next_if(Rule::arg) {
-            let (arg, h) = self.arg(p.into_inner().next()?)?;
-            height = height.max(h);
-            args.push(arg);
-        }
-        Some((ExprKind::Call(name, args), height))
+        let one = self.node(kind, span, height + 1)?;
+        level.done.push(Out::One(One { bare: true, ..one }));
+        Some(None)
     }
 
-    fn arg(&mut self, pair: Pair<'_, Rule>) -> Option<(Arg, usize)> {
+    /// An argument without an expression in it.
+    fn plain_arg(&mut self, pair: Pair<'_, Rule>) -> Option<Arg> {
         let span = self.span(&pair);
-        let rule = pair.as_rule();
+        let what = pair.as_rule();
         let mut kids = Kids::of(pair);
-        let arg = match rule {
+        Some(match what {
             Rule::arg_over => Arg::Over(self.next_literal(&mut kids)?),
             Rule::arg_since => Arg::SinceEntry(Node::new((), span)),
-            Rule::arg_under => {
+            _ => {
                 let mut shifts = Vec::new();
                 while let Some(p) = kids.next_if(Rule::shift) {
                     let span = self.span(&p);
@@ -435,27 +566,31 @@ impl Builder {
                 }
                 Arg::Under(shifts)
             }
-            _ => return self.arg_value(kids),
-        };
-        Some((arg, 0))
+        })
     }
 
-    fn arg_value(&mut self, mut kids: Kids<'_>) -> Option<(Arg, usize)> {
-        if let Some(p) = kids.next_if(Rule::arg_name) {
-            let name = Kids::of(p).next().map(|p| self.ident(&p))?;
-            let one = self.single(kids.next()?)?;
-            return Some((Arg::Named(name, one.expr), one.height));
-        }
-        match self.build(kids.next()?)? {
-            Out::One(one) => Some((Arg::Value(one.expr), one.height)),
-            Out::Range(lo, hi) => match (lo.expr.kind, hi.expr.kind) {
-                (ExprKind::Literal(lo), ExprKind::Literal(hi)) => Some((Arg::Range(lo, hi), 0)),
+    fn add_arg(&mut self, call: &mut Call<'_>, value: Out) -> Option<()> {
+        let named = call.named.take();
+        let range_allowed = named.is_none() && !call.script;
+        let arg = match value {
+            Out::Range(lo, hi) if range_allowed => match (lo.expr.kind, hi.expr.kind) {
+                (ExprKind::Literal(lo), ExprKind::Literal(hi)) => Arg::Range(lo, hi),
                 _ => {
-                    let help = "write two numbers: `8..15 bps`";
-                    self.refuse(codes::MISPLACED_RANGE, lo.reach.to(hi.reach), "a range of something other than numbers", help);
-                    None
+                    let (span, help) = (lo.reach.to(hi.reach), "write two numbers: `8..15 bps`");
+                    self.refuse(codes::MISPLACED_RANGE, span, "a range of something other than numbers", help);
+                    return None;
                 }
             },
-        }
+            value => {
+                let one = self.one(value)?;
+                call.height = call.height.max(one.height);
+                match named {
+                    Some(name) => Arg::Named(name, one.expr),
+                    None => Arg::Value(one.expr),
+                }
+            }
+        };
+        call.args.push(arg);
+        Some(())
     }
 }

@@ -12,6 +12,7 @@ mod structure;
 
 use super::expected;
 use super::grammar::{self, Rule};
+use super::limits;
 use crate::ast::{Allow, Ident, ItemKind, Node};
 use crate::diagnostic::{Code, Diagnostic, codes};
 use crate::span::{FileId, Span};
@@ -134,6 +135,10 @@ impl Builder {
             let mut parts = Kids::of(p);
             // `allow_code` and the reason.
             let code = self.next_ident(&mut parts)?;
+            if code.value.len() > limits::NAME_BYTES {
+                let help = "write a code such as `A0601`, or its name";
+                self.refuse(codes::NAME_TOO_LONG, code.span, "this is not the code of a finding", help);
+            }
             let reason = self.string(&parts.next()?);
             allow.push(Allow { code, reason });
         }

@@ -106,8 +106,15 @@ impl Builder {
         let above = has(&inner, Rule::kw_above);
         let about = has(&inner, Rule::kw_about);
         let span = self.span(&inner);
+        let words: Vec<&str> = inner.as_str().split_whitespace().collect();
         let mut kids = Kids::of(inner);
         Some(match rule {
+            Rule::bad_strike => {
+                let text = words.join(" ");
+                let help = format!("write `at {text}`, or say from where it is measured: `{text} below short put`");
+                self.refuse(codes::SYNTAX, span, format!("`{text}` alone is not a strike"), help);
+                return None;
+            }
             Rule::strike_as => StrikeSelector::SameAs(self.leg(kids.next()?)?),
             Rule::strike_formula => StrikeSelector::Formula(Box::new(self.next_expr(&mut kids)?)),
             Rule::strike_at => match self.next_amount(&mut kids)? {

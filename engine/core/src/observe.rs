@@ -184,7 +184,8 @@ pub fn position(sight: &Sight<'_>, position: &Position, what: PositionObs) -> Ce
     if let Some(result) = of_package(sight, &package, position.lots, what) {
         return Cell::from(result);
     }
-    let fresh = position.legs.iter().all(|l| l.mark.at == sight.at);
+    let quoted_at = sight.view(package.underlying()).map(|v| v.snapshot.at);
+    let fresh = position.legs.iter().all(|l| Some(l.mark.at) == quoted_at);
     let profit = || if fresh { Ok(position.pnl().share.to_f64()) } else { Err(Cause::NoQuote) };
     Cell::from(match what {
         PositionObs::Profit => profit(),

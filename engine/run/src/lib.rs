@@ -1,3 +1,22 @@
 //! Who turns the crank: the drivers.
+//!
+//! A backtest walks the snapshots of a history in order: it settles what expired, fills orders of earlier ticks, marks, asks
+//! the core for a decision, and submits the orders. Everything that a reader of the results needs is in [`output`];
+//! [`folder`] writes it to disk and reads it back.
+//!
+//! Absent on purpose: no clock and no random source. The same request gives the same bytes.
 
+pub mod backtest;
+mod data;
+pub mod error;
+pub mod folder;
+mod hash;
+mod manifest;
 pub mod output;
+mod record;
+pub mod tables;
+mod walk;
+
+pub use backtest::{BacktestRequest, Inputs, Progress, backtest};
+pub use error::{ErrorClass, RunError};
+pub use output::{Mode, RunOutput};

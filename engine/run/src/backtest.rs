@@ -1,0 +1,141 @@
+//! A backtest over a history.
+
+use crate::data::load;
+use crate::error::{ErrorClass, RunError};
+use crate::manifest;
+use crate::output::{Mode, RunOutput};
+use crate::walk::Walk;
+use alula_book::{Book, BookConfig, Cross, FeeSchedule, Rulebook, RunId};
+use alula_core::clock::{cadence, in_regular_session};
+use alula_core::plan::link;
+use alula_core::registry::Registry;
+use alula_dsl::graph::{Graph, Settings};
+use alula_market::history::History;
+use alula_market::money::Usd;
+use alula_market::time::{Date, Instant};
+use std::sync::Arc;
+
+/// Files that a run rests on, by path as they appear under the run folder's `inputs/`, for the record and its hashes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Inputs {
+    /// Strategy file and its imports, the entry first.
+    pub sources: Vec<(String, Vec<u8>)>,
+    /// Thresholds file, if there is one.
+    pub thresholds: Option<(String, Vec<u8>)>,
+    /// Scripts.
+    pub scripts: Vec<(String, Vec<u8>)>,
+}
+
+/// How far a run has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Progress {
+    /// Snapshots visited.
+    pub done: usize,
+    /// Snapshots in all.
+    pub total: usize,
+    /// Session at hand.
+    pub date: Date,
+}
+
+/// What to run.
+pub struct BacktestRequest<'a> {
+    /// Compiled strategy.
+    pub graph: Arc<Graph>,
+    /// Threshold values, canonical scale, in the graph's order.
+    pub thresholds: Vec<f64>,
+    /// Operators, with the strategy's scripts.
+    pub registry: Registry,
+    /// Files for the record.
+    pub inputs: Inputs,
+    /// Market.
+    pub history: &'a dyn History,
+    /// First session; the history's first when `None`.
+    pub from: Option<Date>,
+    /// Last session; the history's last when `None`.
+    pub to: Option<Date>,
+    /// Driver.
+    pub mode: Mode,
+    /// Told how far the run has come.
+    pub progress: &'a mut dyn FnMut(Progress),
+}
+
+impl std::fmt::Debug for BacktestRequest<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("BacktestRequest")
+            .field("strategy", &self.graph.settings.name)
+            .field("from", &self.from)
+            .field("to", &self.to)
+            .field("mode", &self.mode)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Runs a strategy over a history.
+///
+/// # Errors
+/// See [`ErrorClass`]. Rows recorded until then are lost: a run that stopped has no result.
+pub fn backtest(request: BacktestRequest<'_>) -> Result<RunOutput, RunError> {
+    let plan = link(&request.graph, &request.thresholds, &request.registry)?;
+    let underlying = request.graph.settings.instrument.name().to_owned();
+    let (first, last) = period(&request, &underlying)?;
+    let (data, absent) = load(&plan, request.history)?;
+    let settings = &request.graph.settings;
+    let (capital, cross, fees, rulebook) = terms(settings)?;
+    let manifest = manifest::start(&request, &plan, &underlying, (first, last), capital);
+    let history_first = request.history.range(&underlying).map_or(first, |r| r.0.min(first));
+    let snapshots = request.history.ticks(&underlying, history_first, last);
+    let mut ticks = cadence(settings.every, &snapshots);
+    // Counted from the history's first snapshot, so that a later start of the run does not shift the rhythm.
+    let mut warm_up = ticks.partition_point(|t| t.date() < first);
+    if !plan.remembers_ticks() {
+        ticks.drain(..warm_up);
+        warm_up = 0;
+    }
+    let visited = snapshots.into_iter().filter(|t| t.date() >= first && in_regular_session(*t)).collect();
+    let book = Book::new(BookConfig {
+        run: RunId(manifest::id_number(&manifest.run_id)),
+        capital,
+        cross,
+        fees,
+        same_bar: settings.fill_same_bar,
+        settle_approximate: settings.settle_approximate,
+    });
+    let last_instant = end_of_day(last);
+    Walk { request, plan, data, absent, visited, ticks, warm_up, book, rulebook, manifest, last_instant }.run()
+}
+
+/// The last second of an exchange day.
+pub(crate) fn end_of_day(date: Date) -> Instant {
+    Instant::from_eastern(date, 23, 59).map_or(Instant(i64::MAX), |t| Instant(t.0 + 59))
+}
+
+/// The period asked for, cut to what the history has.
+fn period(request: &BacktestRequest<'_>, underlying: &str) -> Result<(Date, Date), RunError> {
+    let (first, last) = request.history.range(underlying).ok_or_else(|| {
+        let what = format!("the data hold no option chains of `{underlying}`");
+        RunError::new(ErrorClass::Data, what, "import chains first, or choose other data")
+    })?;
+    let (from, to) = (request.from.unwrap_or(first), request.to.unwrap_or(last));
+    if from > to {
+        let what = format!("the period `{from}` to `{to}` runs backwards");
+        return Err(RunError::new(ErrorClass::Request, what, "give the earlier date first"));
+    }
+    if to < first || from > last {
+        let what = format!("the data have chains from {first} to {last}, none from `{from}` to `{to}`");
+        return Err(RunError::new(ErrorClass::Request, what, "choose dates inside the data"));
+    }
+    Ok((from, to))
+}
+
+fn terms(settings: &Settings) -> Result<(Usd, Cross, FeeSchedule, Rulebook), RunError> {
+    let bad = |what: String, help: &str| RunError::new(ErrorClass::Request, what, help);
+    let capital = Usd::from_f64(settings.capital_usd)
+        .ok_or_else(|| bad(format!("capital `{}` is out of range", settings.capital_usd), "choose less"))?;
+    let cross = Cross::from_f64(settings.cross)
+        .ok_or_else(|| bad(format!("`cross {}` is not a share", settings.cross), "write 0% to 100%"))?;
+    let fees = FeeSchedule::named(&settings.fees)
+        .ok_or_else(|| bad(format!("no fee schedule `{}`", settings.fees), "use `ibkr`, `flat` or `none`"))?;
+    let rulebook = Rulebook::named(&settings.margin)
+        .ok_or_else(|| bad(format!("no margin rulebook `{}`", settings.margin), "use `cboe` or `ibkr`"))?;
+    Ok((capital, cross, fees, rulebook))
+}

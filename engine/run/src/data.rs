@@ -1,0 +1,182 @@
+//! Loading what a plan reads from a history, and the snapshots with what they imply.
+
+use crate::error::RunError;
+use alula_core::analytics::SnapshotView;
+use alula_core::market::{MarketData, ViewSource, Views};
+use alula_core::plan::Plan;
+use alula_market::history::History;
+use alula_market::series::{BarSize, SeriesData};
+use alula_market::time::Instant;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// Quotes kept in memory between the pass over the market's nodes and the tick loop, counted in strikes. A strike holds
+/// about 50 bytes of quotes and, once analysed, as many of vols: some hundreds of megabytes at most.
+const CACHED_STRIKES_MAX: usize = 4_000_000;
+/// Sizes from which coarser bars can be put together, finest last: coarser ones need fewer of them.
+const FINER_MINUTES: [u16; 4] = [30, 15, 5, 1];
+
+/// Loads the series and events of a plan. The second list names what is needed and not there.
+pub fn load(plan: &Plan, history: &dyn History) -> Result<(MarketData, Vec<String>), RunError> {
+    let mut data = MarketData::default();
+    let mut absent = Vec::new();
+    for need in plan.series() {
+        let series = match history.series(&need.id, need.size)? {
+            Some(found) => Some(found),
+            // Bars behind `last` are wanted as they are; only a size that the strategy names is put together.
+            None if need.required => aggregated(history, &need.id, need.size)?,
+            None => None,
+        };
+        if series.is_none() && need.required {
+            absent.push(match need.size {
+                BarSize::Session => format!("series `{}`", need.id),
+                BarSize::Minutes(n) => format!("{n}-minute bars of `{}`", need.id),
+            });
+        }
+        data.series.push(series);
+    }
+    for id in plan.events() {
+        let events = history.events(id)?;
+        if events.is_none() {
+            absent.push(format!("event calendar `{id}`"));
+        }
+        data.events.push(events);
+    }
+    Ok((data, absent))
+}
+
+/// Bars of a size put together from finer ones of the same session, whose length divides it.
+fn aggregated(history: &dyn History, id: &str, size: BarSize) -> Result<Option<Arc<SeriesData>>, RunError> {
+    let BarSize::Minutes(minutes) = size else { return Ok(None) };
+    for finer in FINER_MINUTES.into_iter().filter(|f| *f < minutes && minutes.is_multiple_of(*f)) {
+        if let Some(found) = history.series(id, BarSize::Minutes(finer))? {
+            return Ok(Some(Arc::new(combine(&found, minutes))));
+        }
+    }
+    Ok(None)
+}
+
+/// First open, extreme high and low, last close, summed volume. A part without a value leaves the bar without it. A bar is
+/// available when its last part is.
+fn combine(fine: &SeriesData, minutes: u16) -> SeriesData {
+    let calendar = alula_market::calendar::ExchangeCalendar::nyse();
+    let mut out = SeriesData::default();
+    let mut bucket = None;
+    let at = |column: &[Option<f64>], i: usize| column.get(i).copied().flatten();
+    for i in 0..fine.date.len() {
+        let (Some(date), Some(start), Some(available)) =
+            (fine.date.get(i), fine.starts_at.get(i), fine.available_at.get(i))
+        else {
+            break;
+        };
+        let Some(open) = calendar.open_at(*date) else { continue };
+        let slot = (start.0 - open.0).div_euclid(i64::from(minutes) * 60);
+        let values = [
+            at(&fine.open, i),
+            at(&fine.high, i),
+            at(&fine.low, i),
+            at(&fine.close, i),
+            at(&fine.volume, i),
+        ];
+        if bucket.replace((*date, slot)) != Some((*date, slot)) {
+            out.date.push(*date);
+            out.starts_at.push(Instant(open.0 + slot * i64::from(minutes) * 60));
+            out.available_at.push(*available);
+            for (column, value) in columns(&mut out).into_iter().zip(values) {
+                column.push(value);
+            }
+            continue;
+        }
+        if let Some(newest) = out.available_at.last_mut() {
+            *newest = (*newest).max(*available);
+        }
+        let [_, high, low, close, volume] = values;
+        let both = |a: Option<f64>, b: Option<f64>, f: fn(f64, f64) -> f64| Some(f(a?, b?));
+        let [_, highs, lows, closes, volumes] = columns(&mut out);
+        for (column, value, f) in
+            [(highs, high, f64::max as fn(f64, f64) -> f64), (lows, low, f64::min), (volumes, volume, |a, b| a + b)]
+        {
+            if let Some(newest) = column.last_mut() {
+                *newest = both(*newest, value, f);
+            }
+        }
+        if let Some(newest) = closes.last_mut() {
+            *newest = close;
+        }
+    }
+    out
+}
+
+fn columns(series: &mut SeriesData) -> [&mut Vec<Option<f64>>; 5] {
+    let SeriesData { open, high, low, close, volume, .. } = series;
+    [open, high, low, close, volume]
+}
+
+/// Snapshots with what they imply, newest kept in memory up to a limit.
+pub struct Snapshots<'a> {
+    history: &'a dyn History,
+    chains: Vec<String>,
+    cache: BTreeMap<Instant, (Arc<Views>, usize)>,
+    strikes: usize,
+    /// Some expiry's discount had to come from box spreads.
+    pub without_rate: bool,
+}
+
+impl<'a> Snapshots<'a> {
+    pub fn new(plan: &Plan, history: &'a dyn History) -> Self {
+        let chains = plan.chains().to_vec();
+        Self { history, chains, cache: BTreeMap::new(), strikes: 0, without_rate: false }
+    }
+
+    /// Forgets snapshots before an instant; the tick loop does not come back to them.
+    pub fn release(&mut self, before: Instant) {
+        while let Some(entry) = self.cache.first_entry().filter(|e| *e.key() < before) {
+            self.strikes = self.strikes.saturating_sub(entry.remove().1);
+        }
+    }
+
+    /// The snapshot of the first underlying is at the instant itself; of others it is the newest of the same day.
+    fn load(&mut self, at: Instant) -> Result<Arc<Views>, RunError> {
+        let rate = self.history.rate(at)?;
+        self.without_rate |= rate.is_none();
+        let date = at.date();
+        let mut views = Vec::new();
+        for (index, underlying) in self.chains.iter().enumerate() {
+            let when = if index == 0 {
+                Some(at)
+            } else {
+                self.history.ticks(underlying, date, date).into_iter().take_while(|t| *t <= at).last()
+            };
+            views.push(match when {
+                None => None,
+                Some(when) => {
+                    let snapshot = self.history.snapshot(underlying, when)?;
+                    Some(Arc::new(SnapshotView::new(snapshot, rate)))
+                }
+            });
+        }
+        Ok(views.into())
+    }
+}
+
+impl ViewSource for Snapshots<'_> {
+    type Error = RunError;
+
+    fn views(&mut self, at: Instant) -> Result<Arc<Views>, RunError> {
+        if let Some((views, _)) = self.cache.get(&at) {
+            return Ok(Arc::clone(views));
+        }
+        let views = self.load(at)?;
+        let strikes: usize = views
+            .iter()
+            .flatten()
+            .flat_map(|v| v.snapshot.expiries.iter())
+            .map(|c| c.strikes.len())
+            .sum();
+        if self.strikes + strikes <= CACHED_STRIKES_MAX {
+            self.strikes += strikes;
+            self.cache.insert(at, (Arc::clone(&views), strikes));
+        }
+        Ok(views)
+    }
+}

@@ -1,0 +1,118 @@
+//! The identity of a run and the marks of its results.
+
+use crate::backtest::{BacktestRequest, Inputs};
+use crate::hash;
+use crate::output::{Manifest, ThresholdRow};
+use alula_core::plan::Plan;
+use alula_dsl::graph::{Graph, Length, Settings};
+use alula_market::money::Usd;
+use alula_market::time::Date;
+use std::collections::BTreeMap;
+
+/// Version of the folder's layout.
+pub const FORMAT: u32 = 1;
+
+/// The manifest as far as it is known before the first tick.
+pub fn start(
+    request: &BacktestRequest<'_>,
+    plan: &Plan,
+    underlying: &str,
+    (from, to): (Date, Date),
+    capital: Usd,
+) -> Manifest {
+    let graph = plan.graph();
+    let provenance = request.history.provenance();
+    let settings = settings_table(&graph.settings);
+    let mut hashes = input_hashes(&request.inputs);
+    hashes.insert("graph".to_owned(), graph_hash(graph));
+    hashes.insert("threshold values".to_owned(), values_hash(plan.thresholds()));
+    hashes.insert("data".to_owned(), provenance.hash.clone());
+    let mut identity = hashes.clone();
+    identity.extend(settings.iter().map(|(k, v)| (format!("setting {k}"), v.clone())));
+    identity.insert("engine".to_owned(), env!("CARGO_PKG_VERSION").to_owned());
+    identity.insert("from".to_owned(), from.to_string());
+    identity.insert("to".to_owned(), to.to_string());
+    Manifest {
+        format: FORMAT,
+        engine: env!("CARGO_PKG_VERSION").to_owned(),
+        run_id: hash::hex(&hash::of_table(&identity)),
+        strategy: graph.settings.name.clone(),
+        doc: graph.settings.doc.clone(),
+        underlying: underlying.to_owned(),
+        from: Some(from),
+        to: Some(to),
+        mode: request.mode.word().to_owned(),
+        capital,
+        settings,
+        hashes,
+        data_label: provenance.label,
+        simulated: provenance.simulated,
+        data_notes: provenance.notes,
+        gaps: request.history.gaps(underlying, from, to),
+        thresholds: thresholds(graph, plan.thresholds()),
+        ..Manifest::default()
+    }
+}
+
+/// The first eight bytes of the run's identity, for order ids.
+pub fn id_number(run_id: &str) -> u64 {
+    run_id.get(..16).and_then(|s| u64::from_str_radix(s, 16).ok()).unwrap_or_default()
+}
+
+fn input_hashes(inputs: &Inputs) -> BTreeMap<String, String> {
+    let of = |files: &[(String, Vec<u8>)]| {
+        hash::of_files(files.iter().map(|(name, bytes)| (name.as_str(), bytes.as_slice())))
+    };
+    let thresholds: Vec<(String, Vec<u8>)> = inputs.thresholds.iter().cloned().collect();
+    BTreeMap::from([
+        ("rules".to_owned(), of(&inputs.sources)),
+        ("thresholds".to_owned(), of(&thresholds)),
+        ("scripts".to_owned(), of(&inputs.scripts)),
+    ])
+}
+
+/// Hash of what the strategy computes: its nodes, rules and structures, in a spelling that tells every bit apart.
+///
+/// Built from the derived spelling, which names every field; a change of the graph's types changes it, as it should.
+fn graph_hash(graph: &Graph) -> String {
+    hash::sha256(format!("{graph:?}").as_bytes())
+}
+
+fn values_hash(values: &[f64]) -> String {
+    let bytes: Vec<u8> = values.iter().flat_map(|v| v.to_bits().to_le_bytes()).collect();
+    hash::sha256(&bytes)
+}
+
+fn thresholds(graph: &Graph, values: &[f64]) -> Vec<ThresholdRow> {
+    let rows = graph.thresholds.iter().zip(values);
+    rows.map(|(def, &value)| ThresholdRow {
+        name: def.name.clone(),
+        suffix: def.suffix.to_owned(),
+        value,
+        default: def.default,
+        min: def.min,
+        max: def.max,
+        doc: def.doc.clone(),
+    })
+    .collect()
+}
+
+fn settings_table(settings: &Settings) -> BTreeMap<String, String> {
+    let every = match settings.every {
+        Length::Bars(n) => format!("{n} ticks"),
+        Length::Sessions(n) => format!("{n} sessions"),
+        Length::Days(n) => format!("{n} days"),
+        Length::Minutes(n) => format!("{n}m"),
+    };
+    let word = |flag: bool, yes: &str, no: &str| if flag { yes.to_owned() } else { no.to_owned() };
+    BTreeMap::from([
+        ("capital".to_owned(), format!("${:.2}", settings.capital_usd)),
+        ("evaluate".to_owned(), format!("every {every} in {}.{}", settings.instrument.name(), settings.session)),
+        ("posture".to_owned(), word(settings.promoter, "promoter", "steward")),
+        ("fill".to_owned(), word(settings.fill_same_bar, "same bar", "next snapshot")),
+        ("cross".to_owned(), format!("{}% of spread", settings.cross * 100.0)),
+        ("fees".to_owned(), settings.fees.clone()),
+        ("settle".to_owned(), word(settings.settle_approximate, "approximate", "exact")),
+        ("margin".to_owned(), settings.margin.clone()),
+    ])
+}

@@ -1,0 +1,344 @@
+//! Turns what happened into rows.
+
+use crate::output::{
+    DailyRow, DecisionRow, GreekSum, OrderRow, PositionRow, RuleStat, RunOutput, TickRow, TradeLegRow, TradeRow,
+};
+use alula_book::{Band, Book, BookEvent, Execution, OrderId, OrderKind, OrderRequest, Position};
+use alula_core::decision::{Decision, RuleKind, RuleOutcome, Verdict};
+use alula_core::observe::{self, Sight};
+use alula_core::plan::Plan;
+use alula_core::trace::{Scope, TraceCell};
+use alula_dsl::builtin::Greek;
+use alula_dsl::graph::{Graph, GuardAct};
+use alula_market::contract::Right;
+use alula_market::money::Usd;
+use alula_market::time::{Date, Instant};
+use std::collections::BTreeMap;
+
+/// Collects the rows of a run.
+#[derive(Debug, Default)]
+pub struct Recorder {
+    pub output: RunOutput,
+    stats: BTreeMap<String, usize>,
+    orders: BTreeMap<String, usize>,
+    peak: Option<Band<Usd>>,
+}
+
+impl Recorder {
+    /// With one row of statistics for each rule, in the order of the file: policies, then guards, then hedges and overlays.
+    pub fn new(graph: &Graph) -> Self {
+        let mut recorder = Self::default();
+        let text = |id: alula_dsl::graph::NodeId| graph.node(id).map(|n| n.text.clone()).unwrap_or_default();
+        for policy in &graph.policies {
+            for rule in &policy.rules {
+                let kind = match rule.action {
+                    alula_dsl::graph::RuleAction::Open { .. } => RuleKind::Open,
+                    alula_dsl::graph::RuleAction::Close { .. } => RuleKind::Close,
+                    alula_dsl::graph::RuleAction::Roll { .. } => RuleKind::Roll,
+                };
+                recorder.add_stat(&rule.key, kind, text(rule.when));
+            }
+        }
+        for guard in &graph.guards {
+            recorder.add_stat(&guard.key, RuleKind::Guard, text(guard.require));
+        }
+        for key in graph.hedges.iter().map(|h| &h.key).chain(graph.overlays.iter().map(|o| &o.key)) {
+            recorder.add_stat(key, RuleKind::Hedge, String::new());
+        }
+        recorder
+    }
+
+    fn add_stat(&mut self, key: &str, kind: RuleKind, text: String) {
+        self.stats.insert(key.to_owned(), self.output.rules.len());
+        let stat = RuleStat { key: key.to_owned(), kind: kind.word().to_owned(), text, ..RuleStat::default() };
+        self.output.rules.push(stat);
+    }
+
+    fn count(&mut self, outcome: &RuleOutcome) {
+        let slot = self.stats.get(&*outcome.key).and_then(|i| self.output.rules.get_mut(*i));
+        let Some(stat) = slot else { return };
+        match outcome.condition.truth() {
+            Some(true) => stat.was_true += 1,
+            Some(false) => stat.was_false += 1,
+            None => stat.was_unknown += 1,
+        }
+        if matches!(outcome.verdict, Verdict::Ordered(_) | Verdict::Guarded { .. }) {
+            stat.fired += 1;
+        }
+    }
+
+    /// A decision, with the ids that the book gave its orders (an error text where it took none).
+    pub fn decision(
+        &mut self,
+        tick: u32,
+        decision: &Decision,
+        submitted: &[Result<OrderId, String>],
+        equity: Usd,
+        chain: String,
+    ) {
+        let mut called = 0;
+        for outcome in &decision.outcomes {
+            self.count(outcome);
+            if matches!(outcome.verdict, Verdict::Idle) {
+                continue;
+            }
+            called += 1;
+            let (order, detail) = match &outcome.verdict {
+                Verdict::Ordered(i) => match submitted.get(*i) {
+                    Some(Ok(id)) => {
+                        let text = decision.orders.get(*i).map(order_text).unwrap_or_default();
+                        (Some(id.to_string()), text)
+                    }
+                    Some(Err(why)) => (None, format!("the book refused the order: {why}")),
+                    None => (None, String::new()),
+                },
+                Verdict::Guarded { act, orders } => (None, act_text(act, orders.len())),
+                Verdict::Skipped(skip) => (None, skip.to_string()),
+                Verdict::Idle => (None, String::new()),
+            };
+            self.output.decisions.push(DecisionRow {
+                tick,
+                at: decision.at,
+                key: outcome.key.to_string(),
+                kind: outcome.kind,
+                position: outcome.position.map(|p| p.0),
+                condition: outcome.condition,
+                require: outcome.require,
+                verdict: outcome.verdict.word().to_owned(),
+                order,
+                detail,
+            });
+        }
+        for alert in &decision.alerts {
+            self.output.alerts.push((decision.at, alert.key.to_string(), alert.text.clone()));
+        }
+        let orders = submitted.iter().filter(|s| s.is_ok()).count();
+        self.output.ticks.push(TickRow {
+            tick,
+            at: decision.at,
+            chain,
+            equity,
+            called,
+            orders: u32::try_from(orders).unwrap_or(u32::MAX),
+        });
+    }
+
+    /// An order that the book took.
+    pub fn order(&mut self, id: &OrderId, request: &OrderRequest, book: &Book) {
+        let (kind, position, package) = match &request.kind {
+            OrderKind::Open { package } => ("open", None, package.to_string()),
+            OrderKind::Close { position } => {
+                let held = book.position(*position).and_then(Position::held).map(|p| p.flipped().to_string());
+                ("close", Some(position.0), held.unwrap_or_default())
+            }
+            OrderKind::Roll { position, to } => ("roll", Some(position.0), to.to_string()),
+        };
+        self.orders.insert(id.to_string(), self.output.orders.len());
+        self.output.orders.push(OrderRow {
+            id: id.to_string(),
+            key: request.key.to_string(),
+            kind: kind.to_owned(),
+            structure: request.structure.to_string(),
+            position,
+            lots: request.lots,
+            package,
+            limit: request.limit,
+            decided_at: request.decided_at,
+            status: "working".to_owned(),
+            ended_at: None,
+            reason: String::new(),
+        });
+    }
+
+    /// What happened in the book.
+    pub fn events(&mut self, events: &[BookEvent]) {
+        for event in events {
+            match event {
+                BookEvent::Filled(execution) => {
+                    if let Some(row) = self.order_row(execution.order.as_ref()) {
+                        row.status = "filled".to_owned();
+                        row.ended_at = Some(execution.at);
+                        row.position = Some(execution.position.0);
+                    }
+                    self.output.trades.push(trade_row(execution));
+                }
+                BookEvent::Waiting { order, reason, .. } => {
+                    if let Some(row) = self.order_row(Some(order)) {
+                        row.reason = reason.to_string();
+                    }
+                }
+                BookEvent::Cancelled { order, at, reason } => {
+                    if let Some(row) = self.order_row(Some(order)) {
+                        row.status = "cancelled".to_owned();
+                        row.ended_at = Some(*at);
+                        row.reason = reason.to_string();
+                    }
+                }
+                BookEvent::Settled(execution) => self.output.trades.push(trade_row(execution)),
+            }
+        }
+    }
+
+    fn order_row(&mut self, id: Option<&OrderId>) -> Option<&mut OrderRow> {
+        let index = *self.orders.get(&id?.to_string())?;
+        self.output.orders.get_mut(index)
+    }
+
+    /// The account at the end of a session; `at` is its last tick.
+    pub fn day(&mut self, date: Date, at: Instant, book: &Book, sight: Option<&Sight<'_>>) {
+        let equity = book.equity();
+        let start = Band::flat(book.config().capital);
+        let peak = self.peak.unwrap_or(start).zip(equity, |a: Usd, b: Usd| a.max(b));
+        self.peak = Some(peak);
+        let underlying = sight
+            .and_then(|s| s.plan.chains().first().and_then(|c| s.view(c)))
+            .map(|v| v.snapshot.spot)
+            .filter(|p| p.0 > 0);
+        self.output.daily.push(DailyRow {
+            date,
+            at,
+            equity,
+            drawdown: peak - equity,
+            cash: book.cash(),
+            fees: book.fees(),
+            margin: sight.and_then(|s| margin(s, book)),
+            greeks: sight.and_then(|s| greeks(s, book)),
+            positions: u32::try_from(book.positions().count()).unwrap_or(u32::MAX),
+            underlying,
+            stale_marks: book.positions().any(|p| p.mark_age_secs(at) > 0),
+        });
+    }
+
+    /// The positions as they stand at the end.
+    pub fn positions(&mut self, book: &Book) {
+        let mut all: Vec<&Position> = book.closed().iter().chain(book.positions()).collect();
+        all.sort_by_key(|p| p.id);
+        self.output.positions = all.into_iter().map(position_row).collect();
+    }
+
+    /// The rows of slower nodes that rules rest on, as far as a run could read them.
+    pub fn rows<'r>(
+        &mut self,
+        plan: &Plan,
+        rows: impl Fn(usize) -> Option<&'r alula_core::market::Rows>,
+        (first, last): (Instant, Instant),
+    ) {
+        let keep = longest_look_back(plan);
+        for &index in plan.order() {
+            let (Some(found), Ok(node)) = (rows(index), u32::try_from(index)) else { continue };
+            let end = found.newest(last).map_or(0, |r| r + 1);
+            let start = found.newest(first).unwrap_or(0).saturating_sub(keep);
+            for row in start..end {
+                let (Some(at), Ok(step)) = (found.visible.get(row), u32::try_from(row)) else { continue };
+                let cell = found.column.get(row);
+                self.output.trace.push(TraceCell { node, scope: Scope::Global, step, at: *at, cell });
+            }
+        }
+    }
+}
+
+/// Rows before the first tick that an explanation may need: the longest `for`, a crossing's one.
+fn longest_look_back(plan: &Plan) -> usize {
+    let steps = plan.graph().nodes.iter().map(|n| match n.op {
+        alula_dsl::graph::Op::For(n) | alula_dsl::graph::Op::Moves { bars: n, .. } => n as usize,
+        _ => 1,
+    });
+    steps.max().unwrap_or(1).min(1_000)
+}
+
+fn margin(sight: &Sight<'_>, book: &Book) -> Option<Usd> {
+    book.positions().try_fold(Usd::ZERO, |sum, p| {
+        let spot = sight.view(p.package.underlying())?.snapshot.spot;
+        Some(sum + observe::position_margin(p, spot, sight.rulebook)?)
+    })
+}
+
+fn greeks(sight: &Sight<'_>, book: &Book) -> Option<GreekSum> {
+    let mut sum = GreekSum::default();
+    for position in book.positions() {
+        let package = position.held()?;
+        let one = |which| observe::package_greek(sight, &package, position.lots, which).ok();
+        sum.delta += one(Greek::Delta)?;
+        sum.gamma += one(Greek::Gamma)?;
+        sum.vega += one(Greek::Vega)?;
+        sum.theta += one(Greek::Theta)?;
+    }
+    Some(sum)
+}
+
+fn order_text(request: &OrderRequest) -> String {
+    let limit = request.limit.map(|l| format!(", limit {l}")).unwrap_or_default();
+    let lots = request.lots;
+    let word = if lots == 1 { "lot" } else { "lots" };
+    match &request.kind {
+        OrderKind::Open { package } => format!("open {lots} {word}: {package}{limit}"),
+        OrderKind::Close { position } => format!("close {lots} {word} of position {position}{limit}"),
+        OrderKind::Roll { position, to } => format!("roll position {position}, {lots} {word}, to {to}{limit}"),
+    }
+}
+
+fn act_text(act: &GuardAct, orders: usize) -> String {
+    match act {
+        GuardAct::BlockOpen => "blocks opening".to_owned(),
+        GuardAct::HaltOpen => "halts opening".to_owned(),
+        GuardAct::Flatten(_) => format!("flattens: {orders} closing orders"),
+        GuardAct::Alert(text) => format!("alert: {text}"),
+    }
+}
+
+fn trade_row(e: &Execution) -> TradeRow {
+    TradeRow {
+        sequence: e.sequence,
+        at: e.at,
+        decided_at: e.decided_at,
+        kind: e.kind,
+        position: e.position.0,
+        structure: e.structure.to_string(),
+        key: e.key.to_string(),
+        order: e.order.as_ref().map(ToString::to_string).unwrap_or_default(),
+        lots: e.lots,
+        legs: e
+            .legs
+            .iter()
+            .map(|l| TradeLegRow {
+                root: l.contract.root.symbol().to_owned(),
+                expiry: l.contract.expiry,
+                right: match l.contract.right {
+                    Right::Put => "put".to_owned(),
+                    Right::Call => "call".to_owned(),
+                },
+                strike: l.contract.strike,
+                ratio: i64::from(l.ratio),
+                points: l.points,
+                bid: l.bid,
+                ask: l.ask,
+            })
+            .collect(),
+        net: e.net,
+        cash: e.cash,
+        fees: e.fees.total(),
+        underlying: e.underlying,
+        approximate: e.approximate,
+    }
+}
+
+fn position_row(p: &Position) -> PositionRow {
+    PositionRow {
+        number: p.id.0,
+        structure: p.structure.to_string(),
+        opened_by: p.opened_by.to_string(),
+        opened_at: p.opened_at,
+        closed_by: p.closed_by.as_ref().map(ToString::to_string).unwrap_or_default(),
+        closed_at: p.closed_at,
+        lots: p.lots_opened,
+        lots_open: if p.is_open() { p.lots } else { 0 },
+        package: p.package.to_string(),
+        credit: p.credit,
+        pnl: p.pnl(),
+        realized: p.realized(),
+        fees: p.fees,
+        max_loss: p.worst.map(|w| (-w).max(Usd::ZERO)),
+        rolls: p.rolls,
+        approximate: p.approximate,
+    }
+}

@@ -1,0 +1,1 @@
+//! Tables: the same rows as Parquet and as CSV.

@@ -1,0 +1,317 @@
+//! The tick loop.
+//!
+//! At each snapshot: settle what expired before it, fill orders of earlier ticks, mark, check the invariants; at a tick also
+//! decide and submit. At the end of each session what expired during it is settled and the account is recorded. Sessions
+//! without a snapshot are not invented: positions keep their last mark, and the manifest lists the gap.
+
+use crate::backtest::{BacktestRequest, Progress, end_of_day};
+use crate::data::Snapshots;
+use crate::error::RunError;
+use crate::hash::Chain;
+use crate::output::{Manifest, Mode, RunOutput};
+use crate::record::Recorder;
+use alula_book::{Book, OrderId, Rulebook};
+use alula_core::batch::Batch;
+use alula_core::market::{Grids, MarketData, Rows, ViewSource, Views};
+use alula_core::observe::Sight;
+use alula_core::plan::Plan;
+use alula_core::state::State;
+use alula_core::step::{Tick, step};
+use alula_core::stream::{Event, Stream, schedule};
+use alula_core::trace::Trace;
+use alula_core::value::{Cause, Cell};
+use alula_market::contract::{Root, SettlementValue};
+use alula_market::history::HistoryError;
+use alula_market::time::{Date, Instant};
+use std::cell::RefCell;
+use std::sync::Arc;
+
+/// A run about to start.
+pub struct Walk<'a> {
+    pub request: BacktestRequest<'a>,
+    pub plan: Plan,
+    pub data: MarketData,
+    /// What the strategy reads and the data do not have.
+    pub absent: Vec<String>,
+    /// Snapshots of the period in regular hours.
+    pub visited: Vec<Instant>,
+    /// Ticks before the period, if some node remembers them, then those of the period.
+    pub ticks: Vec<Instant>,
+    /// How many of `ticks` come before the period.
+    pub warm_up: usize,
+    pub book: Book,
+    pub rulebook: Rulebook,
+    pub manifest: Manifest,
+    /// Last second of the period.
+    pub last_instant: Instant,
+}
+
+/// The market's nodes, by either driver.
+enum Driver {
+    Batch(Box<Batch>),
+    Stream { stream: Box<Stream>, events: Vec<(Instant, Event)>, next: usize },
+}
+
+impl Driver {
+    fn new(
+        walk: &Walk<'_>,
+        snapshots: &mut Snapshots<'_>,
+    ) -> Result<Self, RunError> {
+        match walk.request.mode {
+            Mode::Batch => {
+                let batch = Batch::run(&walk.plan, &walk.data, &walk.ticks, snapshots)?;
+                Ok(Self::Batch(Box::new(batch)))
+            }
+            Mode::Streaming => {
+                let grids = Grids::new(&walk.plan, &walk.data, &walk.ticks);
+                let last = walk.ticks.last().copied().unwrap_or(Instant(i64::MIN));
+                let events = schedule(&walk.data, &grids, last);
+                let mut driver =
+                    Self::Stream { stream: Box::new(Stream::new(&walk.plan, grids)), events, next: 0 };
+                for at in walk.ticks.iter().take(walk.warm_up) {
+                    let views = if walk.plan.reads_chains() { snapshots.views(*at)? } else { Vec::new().into() };
+                    driver.advance(walk, *at, &views);
+                    snapshots.release(*at);
+                }
+                Ok(driver)
+            }
+        }
+    }
+
+    /// Streaming: takes every event up to a tick, then the tick.
+    fn advance(&mut self, walk: &Walk<'_>, at: Instant, views: &Views) {
+        let Self::Stream { stream, events, next } = self else { return };
+        while let Some((now, _)) = events.get(*next).filter(|(t, _)| *t <= at).copied() {
+            while let Some((_, event)) = events.get(*next).filter(|(t, _)| *t == now) {
+                stream.push(&walk.plan, &walk.data, now, *event);
+                *next += 1;
+            }
+            stream.settle(&walk.plan, now);
+        }
+        stream.tick(&walk.plan, &walk.data, at, views);
+    }
+
+    fn cells(&self, plan: &Plan, tick: usize, cells: &mut [Cell]) {
+        match self {
+            Self::Batch(batch) => batch.cells(plan, tick, cells),
+            Self::Stream { stream, .. } => stream.cells(plan, cells),
+        }
+    }
+
+    fn rows(&self, node: usize) -> Option<&Rows> {
+        match self {
+            Self::Batch(batch) => batch.rows(node),
+            Self::Stream { stream, .. } => stream.rows(node),
+        }
+    }
+}
+
+/// What the loop carries from snapshot to snapshot.
+struct Turn<'a> {
+    snapshots: Snapshots<'a>,
+    driver: Driver,
+    state: State,
+    trace: Trace,
+    recorder: Recorder,
+    chain: Chain,
+    /// Number of the next tick of the period.
+    tick: usize,
+    cells: Vec<Cell>,
+    /// Session at hand, its newest tick and what was seen there.
+    day: Option<(Date, Option<(Instant, Arc<Views>)>)>,
+    empty: Vec<Instant>,
+}
+
+impl<'a> Walk<'a> {
+    pub fn run(mut self) -> Result<RunOutput, RunError> {
+        let mut snapshots = Snapshots::new(&self.plan, self.request.history);
+        let driver = Driver::new(&self, &mut snapshots)?;
+        let mut turn = Turn {
+            snapshots,
+            driver,
+            state: State::new(&self.plan),
+            trace: Trace::default(),
+            recorder: Recorder::new(self.plan.graph()),
+            chain: Chain::new(crate::hash::seed(&self.manifest.run_id)),
+            tick: 0,
+            cells: vec![Cell::missing(Cause::NoData); self.plan.nodes().len()],
+            day: None,
+            empty: Vec::new(),
+        };
+        let visited = std::mem::take(&mut self.visited);
+        let total = visited.len();
+        for (done, &at) in visited.iter().enumerate() {
+            let date = at.date();
+            if turn.day.as_ref().map(|d| d.0) != Some(date) {
+                self.end_day(&mut turn)?;
+                turn.day = Some((date, None));
+                (self.request.progress)(Progress { done, total, date });
+            }
+            self.visit(&mut turn, at).map_err(|e| if e.at.is_some() { e } else { e.at(at) })?;
+        }
+        self.end_day(&mut turn)?;
+        self.settle(&mut turn, self.last_instant)?;
+        let date = self.last_instant.date();
+        (self.request.progress)(Progress { done: total, total, date });
+        self.finish(turn)
+    }
+
+    /// One snapshot.
+    fn visit(&mut self, turn: &mut Turn<'a>, at: Instant) -> Result<(), RunError> {
+        self.settle(turn, at)?;
+        let number = self.warm_up + turn.tick;
+        let is_tick = self.ticks.get(number) == Some(&at);
+        if !is_tick && self.book.orders().is_empty() {
+            return Ok(());
+        }
+        let views = turn.snapshots.views(at)?;
+        self.fill_and_mark(turn, &views)?;
+        if is_tick {
+            self.tick(turn, at, number, &views)?;
+            if let Some(day) = &mut turn.day {
+                day.1 = Some((at, views));
+            }
+        }
+        turn.snapshots.release(at);
+        Ok(())
+    }
+
+    fn fill_and_mark(&mut self, turn: &mut Turn<'a>, views: &Views) -> Result<(), RunError> {
+        for view in views.iter().flatten() {
+            let events = self.book.on_snapshot(&view.snapshot);
+            turn.recorder.events(&events);
+            self.book.mark(&view.snapshot);
+        }
+        self.book.check()?;
+        Ok(())
+    }
+
+    fn tick(&mut self, turn: &mut Turn<'a>, at: Instant, number: usize, views: &Views) -> Result<(), RunError> {
+        if views.first().and_then(Option::as_ref).is_none_or(|v| v.snapshot.expiries.is_empty()) {
+            turn.empty.push(at);
+        }
+        turn.driver.advance(self, at, views);
+        turn.driver.cells(&self.plan, number, &mut turn.cells);
+        let tick_number = u32::try_from(turn.tick).unwrap_or(u32::MAX);
+        let tick = Tick { at, number: tick_number, views };
+        let decision = step(
+            &self.plan,
+            &mut turn.state,
+            &tick,
+            &mut turn.cells,
+            &self.book,
+            self.rulebook,
+            &mut turn.trace,
+        );
+        let shared = self.plan.order().iter().filter_map(|i| {
+            let node = self.plan.nodes().get(*i)?;
+            let shared = node.domain <= alula_dsl::graph::Domain::Book && !node.has_rows();
+            turn.cells.get(*i).copied().filter(|_| shared)
+        });
+        turn.chain.tick(at, shared, &decision, &self.book);
+        let mut submitted: Vec<Result<OrderId, String>> = Vec::new();
+        for request in &decision.orders {
+            match self.book.submit(request.clone()) {
+                Ok(id) => {
+                    turn.recorder.order(&id, request, &self.book);
+                    submitted.push(Ok(id));
+                }
+                Err(why) => submitted.push(Err(why.to_string())),
+            }
+        }
+        let equity = self.book.equity().share;
+        turn.recorder.decision(tick_number, &decision, &submitted, equity, turn.chain.hex());
+        turn.tick += 1;
+        if self.book.config().same_bar {
+            self.fill_and_mark(turn, views)?;
+        }
+        Ok(())
+    }
+
+    /// Settles what is due at an instant.
+    fn settle(&mut self, turn: &mut Turn<'a>, now: Instant) -> Result<(), RunError> {
+        let history = self.request.history;
+        let failed: RefCell<Option<HistoryError>> = RefCell::new(None);
+        let value = |root: Root, expiry: Date| -> Option<SettlementValue> {
+            history.settlement(root, expiry).unwrap_or_else(|e| {
+                failed.borrow_mut().get_or_insert(e);
+                None
+            })
+        };
+        let result = self.book.settle(now, &value);
+        if let Some(e) = failed.into_inner() {
+            return Err(RunError::from(e).at(now));
+        }
+        let events = result.map_err(|e| RunError::from(e).at(now))?;
+        turn.recorder.events(&events);
+        Ok(())
+    }
+
+    /// The end of the session at hand: what expired during it is settled, the account is recorded.
+    fn end_day(&mut self, turn: &mut Turn<'a>) -> Result<(), RunError> {
+        let Some((date, seen)) = turn.day.take() else { return Ok(()) };
+        self.settle(turn, end_of_day(date))?;
+        self.book.check().map_err(|e| RunError::from(e).at(end_of_day(date)))?;
+        if let Some((at, views)) = seen {
+            let sight = Sight { plan: &self.plan, at, views: &views, rulebook: self.rulebook };
+            turn.recorder.day(date, at, &self.book, Some(&sight));
+        }
+        Ok(())
+    }
+
+    fn finish(mut self, turn: Turn<'a>) -> Result<RunOutput, RunError> {
+        self.book.audit()?;
+        let Turn { mut recorder, driver, trace, chain, snapshots, empty, tick, .. } = turn;
+        recorder.positions(&self.book);
+        let ticks = self.ticks.get(self.warm_up..).unwrap_or_default();
+        if let (Some(first), Some(last)) = (ticks.first().copied(), ticks.last().copied()) {
+            recorder.rows(&self.plan, |i| driver.rows(i), (first, last));
+            self.manifest.first_tick = Some(first);
+            self.manifest.last_tick = Some(last);
+        }
+        recorder.output.trace.extend(trace.cells);
+        self.manifest.ticks = u64::try_from(tick).unwrap_or(u64::MAX);
+        self.manifest.chain = chain.hex();
+        self.manifest.empty_chains = empty;
+        self.manifest.marks = self.marks(snapshots.without_rate);
+        let mut output = recorder.output;
+        let inputs = &self.request.inputs;
+        let files = inputs.sources.iter().chain(&inputs.thresholds).chain(&inputs.scripts);
+        output.inputs = files.cloned().collect();
+        output.manifest = self.manifest;
+        Ok(output)
+    }
+
+    /// What a reader of the results has to know before believing them.
+    fn marks(&self, without_rate: bool) -> Vec<String> {
+        let mut marks = Vec::new();
+        if self.manifest.simulated {
+            marks.push("simulated: every number rests on a simulated market".to_owned());
+        }
+        if self.book.config().same_bar {
+            marks.push("same bar: orders fill on the snapshot they were decided on".to_owned());
+        }
+        if self.book.is_approximate() {
+            marks.push("approximate: some settlement values stand in for missing official ones".to_owned());
+        }
+        if without_rate {
+            marks.push("no rate: discounts come from box spreads where no risk-free rate is known".to_owned());
+        }
+        let gaps = self.manifest.gaps.len();
+        if gaps > 0 {
+            let word = if gaps == 1 { "session has" } else { "sessions have" };
+            marks.push(format!("gaps: {gaps} {word} no snapshot; positions were held at the last mark"));
+        }
+        let open = self.book.positions().count();
+        if open > 0 {
+            let word = if open == 1 { "position is" } else { "positions are" };
+            marks.push(format!("open: {open} {word} open at the end, marked and not closed"));
+        }
+        marks.extend(self.absent.iter().map(|a| format!("absent: {a} is not in the data; what rests on it is unknown")));
+        let graph = self.plan.graph();
+        if !graph.hedges.is_empty() || !graph.overlays.is_empty() {
+            marks.push("hedges and overlays are declared and not evaluated yet".to_owned());
+        }
+        marks
+    }
+}

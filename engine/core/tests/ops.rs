@@ -1,6 +1,12 @@
 //! Operators: one definition for both drivers, state that can be written down, and what each does with missing bars.
 
-#![expect(clippy::panic, clippy::indexing_slicing, reason = "a test may fail loudly")]
+#![expect(
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    clippy::cast_possible_truncation,
+    reason = "a test may fail loudly, and its numbers are small"
+)]
 
 use alula_core::column::{Column, Input};
 use alula_core::ops::window::MAX_WINDOW;
@@ -194,11 +200,11 @@ fn cell(kind: ValueKind, seed: u64) -> Cell {
     let pick = seed >> 8;
     match (seed % 16, kind) {
         (0 | 1, _) => Cell::missing(missing[(pick % 3) as usize]),
-        (_, Bool) => Cell::boolean(pick % 2 == 0),
+        (_, Bool) => Cell::boolean(pick.is_multiple_of(2)),
         (2, _) => Cell::number(0.0),
         (3, _) => Cell::number(-((pick % 1000) as f64) / 8.0),
         (4, _) => Cell::number((pick % 5) as f64),
-        (5, _) => Cell::number(1e300 * if pick % 2 == 0 { 1.0 } else { -1.0 }),
+        (5, _) => Cell::number(1e300 * if pick.is_multiple_of(2) { 1.0 } else { -1.0 }),
         _ => Cell::number(100.0 + (pick % 4096) as f64 / 64.0),
     }
 }

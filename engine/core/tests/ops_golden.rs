@@ -1,6 +1,11 @@
 //! Every indicator against vectors from other hands: TA-Lib (C), mpmath, numpy. See `golden/generate.py`.
 
-#![expect(clippy::panic, clippy::indexing_slicing, reason = "a test may fail loudly")]
+#![expect(
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    reason = "a test may fail loudly"
+)]
 
 use alula_core::registry::Registry;
 use alula_core::value::{Cause, Cell};

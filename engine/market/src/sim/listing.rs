@@ -19,7 +19,7 @@ pub(super) enum Class {
 
 impl Class {
     /// Days before expiry from which the index's range decides the strikes; longer than any series is listed.
-    pub(super) const fn lookback_days(self) -> u64 {
+    pub(super) const fn lookback_days(self) -> i64 {
         match self {
             Self::Daily => 36,
             Self::Weekly => 190,
@@ -122,26 +122,57 @@ fn months_from(date: Date) -> impl Iterator<Item = (i32, u32)> {
     std::iter::successors(Some((date.year(), date.month())), |m| Some(next_month(*m)))
 }
 
+/// Days before expiry from which the grid of 10 points is listed.
+pub(super) const MIDDLE_DAYS: i64 = 120;
+/// Days before expiry from which the grid of 5 points is listed.
+pub(super) const FINE_DAYS: i64 = 60;
+
+/// Range of the index since a series was listed, and since each finer grid of it was.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Ranges {
+    pub(super) all: (f64, f64),
+    pub(super) middle: (f64, f64),
+    pub(super) fine: (f64, f64),
+}
+
 /// Listed strikes in whole points, ascending: grids of 100, 25, 10 and 5 points around the range that the index has seen
-/// since the series was listed. The range only grows and expiry only nears, so a strike once listed stays.
-pub(super) fn strikes(class: Class, dte: i64, low: f64, high: f64) -> Vec<i64> {
-    let span = |below: f64, above: f64| (points(low * below), points(high * above));
-    let all = span(0.5, 1.5);
-    let coarse = span(0.65, 1.30);
-    let middle = (dte <= 120).then(|| span(0.75, 1.20));
-    let fine = match class {
-        Class::Daily => Some(span(0.88, 1.07)),
-        Class::Weekly | Class::Monthly => (dte <= 60).then(|| span(0.75, 1.16)),
+/// since each was listed. Ranges only grow and expiry only nears, so a strike once listed stays.
+pub(super) fn strikes(class: Class, dte: i64, ranges: &Ranges) -> Vec<i64> {
+    let span = |r: (f64, f64), below: f64, above: f64| (points(r.0 * below), points(r.1 * above));
+    let all = span(ranges.all, 0.5, 1.5);
+    let near = dte <= FINE_DAYS;
+    let (coarse, middle, fine) = match class {
+        Class::Daily => (
+            span(ranges.all, 0.75, 1.15),
+            None,
+            Some(span(ranges.fine, 0.92, 1.05)),
+        ),
+        Class::Weekly | Class::Monthly => (
+            span(ranges.all, 0.65, 1.30),
+            (dte <= MIDDLE_DAYS).then(|| span(ranges.middle, 0.75, 1.18)),
+            near.then(|| span(ranges.fine, 0.84, 1.10)),
+        ),
     };
-    let inside = |range: (i64, i64), k: i64| (range.0..=range.1).contains(&k);
-    let listed = |k: &i64| {
-        k % 100 == 0
-            || (k % 25 == 0 && inside(coarse, *k))
-            || (k % 10 == 0 && middle.is_some_and(|r| inside(r, *k)))
-            || fine.is_some_and(|r| inside(r, *k))
-    };
-    let start = (all.0 / 5 + 1) * 5;
-    (start..=all.1).step_by(5).filter(listed).collect()
+    let outside = |range: (i64, i64), k: i64| k < range.0 || k > range.1;
+    let mut out = Vec::with_capacity(512);
+    let mut k = (all.0 / 5 + 1) * 5;
+    while k <= all.1 {
+        let quarter = k % 25 == 0;
+        let listed = if fine.is_some_and(|r| !outside(r, k)) {
+            true
+        } else if middle.is_some_and(|r| !outside(r, k)) {
+            quarter || k % 10 == 0
+        } else if outside(coarse, k) {
+            k % 100 == 0
+        } else {
+            quarter
+        };
+        if listed {
+            out.push(k);
+        }
+        k += 5;
+    }
+    out
 }
 
 #[expect(

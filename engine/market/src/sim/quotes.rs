@@ -1,20 +1,19 @@
 //! A chain snapshot from the state of the market at an instant.
 
-use super::listing::{self, Class, Listed};
+use super::listing::{self, Class, Listed, Ranges};
 use super::path::{Day, Edge};
-use super::random::{mix, uniform_at};
+use super::random::{mix, two_uniforms};
 use super::surface::{Smile, out_of_the_money};
 use crate::chain::{ChainSnapshot, ExpiryChain, QuoteColumns};
 use crate::contract::Right;
 use crate::money::Price;
 use crate::time::{Date, Instant};
-use chrono::Days;
 
 /// Dividend yield of the index.
 pub(super) const DIVIDENDS: f64 = 0.014;
 
 /// What every expiry of a snapshot shares.
-struct Scene<'a> {
+struct Scene {
     at: Instant,
     date: Date,
     edge: Edge,
@@ -24,8 +23,25 @@ struct Scene<'a> {
     /// Share of the session gone.
     gone: f64,
     seed: u64,
-    days: &'a [Day],
-    today: usize,
+    /// Range of the index (opens and closes of past sessions, today's open) from each session to now, newest first.
+    seen: Vec<(Date, (f64, f64))>,
+}
+
+fn ranges_seen(days: &[Day], today: usize) -> Option<Vec<(Date, (f64, f64))>> {
+    let day = days.get(today)?;
+    let open = day.first()?.spot;
+    let mut range = (open, open);
+    let mut seen = vec![(day.date, range)];
+    for day in days.get(..today)?.iter().rev() {
+        for edge in [day.first()?, day.last()?] {
+            range = (range.0.min(edge.spot), range.1.max(edge.spot));
+        }
+        seen.push((day.date, range));
+        if (seen.first()?.0 - day.date).num_days() > Class::Monthly.lookback_days() {
+            break;
+        }
+    }
+    Some(seen)
 }
 
 /// The snapshot of day `today` at an instant of the grid.
@@ -43,8 +59,7 @@ pub(super) fn snapshot(seed: u64, days: &[Day], today: usize, at: Instant) -> Op
         stress: (vix / 17.0).clamp(0.8, 6.0),
         gone: gone.clamp(0.0, 1.0),
         seed: mix(seed, u64::from_le_bytes(at.0.to_le_bytes())),
-        days,
-        today,
+        seen: ranges_seen(days, today)?,
     };
     Some(ChainSnapshot {
         at,
@@ -72,12 +87,12 @@ struct Curve {
     deviation: f64,
 }
 
-impl Scene<'_> {
+impl Scene {
     fn chain(&self, listed: &Listed) -> Option<ExpiryChain> {
         let curve = self.curve(listed)?;
-        let (low, high) = self.range(listed.class, listed.expiry)?;
+        let ranges = self.ranges(listed.class, listed.expiry)?;
         let dte = (listed.expiry - self.date).num_days();
-        let points = listing::strikes(listed.class, dte, low, high);
+        let points = listing::strikes(listed.class, dte, &ranges);
         let mut puts = columns(points.len());
         let mut calls = columns(points.len());
         let series = mix(
@@ -111,23 +126,19 @@ impl Scene<'_> {
         })
     }
 
-    /// Range of the index since a series was listed: opens and closes of past sessions, today's open.
-    fn range(&self, class: Class, expiry: Date) -> Option<(f64, f64)> {
-        let since = expiry.checked_sub_days(Days::new(class.lookback_days()))?;
-        let open = self.days.get(self.today)?.first()?.spot;
-        let mut range = (open, open);
-        for day in self
-            .days
-            .get(..self.today)?
-            .iter()
-            .rev()
-            .take_while(|d| d.date >= since)
-        {
-            for edge in [day.first()?, day.last()?] {
-                range = (range.0.min(edge.spot), range.1.max(edge.spot));
-            }
-        }
-        Some(range)
+    /// Ranges of the index since a series' grids were listed.
+    fn ranges(&self, class: Class, expiry: Date) -> Option<Ranges> {
+        let since = |days: i64| {
+            let far = self
+                .seen
+                .partition_point(|(date, _)| (expiry - *date).num_days() <= days);
+            self.seen.get(far.saturating_sub(1)).map(|(_, range)| *range)
+        };
+        Some(Ranges {
+            all: since(class.lookback_days())?,
+            middle: since(listing::MIDDLE_DAYS)?,
+            fine: since(listing::FINE_DAYS)?,
+        })
     }
 
     fn quote_strike(
@@ -143,63 +154,48 @@ impl Scene<'_> {
         let k = strike as f64;
         let moneyness = libm::log(k / curve.forward);
         let total_vol = curve.smile.total_variance(moneyness).max(1e-12).sqrt();
-        let outside = curve.discount * out_of_the_money(curve.forward, k, total_vol);
+        let outside = curve.discount * out_of_the_money(curve.forward, k, moneyness, total_vol);
         let inside = outside + curve.discount * (curve.forward - k).abs();
         let (put, call) = if k <= curve.forward {
             (outside, inside)
         } else {
             (inside, outside)
         };
+        // Grows with the out-of-the-money price of the strike, with time and stress.
+        let calm = 0.01 + 0.025 * outside.sqrt() + 0.006 * outside;
+        let width = self.stress * (1.0 + 0.5 * curve.years) * calm;
+        let interest = typical_interest(strike, moneyness / curve.deviation, dte);
         let contract = mix(series, strike.unsigned_abs());
-        let distance = moneyness / curve.deviation;
         for (right, price, into) in [(Right::Put, put, puts), (Right::Call, call, calls)] {
-            let hash = mix(contract, right as u64 + 1);
-            let width = self.width(outside, price, curve.years);
+            let name = mix(contract, right as u64 + 1);
+            let (lean, traded) = two_uniforms(mix(name, self.seed));
+            let (held, _) = two_uniforms(name);
+            let width = width + 0.003 * (price - outside);
             // Makers lean: the fair price is inside the quote, seldom in its middle.
-            let lean = 0.25 * (2.0 * uniform_at(mix(self.seed, hash)) - 1.0);
-            let (bid, ask) = on_ticks(price, width * (0.5 + lean), width * (0.5 - lean));
+            let below = width * (0.25 + 0.5 * lean);
+            let (bid, ask) = on_ticks(price, below, width - below);
             into.bid.push(bid);
             into.ask.push(ask);
-            let interest = self.interest(strike, distance, dte, hash);
-            into.open_interest.push(interest);
-            into.volume.push(self.volume(interest, distance, hash));
+            // Open interest is constant through the life of a series but for its age; trades come through the day.
+            let interest = interest * held;
+            into.open_interest.push(count(interest));
+            into.volume.push(count(interest * 0.4 * self.gone * traded));
         }
     }
+}
 
-    /// Width of a quote before ticks: grows with the out-of-the-money price of the strike, with intrinsic value, time
-    /// and stress.
-    fn width(&self, outside: f64, price: f64, years: f64) -> f64 {
-        let calm = 0.01 + 0.025 * outside.sqrt() + 0.006 * outside;
-        let intrinsic = (price - outside).max(0.0);
-        self.stress * (1.0 + 0.5 * years) * calm + 0.003 * intrinsic
-    }
-
-    /// Open interest: most near the money and on round strikes, growing towards expiry. Constant through a day.
-    fn interest(&self, strike: i64, distance: f64, dte: i64, hash: u64) -> u32 {
-        let round = if strike % 100 == 0 {
-            6.0
-        } else if strike % 50 == 0 {
-            3.0
-        } else if strike % 25 == 0 {
-            1.6
-        } else {
-            0.5
-        };
-        let near = 1.0 / (1.0 + distance * distance / 4.0);
-        #[expect(clippy::cast_precision_loss, reason = "days to expiry are few")]
-        let age = 30.0 / (30.0 + dte as f64);
-        count(900.0 * round * near * near * age * 2.0 * uniform_at(mix(hash, 11)))
-    }
-
-    fn volume(&self, interest: u32, distance: f64, hash: u64) -> u32 {
-        let near = 1.0 / (1.0 + distance * distance);
-        let day = mix(hash, u64::from_le_bytes(self.days_key().to_le_bytes()));
-        count(f64::from(interest) * 0.5 * near * self.gone * uniform_at(day))
-    }
-
-    fn days_key(&self) -> i64 {
-        self.at.0.div_euclid(86_400)
-    }
+/// Open interest of a strike: most near the money and on round strikes, growing towards expiry.
+fn typical_interest(strike: i64, distance: f64, dte: i64) -> f64 {
+    let round = match (strike % 100, strike % 50, strike % 25) {
+        (0, _, _) => 6.0,
+        (_, 0, _) => 3.0,
+        (_, _, 0) => 1.6,
+        _ => 0.5,
+    };
+    #[expect(clippy::cast_precision_loss, reason = "days to expiry are few")]
+    let age = 30.0 + dte as f64;
+    let spread = 1.0 + 0.25 * distance * distance;
+    54_000.0 * round / (age * spread * spread)
 }
 
 fn columns(rows: usize) -> QuoteColumns {
@@ -222,11 +218,28 @@ fn count(x: f64) -> u32 {
 
 /// Bid and ask on ticks of 0.05 below 3.00 and 0.10 from there, never inside the fair price, at least a tick apart.
 fn on_ticks(fair: f64, below: f64, above: f64) -> (Price, Price) {
-    let tick = |x: f64| if x < 3.0 { 0.05 } else { 0.10 };
+    // Ticks in a point, and a tick in mills.
+    let tick = |x: f64| if x < 3.0 { (20.0, 50) } else { (10.0, 100) };
     let low = (fair - below).max(0.0);
-    let high = fair + above;
-    let bid = Price::from_f64((low / tick(low)).floor() * tick(low)).unwrap_or(Price::ZERO);
-    let ask = Price::from_f64((high / tick(high)).ceil() * tick(high)).unwrap_or(Price::ZERO);
+    let (per_point, mills) = tick(low);
+    let bid = Price(whole(low * per_point) * mills);
+    let (per_point, mills) = tick(fair + above);
+    let ticks = (fair + above) * per_point;
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "index options cost far less than 2^53 ticks"
+    )]
+    let up = i64::from(ticks > whole(ticks) as f64);
+    let ask = Price((whole(ticks) + up) * mills);
     let step = if bid < Price(3_000) { Price(50) } else { Price(100) };
     (bid, ask.max(bid + step))
+}
+
+/// Whole part.
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "option prices are bounded by the index"
+)]
+const fn whole(x: f64) -> i64 {
+    x as i64
 }

@@ -74,6 +74,12 @@ pub(super) fn uniform_at(hash: u64) -> f64 {
     unit(mix(hash, 0x5851_f42d_4c95_7f2d))
 }
 
+/// Two coarse uniforms in [0, 1) from the halves of a hash.
+pub(super) fn two_uniforms(hash: u64) -> (f64, f64) {
+    let half = |h: u64| f64::from(u32::try_from(h & 0xffff_ffff).unwrap_or(0)) / 4_294_967_296.0;
+    (half(hash), half(hash >> 32))
+}
+
 /// About normal (sum of twelve uniforms, bounded by ±6), addressed by a hash.
 pub(super) fn normal_at(hash: u64) -> f64 {
     (1..=12u64).map(|n| uniform_at(mix(hash, n))).sum::<f64>() - 6.0

@@ -10,8 +10,8 @@ use crate::ops::recursive::{Atr, Ema, Macd, Recursive, Rsi};
 use crate::ops::single::{Quantile, Single};
 use crate::ops::window::MAX_WINDOW;
 use crate::ops::windowed::Windowed;
-use alula_dsl::builtin::{Indicator, Math, VolEstimator};
 use crate::script::{Script, ScriptOperator};
+use alula_dsl::builtin::{Indicator, Math, VolEstimator};
 use alula_dsl::graph::{Op, Param, ScriptId};
 use std::sync::Arc;
 

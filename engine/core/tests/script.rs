@@ -462,3 +462,118 @@ fn a_text_is_compiled_once() {
     host.compile("f", "fn f() { 1.5 }", signature).unwrap();
     assert_eq!(host.compiled(), 2);
 }
+
+#[test]
+fn hostile_texts_are_refused_on_a_small_stack() {
+    let open = [
+        "(",
+        "[",
+        "#{a: ",
+        "{",
+        "-",
+        "!",
+        "if true {",
+        "while true {",
+        "loop {",
+        "do {",
+        "`${",
+        "x.",
+        "x[",
+        "1 + ",
+        "f(",
+        "1 ?? ",
+        "switch 1 { _ => ",
+        "fn g() { ",
+        "if true { } else ",
+        "return ",
+        "throw ",
+        "try {",
+        "let x = ",
+        "x = ",
+        "/* ",
+        "true && ",
+        "\"\\",
+        "r#\"",
+        "0x",
+        "1.",
+        "?.",
+        "1 in ",
+        "x::",
+    ];
+    for part in open {
+        for body in [
+            part.repeat(10_000),
+            format!("let x = [1]; {}", part.repeat(3_000)),
+        ] {
+            let source = format!(
+                "fn f() {{ {} }}",
+                body.chars().take(MAX_SOURCE_BYTES - 64).collect::<String>()
+            );
+            let run = move || {
+                compile(&source, 0, NUMBER)
+                    .map(|script| script.call(&[]))
+                    .is_err()
+            };
+            let handle = std::thread::Builder::new()
+                .stack_size(1 << 20)
+                .spawn(run)
+                .unwrap();
+            assert!(handle.join().unwrap(), "{part}");
+        }
+    }
+}
+
+#[test]
+fn long_chains_run_or_are_refused_on_a_small_stack() {
+    let n = 9_000;
+    let chains = [
+        format!("1{}", " + 1".repeat(n)),
+        format!("2.0{}", " * 1.0".repeat(n)),
+        format!("true{}", " && true".repeat(n / 2)),
+        format!("1{}", " ?? 1".repeat(n)),
+        format!("1{}", " == 1".repeat(n)),
+        format!("let x = #{{}}; x{}", ".a".repeat(n)),
+        format!("let x = [1]; x{}", "[0]".repeat(n)),
+        format!("1.0{}", ".abs()".repeat(n)),
+        format!(
+            "if false {{ 0 }}{} else {{ 1 }}",
+            " else if false { 0 }".repeat(n / 4)
+        ),
+        "let x = 1; ".repeat(n / 2),
+        "1;".repeat(n),
+        format!("`{}`", "${1}".repeat(n)),
+        format!("f({})", "1, ".repeat(n)),
+        format!(
+            "switch 1 {{ {} _ => 1 }}",
+            (2..n / 2).map(|i| format!("{i} => 0, ")).collect::<String>()
+        ),
+    ];
+    for body in chains {
+        let source = format!("fn f() {{ {body} }}");
+        assert!(
+            source.len() < MAX_SOURCE_BYTES,
+            "{} {}",
+            source.len(),
+            &source[..40]
+        );
+        let run = move || compile(&source, 0, NUMBER).map(|script| script.call(&[]));
+        // Either is right; an abort is not.
+        let _ = std::thread::Builder::new()
+            .stack_size(1 << 20)
+            .spawn(run)
+            .unwrap()
+            .join()
+            .unwrap();
+    }
+}
+
+proptest::proptest! {
+    #[test]
+    fn any_text_compiles_or_is_refused_without_panic(text in "[a-z0-9 (){}\\[\\];:,.+*/%<>=!&|?#\"'`$_~^@\\\\\n-]{0,160}") {
+        for source in [text.clone(), format!("fn f() {{ {text} }}")] {
+            if let Ok(script) = compile(&source, 0, NUMBER) {
+                let _ = script.call(&[]);
+            }
+        }
+    }
+}

@@ -219,6 +219,8 @@ codes! {
     IMPORT_CYCLE = 703, "import-cycle", include_str!("pages/A0703.md");
     /// At most 64 files, nested at most 16 deep, make one strategy.
     TOO_MANY_IMPORTS = 704, "too-many-imports", include_str!("pages/A0704.md");
+    /// A script file cannot be read, or is not the function that the strategy declares.
+    SCRIPT_FILE = 705, "script-file", include_str!("pages/A0705.md");
     /// The file is larger than the limit.
     FILE_TOO_LARGE = 801, "file-too-large", include_str!("pages/A0801.md");
     /// The file has more lines than the limit.
@@ -247,4 +249,6 @@ codes! {
     RANGE_INVERTED = 902, "range-inverted", include_str!("pages/A0902.md");
     /// Default and range of a threshold are written in different units.
     THRESHOLD_UNITS = 903, "threshold-units", include_str!("pages/A0903.md");
+    /// A thresholds file does not fit the thresholds that the strategy declares.
+    THRESHOLDS_FILE = 904, "thresholds-file", include_str!("pages/A0904.md");
 }

@@ -293,8 +293,7 @@ fn read_row(table: &Table, date_column: usize, specs: &[Spec]) -> Result<Row, Fi
         let value = table.parse(spec.column, |text| {
             let value = fields::optional_float(text)?;
             match (value, spec.range) {
-                #[expect(clippy::float_cmp, reason = "settlement tables write exactly 0 for none")]
-                (Some(x), Range::PositiveOrAbsent) if x == 0.0 => Ok(None),
+                (Some(0.0), Range::PositiveOrAbsent) => Ok(None),
                 (Some(x), Range::Positive | Range::PositiveOrAbsent) if x <= 0.0 => {
                     Err(format!("`{text}` is not above zero"))
                 }

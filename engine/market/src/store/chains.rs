@@ -217,7 +217,7 @@ pub(super) fn decode_rows(file: &File, group: usize) -> Result<SnapshotRows, Par
     })
 }
 
-/// Quotes of one snapshot as flat columns per expiry: seven of the thirteen columns are read, none is copied twice.
+/// Quotes of one snapshot as flat columns per expiry; of the thirteen columns the seven that are needed are read.
 ///
 /// Series that no longer trade at `at` are left out: an AM series keeps its rows on settlement morning, but they are no
 /// market any more.
@@ -228,85 +228,138 @@ pub(super) fn decode_chains(
     at: Instant,
 ) -> Result<Vec<ExpiryChain>, ParquetError> {
     let g = file.group(group)?;
-    let (expiry, strike, right) = (g.i32s(0)?, g.i64s(1)?, g.i32s(2)?);
+    let expiry = g.i32s(0)?;
+    let (strike, right) = (g.i64s(1)?, g.i32s(2)?);
     let (bid, ask, volume, interest) = (g.i64s(3)?, g.i64s(4)?, g.i32s(5)?, g.i32s(6)?);
+    let mut rest = Rows {
+        strike: &strike,
+        right: &right,
+        bid: &bid,
+        ask: &ask,
+        volume: &volume,
+        interest: &interest,
+    };
     let mut chains = Vec::new();
-    let mut start = 0;
     // Rows are sorted by expiry: each run of equal days is one chain.
     for run in expiry.chunk_by(|a, b| a == b) {
-        let range = start..start + run.len();
-        start = range.end;
+        let unequal = || ParquetError::General("columns of unequal length".to_owned());
+        let (rows, after) = rest.split(run.len()).ok_or_else(unequal)?;
+        rest = after;
         let Some(days) = run.first() else { continue };
-        let Some(mut chain) = empty_chain(root, date(*days)?, at, run.len())? else {
+        let Some(mut chain) = empty_chain(root, date(*days)?, at)? else {
             continue;
         };
-        let cut = || ParquetError::General("columns of unequal length".to_owned());
-        let strikes = strike.get(range.clone()).ok_or_else(cut)?;
-        let rights = right.get(range.clone()).ok_or_else(cut)?;
-        let quotes = bid
-            .get(range.clone())
-            .ok_or_else(cut)?
-            .iter()
-            .zip(ask.get(range.clone()).ok_or_else(cut)?);
-        let counts = volume
-            .get(range.clone())
-            .ok_or_else(cut)?
-            .iter()
-            .zip(interest.get(range).ok_or_else(cut)?);
-        let mut sides = [Side::new(&mut chain.puts), Side::new(&mut chain.calls)];
-        for (((strike, right), (bid, ask)), (volume, interest)) in
-            strikes.iter().zip(rights).zip(quotes).zip(counts)
-        {
-            if chain.strikes.last() != Some(&Price(*strike)) {
-                chain.strikes.push(Price(*strike));
-            }
-            let [puts, calls] = &mut sides;
-            let side = if *right == 0 { puts } else { calls };
-            side.put(chain.strikes.len(), (*bid, *ask, *volume, *interest));
-        }
-        for mut side in sides {
-            side.pad(chain.strikes.len());
+        if rows.is_paired() {
+            rows.fill_paired(&mut chain);
+        } else {
+            rows.fill(&mut chain);
         }
         chains.push(chain);
     }
     Ok(chains)
 }
 
-/// Appends to a side, padding strikes that are listed on the other side alone.
-struct Side<'a> {
-    columns: &'a mut QuoteColumns,
+/// Rows of one expiry, or of what is left of a snapshot, as equally long columns.
+#[derive(Clone, Copy)]
+struct Rows<'a> {
+    strike: &'a [i64],
+    right: &'a [i32],
+    bid: &'a [i64],
+    ask: &'a [i64],
+    volume: &'a [i32],
+    interest: &'a [i32],
 }
 
-impl<'a> Side<'a> {
-    const fn new(columns: &'a mut QuoteColumns) -> Self {
-        Self { columns }
+impl<'a> Rows<'a> {
+    fn split(self, at: usize) -> Option<(Rows<'a>, Rows<'a>)> {
+        let (strike, strikes) = self.strike.split_at_checked(at)?;
+        let (right, rights) = self.right.split_at_checked(at)?;
+        let (bid, bids) = self.bid.split_at_checked(at)?;
+        let (ask, asks) = self.ask.split_at_checked(at)?;
+        let (volume, volumes) = self.volume.split_at_checked(at)?;
+        let (interest, interests) = self.interest.split_at_checked(at)?;
+        let rest = Rows {
+            strike: strikes,
+            right: rights,
+            bid: bids,
+            ask: asks,
+            volume: volumes,
+            interest: interests,
+        };
+        Some((
+            Rows {
+                strike,
+                right,
+                bid,
+                ask,
+                volume,
+                interest,
+            },
+            rest,
+        ))
     }
 
-    fn push(&mut self, (bid, ask, volume, interest): (i64, i64, i32, i32)) {
-        self.columns.bid.push(Price(bid));
-        self.columns.ask.push(Price(ask));
-        self.columns.volume.push(volume.cast_unsigned());
-        self.columns.open_interest.push(interest.cast_unsigned());
+    /// Every strike has a put and a call, which is how chains are listed: columns then split without looking at each row.
+    fn is_paired(&self) -> bool {
+        let (strikes, odd) = self.strike.as_chunks::<2>();
+        let (rights, _) = self.right.as_chunks::<2>();
+        odd.is_empty() && strikes.iter().all(|[a, b]| a == b) && rights.iter().all(|pair| *pair == [0, 1])
     }
 
-    fn pad(&mut self, len: usize) {
-        while self.columns.bid.len() < len {
-            self.push((0, 0, 0, 0));
+    fn fill_paired(&self, chain: &mut ExpiryChain) {
+        fn split<T: Copy, U>(column: &[T], f: impl Fn(T) -> U) -> (Vec<U>, Vec<U>) {
+            let (pairs, _) = column.as_chunks::<2>();
+            (
+                pairs.iter().map(|[put, _]| f(*put)).collect(),
+                pairs.iter().map(|[_, call]| f(*call)).collect(),
+            )
         }
+        chain.strikes = split(self.strike, Price).0;
+        (chain.puts.bid, chain.calls.bid) = split(self.bid, Price);
+        (chain.puts.ask, chain.calls.ask) = split(self.ask, Price);
+        (chain.puts.volume, chain.calls.volume) = split(self.volume, i32::cast_unsigned);
+        (chain.puts.open_interest, chain.calls.open_interest) = split(self.interest, i32::cast_unsigned);
     }
 
-    fn put(&mut self, strikes: usize, quote: (i64, i64, i32, i32)) {
-        self.pad(strikes.saturating_sub(1));
-        self.push(quote);
+    /// The general case: a strike may be listed on one side alone, and the other side gets an empty place.
+    fn fill(&self, chain: &mut ExpiryChain) {
+        let quotes = self
+            .bid
+            .iter()
+            .zip(self.ask)
+            .zip(self.volume.iter().zip(self.interest));
+        for ((strike, right), quote) in self.strike.iter().zip(self.right).zip(quotes) {
+            if chain.strikes.last() != Some(&Price(*strike)) {
+                chain.strikes.push(Price(*strike));
+            }
+            let side = if *right == 0 {
+                &mut chain.puts
+            } else {
+                &mut chain.calls
+            };
+            pad(side, chain.strikes.len().saturating_sub(1));
+            let ((bid, ask), (volume, interest)) = quote;
+            push(side, (*bid, *ask, *volume, *interest));
+        }
+        pad(&mut chain.puts, chain.strikes.len());
+        pad(&mut chain.calls, chain.strikes.len());
     }
 }
 
-fn empty_chain(
-    root: Root,
-    expiry: Date,
-    at: Instant,
-    rows: usize,
-) -> Result<Option<ExpiryChain>, ParquetError> {
+fn push(side: &mut QuoteColumns, (bid, ask, volume, interest): (i64, i64, i32, i32)) {
+    side.bid.push(Price(bid));
+    side.ask.push(Price(ask));
+    side.volume.push(volume.cast_unsigned());
+    side.open_interest.push(interest.cast_unsigned());
+}
+
+fn pad(side: &mut QuoteColumns, len: usize) {
+    while side.bid.len() < len {
+        push(side, (0, 0, 0, 0));
+    }
+}
+
+fn empty_chain(root: Root, expiry: Date, at: Instant) -> Result<Option<ExpiryChain>, ParquetError> {
     let calendar = ExchangeCalendar::nyse();
     let outside = || ParquetError::General(format!("expiry {expiry} lies outside the exchange calendar"));
     let settles_at = calendar.settles_at(root, expiry).ok_or_else(outside)?;
@@ -314,21 +367,14 @@ fn empty_chain(
     if last_trade_at < at {
         return Ok(None);
     }
-    let strikes = rows / 2 + 1;
-    let side = || QuoteColumns {
-        bid: Vec::with_capacity(strikes),
-        ask: Vec::with_capacity(strikes),
-        volume: Vec::with_capacity(strikes),
-        open_interest: Vec::with_capacity(strikes),
-    };
     Ok(Some(ExpiryChain {
         root,
         expiry,
         settlement: root.settlement(),
         settles_at,
         last_trade_at,
-        strikes: Vec::with_capacity(strikes),
-        puts: side(),
-        calls: side(),
+        strikes: Vec::new(),
+        puts: QuoteColumns::default(),
+        calls: QuoteColumns::default(),
     }))
 }

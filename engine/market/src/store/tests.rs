@@ -59,10 +59,10 @@ fn bars(dates: &[&str]) -> SeriesData {
         date: dates.iter().map(|x| d(x)).collect(),
         starts_at: dates.iter().map(|x| cal.open_at(d(x)).unwrap()).collect(),
         available_at: dates.iter().map(|x| cal.close_at(d(x)).unwrap()).collect(),
-        open: vec![Some(2850.126); n],
+        open: vec![Some(2_850.126); n],
         high: Vec::new(),
         low: Vec::new(),
-        close: (0..n).map(|i| (i != 1).then_some(2876.318_848)).collect(),
+        close: (0..n).map(|i| (i != 1).then_some(2_876.318_848)).collect(),
         volume: Vec::new(),
     }
 }

@@ -139,7 +139,10 @@ fn a_real_day_equals_a_naive_reading() {
         };
         let (m, day) = f[5].split_once('/').unwrap();
         let (day, y) = day.split_once('/').unwrap();
-        let mills = |x: &str| Price((x.parse::<f64>().unwrap() * 1000.0).round() as i64);
+        let mills = |x: &str| {
+            let (whole, rest) = x.split_once('.').unwrap_or((x, ""));
+            Price(format!("{whole}{rest:0<3}").parse().unwrap())
+        };
         let chain = s.expiry(root, d(&format!("{y}-{m}-{day}"))).unwrap();
         let side = if f[4] == "call" { &chain.calls } else { &chain.puts };
         let i = chain.index_of(mills(f[7])).unwrap();

@@ -3,12 +3,16 @@
 use crate::exit::{Exit, Failure};
 use crate::files;
 use crate::loader::FolderLoader;
+use alula_core::script::{Script, ScriptError, ScriptHost, Signature};
+use alula_core::thresholds::{self, ThresholdSet};
 use alula_dsl::compile::{Compiled, compile};
-use alula_dsl::diagnostic::{Diagnostic, has_errors, render};
-use alula_dsl::graph::Graph;
+use alula_dsl::diagnostic::{Diagnostic, codes, has_errors, render};
+use alula_dsl::graph::{Graph, ScriptDef};
 use alula_dsl::source::{SourceFile, SourceMap};
-use alula_dsl::span::FileId;
+use alula_dsl::span::{FileId, Span};
+use alula_run::Inputs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// A strategy that was read and compiled, with or without success.
 #[derive(Debug)]
@@ -87,6 +91,39 @@ impl Project {
             .ok_or_else(failure)
     }
 
+    /// Compiles the scripts and reads the thresholds; what is wrong with them joins the findings.
+    ///
+    /// # Errors
+    /// When the thresholds file was named by the caller and cannot be read.
+    pub fn link(&self, thresholds: Option<&Path>) -> Result<Linked, Failure> {
+        let mut findings = Findings::default();
+        findings.add(&self.compiled.sources, &self.compiled.diagnostics);
+        let mut linked = Linked { findings, scripts: Vec::new(), thresholds: None, inputs: self.sources() };
+        if let Some(graph) = &self.compiled.graph {
+            linked.compile_scripts(graph, &self.loader);
+            let file = self.thresholds_path(thresholds);
+            let file = file.map(|path| files::read(&path).map(|bytes| (path, bytes))).transpose()?;
+            linked.read_thresholds(graph, file);
+        }
+        Ok(linked)
+    }
+
+    /// The texts that were compiled, the entry first, by their path below the strategy's folder.
+    fn sources(&self) -> Inputs {
+        let folder = self.path.parent().filter(|p| !p.as_os_str().is_empty());
+        let below = |name: &str| {
+            let path = Path::new(name);
+            let path = folder.and_then(|f| path.strip_prefix(f).ok()).unwrap_or(path);
+            path.to_string_lossy().replace('\\', "/")
+        };
+        let bytes = |i: usize, text: &str| if i == 0 { self.bytes.clone() } else { text.as_bytes().to_vec() };
+        let files = self.compiled.sources.files().iter().enumerate();
+        Inputs {
+            sources: files.map(|(i, f)| (below(&f.name), bytes(i, &f.text))).collect(),
+            ..Inputs::default()
+        }
+    }
+
     /// Findings on standard error, for commands whose result is something else.
     pub fn show_findings(&self, out: &mut crate::output::Output, errors_only: bool) {
         let shown: Vec<Diagnostic> = self
@@ -114,6 +151,103 @@ fn renamed(sources: &SourceMap, folder: &Path) -> SourceMap {
     map
 }
 
+/// A strategy with its scripts compiled and its thresholds read.
+#[derive(Debug)]
+pub struct Linked {
+    /// Everything that was found, scripts and thresholds included.
+    pub findings: Findings,
+    /// Scripts by id; none where one cannot be used, which is among the findings.
+    pub scripts: Vec<Option<Arc<Script>>>,
+    /// Values in force; none when the file is wrong, which is among the findings.
+    pub thresholds: Option<ThresholdSet>,
+    /// Files that a run rests on.
+    pub inputs: Inputs,
+}
+
+impl Linked {
+    fn compile_scripts(&mut self, graph: &Graph, loader: &FolderLoader) {
+        let mut host = ScriptHost::new();
+        for def in &graph.scripts {
+            let script = match loader.bytes(&def.file).and_then(utf8) {
+                Ok(text) => {
+                    let compiled = host.compile(&def.name, &text, Signature::from(def));
+                    let script = compiled.map_err(|e| self.script_error(def, &text, &e)).ok();
+                    if !self.inputs.scripts.iter().any(|(name, _)| *name == def.file) {
+                        self.inputs.scripts.push((def.file.clone(), text.into_bytes()));
+                    }
+                    script
+                }
+                Err(why) => {
+                    let found = Diagnostic::error(codes::SCRIPT_FILE, def.span, format!("cannot read `{}`: {why}", def.file))
+                        .label(format!("`{}` is declared here", def.name))
+                        .help(format!("put a file `{}` with `fn {}` in the strategy's folder", def.file, def.name));
+                    self.findings.push(found);
+                    None
+                }
+            };
+            self.scripts.push(script.map(Arc::new));
+        }
+    }
+
+    /// At the place in the script when it is known, and at the declaration in the strategy.
+    fn script_error(&mut self, def: &ScriptDef, text: &str, error: &ScriptError) {
+        let mut found = Diagnostic::error(
+            codes::SCRIPT_FILE,
+            def.span,
+            format!("script `{}` cannot be used: {}", def.file, error.message),
+        )
+        .label(format!("`{}` is declared here", def.name))
+        .help("a script file holds functions alone: arithmetic, logic and maths on their parameters");
+        if let (Some(line), Some(column)) = (error.line, error.column) {
+            let name = self.findings.sources.get(def.span.file).map_or("", |f| f.name.as_str());
+            let shown = Path::new(name).with_file_name(&def.file).to_string_lossy().into_owned();
+            let file = self.findings.sources.add(SourceFile::new(shown, text));
+            let span = span_at(file, text, line, column);
+            found = found.also(span, "here");
+        }
+        self.findings.push(found);
+    }
+
+    fn read_thresholds(&mut self, graph: &Graph, file: Option<(PathBuf, Vec<u8>)>) {
+        let Some((path, bytes)) = file else {
+            self.thresholds = Some(ThresholdSet::defaults(&graph.thresholds));
+            return;
+        };
+        match thresholds::read(&bytes, &graph.settings.name, &graph.thresholds) {
+            Ok(set) => self.thresholds = Some(set),
+            Err(violations) => {
+                let text = String::from_utf8_lossy(&bytes).into_owned();
+                let id = self.findings.sources.add(SourceFile::new(path.display().to_string(), text.clone()));
+                for v in violations {
+                    let span = span_at(id, &text, v.line as usize, v.column as usize);
+                    let found = Diagnostic::error(codes::THRESHOLDS_FILE, span, v.message).label(v.why).help(v.fix);
+                    self.findings.push(found);
+                }
+            }
+        }
+        let name = path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
+        self.inputs.thresholds = Some((name, bytes));
+    }
+}
+
+fn utf8(bytes: Vec<u8>) -> Result<String, String> {
+    String::from_utf8(bytes).map_err(|_| "it is not valid UTF-8".to_owned())
+}
+
+/// The word at a line and column (both from 1, columns in characters).
+fn span_at(file: FileId, text: &str, line: usize, column: usize) -> Span {
+    let start_of_line: usize = text.split_inclusive('\n').take(line.saturating_sub(1)).map(str::len).sum();
+    let rest = text.get(start_of_line..).unwrap_or_default();
+    let this_line = rest.lines().next().unwrap_or_default();
+    let within = this_line.char_indices().nth(column.saturating_sub(1)).map_or(this_line.len(), |(i, _)| i);
+    let word = this_line.get(within..).unwrap_or_default();
+    let length = word.find(|c: char| c.is_whitespace() || matches!(c, ':' | ',' | ')' | '(' | ';')).unwrap_or(word.len());
+    // A place between words is shown as one character.
+    let length = if length == 0 { word.chars().next().map_or(0, char::len_utf8) } else { length };
+    let offset = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
+    Span::new(file, offset(start_of_line + within), offset(start_of_line + within + length))
+}
+
 /// Findings of several compilations under one map of sources.
 #[derive(Debug, Default)]
 pub struct Findings {
@@ -124,6 +258,17 @@ pub struct Findings {
 }
 
 impl Findings {
+    /// Adds one about a text that is here already.
+    pub fn push(&mut self, diagnostic: Diagnostic) {
+        self.diagnostics.push(diagnostic);
+    }
+
+    /// Some finding is an error.
+    #[must_use]
+    pub fn has_errors(&self) -> bool {
+        has_errors(&self.diagnostics)
+    }
+
     /// Adds those of another map.
     pub fn add(&mut self, sources: &SourceMap, diagnostics: &[Diagnostic]) {
         let base = u16::try_from(self.sources.files().len()).unwrap_or(u16::MAX);
@@ -137,5 +282,24 @@ impl Findings {
             }
             self.diagnostics.push(moved);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_place_given_in_characters_becomes_the_bytes_of_a_word() {
+        let text = "# é\r\na: 1\n  vix_cieling: 40 vol\n";
+        let at = |line, column| {
+            let span = span_at(FileId(0), text, line, column);
+            text.get(span.start as usize..span.end as usize).unwrap_or("?")
+        };
+        assert_eq!(at(3, 3), "vix_cieling");
+        assert_eq!(at(3, 16), "40");
+        assert_eq!(at(1, 3), "é");
+        assert_eq!(at(2, 2), ":");
+        assert_eq!(at(99, 99), "");
     }
 }

@@ -21,7 +21,8 @@ pub fn run(args: &CheckArgs, out: &mut Output) -> Result<Exit, Failure> {
     let mut findings = Findings::default();
     for file in &args.files {
         let project = Project::load(file)?;
-        findings.add(&project.compiled.sources, &project.compiled.diagnostics);
+        let linked = project.link(args.thresholds.as_deref())?;
+        findings.add(&linked.findings.sources, &linked.findings.diagnostics);
     }
     let (sources, found) = (&findings.sources, &findings.diagnostics);
     let text = match args.format {

@@ -8,6 +8,7 @@ pub mod builtin;
 mod check;
 pub mod compile;
 pub mod diagnostic;
+pub mod draw;
 pub mod format;
 pub mod graph;
 mod lint;

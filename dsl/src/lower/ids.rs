@@ -2,18 +2,19 @@
 
 use crate::graph::{
     ExpiryPick, Graph, LegDef, LimitDef, NodeId, OffsetAmount, RollDef, RuleAction, RuleDef, SizeDef, StrikePick,
+    StructureDef,
 };
 
 /// Calls `f` on each node id in the graph's definitions, in a fixed order.
 pub(super) fn each_id(graph: &mut Graph, f: &mut dyn FnMut(&mut NodeId)) {
     for structure in &mut graph.structures {
-        structure.legs.iter_mut().for_each(|leg| of_leg(leg, f));
+        structure.legs.iter_mut().for_each(|leg| visit_leg(leg, f));
     }
     for guard in &mut graph.guards {
         f(&mut guard.require);
     }
     for policy in &mut graph.policies {
-        policy.rules.iter_mut().for_each(|rule| of_rule(rule, f));
+        policy.rules.iter_mut().for_each(|rule| visit_rule(rule, f));
     }
     for hedge in &mut graph.hedges {
         if let Some((_, amount, band)) = &mut hedge.target {
@@ -26,7 +27,7 @@ pub(super) fn each_id(graph: &mut Graph, f: &mut dyn FnMut(&mut NodeId)) {
         hedge.clauses.iter_mut().for_each(|(_, id)| f(id));
         for layer in &mut hedge.layers {
             if let Some(size) = &mut layer.size {
-                of_size(size, f);
+                visit_size(size, f);
             }
             layer.votes.iter_mut().for_each(&mut *f);
             if let Some(active) = &mut layer.active {
@@ -44,7 +45,28 @@ pub(super) fn each_id(graph: &mut Graph, f: &mut dyn FnMut(&mut NodeId)) {
     }
 }
 
-fn of_rule(rule: &mut RuleDef, f: &mut dyn FnMut(&mut NodeId)) {
+/// The ids of one structure.
+pub(crate) fn of_structure(def: &StructureDef) -> Vec<NodeId> {
+    let mut out = Vec::new();
+    def.clone().legs.iter_mut().for_each(|leg| visit_leg(leg, &mut |id| out.push(*id)));
+    out
+}
+
+/// The ids of one rule.
+pub(crate) fn of_rule(rule: &RuleDef) -> Vec<NodeId> {
+    let mut out = Vec::new();
+    visit_rule(&mut rule.clone(), &mut |id| out.push(*id));
+    out
+}
+
+/// The ids of one size.
+pub(crate) fn of_size(size: &SizeDef) -> Vec<NodeId> {
+    let mut out = Vec::new();
+    visit_size(&mut size.clone(), &mut |id| out.push(*id));
+    out
+}
+
+fn visit_rule(rule: &mut RuleDef, f: &mut dyn FnMut(&mut NodeId)) {
     f(&mut rule.when);
     if let Some(require) = &mut rule.require {
         f(require);
@@ -54,7 +76,7 @@ fn of_rule(rule: &mut RuleDef, f: &mut dyn FnMut(&mut NodeId)) {
     }
     match &mut rule.action {
         RuleAction::Open { size, at_most, up_to } => {
-            of_size(size, f);
+            visit_size(size, f);
             if let Some(id) = at_most {
                 f(id);
             }
@@ -66,16 +88,16 @@ fn of_rule(rule: &mut RuleDef, f: &mut dyn FnMut(&mut NodeId)) {
             }
         }
         RuleAction::Roll { to } => match to {
-            RollDef::Recentred(expiry) | RollDef::SameStrikes(expiry) => of_expiry(expiry, f),
+            RollDef::Recentred(expiry) | RollDef::SameStrikes(expiry) => visit_expiry(expiry, f),
             RollDef::Side { side: _, strike, expiry } => {
-                of_strike(strike, f);
-                of_expiry(expiry, f);
+                visit_strike(strike, f);
+                visit_expiry(expiry, f);
             }
         },
     }
 }
 
-fn of_size(size: &mut SizeDef, f: &mut dyn FnMut(&mut NodeId)) {
+fn visit_size(size: &mut SizeDef, f: &mut dyn FnMut(&mut NodeId)) {
     match size {
         SizeDef::Lots(id) | SizeDef::Of(id) => f(id),
         SizeDef::Budget { amount, by: _ } => f(amount),
@@ -90,12 +112,12 @@ fn of_size(size: &mut SizeDef, f: &mut dyn FnMut(&mut NodeId)) {
     }
 }
 
-fn of_leg(leg: &mut LegDef, f: &mut dyn FnMut(&mut NodeId)) {
-    of_strike(&mut leg.strike, f);
-    of_expiry(&mut leg.expiry, f);
+fn visit_leg(leg: &mut LegDef, f: &mut dyn FnMut(&mut NodeId)) {
+    visit_strike(&mut leg.strike, f);
+    visit_expiry(&mut leg.expiry, f);
 }
 
-fn of_expiry(expiry: &mut ExpiryPick, f: &mut dyn FnMut(&mut NodeId)) {
+fn visit_expiry(expiry: &mut ExpiryPick, f: &mut dyn FnMut(&mut NodeId)) {
     if let ExpiryPick::Nearest { dte, window, only: _ } = expiry {
         f(dte);
         if let Some((lo, hi)) = window {
@@ -105,7 +127,7 @@ fn of_expiry(expiry: &mut ExpiryPick, f: &mut dyn FnMut(&mut NodeId)) {
     }
 }
 
-fn of_strike(strike: &mut StrikePick, f: &mut dyn FnMut(&mut NodeId)) {
+fn visit_strike(strike: &mut StrikePick, f: &mut dyn FnMut(&mut NodeId)) {
     match strike {
         StrikePick::Delta(id)
         | StrikePick::Premium(id)

@@ -1,7 +1,7 @@
 //! Builds the graph: equal computations become one node, clocks are brought together, what nothing uses is pruned.
 
 mod finish;
-mod ids;
+pub(crate) mod ids;
 
 pub(crate) use finish::finish;
 

@@ -1,4 +1,5 @@
 use super::*;
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 fn d(text: &str) -> Date {
@@ -130,4 +131,23 @@ fn sessions_are_counted_and_walked_across_holidays() {
     assert!(!cal.is_session(d("1980-01-02")) && !cal.is_session(d("2150-01-04")));
     assert_eq!(cal.next_session(d("2150-01-04")), None);
     assert_eq!(cal.previous_session(d("1980-01-04")), None);
+}
+
+#[test]
+fn vx_expiries_equal_the_recorded_ones_from_2006_to_2016() {
+    // Source: the `leyhline` record of VX contracts alive each day; its last contracts are known to be wrong, and the
+    // earliest ones expired under older rules.
+    let Some(file) = shared("context/leyhline_expirations.csv") else {
+        return;
+    };
+    let cal = ExchangeCalendar::nyse();
+    let text = std::fs::read_to_string(file).unwrap();
+    let cells = text.lines().skip(1).flat_map(|line| line.split(',').skip(2));
+    let recorded: BTreeSet<Date> = cells
+        .filter_map(|f| f.parse().ok())
+        .filter(|e: &Date| (2006..=2016).contains(&e.year()))
+        .collect();
+    let months = (2006..=2016).flat_map(|y| (1..=12).map(move |m| (y, m)));
+    let computed: BTreeSet<Date> = months.filter_map(|(y, m)| cal.vix_monthly_expiry(y, m)).collect();
+    assert_eq!(computed, recorded);
 }

@@ -376,6 +376,7 @@ fn finish_day(job: &mut Job<'_>, table: &Table, day: Day) -> Result<(), ImportEr
     let at = snapshot_instant(date, job.snapshot_time).ok_or_else(outside)?;
     stats.snapshot = fmt_time(at);
     count(&mut stats, &rows, at);
+    let mut fresh = false;
     for (root, list) in &rows {
         stats.rows.insert(root.symbol().to_owned(), list.len() as u64);
         let snapshot = SnapshotRows {
@@ -383,11 +384,16 @@ fn finish_day(job: &mut Job<'_>, table: &Table, day: Day) -> Result<(), ImportEr
             spot: day.spot,
             rows: list.clone(),
         };
-        job.writer
-            .add_chains(*root, date, &[snapshot])
-            .map_err(|e| ImportError::from(e).in_file(&table.name))?;
+        let added = job.writer.add_chains(*root, date, &[snapshot]);
+        fresh |= added.map_err(|e| ImportError::from(e).in_file(&table.name))?;
     }
-    job.quality.chain_days.push(stats);
+    if fresh {
+        job.quality.chain_days.push(stats);
+    } else {
+        job.quality
+            .already_stored
+            .push(format!("{date} ({})", table.name));
+    }
     job.previous.insert(underlying, (date, rows));
     Ok(())
 }

@@ -278,12 +278,21 @@ fn finish(mut job: Job<'_>, request: &ImportRequest) -> Result<ImportReport, Imp
     if request.strict {
         check_strict(&job.quality)?;
     }
-    let q = &job.quality;
-    let stored = q.chain_days.len() as u64
-        + q.series.iter().map(|s| s.rows).sum::<u64>()
-        + q.events.iter().map(|e| e.rows).sum::<u64>();
-    if stored == 0 {
-        let why = q
+    let appended = request.append;
+    if !job.writer.has_changes() {
+        let q = &job.quality;
+        let known = q.series.iter().any(|s| s.rows > 0) || q.events.iter().any(|e| e.rows > 0);
+        if appended && (known || !q.already_stored.is_empty()) {
+            // All of it is in the store already: nothing to write, and nothing wrong.
+            job.progress.finish();
+            return Ok(ImportReport {
+                store: request.store.clone(),
+                appended,
+                quality: job.quality,
+            });
+        }
+        let why = job
+            .quality
             .refused
             .first()
             .map_or_else(String::new, |r| format!(": {}: {}", r.file, r.reason));

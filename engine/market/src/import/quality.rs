@@ -139,6 +139,8 @@ pub struct QualityReport {
     pub files: Vec<FileOutcome>,
     /// Days of chains.
     pub chain_days: Vec<ChainDay>,
+    /// Days whose chains the store had already, row for row.
+    pub already_stored: Vec<String>,
     /// Files and days that were not let in.
     pub refused: Vec<Refusal>,
     /// Sessions between the store's first and last without a chain, by underlying. They are never filled in.
@@ -227,6 +229,12 @@ impl QualityReport {
     pub fn to_text(&self) -> String {
         let mut out = String::new();
         self.write_chains(&mut out);
+        if let (Some(first), n) = (self.already_stored.first(), self.already_stored.len()) {
+            let _ = writeln!(
+                out,
+                "already  {n} days were in the store, row for row: {first}, …"
+            );
+        }
         for refusal in &self.refused {
             let day = refusal
                 .date

@@ -234,12 +234,11 @@ impl StoreHistory {
 
     fn notes(&self) -> Vec<String> {
         let mut notes = self.manifest.assumptions.clone();
+        // A refused day is a caveat of every result; a file that was never market data is not.
         for refusal in &self.manifest.refused {
-            let day = refusal
-                .date
-                .as_ref()
-                .map_or_else(String::new, |d| format!(" ({d})"));
-            notes.push(format!("refused: {}{day}: {}", refusal.file, refusal.reason));
+            if let Some(day) = &refusal.date {
+                notes.push(format!("refused: {} ({day}): {}", refusal.file, refusal.reason));
+            }
         }
         for underlying in self.snapshots.keys() {
             let Some((from, to)) = self.range(underlying) else {

@@ -184,6 +184,33 @@ fn settlements_come_from_the_close_to_the_cent_and_morning_ones_are_marked_appro
 }
 
 #[test]
+fn the_official_opening_settlement_is_exact_where_the_store_has_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let target = dir.path().join("sim");
+    let mut w = StoreWriter::create(&target).unwrap();
+    let set = SeriesData {
+        open: Vec::new(),
+        ..bars(&["2019-05-17"])
+    };
+    w.put_series("SET", BarSize::Session, &set).unwrap();
+    w.put_series("SPX", BarSize::Session, &bars(&["2019-05-17"]))
+        .unwrap();
+    w.put_series("VIX", BarSize::Session, &bars(&["2019-05-22"]))
+        .unwrap();
+    w.finish().unwrap();
+    let h = StoreHistory::open(&target).unwrap();
+    let am = h.settlement(Root::Spx, d("2019-05-17")).unwrap().unwrap();
+    assert_eq!(
+        (am.price, am.at, am.approximate),
+        (Price(2_876_320), at("2019-05-17", 9, 30), false)
+    );
+    let vix = h.settlement(Root::Vix, d("2019-05-22")).unwrap().unwrap();
+    assert_eq!((vix.price, vix.approximate), (Price(2_850_130), true));
+    // An expiry dated on a Saturday is settled on its Friday.
+    assert_eq!(h.settlement(Root::Spx, d("2019-05-18")).unwrap().unwrap(), am);
+}
+
+#[test]
 fn a_rate_is_known_from_its_publication_and_forgotten_when_old() {
     let dir = tempfile::tempdir().unwrap();
     let target = dir.path().join("sim");
@@ -496,9 +523,7 @@ proptest! {
         let target = dir.path().join("sim");
         let mut w = StoreWriter::create(&target).unwrap();
         w.mark_simulated();
-        for (root, rows) in rows_by_root(&snapshot) {
-            w.add_chains(root, d("2019-05-16"), &[rows]).unwrap();
-        }
+        w.add_snapshots(d("2019-05-16"), &[&snapshot]).unwrap();
         w.finish().unwrap();
         let h = StoreHistory::open(&target).unwrap();
         prop_assert!(h.provenance().simulated);

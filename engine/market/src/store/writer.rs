@@ -10,10 +10,11 @@ use super::manifest::{
     ChainEntry, MANIFEST, Manifest, Refusal, SnapshotEntry, Source, StoredFile, TableEntry,
 };
 use super::tables;
+use crate::chain::ChainSnapshot;
 use crate::contract::Root;
 use crate::series::{BarSize, EventData, SeriesData};
 use crate::time::Date;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -199,6 +200,27 @@ impl StoreWriter {
             },
         );
         Ok(true)
+    }
+
+    /// Writes the snapshots of one underlying on one day, in order of time, split by root.
+    ///
+    /// # Errors
+    /// As for [`StoreWriter::add_chains`].
+    pub fn add_snapshots(&mut self, date: Date, snapshots: &[&ChainSnapshot]) -> Result<(), StoreError> {
+        let mut roots: BTreeMap<Root, Vec<SnapshotRows>> = BTreeMap::new();
+        for (root, rows) in snapshots.iter().flat_map(|s| chains::rows_by_root(s)) {
+            roots.entry(root).or_default().push(rows);
+        }
+        for (root, rows) in roots {
+            self.add_chains(root, date, &rows)?;
+        }
+        Ok(())
+    }
+
+    /// Whether anything was written that the store did not have.
+    #[must_use]
+    pub fn has_changes(&self) -> bool {
+        !self.fresh.is_empty()
     }
 
     /// Writes a series, in place of what the store had under the same name.

@@ -606,6 +606,16 @@ fn more_days_can_be_added_and_the_same_days_again_change_nothing() {
     assert_eq!(h.gaps("SPX", d("2019-05-01"), d("2019-05-31")), [d("2019-05-24")]);
     let stored: serde_json::Value = serde_json::from_str(&h.quality_json().unwrap().unwrap()).unwrap();
     assert_eq!(stored.as_array().unwrap().len(), 2);
+    // The same day again, in another file, is told and changes nothing.
+    let report = run(&add, &mut ()).unwrap();
+    assert_eq!(
+        report.quality.already_stored,
+        ["2019-05-23 (SIM_20190523.csv)", "2019-05-28 (SIM_20190528.csv)"]
+    );
+    assert_eq!(
+        (report.quality.chain_days.len(), bench.open().provenance().hash),
+        (0, h.provenance().hash)
+    );
     // Other quotes for a stored day are a contradiction, and leave the store as it is.
     bench.put("SIM_20190528.csv", day("2019-05-28", "2802.39", 8));
     let e = run(&add, &mut ()).unwrap_err();

@@ -2,7 +2,9 @@
 
 use super::pieces::{Line, rank};
 use crate::ast::{Amount, Arg, BinaryOp, Direction, EventSide, Expr, ExprKind, LegRef, LitUnit, Literal, Right, Side, UnaryOp};
-use crate::syntax::binding::{Binding, binding};
+use crate::syntax::binding::{
+    Binding, base_in_brackets, binding, binding_of, first_is_equation, is_unsigned, sides, tighter,
+};
 
 /// The canonical text of an expression, on one line.
 #[must_use]
@@ -164,44 +166,6 @@ fn op_rank(op: BinaryOp) -> u16 {
     }
 }
 
-/// How tightly the outermost operator of an expression binds.
-fn binding_of(kind: &ExprKind) -> Binding {
-    match kind {
-        ExprKind::Until(..) => Binding::Until,
-        ExprKind::Binary(op, ..) => binding(*op),
-        ExprKind::Unary(UnaryOp::Not, _) => Binding::Not,
-        ExprKind::Unary(UnaryOp::Neg, _) => Binding::Negate,
-        ExprKind::For(..) => Binding::For,
-        ExprKind::InRange(..) | ExprKind::Moves { .. } => Binding::Compare,
-        ExprKind::Field(..) | ExprKind::Index(..) | ExprKind::OnBars(..) => Binding::Postfix,
-        ExprKind::Literal(_)
-        | ExprKind::Text(_)
-        | ExprKind::Name(_)
-        | ExprKind::Leg(_)
-        | ExprKind::Call(..)
-        | ExprKind::ScriptCall { .. }
-        | ExprKind::Within(..) => Binding::Primary,
-    }
-}
-
-/// The binding that an operand of a `binding` operator needs to stand without brackets, on the side where ties are read
-/// differently.
-const fn tighter(binding: Binding) -> Binding {
-    match binding {
-        Binding::Until => Binding::Or,
-        Binding::Or => Binding::And,
-        Binding::And => Binding::Not,
-        Binding::Not => Binding::For,
-        Binding::For => Binding::Compare,
-        Binding::Compare | Binding::Range => Binding::Sum,
-        Binding::Sum => Binding::Product,
-        Binding::Product => Binding::Of,
-        Binding::Of => Binding::Negate,
-        Binding::Negate => Binding::Postfix,
-        Binding::Postfix | Binding::Primary => Binding::Primary,
-    }
-}
-
 impl Line {
     /// Adds an expression.
     pub(super) fn expr(&mut self, expr: &Expr) {
@@ -221,15 +185,11 @@ impl Line {
             self.bracketed(expr);
             return;
         }
+        // What recurses is kept apart from what makes strings: the depth of a tree costs little stack.
         match &expr.kind {
-            ExprKind::Literal(l) => self.word(literal_text(l)),
-            ExprKind::Text(t) => self.word(string_text(t)),
-            ExprKind::Name(n) if n == "net_credit" => self.word("net credit"),
-            ExprKind::Name(n) => self.word(n.as_str()),
-            ExprKind::Leg(leg) => self.word(leg_text(leg)),
             ExprKind::Field(of, name) => {
                 self.base(of);
-                self.break_tight(format!(".{}", name.value), rank::TIGHT);
+                self.field(&name.value);
             }
             ExprKind::Index(of, index) => {
                 self.base(of);
@@ -239,16 +199,42 @@ impl Line {
             }
             ExprKind::OnBars(of, size) => {
                 self.base(of);
-                self.break_word(format!("@ {}", literal_text(size)), rank::TIGHT);
+                self.suffix("@", size, rank::TIGHT);
             }
             ExprKind::Call(name, args) => {
                 self.word(name.value.as_str());
-                self.args(args.iter(), |line, arg| line.arg(arg));
+                self.open("(", false);
+                for (i, arg) in args.iter().enumerate() {
+                    if i > 0 {
+                        self.comma();
+                    }
+                    match arg {
+                        // `f(a = b)` would be a named argument.
+                        Arg::Value(e) if first_is_equation(e) => self.bracketed(e),
+                        Arg::Value(e) => self.expr(e),
+                        Arg::Named(name, e) => {
+                            self.word(name.value.as_str());
+                            self.word("=");
+                            self.expr(e);
+                        }
+                        arg => self.plain_arg(arg),
+                    }
+                }
+                self.close(")");
             }
             ExprKind::ScriptCall { name, args, returns } => {
-                self.word(format!("script {}", name.value));
-                self.args(args.iter(), Self::expr);
-                self.word(format!("-> {}", returns.value));
+                self.word("script");
+                self.word(name.value.as_str());
+                self.open("(", false);
+                for (i, arg) in args.iter().enumerate() {
+                    if i > 0 {
+                        self.comma();
+                    }
+                    self.expr(arg);
+                }
+                self.close(")");
+                self.word("->");
+                self.word(returns.value.as_str());
             }
             ExprKind::Unary(UnaryOp::Not, of) => {
                 self.word("not");
@@ -258,35 +244,18 @@ impl Line {
                 self.word("-");
                 // `-5` is a number; the negation of a number keeps its brackets.
                 self.open_glue();
-                if matches!(&of.kind, ExprKind::Literal(l) if !l.number.is_sign_negative() && !l.plus) {
-                    self.bracketed(of);
-                } else {
-                    self.bound(of, Binding::Negate);
-                }
+                if is_unsigned(of) { self.bracketed(of) } else { self.bound(of, Binding::Negate) }
             }
             ExprKind::Binary(op, left, right) => {
-                let own = binding(*op);
-                let (l, r) = match own {
-                    Binding::Compare => (tighter(own), tighter(own)),
-                    Binding::Of => (tighter(own), own),
-                    _ => (own, tighter(own)),
-                };
+                let (l, r) = sides(*op);
                 self.bound(left, l);
                 self.break_word(op_text(*op), op_rank(*op));
                 self.bound(right, r);
             }
             ExprKind::InRange(x, lo, hi) => self.in_range(x, lo, hi),
-            ExprKind::Within(window, side, event) => {
-                let side = match side {
-                    EventSide::Before => "before",
-                    EventSide::After => "after",
-                    EventSide::Of => "of",
-                };
-                self.word(format!("within {} {side} {}", literal_text(window), event.value));
-            }
             ExprKind::For(of, bars) => {
                 self.bound(of, Binding::For);
-                self.break_word(format!("for {}", literal_text(bars)), rank::COMPARE);
+                self.suffix("for", bars, rank::COMPARE);
             }
             ExprKind::Until(on, off) => {
                 self.bound(on, Binding::Until);
@@ -295,11 +264,42 @@ impl Line {
             }
             ExprKind::Moves { expr, direction, amount, over } => {
                 self.bound(expr, tighter(Binding::Compare));
-                let way = if *direction == Direction::Above { "up" } else { "down" };
-                let text = format!("{way} {} over {}", literal_text(amount), literal_text(over));
-                self.break_word(text, rank::COMPARE);
+                self.suffix(if *direction == Direction::Above { "up" } else { "down" }, amount, rank::COMPARE);
+                self.suffix("over", over, rank::COMPARE);
             }
+            leaf => self.leaf(leaf),
         }
+    }
+
+    fn leaf(&mut self, kind: &ExprKind) {
+        match kind {
+            ExprKind::Literal(l) => self.word(literal_text(l)),
+            ExprKind::Text(t) => self.word(string_text(t)),
+            ExprKind::Name(n) if n == "net_credit" => self.word("net credit"),
+            ExprKind::Name(n) => self.word(n.as_str()),
+            ExprKind::Leg(leg) => self.word(leg_text(leg)),
+            ExprKind::Within(window, side, event) => {
+                let side = match side {
+                    EventSide::Before => "before",
+                    EventSide::After => "after",
+                    EventSide::Of => "of",
+                };
+                self.word(format!("within {} {side} {}", literal_text(window), event.value));
+            }
+            _ => {}
+        }
+    }
+
+    fn field(&mut self, name: &str) {
+        self.break_tight(format!(".{name}"), rank::TIGHT);
+    }
+
+    fn suffix(&mut self, word: &str, literal: &Literal, rank: u16) {
+        self.break_word(format!("{word} {}", literal_text(literal)), rank);
+    }
+
+    fn range(&mut self, lo: &Literal, hi: &Literal) {
+        self.word(range_text(lo, hi));
     }
 
     fn in_range(&mut self, x: &Expr, lo: &Expr, hi: &Expr) {
@@ -307,7 +307,7 @@ impl Line {
         self.bound(x, tighter(Binding::Compare));
         self.break_word("in", rank::COMPARE);
         if let (ExprKind::Literal(lo), ExprKind::Literal(hi)) = (&lo.kind, &hi.kind) {
-            self.word(range_text(lo, hi));
+            self.range(lo, hi);
             return;
         }
         self.bound(lo, ends);
@@ -318,43 +318,16 @@ impl Line {
 
     /// What stands before `.field`, `[n]` or `@`.
     fn base(&mut self, of: &Expr) {
-        // A number before a dot or a negative one would be read differently; a script call ends in the name of a unit.
-        let brackets = matches!(
-            of.kind,
-            ExprKind::Literal(_) | ExprKind::ScriptCall { .. } | ExprKind::Within(..) | ExprKind::Text(_)
-        );
-        // After `@ 5m` a dot would follow a number.
-        if brackets || matches!(of.kind, ExprKind::OnBars(..)) {
-            self.bracketed(of);
-        } else {
-            self.bound(of, Binding::Postfix);
-        }
+        if base_in_brackets(of) { self.bracketed(of) } else { self.bound(of, Binding::Postfix) }
     }
 
-    fn args<'e, T: 'e>(&mut self, args: impl Iterator<Item = &'e T>, mut each: impl FnMut(&mut Self, &'e T)) {
-        self.open("(", false);
-        for (i, arg) in args.enumerate() {
-            if i > 0 {
-                self.comma();
-            }
-            each(self, arg);
-        }
-        self.close(")");
-    }
-
-    fn arg(&mut self, arg: &Arg) {
+    /// An argument without an expression in it.
+    fn plain_arg(&mut self, arg: &Arg) {
         match arg {
-            Arg::Value(e) => {
-                // `f(a = b)` would be a named argument.
-                if first_is_equation(e) { self.bracketed(e) } else { self.expr(e) }
-            }
-            Arg::Named(name, e) => {
-                self.word(format!("{} =", name.value));
-                self.expr(e);
-            }
+            Arg::Value(_) | Arg::Named(..) => {}
             Arg::Over(l) => self.word(format!("over {}", literal_text(l))),
             Arg::SinceEntry(_) => self.word("since entry"),
-            Arg::Range(lo, hi) => self.word(range_text(lo, hi)),
+            Arg::Range(lo, hi) => self.range(lo, hi),
             Arg::Under(shifts) => {
                 for (i, s) in shifts.iter().enumerate() {
                     let text = format!("{} {}", s.value.axis.value, literal_text(&s.value.amount));
@@ -366,19 +339,5 @@ impl Line {
                 }
             }
         }
-    }
-}
-
-/// Whether the text of `e` begins with `name =`.
-fn first_is_equation(e: &Expr) -> bool {
-    let mut e = e;
-    loop {
-        e = match &e.kind {
-            ExprKind::Binary(BinaryOp::Eq, left, _) if matches!(left.kind, ExprKind::Name(_)) => return true,
-            ExprKind::Binary(_, left, _) | ExprKind::Until(left, _) | ExprKind::For(left, _) => left,
-            ExprKind::InRange(x, ..) => x,
-            ExprKind::Moves { expr, .. } => expr,
-            _ => return false,
-        };
     }
 }

@@ -15,6 +15,10 @@ pub const LINE_CHARACTERS: usize = 1_000;
 /// Brackets of every kind (`{`, `(`, `[`) open at once, those of the item's own block included.
 pub const NESTING: usize = 24;
 
+/// Brackets that one expression needs, open at once. Those that say nothing, as in `((a))`, do not count here. The distance
+/// to [`NESTING`] is what the blocks around an expression need.
+pub const EXPRESSION_NESTING: usize = 20;
+
 /// Items of one file.
 pub const ITEMS: usize = 2_000;
 

@@ -10,6 +10,7 @@ mod expected;
 mod grammar;
 pub mod limits;
 mod lookalike;
+mod measure;
 mod parse;
 mod prescan;
 mod text;

@@ -9,6 +9,7 @@ use crate::diagnostic::{Diagnostic, codes};
 use crate::span::Span;
 use crate::syntax::binding::{Binding, binding};
 use crate::syntax::limits;
+use crate::syntax::measure;
 use pest::iterators::{Pair, Pairs};
 
 #[derive(Clone, Copy)]
@@ -182,11 +183,26 @@ impl Builder {
                 Next::Done(out) => {
                     levels.pop();
                     if levels.is_empty() {
-                        return Some(out);
+                        return self.measured(out);
                     }
                     value = Some(out);
                 }
             }
+        }
+    }
+
+    /// Refuses what would be too large when written with as few brackets as it needs.
+    fn measured(&mut self, out: Out) -> Option<Out> {
+        let excess = match &out {
+            Out::One(one) => measure::excess(&one.expr),
+            Out::Range(lo, hi) => measure::excess(&lo.expr).or_else(|| measure::excess(&hi.expr)),
+        };
+        match excess {
+            Some((code, span, message, help)) => {
+                self.refuse(code, span, message, help);
+                None
+            }
+            None => Some(out),
         }
     }
 

@@ -6,11 +6,13 @@
 pub mod args;
 pub mod command;
 pub mod exit;
+pub mod explain;
 pub mod files;
 pub mod loader;
 pub mod output;
 pub mod progress;
 pub mod project;
+pub mod run_folder;
 
 use args::{Cli, Command};
 use clap::Parser as _;

@@ -55,7 +55,8 @@ impl Bar {
     }
 
     /// So much is done in all.
-    pub fn at(&self, n: u64) {
+    pub fn at(&self, n: u64, what: &str) {
+        self.inner.set_message(what.to_owned());
         self.inner.set_position(n);
     }
 

@@ -3,10 +3,11 @@
 use crate::exit::{Exit, Failure};
 use crate::files;
 use crate::loader::FolderLoader;
+use crate::output::Output;
 use alula_core::script::{Script, ScriptError, ScriptHost, Signature};
 use alula_core::thresholds::{self, ThresholdSet};
 use alula_dsl::compile::{Compiled, compile};
-use alula_dsl::diagnostic::{Diagnostic, codes, has_errors, render};
+use alula_dsl::diagnostic::{Diagnostic, Severity, codes, has_errors, render};
 use alula_dsl::graph::{Graph, ScriptDef};
 use alula_dsl::source::{SourceFile, SourceMap};
 use alula_dsl::span::{FileId, Span};
@@ -72,40 +73,38 @@ impl Project {
             .or_else(|| Some(self.path.with_extension("thresholds.yaml")).filter(|p| p.is_file()))
     }
 
-    /// The graph, or a failure after the findings were shown.
-    ///
-    /// # Errors
-    /// When the strategy has errors.
-    pub fn graph(&self, out: &mut crate::output::Output) -> Result<&Graph, Failure> {
-        self.show_findings(out, true);
-        let failure = || {
-            Failure::new(Exit::Findings, format!("`{}` has errors", self.path.display())).help(format!(
-                "`alula check {}` shows them; mend them first",
-                self.path.display()
-            ))
-        };
-        self.compiled
-            .graph
-            .as_ref()
-            .filter(|_| !has_errors(&self.compiled.diagnostics))
-            .ok_or_else(failure)
-    }
-
     /// Compiles the scripts and reads the thresholds; what is wrong with them joins the findings.
     ///
     /// # Errors
     /// When the thresholds file was named by the caller and cannot be read.
-    pub fn link(&self, thresholds: Option<&Path>) -> Result<Linked, Failure> {
+    pub fn link(&self, thresholds: Option<&Path>) -> Result<Link, Failure> {
         let mut findings = Findings::default();
         findings.add(&self.compiled.sources, &self.compiled.diagnostics);
-        let mut linked = Linked { findings, scripts: Vec::new(), thresholds: None, inputs: self.sources() };
+        let mut link = Link { findings, scripts: Vec::new(), thresholds: None, inputs: self.sources() };
         if let Some(graph) = &self.compiled.graph {
-            linked.compile_scripts(graph, &self.loader);
+            link.compile_scripts(graph, &self.loader);
             let file = self.thresholds_path(thresholds);
             let file = file.map(|path| files::read(&path).map(|bytes| (path, bytes))).transpose()?;
-            linked.read_thresholds(graph, file);
+            link.read_thresholds(graph, file);
         }
-        Ok(linked)
+        Ok(link)
+    }
+
+    /// The strategy ready to run, after warnings were shown.
+    ///
+    /// # Errors
+    /// When it, a script or the thresholds file has errors; they were shown.
+    pub fn checked(&self, thresholds: Option<&Path>, out: &mut Output) -> Result<Linked<'_>, Failure> {
+        let link = self.link(thresholds)?;
+        link.findings.show(Severity::Warning, out);
+        let has_errors = link.findings.has_errors();
+        match (&self.compiled.graph, link.thresholds) {
+            (Some(graph), Some(thresholds)) if !has_errors => {
+                Ok(Linked { graph, thresholds, scripts: link.scripts, inputs: link.inputs })
+            }
+            _ => Err(Failure::new(Exit::Findings, format!("`{}` has errors", self.path.display()))
+                .help("mend what is shown above; `alula explain CODE` says more about a code")),
+        }
     }
 
     /// The texts that were compiled, the entry first, by their path below the strategy's folder.
@@ -123,22 +122,6 @@ impl Project {
             ..Inputs::default()
         }
     }
-
-    /// Findings on standard error, for commands whose result is something else.
-    pub fn show_findings(&self, out: &mut crate::output::Output, errors_only: bool) {
-        let shown: Vec<Diagnostic> = self
-            .compiled
-            .diagnostics
-            .iter()
-            .filter(|d| !errors_only || d.severity == alula_dsl::diagnostic::Severity::Error)
-            .cloned()
-            .collect();
-        if !shown.is_empty() {
-            // The error stream removes the styles where they do not belong.
-            let text = render::human(&self.compiled.sources, &shown, true, out.columns);
-            out.message(&text);
-        }
-    }
 }
 
 /// The same texts under names that lead there from the current folder.
@@ -153,7 +136,7 @@ fn renamed(sources: &SourceMap, folder: &Path) -> SourceMap {
 
 /// A strategy with its scripts compiled and its thresholds read.
 #[derive(Debug)]
-pub struct Linked {
+pub struct Link {
     /// Everything that was found, scripts and thresholds included.
     pub findings: Findings,
     /// Scripts by id; none where one cannot be used, which is among the findings.
@@ -164,7 +147,20 @@ pub struct Linked {
     pub inputs: Inputs,
 }
 
-impl Linked {
+/// A strategy without errors, ready to run.
+#[derive(Debug)]
+pub struct Linked<'a> {
+    /// Its graph.
+    pub graph: &'a Graph,
+    /// Values in force.
+    pub thresholds: ThresholdSet,
+    /// Scripts by id.
+    pub scripts: Vec<Option<Arc<Script>>>,
+    /// Files that a run rests on.
+    pub inputs: Inputs,
+}
+
+impl Link {
     fn compile_scripts(&mut self, graph: &Graph, loader: &FolderLoader) {
         let mut host = ScriptHost::new();
         for def in &graph.scripts {
@@ -261,6 +257,15 @@ impl Findings {
     /// Adds one about a text that is here already.
     pub fn push(&mut self, diagnostic: Diagnostic) {
         self.diagnostics.push(diagnostic);
+    }
+
+    /// Shows those at least as grave on standard error, for commands whose result is something else.
+    pub fn show(&self, least: Severity, out: &mut Output) {
+        let shown: Vec<Diagnostic> = self.diagnostics.iter().filter(|d| d.severity <= least).cloned().collect();
+        if !shown.is_empty() {
+            // The error stream removes the styles where they do not belong.
+            out.message(&render::human(&self.sources, &shown, true, out.columns));
+        }
     }
 
     /// Some finding is an error.

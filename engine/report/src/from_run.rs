@@ -29,7 +29,9 @@ pub fn from_run(run: &RunOutput, mut why: impl FnMut(&DecisionRow) -> String) ->
         .or_else(|| m.last_tick.map(Instant::date))
         .or(m.to);
     let end = m.last_tick.unwrap_or_default();
-    let mut marks = m.marks.clone();
+    // Simulation and gaps have places of their own in every report.
+    let elsewhere = |mark: &&String| !mark.starts_with("simulated:") && !mark.starts_with("gaps:");
+    let mut marks: Vec<String> = m.marks.iter().filter(elsewhere).cloned().collect();
     if !m.empty_chains.is_empty() {
         marks.push(format!(
             "{} without a usable chain",

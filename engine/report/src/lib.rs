@@ -9,6 +9,7 @@ pub mod html;
 pub mod model;
 pub mod spark;
 pub mod stats;
+pub mod summary;
 pub mod terminal;
 pub mod text;
 pub mod words;

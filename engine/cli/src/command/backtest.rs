@@ -1,13 +1,134 @@
-//! `alula backtest`.
+//! `alula backtest FILE`.
 
-use crate::args::BacktestArgs;
+use crate::args::{BacktestArgs, ModeArg, TextFormat};
+use crate::command::store;
 use crate::exit::{Exit, Failure};
 use crate::output::Output;
+use crate::progress::Bar;
+use crate::project::{Linked, Project};
+use crate::run_folder;
+use alula_core::registry::Registry;
+use alula_dsl::graph::{Graph, Length};
+use alula_market::history::History;
+use alula_market::sim::{SimConfig, SimulatedMarket};
+use alula_report::model::Report;
+use alula_report::{summary, terminal};
+use alula_run::{BacktestRequest, ErrorClass, Mode, RunError, RunOutput, backtest};
+use std::path::Path;
+use std::sync::Arc;
 
-/// Not there yet.
+/// Sessions simulated when a strategy looks at the market within the day: a quarter shows it, and two years would make
+/// its first user wait.
+const INTRADAY_SESSIONS: u32 = 63;
+
+/// Runs a strategy, writes the run folder and shows the summary.
 ///
 /// # Errors
-/// Always.
-pub fn run(_args: &BacktestArgs, _out: &mut Output) -> Result<Exit, Failure> {
-    Err(Failure::usage("this command is not there yet"))
+/// When strategy, thresholds, scripts or data do not do, the run had to stop, or the folder cannot be written.
+pub fn run(args: &BacktestArgs, out: &mut Output) -> Result<Exit, Failure> {
+    let project = Project::load(&args.file)?;
+    let linked = project.checked(args.thresholds.as_deref(), out)?;
+    let history = history(args, linked.graph)?;
+    if let Some(dir) = &args.out {
+        // Better to say it before a long run than after.
+        run_folder::check_target(dir, args.force)?;
+    }
+    let run = turn(args, &linked, history.as_ref(), out)?;
+    let report = crate::explain::report(&run, linked.graph);
+    let dir = run_folder::write(args.out.as_deref(), &run, &report, args.force)?;
+    match args.format {
+        TextFormat::Text => out.data(&text(&report, &dir, out.columns))?,
+        TextFormat::Json => out.data(&summary::json(&report, &dir.to_string_lossy()))?,
+    }
+    Ok(Exit::Ok)
+}
+
+/// The data: a store, or the simulated market.
+fn history(args: &BacktestArgs, graph: &Graph) -> Result<Box<dyn History>, Failure> {
+    if let Some(path) = &args.data {
+        return Ok(Box::new(store::open(path)?));
+    }
+    let mut config = SimConfig::default();
+    if let Some(seed) = args.seed {
+        config.seed = seed;
+    }
+    if let Length::Minutes(minutes) = graph.settings.every {
+        config.every_minutes = Some(grid(minutes));
+        config.sessions = INTRADAY_SESSIONS;
+    }
+    let market = SimulatedMarket::new(config).map_err(|e| Failure::usage(e.what).help(e.help))?;
+    Ok(Box::new(market))
+}
+
+/// The simulator's grid that a cadence fits on: multiples of five minutes.
+fn grid(minutes: u32) -> u16 {
+    let five = (minutes / 5).max(1).saturating_mul(5);
+    let fits = if minutes.is_multiple_of(5) { five } else { 5 };
+    u16::try_from(fits).unwrap_or(390).min(390)
+}
+
+fn turn(
+    args: &BacktestArgs,
+    linked: &Linked<'_>,
+    history: &dyn History,
+    out: &Output,
+) -> Result<RunOutput, Failure> {
+    let bar = Bar::of_ticks(out);
+    let mut begun = false;
+    let mut progress = |p: alula_run::Progress| {
+        let n = |x: usize| u64::try_from(x).unwrap_or(u64::MAX);
+        if !begun {
+            bar.begin(n(p.total));
+            begun = true;
+        }
+        bar.at(n(p.done), &p.date.to_string());
+    };
+    let result = backtest(BacktestRequest {
+        graph: Arc::new(linked.graph.clone()),
+        thresholds: linked.thresholds.values().to_vec(),
+        registry: Registry::with_scripts(linked.scripts.clone()),
+        inputs: linked.inputs.clone(),
+        history,
+        from: args.from,
+        to: args.to,
+        mode: match args.mode {
+            ModeArg::Batch => Mode::Batch,
+            ModeArg::Streaming => Mode::Streaming,
+        },
+        progress: &mut progress,
+    });
+    drop(bar);
+    result.map_err(|e| failure(&e))
+}
+
+/// What a run that stopped means for the exit code.
+#[must_use]
+pub fn failure(error: &RunError) -> Failure {
+    let exit = match error.class {
+        ErrorClass::Request | ErrorClass::File => Exit::Usage,
+        ErrorClass::Data => Exit::Data,
+        ErrorClass::Settlement | ErrorClass::Invariant => Exit::Stopped,
+    };
+    let at = error.at.map_or_else(String::new, |at| format!("at {at}: "));
+    Failure::new(exit, format!("{at}{}", error.what)).help(error.help.clone())
+}
+
+fn text(report: &Report, dir: &Path, columns: usize) -> String {
+    let mut text = terminal::summary(report, u16::try_from(columns).unwrap_or(100));
+    text.push_str(&run_folder::next_steps(report, dir));
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::grid;
+
+    #[test]
+    fn a_cadence_finds_a_grid_of_the_simulator() {
+        assert_eq!(grid(5), 5);
+        assert_eq!(grid(30), 30);
+        assert_eq!(grid(1), 5);
+        assert_eq!(grid(7), 5);
+        assert_eq!(grid(100_000), 390);
+    }
 }

@@ -12,7 +12,7 @@ use crate::project::Project;
 /// When the strategy cannot be read or has errors, or the drawing cannot be written.
 pub fn run(args: &GraphArgs, out: &mut Output) -> Result<Exit, Failure> {
     let project = Project::load(&args.file)?;
-    let graph = project.graph(out)?;
+    let graph = project.checked(None, out)?.graph;
     let drawing = match args.format {
         GraphFormat::Text | GraphFormat::Dot | GraphFormat::Mermaid | GraphFormat::Svg => graph
             .nodes

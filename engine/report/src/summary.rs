@@ -1,0 +1,171 @@
+//! The summary for programs: one JSON document, amounts as decimal strings so that no cent is lost on the way.
+
+use crate::caveats;
+use crate::model::{Band, Report};
+use crate::stats::{Drawdown, Stats};
+use alula_market::money::Usd;
+use serde::Serialize;
+
+/// Version of the document; raised when a field changes its meaning or goes away.
+pub const SCHEMA_VERSION: u32 = 1;
+
+#[derive(Serialize)]
+struct Money {
+    mid: String,
+    share: String,
+    natural: String,
+}
+
+impl From<Band> for Money {
+    fn from(b: Band) -> Self {
+        Self { mid: b.mid.to_string(), share: b.share.to_string(), natural: b.natural.to_string() }
+    }
+}
+
+#[derive(Serialize)]
+struct Fall {
+    depth: String,
+    fraction: f64,
+    from: Option<String>,
+    to: Option<String>,
+}
+
+impl From<Drawdown> for Fall {
+    fn from(d: Drawdown) -> Self {
+        Self {
+            depth: d.depth.to_string(),
+            fraction: d.fraction(),
+            from: d.from.map(|d| d.to_string()),
+            to: d.to.map(|d| d.to_string()),
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct OneTrade {
+    number: u32,
+    structure: String,
+    lots: i64,
+    opened: String,
+    ended: Option<String>,
+    opened_by: String,
+    ended_by: String,
+    rolls: u32,
+    credit: String,
+    pnl: Money,
+    fees: String,
+}
+
+#[derive(Serialize)]
+struct Rule {
+    key: String,
+    was_true: u64,
+    was_false: u64,
+    was_unknown: u64,
+    fired: u64,
+}
+
+#[derive(Serialize)]
+struct Document {
+    schema_version: u32,
+    run: String,
+    strategy: String,
+    simulated: bool,
+    data: String,
+    data_hash: String,
+    from: String,
+    to: String,
+    sessions: usize,
+    ticks: u64,
+    capital: String,
+    cross: f64,
+    pnl: Money,
+    return_on_capital: f64,
+    drawdown: Fall,
+    drawdown_natural: Fall,
+    trades_ended: usize,
+    trades_open: usize,
+    wins: usize,
+    win_rate: Option<f64>,
+    profit_factor: Option<f64>,
+    average_credit_per_lot: Option<String>,
+    highest_margin: Option<String>,
+    fees: String,
+    rolls: u32,
+    unknown_conditions: u64,
+    gaps: Vec<String>,
+    marks: Vec<String>,
+    caveats: Vec<String>,
+    hashes: std::collections::BTreeMap<String, String>,
+    trades: Vec<OneTrade>,
+    rules: Vec<Rule>,
+}
+
+/// The document; `run` is where the run folder is.
+#[must_use]
+pub fn json(report: &Report, run: &str) -> String {
+    let s = Stats::of(report);
+    let money = |m: Option<Usd>| m.map(|m| m.to_string());
+    let document = Document {
+        schema_version: SCHEMA_VERSION,
+        run: run.to_owned(),
+        strategy: report.strategy.clone(),
+        simulated: report.data.simulated,
+        data: report.data.label.clone(),
+        data_hash: report.data.hash.clone(),
+        from: report.period.0.to_string(),
+        to: report.period.1.to_string(),
+        sessions: report.days.len(),
+        ticks: report.ticks,
+        capital: report.capital.to_string(),
+        cross: report.cross,
+        pnl: s.pnl.into(),
+        return_on_capital: s.return_on_capital,
+        drawdown: s.drawdown.into(),
+        drawdown_natural: s.drawdown_natural.into(),
+        trades_ended: s.closed,
+        trades_open: s.open,
+        wins: s.wins,
+        win_rate: s.win_rate,
+        profit_factor: s.profit_factor,
+        average_credit_per_lot: money(s.average_credit_per_lot),
+        highest_margin: money(s.margin_peak),
+        fees: s.fees.to_string(),
+        rolls: s.rolls,
+        unknown_conditions: s.unknowns,
+        gaps: report.gaps.iter().map(ToString::to_string).collect(),
+        marks: report.marks.clone(),
+        caveats: caveats::lines(report),
+        hashes: report.hashes.iter().cloned().collect(),
+        trades: report
+            .trades
+            .iter()
+            .map(|t| OneTrade {
+                number: t.number,
+                structure: t.structure.clone(),
+                lots: t.lots,
+                opened: t.opened.to_string(),
+                ended: (t.ending != crate::model::Ending::Open).then(|| t.ended.to_string()),
+                opened_by: t.opened_by.clone(),
+                ended_by: t.ended_by.clone(),
+                rolls: t.rolls,
+                credit: t.credit.to_string(),
+                pnl: t.pnl.into(),
+                fees: t.fees.to_string(),
+            })
+            .collect(),
+        rules: report
+            .rules
+            .iter()
+            .map(|r| Rule {
+                key: r.key.clone(),
+                was_true: r.was_true,
+                was_false: r.was_false,
+                was_unknown: r.was_unknown,
+                fired: r.fired,
+            })
+            .collect(),
+    };
+    // Strings, numbers and lists serialise without error.
+    serde_json::to_string_pretty(&document).map(|t| t + "\n").unwrap_or_default()
+}

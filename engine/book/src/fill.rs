@@ -44,8 +44,6 @@ pub enum NoFill {
         /// Most that the legs traded can ever be worth or cost.
         bound: Price,
     },
-    /// Orders fill on snapshots later than their decision.
-    TooEarly,
 }
 
 impl fmt::Display for NoFill {
@@ -64,7 +62,6 @@ impl fmt::Display for NoFill {
                     "net {net} is beyond {bound}, the most that the legs can be worth"
                 )
             }
-            Self::TooEarly => f.write_str("decided on this snapshot, fills on the next"),
         }
     }
 }
@@ -182,16 +179,14 @@ pub(crate) fn price(
         priced.push(price_leg(leg, snapshot, cross)?);
     }
     let exact: Band<Price> = priced.iter().map(|l| l.points).sum();
+    // What is given up and what is taken on must each be worth its price.
     for closing in [false, true] {
-        let of_group = |t: &&(&TradeLeg, &PricedLeg)| t.0.closing == closing;
-        within_payoff(
-            legs.iter()
-                .zip(&priced)
-                .collect::<Vec<_>>()
-                .iter()
-                .filter(of_group)
-                .map(|t| t.1),
-        )?;
+        let pairs = legs.iter().zip(&priced);
+        let group: Vec<&PricedLeg> = pairs
+            .filter(|(t, _)| t.closing == closing)
+            .map(|(_, p)| p)
+            .collect();
+        within_payoff(&group)?;
     }
     let on = snapshot.at.date();
     let step = priced
@@ -296,7 +291,7 @@ pub(crate) fn mark_of(ratio: i32, quote: Quote, cross: Cross, at: Instant) -> Le
 
 /// Refuses a price that no outcome at expiry can justify. Only legs of one expiry have such a bound; discounting can
 /// only pull it towards zero, so the test needs no rate.
-fn within_payoff<'a>(legs: impl Iterator<Item = &'a PricedLeg>) -> Result<(), NoFill> {
+fn within_payoff(legs: &[&PricedLeg]) -> Result<(), NoFill> {
     let mut traded = Vec::new();
     let mut net = Price::ZERO;
     for leg in legs {

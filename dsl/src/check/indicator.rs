@@ -258,7 +258,7 @@ impl Checker<'_> {
         }
         let list = one_of(words);
         let help = did_you_mean(&name.value, words.iter().copied()).unwrap_or_else(|| format!("write {list}"));
-        self.error(codes::BAD_WORD, name.span, format!("`{}` is none of {list}", name.value), help)
+        self.error(codes::BAD_WORD, name.span, format!("`{}` is not one of {list}", name.value), help)
     }
 
     /// `highest(profit, since entry)`

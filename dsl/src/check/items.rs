@@ -39,18 +39,12 @@ impl<'a> Checker<'a> {
 
     fn declare_threshold(&mut self, t: &Threshold, doc: &str, span: Span) {
         let literals = [&t.default, &t.min, &t.max];
-        let mut fine = true;
-        for l in literals {
-            if literal_unit(l.unit).is_none() && l.unit != LitUnit::Sd {
-                let text = self.text(l.span);
-                let message = format!("a threshold cannot be a duration such as `{text}`");
-                let help = "windows and durations are written where they stand: changing them would discard warm-ups";
-                self.report(Diagnostic::error(codes::UNIT_NOT_HERE, l.span, message).help(help));
-                fine = false;
-            }
-        }
-        if !fine {
-            return;
+        let is_value = |l: &&&Literal| literal_unit(l.unit).is_some() || l.unit == LitUnit::Sd;
+        if let Some(l) = literals.iter().find(|l| !is_value(l)) {
+            let text = self.text(l.span);
+            let message = format!("a threshold cannot be a duration such as `{text}`");
+            let help = "windows and durations are written where they stand: changing them would discard warm-ups";
+            return self.report(Diagnostic::error(codes::UNIT_NOT_HERE, l.span, message).help(help));
         }
         // The unit is that of the first literal that has one; a bare zero goes with any.
         let written = literals.iter().find(|l| l.unit != LitUnit::None).map_or(LitUnit::None, |l| l.unit);

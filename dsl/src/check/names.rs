@@ -327,9 +327,11 @@ impl<'a> Checker<'a> {
         });
         let names = Instrument::ALL.iter().map(|i| i.name()).chain(own.map(|(n, _)| *n));
         let known: Vec<&str> = Instrument::ALL.iter().map(|i| i.name()).collect();
-        let help = did_you_mean(name, names).unwrap_or_else(|| {
-            format!("instruments are {}; other data comes in with `series {name} = feed(\"…\")`", one_of(&known))
-        });
+        let other = format!("other data comes in with `series {} = feed(\"…\")`", name.to_lowercase());
+        let help = match did_you_mean(name, names) {
+            Some(hit) => format!("{hit} {other}"),
+            None => format!("instruments are {}; {other}", one_of(&known)),
+        };
         self.error(codes::UNKNOWN_INSTRUMENT, inner.span, format!("there is no instrument `{name}`"), help)
     }
 

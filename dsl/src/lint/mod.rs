@@ -64,7 +64,9 @@ fn unused(symbols: &Symbols<'_>, entry: Option<FileId>, findings: &mut Vec<Diagn
                 | ItemKind::Script(_)
                 | ItemKind::Structure(_)
         );
-        let Some(name) = name_of(item).filter(|_| may_be_unused) else { continue };
+        // A name that could not be declared was reported already.
+        let declared = |n: &&crate::ast::Ident| symbols.by_name.get(n.value.as_str()).is_some_and(|s| s.name.span == n.span);
+        let Some(name) = name_of(item).filter(|_| may_be_unused).filter(declared) else { continue };
         if Some(name.span.file) == entry && !used.contains(&name.value) {
             let what = kind_word(&item.kind);
             let message = format!("the {what} `{}` is not used", name.value);

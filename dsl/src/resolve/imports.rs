@@ -72,7 +72,10 @@ impl Reader<'_> {
             let mut names: Vec<&str> = self.chain.iter().skip(at).map(String::as_str).collect();
             names.push(&target);
             let chain: Vec<String> = names.iter().map(|n| format!("`{n}`")).collect();
-            let message = format!("files import each other in a circle: {}", chain.join(" -> "));
+            let message = match chain.as_slice() {
+                [_, _] => format!("the file `{target}` imports itself"),
+                _ => format!("files import each other in a circle: {}", chain.join(" -> ")),
+            };
             let help = "move what both need into a third file, and import that";
             self.out.findings.push(Diagnostic::error(codes::IMPORT_CYCLE, path.span, message).help(help));
             return;

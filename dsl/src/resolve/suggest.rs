@@ -56,7 +56,13 @@ pub(crate) fn did_you_mean<'a>(name: &str, names: impl IntoIterator<Item = &'a s
     let limit = (name.chars().count() / 3).clamp(1, 3);
     let distance = |n: &str| strsim::damerau_levenshtein(&lower, &n.to_lowercase());
     let (best, hit) = names.iter().map(|n| (distance(n), *n)).min()?;
-    (best <= limit).then(|| format!("did you mean `{hit}`?"))
+    if best <= limit {
+        return Some(format!("did you mean `{hit}`?"));
+    }
+    // A longer or shorter form of the same word: `closing` for `close`.
+    let shared = |n: &str| lower.chars().zip(n.to_lowercase().chars()).take_while(|(a, b)| a == b).count();
+    let (common, hit) = names.iter().map(|n| (shared(n), *n)).max_by(|a, b| a.0.cmp(&b.0).then(b.1.cmp(a.1)))?;
+    (common >= 4 && common * 2 >= lower.chars().count()).then(|| format!("did you mean `{hit}`?"))
 }
 
 /// A list of words as people write it: `a`, `a or b`, `a, b or c`, each in backticks.

@@ -199,8 +199,9 @@ fn signals_may_be_declared_in_any_order_and_in_long_chains() {
 #[test]
 fn expressions_at_the_parsers_limits_fit_a_small_stack() {
     // The tallest tree that is parsed, checked on a stack of 512 KiB in a debug build.
-    let chain = vec!["VIX.last"; 60].join("\n+ ");
-    let tall = format!("{}{chain}{}", "abs(".repeat(22), ")".repeat(22));
+    use alula_dsl::syntax::limits::{OPERANDS, TREE_HEIGHT};
+    let chain = vec!["VIX.last"; (TREE_HEIGHT - 20).min(OPERANDS)].join("\n+ ");
+    let tall = format!("{}{chain}{}", "abs(".repeat(16), ")".repeat(16));
     let text = format!("{HEAD}{CORE}signal a = {tall}\nguard g {{ require a > 0 else block open }}\n");
     let thread = std::thread::Builder::new().stack_size(512 * 1024).spawn(move || {
         let c = compile("deep.alula", text.as_bytes(), &NoImports);

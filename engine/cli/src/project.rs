@@ -80,11 +80,18 @@ impl Project {
     pub fn link(&self, thresholds: Option<&Path>) -> Result<Link, Failure> {
         let mut findings = Findings::default();
         findings.add(&self.compiled.sources, &self.compiled.diagnostics);
-        let mut link = Link { findings, scripts: Vec::new(), thresholds: None, inputs: self.sources() };
+        let mut link = Link {
+            findings,
+            scripts: Vec::new(),
+            thresholds: None,
+            inputs: self.sources(),
+        };
         if let Some(graph) = &self.compiled.graph {
             link.compile_scripts(graph, &self.loader);
             let file = self.thresholds_path(thresholds);
-            let file = file.map(|path| files::read(&path).map(|bytes| (path, bytes))).transpose()?;
+            let file = file
+                .map(|path| files::read(&path).map(|bytes| (path, bytes)))
+                .transpose()?;
             link.read_thresholds(graph, file);
         }
         Ok(link)
@@ -99,11 +106,16 @@ impl Project {
         link.findings.show(Severity::Warning, out);
         let has_errors = link.findings.has_errors();
         match (&self.compiled.graph, link.thresholds) {
-            (Some(graph), Some(thresholds)) if !has_errors => {
-                Ok(Linked { graph, thresholds, scripts: link.scripts, inputs: link.inputs })
-            }
-            _ => Err(Failure::new(Exit::Findings, format!("`{}` has errors", self.path.display()))
-                .help("mend what is shown above; `alula explain CODE` says more about a code")),
+            (Some(graph), Some(thresholds)) if !has_errors => Ok(Linked {
+                graph,
+                thresholds,
+                scripts: link.scripts,
+                inputs: link.inputs,
+            }),
+            _ => Err(
+                Failure::new(Exit::Findings, format!("`{}` has errors", self.path.display()))
+                    .help("mend what is shown above; `alula explain CODE` says more about a code"),
+            ),
         }
     }
 
@@ -115,7 +127,13 @@ impl Project {
             let path = folder.and_then(|f| path.strip_prefix(f).ok()).unwrap_or(path);
             path.to_string_lossy().replace('\\', "/")
         };
-        let bytes = |i: usize, text: &str| if i == 0 { self.bytes.clone() } else { text.as_bytes().to_vec() };
+        let bytes = |i: usize, text: &str| {
+            if i == 0 {
+                self.bytes.clone()
+            } else {
+                text.as_bytes().to_vec()
+            }
+        };
         let files = self.compiled.sources.files().iter().enumerate();
         Inputs {
             sources: files.map(|(i, f)| (below(&f.name), bytes(i, &f.text))).collect(),
@@ -174,9 +192,16 @@ impl Link {
                     script
                 }
                 Err(why) => {
-                    let found = Diagnostic::error(codes::SCRIPT_FILE, def.span, format!("cannot read `{}`: {why}", def.file))
-                        .label(format!("`{}` is declared here", def.name))
-                        .help(format!("put a file `{}` with `fn {}` in the strategy's folder", def.file, def.name));
+                    let found = Diagnostic::error(
+                        codes::SCRIPT_FILE,
+                        def.span,
+                        format!("cannot read `{}`: {why}", def.file),
+                    )
+                    .label(format!("`{}` is declared here", def.name))
+                    .help(format!(
+                        "put a file `{}` with `fn {}` in the strategy's folder",
+                        def.file, def.name
+                    ));
                     self.findings.push(found);
                     None
                 }
@@ -195,8 +220,15 @@ impl Link {
         .label(format!("`{}` is declared here", def.name))
         .help("a script file holds functions alone: arithmetic, logic and maths on their parameters");
         if let (Some(line), Some(column)) = (error.line, error.column) {
-            let name = self.findings.sources.get(def.span.file).map_or("", |f| f.name.as_str());
-            let shown = Path::new(name).with_file_name(&def.file).to_string_lossy().into_owned();
+            let name = self
+                .findings
+                .sources
+                .get(def.span.file)
+                .map_or("", |f| f.name.as_str());
+            let shown = Path::new(name)
+                .with_file_name(&def.file)
+                .to_string_lossy()
+                .into_owned();
             let file = self.findings.sources.add(SourceFile::new(shown, text));
             let span = span_at(file, text, line, column);
             found = found.also(span, "here");
@@ -213,15 +245,23 @@ impl Link {
             Ok(set) => self.thresholds = Some(set),
             Err(violations) => {
                 let text = String::from_utf8_lossy(&bytes).into_owned();
-                let id = self.findings.sources.add(SourceFile::new(path.display().to_string(), text.clone()));
+                let id = self
+                    .findings
+                    .sources
+                    .add(SourceFile::new(path.display().to_string(), text.clone()));
                 for v in violations {
                     let span = span_at(id, &text, v.line as usize, v.column as usize);
-                    let found = Diagnostic::error(codes::THRESHOLDS_FILE, span, v.message).label(v.why).help(v.fix);
+                    let found = Diagnostic::error(codes::THRESHOLDS_FILE, span, v.message)
+                        .label(v.why)
+                        .help(v.fix);
                     self.findings.push(found);
                 }
             }
         }
-        let name = path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
+        let name = path
+            .file_name()
+            .map(|n| n.to_string_lossy().into_owned())
+            .unwrap_or_default();
         self.inputs.thresholds = Some((name, bytes));
     }
 }
@@ -232,16 +272,33 @@ fn utf8(bytes: Vec<u8>) -> Result<String, String> {
 
 /// The word at a line and column (both from 1, columns in characters).
 fn span_at(file: FileId, text: &str, line: usize, column: usize) -> Span {
-    let start_of_line: usize = text.split_inclusive('\n').take(line.saturating_sub(1)).map(str::len).sum();
+    let start_of_line: usize = text
+        .split_inclusive('\n')
+        .take(line.saturating_sub(1))
+        .map(str::len)
+        .sum();
     let rest = text.get(start_of_line..).unwrap_or_default();
     let this_line = rest.lines().next().unwrap_or_default();
-    let within = this_line.char_indices().nth(column.saturating_sub(1)).map_or(this_line.len(), |(i, _)| i);
+    let within = this_line
+        .char_indices()
+        .nth(column.saturating_sub(1))
+        .map_or(this_line.len(), |(i, _)| i);
     let word = this_line.get(within..).unwrap_or_default();
-    let length = word.find(|c: char| c.is_whitespace() || matches!(c, ':' | ',' | ')' | '(' | ';')).unwrap_or(word.len());
+    let length = word
+        .find(|c: char| c.is_whitespace() || matches!(c, ':' | ',' | ')' | '(' | ';'))
+        .unwrap_or(word.len());
     // A place between words is shown as one character.
-    let length = if length == 0 { word.chars().next().map_or(0, char::len_utf8) } else { length };
+    let length = if length == 0 {
+        word.chars().next().map_or(0, char::len_utf8)
+    } else {
+        length
+    };
     let offset = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
-    Span::new(file, offset(start_of_line + within), offset(start_of_line + within + length))
+    Span::new(
+        file,
+        offset(start_of_line + within),
+        offset(start_of_line + within + length),
+    )
 }
 
 /// Findings of several compilations under one map of sources.
@@ -261,7 +318,12 @@ impl Findings {
 
     /// Shows those at least as grave on standard error, for commands whose result is something else.
     pub fn show(&self, least: Severity, out: &mut Output) {
-        let shown: Vec<Diagnostic> = self.diagnostics.iter().filter(|d| d.severity <= least).cloned().collect();
+        let shown: Vec<Diagnostic> = self
+            .diagnostics
+            .iter()
+            .filter(|d| d.severity <= least)
+            .cloned()
+            .collect();
         if !shown.is_empty() {
             // The error stream removes the styles where they do not belong.
             out.message(&render::human(&self.sources, &shown, true, out.columns));

@@ -25,11 +25,16 @@ pub fn check_target(dir: &Path, force: bool) -> Result<(), Failure> {
             Ok(())
         }
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(()),
-        Err(e) if e.kind() == std::io::ErrorKind::NotADirectory => {
-            Err(Failure::usage(format!("cannot write the run to `{}`: it is a file", dir.display()))
-                .help("choose another `--out`"))
-        }
-        Err(e) => Err(Failure::usage(format!("cannot use `{}`: {}", dir.display(), reason(&e)))),
+        Err(e) if e.kind() == std::io::ErrorKind::NotADirectory => Err(Failure::usage(format!(
+            "cannot write the run to `{}`: it is a file",
+            dir.display()
+        ))
+        .help("choose another `--out`")),
+        Err(e) => Err(Failure::usage(format!(
+            "cannot use `{}`: {}",
+            dir.display(),
+            reason(&e)
+        ))),
     }
 }
 
@@ -53,10 +58,19 @@ pub fn next_steps(report: &Report, dir: &Path) -> String {
     let dir = dir.display();
     let mut text = format!("\nRun folder  {dir}\nReport      {dir}/report.html\n");
     // The first closing is what people ask about first; any decision is better than none.
-    let asked = report.firings.iter().find(|f| f.kind == FiringKind::Close).or(report.firings.first());
+    let asked = report
+        .firings
+        .iter()
+        .find(|f| f.kind == FiringKind::Close)
+        .or(report.firings.first());
     match (asked, report.days.last()) {
         (Some(f), _) => {
-            let _ = writeln!(text, "Why?        alula why {dir} --at {} {}", f.at.eastern().format("%Y-%m-%dT%H:%M"), f.key);
+            let _ = writeln!(
+                text,
+                "Why?        alula why {dir} --at {} {}",
+                f.at.eastern().format("%Y-%m-%dT%H:%M"),
+                f.key
+            );
         }
         (None, Some(day)) => {
             let _ = writeln!(text, "Why not?    alula why {dir} --at {}", day.date);

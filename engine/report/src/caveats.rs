@@ -16,7 +16,7 @@ pub fn lines(report: &Report) -> Vec<String> {
                 .to_owned(),
         );
     }
-    out.extend(report.marks.iter().map(|m| format!("Marked: {m}.")));
+    out.extend(report.marks.iter().map(|m| sentence(m)));
     let approximate = report.trades.iter().filter(|t| t.approximate).count();
     if approximate > 0 {
         out.push(format!(
@@ -38,11 +38,24 @@ pub fn lines(report: &Report) -> Vec<String> {
             shown.join(", ")
         ));
     }
-    out.extend(report.data.notes.iter().cloned());
+    // The simulator says of itself what is said above.
+    let own = |n: &&String| !(report.data.simulated && n.starts_with("every price is simulated"));
+    out.extend(report.data.notes.iter().filter(own).map(|n| sentence(n)));
     out.push(format!(
         "Quotes are not fills: the band runs from every fill at natural to every fill at mid; the line gives up {:.0}% of the half-spread.",
         report.cross * 100.0
     ));
     out.push("Size does not move the market here, and no assignment, outage or margin call beyond the stated rulebook is modelled.".to_owned());
     out
+}
+
+/// With a capital letter and a full stop.
+fn sentence(text: &str) -> String {
+    let mut chars = text.chars();
+    let first = chars
+        .next()
+        .map(|c| c.to_uppercase().collect::<String>())
+        .unwrap_or_default();
+    let end = if text.ends_with(['.', '!', '?']) { "" } else { "." };
+    format!("{first}{}{end}", chars.as_str())
 }

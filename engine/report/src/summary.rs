@@ -18,7 +18,11 @@ struct Money {
 
 impl From<Band> for Money {
     fn from(b: Band) -> Self {
-        Self { mid: b.mid.to_string(), share: b.share.to_string(), natural: b.natural.to_string() }
+        Self {
+            mid: b.mid.to_string(),
+            share: b.share.to_string(),
+            natural: b.natural.to_string(),
+        }
     }
 }
 
@@ -167,5 +171,7 @@ pub fn json(report: &Report, run: &str) -> String {
             .collect(),
     };
     // Strings, numbers and lists serialise without error.
-    serde_json::to_string_pretty(&document).map(|t| t + "\n").unwrap_or_default()
+    serde_json::to_string_pretty(&document)
+        .map(|t| t + "\n")
+        .unwrap_or_default()
 }

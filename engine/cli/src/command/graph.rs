@@ -5,6 +5,7 @@ use crate::exit::{Exit, Failure};
 use crate::files;
 use crate::output::Output;
 use crate::project::Project;
+use alula_dsl::draw;
 
 /// Draws the execution graph.
 ///
@@ -14,11 +15,10 @@ pub fn run(args: &GraphArgs, out: &mut Output) -> Result<Exit, Failure> {
     let project = Project::load(&args.file)?;
     let graph = project.checked(None, out)?.graph;
     let drawing = match args.format {
-        GraphFormat::Text | GraphFormat::Dot | GraphFormat::Mermaid | GraphFormat::Svg => graph
-            .nodes
-            .iter()
-            .map(|n| format!("{}  {}\n", n.key, n.text))
-            .collect::<String>(),
+        GraphFormat::Text => draw::text(graph),
+        GraphFormat::Dot => draw::dot(graph),
+        GraphFormat::Mermaid => draw::mermaid(graph),
+        GraphFormat::Svg => draw::svg(graph),
     };
     files::write_result(out, args.output.as_deref(), &drawing)?;
     Ok(Exit::Ok)

@@ -24,9 +24,16 @@ pub fn run(args: &NewArgs, out: &mut Output) -> Result<Exit, Failure> {
     let name = args.name.as_str();
     check_name(name)?;
     let files = content(name)?;
-    let folder = args.folder.join(name);
+    let here = args.folder.as_os_str() == ".";
+    let folder = if here {
+        Path::new(name).to_owned()
+    } else {
+        args.folder.join(name)
+    };
     create(&folder)?;
-    let written = files.iter().try_for_each(|(file, text)| files::write_new(&folder.join(file), text.as_bytes()));
+    let written = files
+        .iter()
+        .try_for_each(|(file, text)| files::write_new(&folder.join(file), text.as_bytes()));
     if let Err(failure) = written {
         // The folder is new and ours: half of a strategy would only be in the way.
         let _ = std::fs::remove_dir_all(&folder);
@@ -54,7 +61,9 @@ fn create(folder: &Path) -> Result<(), Failure> {
 }
 
 fn check_name(name: &str) -> Result<(), Failure> {
-    let plain = name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_');
+    let plain = name
+        .bytes()
+        .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_');
     let why = if name.is_empty() {
         "it is empty"
     } else if !plain {
@@ -80,7 +89,11 @@ fn check_name(name: &str) -> Result<(), Failure> {
         .collect();
     let better = better.trim_matches('_');
     let usable = better != name && !better.is_empty() && !alula_dsl::syntax::is_reserved(better);
-    Err(if usable { failure.help(format!("`{better}` would do")) } else { failure.help("such as `my_condor`") })
+    Err(if usable {
+        failure.help(format!("`{better}` would do"))
+    } else {
+        failure.help("such as `my_condor`")
+    })
 }
 
 /// The files by name. The strategy goes through compiler and formatter first, so that what is written is what they want.
@@ -88,18 +101,31 @@ fn content(name: &str) -> Result<Vec<(String, String)>, Failure> {
     let fill = |template: &str| template.replace("NAME", name);
     let strategy = fill(include_str!("../../templates/strategy.alula"));
     let compiled = compile(&format!("{name}.alula"), strategy.as_bytes(), &NoImports);
-    let graph = compiled.graph.filter(|_| !has_errors(&compiled.diagnostics)).ok_or_else(|| {
-        let findings = render::human(&compiled.sources, &compiled.diagnostics, false, 100);
-        Failure::usage(format!("`{name}` cannot be a strategy's name:\n{}", findings.trim_end()))
+    let graph = compiled
+        .graph
+        .filter(|_| !has_errors(&compiled.diagnostics))
+        .ok_or_else(|| {
+            let findings = render::human(&compiled.sources, &compiled.diagnostics, false, 100);
+            Failure::usage(format!(
+                "`{name}` cannot be a strategy's name:\n{}",
+                findings.trim_end()
+            ))
             .help("choose another name")
-    })?;
-    let strategy = format(&strategy).map_err(|e| Failure::usage(format!("the new strategy cannot be formatted: {e}")))?;
+        })?;
+    let strategy = format(&strategy)
+        .map_err(|e| Failure::usage(format!("the new strategy cannot be formatted: {e}")))?;
     let thresholds = ThresholdSet::defaults(&graph.thresholds).canonical_text(name, &graph.thresholds);
     Ok(vec![
         (format!("{name}.alula"), strategy),
         (format!("{name}.thresholds.yaml"), thresholds),
-        (format!("{name}.test.yaml"), fill(include_str!("../../templates/test.yaml"))),
-        ("README.md".to_owned(), fill(include_str!("../../templates/README.md"))),
+        (
+            format!("{name}.test.yaml"),
+            fill(include_str!("../../templates/test.yaml")),
+        ),
+        (
+            "README.md".to_owned(),
+            fill(include_str!("../../templates/README.md")),
+        ),
     ])
 }
 

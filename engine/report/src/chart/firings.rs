@@ -34,6 +34,7 @@ pub fn firings(report: &Report, size: Size) -> String {
         let y = frame.top + ROW * (i as f64 + 1.0) - 8.0;
         let here = report.firings.iter().filter(|f| f.key == *key);
         let times = here.clone().count();
+        let scale = if times > 40 { 0.7 } else { 1.0 };
         svg.line("grid", frame.left, y, frame.right, y);
         let quiet = if times == 0 { "row quiet" } else { "row" };
         svg.text(
@@ -51,6 +52,7 @@ pub fn firings(report: &Report, size: Size) -> String {
                 y,
                 path,
                 &format!("{} {}\n{}", firing.at, firing.key, firing.action),
+                scale,
             );
         }
     }

@@ -74,7 +74,7 @@ pub fn greek(report: &Report, which: Greek, size: Size) -> String {
     for stretch in report.days.split(|d| which.of(d).is_none()) {
         let line = frame.line(stretch.iter().filter_map(|d| Some((d.date, which.of(d)?))));
         match line.as_slice() {
-            [one] => svg.mark("dot", one.0, one.1, "M-2 0a2 2 0 1 0 4 0a2 2 0 1 0 -4 0", ""),
+            [one] => svg.mark("dot", one.0, one.1, "M-2 0a2 2 0 1 0 4 0a2 2 0 1 0 -4 0", "", 1.0),
             _ => svg.polyline("main", &line),
         }
     }

@@ -94,10 +94,15 @@ impl Svg {
     }
 
     /// A path around a centre, with a tooltip.
-    pub fn mark(&mut self, class: &str, x: f64, y: f64, path: &str, title: &str) {
+    pub fn mark(&mut self, class: &str, x: f64, y: f64, path: &str, title: &str, scale: f64) {
         let (x, y, title) = (num(x), num(y), escape(title));
+        let scale = if scale < 1.0 {
+            format!(" scale({scale})")
+        } else {
+            String::new()
+        };
         self.push(format_args!(
-            r#"<path class="{class}" transform="translate({x} {y})" d="{path}"><title>{title}</title></path>"#
+            r#"<path class="{class}" transform="translate({x} {y}){scale}" d="{path}"><title>{title}</title></path>"#
         ));
     }
 

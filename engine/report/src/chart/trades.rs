@@ -7,6 +7,9 @@ use crate::model::{Ending, Holding, Report, Trade};
 use crate::text;
 use alula_market::contract::Right;
 
+/// From this many trades on, marks are drawn smaller.
+const MANY: usize = 30;
+
 const UP: &str = "M0 -6L5 4L-5 4Z";
 const DOWN: &str = "M0 6L5 -4L-5 -4Z";
 const DIAMOND: &str = "M0 -5L5 0L0 5L-5 0Z";
@@ -110,6 +113,8 @@ pub fn trades(report: &Report, size: Size) -> String {
         "price",
         &frame.line(report.days.iter().filter_map(|d| Some((d.date, d.underlying?)))),
     );
+    let many = report.trades.len() >= MANY;
+    let scale = if many { 0.55 } else { 1.0 };
     for trade in &report.trades {
         let mut mark = |seconds: i64, class: &str, path: &str, word: &str| {
             if let Some(price) = price_at(report, seconds) {
@@ -124,6 +129,7 @@ pub fn trades(report: &Report, size: Size) -> String {
                     frame.y(price),
                     path,
                     &title,
+                    scale,
                 );
             }
         };

@@ -33,10 +33,20 @@ pub fn compile(entry_name: &str, bytes: &[u8], loader: &dyn SourceLoader) -> Com
     let graph = {
         let symbols = symbols(&read.files, &read.broken, &mut findings);
         let graph = check::check(&read.sources, &read.files, &symbols, &mut findings);
-        lint::lint(&symbols, read.files.last().map(|f| f.id), graph.as_ref(), &mut findings);
+        lint::lint(
+            &symbols,
+            read.files.last().map(|f| f.id),
+            graph.as_ref(),
+            &mut findings,
+        );
         graph
     };
     let graph = graph.filter(|_| !has_errors(&findings));
     let diagnostics = finish(findings, MAX_FINDINGS);
-    Compiled { sources: read.sources, diagnostics, graph, files: read.files }
+    Compiled {
+        sources: read.sources,
+        diagnostics,
+        graph,
+        files: read.files,
+    }
 }

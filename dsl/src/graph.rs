@@ -628,6 +628,9 @@ pub enum GuardAct {
     Alert(String),
 }
 
+/// Greek, amount, and the band held around it (fractions).
+pub type HedgeTarget = (crate::builtin::Greek, NodeId, Option<(NodeId, NodeId)>);
+
 /// A hedge as declared; evaluation is the ALVH issue's.
 #[derive(Clone, Debug, PartialEq)]
 pub struct HedgeDef {
@@ -636,7 +639,7 @@ pub struct HedgeDef {
     /// Structure hedged.
     pub structure: StructureId,
     /// Target amount and band (fractions as nodes).
-    pub target: Option<(crate::builtin::Greek, NodeId, Option<(NodeId, NodeId)>)>,
+    pub target: Option<HedgeTarget>,
     /// Layers.
     pub layers: Vec<LayerDef>,
     /// Every other clause of the hedge: key suffix, and the node that it watches.

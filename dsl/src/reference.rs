@@ -332,11 +332,18 @@ pub(crate) const fn position_unit(obs: PositionObs, underlying: Instrument) -> U
 
 /// Unit in which an instrument is quoted.
 pub(crate) const fn price_unit(instrument: Instrument) -> Unit {
-    if instrument.quotes_vol() { Unit::VOL } else { Unit::PTS }
+    if instrument.quotes_vol() {
+        Unit::VOL
+    } else {
+        Unit::PTS
+    }
 }
 
 pub(crate) fn entry(name: &str) -> Option<&'static Entry> {
-    [FUNCTIONS, BOOK, POSITION, SPECIAL].into_iter().flatten().find(|e| e.name == name)
+    [FUNCTIONS, BOOK, POSITION, SPECIAL]
+        .into_iter()
+        .flatten()
+        .find(|e| e.name == name)
 }
 
 /// What a name of the language is, when it is one: `an instrument`, `a function`, …

@@ -21,7 +21,12 @@ pub struct Unit {
 
 impl Unit {
     /// A ratio, a count or an oscillator.
-    pub const NONE: Self = Self { usd: 0, pts: 0, vol: 0, delta: 0 };
+    pub const NONE: Self = Self {
+        usd: 0,
+        pts: 0,
+        vol: 0,
+        delta: 0,
+    };
     /// Dollars. Vega is dollars for one vol point and theta dollars for one day, by declared convention.
     pub const USD: Self = Self { usd: 1, ..Self::NONE };
     /// Price points.
@@ -29,24 +34,34 @@ impl Unit {
     /// Volatility points.
     pub const VOL: Self = Self { vol: 1, ..Self::NONE };
     /// Delta.
-    pub const DELTA: Self = Self { delta: 1, ..Self::NONE };
+    pub const DELTA: Self = Self {
+        delta: 1,
+        ..Self::NONE
+    };
     /// Change of delta for one point of the underlying.
-    pub const GAMMA: Self = Self { delta: 1, pts: -1, ..Self::NONE };
+    pub const GAMMA: Self = Self {
+        delta: 1,
+        pts: -1,
+        ..Self::NONE
+    };
 
     /// Unit of a product; `None` when an exponent would leave -8..=8.
     #[must_use]
-    pub fn mul(self, other: Self) -> Option<Self> {
+    pub fn times(self, other: Self) -> Option<Self> {
         self.combine(other, 1)
     }
 
     /// Unit of a quotient; `None` when an exponent would leave -8..=8.
     #[must_use]
-    pub fn div(self, other: Self) -> Option<Self> {
+    pub fn per(self, other: Self) -> Option<Self> {
         self.combine(other, -1)
     }
 
     fn combine(self, other: Self, sign: i8) -> Option<Self> {
-        let at = |a: i8, b: i8| a.checked_add(b.checked_mul(sign)?).filter(|e| (-8..=8).contains(e));
+        let at = |a: i8, b: i8| {
+            a.checked_add(b.checked_mul(sign)?)
+                .filter(|e| (-8..=8).contains(e))
+        };
         Some(Self {
             usd: at(self.usd, other.usd)?,
             pts: at(self.pts, other.pts)?,
@@ -58,7 +73,12 @@ impl Unit {
 
 impl fmt::Display for Unit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let parts = [("dollars", self.usd), ("points", self.pts), ("vol", self.vol), ("delta", self.delta)];
+        let parts = [
+            ("dollars", self.usd),
+            ("points", self.pts),
+            ("vol", self.vol),
+            ("delta", self.delta),
+        ];
         if parts.iter().all(|(_, e)| *e == 0) {
             return f.write_str("a plain number");
         }

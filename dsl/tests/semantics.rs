@@ -1,4 +1,12 @@
-//! The meaning of the language: types, contexts, structures, lints, lowering, imports, drawings.
+//! The meaning of the language: types, contexts, structures, lints, lowering, imports, renderers.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "tests may fail loudly; that is what they are for"
+)]
 
 mod semantics {
     pub mod common;

@@ -1,13 +1,12 @@
 //! Calls: indicators, mathematics, market and account functions, scripts.
 
 use super::Checker;
-use super::items::whole_number;
-use super::names::Quoted;
-use super::value::{Affine, Place, Val, canonical, number};
-use crate::ast::{Arg, Expr, ExprKind, Ident, ItemKind, LitUnit, Literal, Node, Shift};
+use super::quoted::Quoted;
+use super::value::{Affine, Place, Val, number};
+use crate::ast::{Arg, Expr, ExprKind, Ident, ItemKind, Literal, Node, Shift};
 use crate::builtin::{Indicator, Instrument, Math};
 use crate::diagnostic::{Diagnostic, codes};
-use crate::graph::{Clock, Domain, Op, ScriptDef, ShiftBy, ValueKind};
+use crate::graph::{Clock, Domain, Op};
 use crate::reference::{self, Function};
 use crate::resolve::suggest::did_you_mean;
 use crate::span::Span;
@@ -19,14 +18,20 @@ pub(super) struct Args<'e> {
     pub(super) over: Option<&'e Literal>,
     pub(super) named: Vec<(&'e Ident, &'e Expr)>,
     pub(super) since_entry: Option<Span>,
-    range: Option<(&'e Literal, &'e Literal)>,
-    under: Option<&'e [Node<Shift>]>,
+    pub(super) range: Option<(&'e Literal, &'e Literal)>,
+    pub(super) under: Option<&'e [Node<Shift>]>,
 }
 
 impl<'e> Args<'e> {
-    fn new(args: &'e [Arg]) -> Self {
-        let mut out =
-            Self { values: Vec::new(), over: None, named: Vec::new(), since_entry: None, range: None, under: None };
+    pub(super) fn new(args: &'e [Arg]) -> Self {
+        let mut out = Self {
+            values: Vec::new(),
+            over: None,
+            named: Vec::new(),
+            since_entry: None,
+            range: None,
+            under: None,
+        };
         for arg in args {
             match arg {
                 Arg::Value(e) => out.values.push(e),
@@ -61,7 +66,14 @@ pub(super) struct Call<'e> {
 }
 
 impl<'a> Checker<'a> {
-    pub(super) fn call(&mut self, e: &Expr, name: &Ident, args: &[Arg], place: Place, key: &str) -> Option<Val> {
+    pub(super) fn call(
+        &mut self,
+        e: &Expr,
+        name: &Ident,
+        args: &[Arg],
+        place: Place,
+        key: &str,
+    ) -> Option<Val> {
         let call = Call { e, name, place, key };
         let symbols = self.symbols;
         if let Some(symbol) = symbols.by_name.get(name.value.as_str())
@@ -78,10 +90,16 @@ impl<'a> Checker<'a> {
             Some(Function::Indicator(Indicator::Macd | Indicator::Bollinger)) => {
                 let entry = reference::entry(&name.value)?;
                 let text = self.text(e.span);
-                let outputs = if name.value == "macd" { "histogram" } else { "upper" };
+                let outputs = if name.value == "macd" {
+                    "histogram"
+                } else {
+                    "upper"
+                };
                 let message = format!("`{}` has several outputs", name.value);
-                let d = Diagnostic::error(codes::PICK_AN_OUTPUT, e.span, message)
-                    .help(format!("write `{text}.{outputs}`; the form is `{}`", entry.signature));
+                let d = Diagnostic::error(codes::PICK_AN_OUTPUT, e.span, message).help(format!(
+                    "write `{text}.{outputs}`; the form is `{}`",
+                    entry.signature
+                ));
                 self.fail(d)
             }
             Some(Function::Indicator(which)) => self.indicator(call, which, &sorted, 0),
@@ -94,8 +112,15 @@ impl<'a> Checker<'a> {
             Some(Function::Cost) => self.cost(call, &sorted),
             None if symbols.broken.contains(name.value.as_str()) => None,
             None => {
-                let own = symbols.by_name.iter().filter(|(_, s)| matches!(s.item.kind, ItemKind::Script(_)));
-                let names = reference::FUNCTIONS.iter().chain(reference::BOOK).map(|f| f.name).chain(own.map(|(n, _)| *n));
+                let own = symbols
+                    .by_name
+                    .iter()
+                    .filter(|(_, s)| matches!(s.item.kind, ItemKind::Script(_)));
+                let names = reference::FUNCTIONS
+                    .iter()
+                    .chain(reference::BOOK)
+                    .map(|f| f.name)
+                    .chain(own.map(|(n, _)| *n));
                 let help = did_you_mean(&name.value, names).unwrap_or_else(|| {
                     let n = &name.value;
                     format!("a function of your own is declared with `script {n}(x: number) -> number from \"{n}.rhai\"`")
@@ -127,17 +152,27 @@ impl<'a> Checker<'a> {
         };
         let Some(output) = outputs.iter().position(|o| *o == field.value) else {
             let list = crate::resolve::suggest::one_of(outputs);
-            let help = did_you_mean(&field.value, outputs.iter().copied()).unwrap_or_else(|| format!("write {list}"));
+            let help = did_you_mean(&field.value, outputs.iter().copied())
+                .unwrap_or_else(|| format!("write {list}"));
             let message = format!("`{}` has no output `{}`", name.value, field.value);
             return self.error(codes::UNKNOWN_FIELD, field.span, message, help);
         };
-        let which = if name.value == "macd" { Indicator::Macd } else { Indicator::Bollinger };
+        let which = if name.value == "macd" {
+            Indicator::Macd
+        } else {
+            Indicator::Bollinger
+        };
         let call = Call { e, name, place, key };
         self.indicator(call, which, &Args::new(args), u8::try_from(output).unwrap_or(0))
     }
 
     /// Arguments that do not fit: the signature and an example.
-    pub(super) fn wrong_arguments<T>(&mut self, call: Call<'_>, span: Span, message: impl Into<String>) -> Option<T> {
+    pub(super) fn wrong_arguments<T>(
+        &mut self,
+        call: Call<'_>,
+        span: Span,
+        message: impl Into<String>,
+    ) -> Option<T> {
         let help = match reference::entry(&call.name.value) {
             Some(entry) => format!("write `{}`, such as `{}`", entry.signature, entry.example),
             None => "see its declaration".to_owned(),
@@ -152,7 +187,11 @@ impl<'a> Checker<'a> {
 
     fn math(&mut self, call: Call<'_>, which: Math, args: &Args<'_>) -> Option<Val> {
         let Call { e, name, place, key } = call;
-        let count = if matches!(which, Math::Min | Math::Max) { 2 } else { 1 };
+        let count = if matches!(which, Math::Min | Math::Max) {
+            2
+        } else {
+            1
+        };
         if !args.plain(count) {
             return self.misfit(call);
         }
@@ -161,7 +200,14 @@ impl<'a> Checker<'a> {
             let unit = self.same_unit((&mut x, a), (&mut y, b), "compare", key)?;
             let (inputs, clock) = self.builder.align(&[x.0.id, y.0.id]);
             let origin = self.origin(key, e);
-            let id = self.builder.emit(Op::Math(which), inputs, number(unit), clock, Domain::Market, origin);
+            let id = self.builder.emit(
+                Op::Math(which),
+                inputs,
+                number(unit),
+                clock,
+                Domain::Market,
+                origin,
+            );
             return Some(Val::of(id, x.0.affine.join(y.0.affine)));
         }
         let x = args.values.first()?;
@@ -174,247 +220,36 @@ impl<'a> Checker<'a> {
         let Some(result) = result else {
             let text = self.text(x.span);
             let help = match which {
-                Math::Sqrt => "take the root of a square, such as a product of two volatilities, or of a ratio".to_owned(),
+                Math::Sqrt => {
+                    "take the root of a square, such as a product of two volatilities, or of a ratio"
+                        .to_owned()
+                }
                 _ => format!("take it of a ratio: `{}({text} / …)`", name.value),
             };
-            let d = Diagnostic::error(codes::WRONG_UNIT, x.span, format!("`{}` of {unit} has no meaning", name.value))
-                .label(format!("this is {unit}"))
-                .help(help);
+            let d = Diagnostic::error(
+                codes::WRONG_UNIT,
+                x.span,
+                format!("`{}` of {unit} has no meaning", name.value),
+            )
+            .label(format!("this is {unit}"))
+            .help(help);
             return self.fail(d);
         };
-        let affine = if which == Math::Abs { v.affine } else { Affine::Free };
+        let affine = if which == Math::Abs {
+            v.affine
+        } else {
+            Affine::Free
+        };
         let (clock, origin) = (self.builder.clock(v.id), self.origin(key, e));
-        let id = self.builder.emit(Op::Math(which), vec![v.id], number(result), clock, Domain::Market, origin);
+        let id = self.builder.emit(
+            Op::Math(which),
+            vec![v.id],
+            number(result),
+            clock,
+            Domain::Market,
+            origin,
+        );
         Some(Val::of(id, affine))
-    }
-
-    /// A number of calendar days as an argument.
-    fn days(&mut self, call: Call<'_>, e: &Expr) -> Option<u32> {
-        if let ExprKind::Literal(l) = &e.kind
-            && l.unit == LitUnit::Days
-            && let Some(days) = whole_number(l.number).filter(|d| (1..=730).contains(d))
-        {
-            return Some(days);
-        }
-        let text = self.text(e.span);
-        self.wrong_arguments(call, e.span, format!("`{text}` is not a maturity of 1 to 730 days"))
-    }
-
-    fn implied_vol(&mut self, call: Call<'_>, args: &Args<'_>) -> Option<Val> {
-        let ([underlying, days], true) = (args.values.as_slice(), args.plain(2)) else { return self.misfit(call) };
-        let instrument = match &underlying.kind {
-            ExprKind::Name(n) => reference::instrument(n).filter(|i| has_options(*i)),
-            _ => None,
-        };
-        let Some(instrument) = instrument else {
-            let text = self.text(underlying.span);
-            return self.wrong_arguments(call, underlying.span, format!("`{text}` has no option chain"));
-        };
-        let days = self.days(call, days)?;
-        let text = format!("implied_vol({}, {days} days)", instrument.name());
-        let op = Op::ImpliedVol { instrument, days };
-        let v = self.source(op, Unit::VOL, Clock::Tick, Domain::Market, &text, call.e.span);
-        Some(Val { affine: Affine::Level, ..v })
-    }
-
-    fn constant_maturity(&mut self, call: Call<'_>, args: &Args<'_>) -> Option<Val> {
-        let ([curve, days], true) = (args.values.as_slice(), args.plain(2)) else { return self.misfit(call) };
-        if !matches!(&curve.kind, ExprKind::Name(n) if n == Instrument::Vx.name()) {
-            let text = self.text(curve.span);
-            return self.wrong_arguments(call, curve.span, format!("`{text}` is not a futures curve"));
-        }
-        let days = self.days(call, days)?;
-        let text = format!("constant_maturity(VX, {days} days)");
-        let op = Op::ConstantMaturity { days };
-        let v = self.source(op, Unit::VOL, Clock::Tick, Domain::Market, &text, call.e.span);
-        Some(Val { affine: Affine::Level, ..v })
-    }
-
-    fn surprise(&mut self, call: Call<'_>, args: &Args<'_>) -> Option<Val> {
-        let ([event], true) = (args.values.as_slice(), args.plain(1)) else { return self.misfit(call) };
-        let ExprKind::Name(name) = &event.kind else { return self.misfit(call) };
-        let id = self.event(&Node::new(name.clone(), event.span))?;
-        let text = format!("surprise({name})");
-        Some(self.source(Op::Surprise(id), Unit::NONE, Clock::Tick, Domain::Market, &text, call.e.span))
-    }
-
-    fn book_call(&mut self, call: Call<'_>, what: crate::builtin::BookObs, args: &Args<'_>) -> Option<Val> {
-        let ([of], true) = (args.values.as_slice(), args.plain(1) && !reference::of_account(what)) else {
-            let message = format!("`{}` takes no such arguments", call.name.value);
-            return self.wrong_arguments(call, call.e.span, message);
-        };
-        let ExprKind::Name(target) = &of.kind else { return self.misfit(call) };
-        if self.book_target(target).is_none() {
-            let symbols = self.symbols;
-            if symbols.broken.contains(target.as_str()) {
-                return None;
-            }
-            let own = symbols.by_name.iter().filter(|(_, s)| matches!(s.item.kind, ItemKind::Structure(_)));
-            let names: Vec<&str> = own.map(|(n, _)| *n).chain(["book"]).collect();
-            let help = did_you_mean(target, names.iter().copied())
-                .unwrap_or_else(|| format!("write {}", crate::resolve::suggest::one_of(&names)));
-            let message = format!("there is no structure `{target}`");
-            return self.error(codes::UNKNOWN_NAME, of.span, message, help);
-        }
-        self.book_value(what, target, &call.name.value, call.e.span, call.place)
-    }
-
-    /// A scenario: `under vol +5 & spot -5%`.
-    fn scenario(&mut self, call: Call<'_>, shifts: &[Node<Shift>]) -> Option<(Vec<ShiftBy>, String)> {
-        let mut out = Vec::new();
-        let mut words = Vec::new();
-        for shift in shifts {
-            let (axis, l) = (&shift.value.axis, &shift.value.amount);
-            let by = match (axis.value.as_str(), l.unit) {
-                ("vol", LitUnit::None | LitUnit::Vol) => Some(ShiftBy::VolPoints(l.number)),
-                ("spot", LitUnit::Percent | LitUnit::Bps) => Some(ShiftBy::SpotFraction(canonical(l))),
-                ("time", LitUnit::Days) => Some(ShiftBy::Days(l.number)),
-                _ => None,
-            };
-            let Some(by) = by else {
-                let text = self.text(shift.span);
-                let message = format!("`{text}` is not a change of a scenario");
-                let help = "write `vol +5` (vol points), `spot -5%` or `time 5 days`, joined by `&`";
-                return self.error(codes::WRONG_ARGUMENTS, shift.span, message, help);
-            };
-            out.push(by);
-            words.push(self.text(shift.span));
-        }
-        if out.is_empty() {
-            return self.misfit(call);
-        }
-        Some((out, words.join(" & ")))
-    }
-
-    fn not_evaluated(&mut self, call: Call<'_>) {
-        let span = call.e.span;
-        let message = format!("`{}` is not evaluated yet", call.name.value);
-        let help = match call.place {
-            Place::Candidate(_) => "it is read as missing, so this `require` is never true and nothing is ordered by this rule",
-            _ if self.in_guard => "it is read as missing, and a guard acts on what is unknown; `unknown hold` makes it wait",
-            _ => "it is read as missing, so the condition is unknown and the rule holds",
-        };
-        self.report(Diagnostic::note(codes::NOT_EVALUATED_YET, span, message).help(help));
-    }
-
-    fn irr(&mut self, call: Call<'_>, args: &Args<'_>) -> Option<Val> {
-        let ([of], Some(under)) = (args.values.as_slice(), args.under) else { return self.misfit(call) };
-        let ExprKind::Name(name) = &of.kind else { return self.misfit(call) };
-        let Some(target) = self.book_target(name).filter(|_| name != "book") else {
-            if self.symbols.broken.contains(name.as_str()) {
-                return None;
-            }
-            let message = format!("`{name}` is not a structure");
-            return self.wrong_arguments(call, of.span, message);
-        };
-        if call.place == Place::Market {
-            let message = "`irr` speaks of the account; a signal is a function of the market alone";
-            return self.error(codes::WRONG_CONTEXT, call.e.span, message, "move it to a rule or a guard");
-        }
-        let of = target??;
-        let (under, words) = self.scenario(call, under)?;
-        self.not_evaluated(call);
-        let domain = match call.place {
-            Place::Candidate(_) => Domain::Candidate,
-            _ => Domain::Book,
-        };
-        let text = format!("irr({name}, under {words})");
-        Some(self.source(Op::Irr { of, under }, Unit::NONE, Clock::Tick, domain, &text, call.e.span))
-    }
-
-    fn cushion(&mut self, call: Call<'_>, args: &Args<'_>) -> Option<Val> {
-        let (true, Some(under)) = (args.values.is_empty(), args.under) else { return self.misfit(call) };
-        if call.place == Place::Market {
-            let message = "`cushion` speaks of the account; a signal is a function of the market alone";
-            return self.error(codes::WRONG_CONTEXT, call.e.span, message, "move it to a rule or a guard");
-        }
-        let (under, words) = self.scenario(call, under)?;
-        self.not_evaluated(call);
-        let text = format!("cushion(under {words})");
-        Some(self.source(Op::Cushion { under }, Unit::NONE, Clock::Tick, Domain::Book, &text, call.e.span))
-    }
-
-    fn cost(&mut self, call: Call<'_>, args: &Args<'_>) -> Option<Val> {
-        let (true, Some((lo, hi))) = (args.values.is_empty(), args.range) else { return self.misfit(call) };
-        if call.place != Place::Overlay {
-            let message = "`cost` belongs to `require` of an overlay";
-            return self.error(codes::WRONG_CONTEXT, call.e.span, message, "fees and spreads are counted by themselves");
-        }
-        let fraction = |l: &Literal| matches!(l.unit, LitUnit::Bps | LitUnit::Percent);
-        let (from, to) = (canonical(lo), canonical(hi));
-        if !fraction(lo) || !fraction(hi) || from > to || from < 0.0 {
-            return self.misfit(call);
-        }
-        let text = self.text(call.e.span);
-        let op = Op::OverlayCost { lo: from, hi: to };
-        Some(self.source(op, Unit::NONE, Clock::Tick, Domain::Book, &text, call.e.span))
-    }
-
-    /// A script that the file declares: arguments by position, each of its declared unit.
-    fn declared_script(&mut self, call: Call<'_>, args: &[Arg]) -> Option<Val> {
-        let index = self.scripts.iter().position(|s| s.name == call.name.value)?;
-        let def = self.scripts.get(index)?.clone();
-        let sorted = Args::new(args);
-        if !sorted.plain(def.params.len()) {
-            let message = format!("`{}` takes {} values", def.name, def.params.len());
-            let d = Diagnostic::error(codes::WRONG_ARGUMENTS, call.e.span, message)
-                .also(def.span, "declared here")
-                .help("pass one value for each parameter, in order");
-            return self.fail(d);
-        }
-        let mut inputs = Vec::new();
-        let mut fine = true;
-        for (i, (e, (param, kind))) in sorted.values.iter().zip(&def.params).enumerate() {
-            let key = format!("{}.{i}", call.key);
-            let what = format!("the parameter `{param}`");
-            let v = match kind {
-                ValueKind::Bool => self.condition(e, call.place, &key),
-                ValueKind::Number(unit) => self.in_unit(e, *unit, &what, call.place, &key),
-            };
-            fine &= v.is_some();
-            inputs.extend(v.map(|v| v.id));
-        }
-        if !fine {
-            return None;
-        }
-        self.script_node(call.e, call.key, def, inputs)
-    }
-
-    /// `script quick_ratio(a, b) -> ratio`: declared where it is called.
-    pub(super) fn script_call(
-        &mut self,
-        e: &Expr,
-        name: &Ident,
-        args: &[Expr],
-        returns: &Ident,
-        place: Place,
-        key: &str,
-    ) -> Option<Val> {
-        let returns = self.unit_word(returns, true);
-        let inputs: Vec<Option<Val>> =
-            args.iter().enumerate().map(|(i, a)| self.expr(a, place, &format!("{key}.{i}"))).collect();
-        let inputs: Vec<Val> = inputs.into_iter().collect::<Option<_>>()?;
-        let params =
-            inputs.iter().enumerate().map(|(i, v)| (format!("arg{}", i + 1), self.builder.kind(v.id))).collect();
-        let file = format!("{}.rhai", name.value);
-        let def = ScriptDef { name: name.value.clone(), params, returns: returns?, file, span: name.span };
-        self.script_node(e, key, def, inputs.iter().map(|v| v.id).collect())
-    }
-
-    fn script_node(
-        &mut self,
-        e: &Expr,
-        key: &str,
-        def: ScriptDef,
-        inputs: Vec<crate::graph::NodeId>,
-    ) -> Option<Val> {
-        let kind = def.returns;
-        let id = self.script_id(def)?;
-        let (inputs, clock) = self.builder.align(&inputs);
-        let origin = self.origin(key, e);
-        // Without inputs it is computed at each tick: a pure function of nothing, but budgets are counted there.
-        let clock = if inputs.is_empty() { Clock::Tick } else { clock };
-        Some(Val::free(self.builder.emit(Op::Script(id), inputs, kind, clock, Domain::Market, origin)))
     }
 
     /// A series for a window: an expression of the market, or a bare instrument, which means its close.
@@ -426,7 +261,10 @@ impl<'a> Checker<'a> {
         }
         let text = self.text(e.span);
         let (message, help) = if clock == Clock::Constant {
-            (format!("`{text}` never changes, so it has no history"), "write a series such as `VIX.close`".to_owned())
+            (
+                format!("`{text}` never changes, so it has no history"),
+                "write a series such as `VIX.close`".to_owned(),
+            )
         } else {
             let help = format!("an extreme of it is `highest({text}, since entry)`");
             (format!("`{text}` is not a series of the market"), help)
@@ -448,9 +286,14 @@ impl<'a> Checker<'a> {
         match &e.kind {
             ExprKind::Name(name) if reference::instrument(name).is_some() => self.quoted(e).map(Some),
             ExprKind::Index(..) => self.quoted(e).map(Some),
-            ExprKind::OnBars(inner, bars) if matches!(inner.kind, ExprKind::Name(_) | ExprKind::Index(..)) => {
+            ExprKind::OnBars(inner, bars)
+                if matches!(inner.kind, ExprKind::Name(_) | ExprKind::Index(..)) =>
+            {
                 match self.bars_of(inner)? {
-                    Some(quoted) => Some(Some(Quoted { clock: self.bar_clock(bars)?, ..quoted })),
+                    Some(quoted) => Some(Some(Quoted {
+                        clock: self.bar_clock(bars)?,
+                        ..quoted
+                    })),
                     None => Some(None),
                 }
             }
@@ -461,14 +304,19 @@ impl<'a> Checker<'a> {
 
 /// Instruments with listed options.
 pub(super) const fn has_options(instrument: Instrument) -> bool {
-    matches!(instrument, Instrument::Spx | Instrument::Xsp | Instrument::Spy | Instrument::Vix)
+    matches!(
+        instrument,
+        Instrument::Spx | Instrument::Xsp | Instrument::Spy | Instrument::Vix
+    )
 }
 
 /// The unit whose square this is.
 fn half(unit: Unit) -> Option<Unit> {
     let Unit { usd, pts, vol, delta } = unit;
-    [usd, pts, vol, delta]
-        .iter()
-        .all(|e| e % 2 == 0)
-        .then_some(Unit { usd: usd / 2, pts: pts / 2, vol: vol / 2, delta: delta / 2 })
+    [usd, pts, vol, delta].iter().all(|e| e % 2 == 0).then_some(Unit {
+        usd: usd / 2,
+        pts: pts / 2,
+        vol: vol / 2,
+        delta: delta / 2,
+    })
 }

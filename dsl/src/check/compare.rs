@@ -32,7 +32,14 @@ impl Checker<'_> {
         let (x, y) = self.comparable(a, b, "compare", place, key)?;
         let (inputs, clock) = self.builder.align(&[x.id, y.id]);
         let origin = self.origin(key, e);
-        let id = self.builder.emit(Op::Compare(cmp), inputs, ValueKind::Bool, clock, Domain::Market, origin);
+        let id = self.builder.emit(
+            Op::Compare(cmp),
+            inputs,
+            ValueKind::Bool,
+            clock,
+            Domain::Market,
+            origin,
+        );
         Some(Val::free(id))
     }
 
@@ -48,7 +55,14 @@ impl Checker<'_> {
         let (x, y) = self.comparable(a, b, "compare", place, key)?;
         let (inputs, clock) = self.builder.align(&[x.id, y.id]);
         let origin = self.origin(key, e);
-        let id = self.builder.emit(Op::Crosses(direction), inputs, ValueKind::Bool, clock, Domain::Market, origin);
+        let id = self.builder.emit(
+            Op::Crosses(direction),
+            inputs,
+            ValueKind::Bool,
+            clock,
+            Domain::Market,
+            origin,
+        );
         Some(Val::free(id))
     }
 
@@ -77,7 +91,14 @@ impl Checker<'_> {
         }
         let (inputs, clock) = self.builder.align(&[a.0.id, l.0.id, h.0.id]);
         let origin = self.origin(key, e);
-        Some(Val::free(self.builder.emit(Op::InRange, inputs, ValueKind::Bool, clock, Domain::Market, origin)))
+        Some(Val::free(self.builder.emit(
+            Op::InRange,
+            inputs,
+            ValueKind::Bool,
+            clock,
+            Domain::Market,
+            origin,
+        )))
     }
 
     fn comparable(&mut self, a: &Expr, b: &Expr, verb: &str, place: Place, key: &str) -> Option<(Val, Val)> {
@@ -114,9 +135,17 @@ impl Checker<'_> {
             "add" => "and",
             _ => "from",
         };
-        let (first, second) = if verb == "subtract" { (right, left) } else { (left, right) };
+        let (first, second) = if verb == "subtract" {
+            (right, left)
+        } else {
+            (left, right)
+        };
         // The operand that looks unfinished is the one to point at.
-        let (wrong, other) = if is_bare(a) && !is_bare(b) { ((a, left), (b, right)) } else { ((b, right), (a, left)) };
+        let (wrong, other) = if is_bare(a) && !is_bare(b) {
+            ((a, left), (b, right))
+        } else {
+            ((b, right), (a, left))
+        };
         let d = Diagnostic::error(
             codes::UNIT_MISMATCH,
             wrong.0.span,
@@ -143,7 +172,9 @@ impl Checker<'_> {
         )
         .label("this is a change")
         .also(level.span, "this is a level")
-        .help(format!("compare the change with an amount, or the level with a level such as `lag({l}, 1) + …`"));
+        .help(format!(
+            "compare the change with an amount, or the level with a level such as `lag({l}, 1) + …`"
+        ));
         self.fail(d)
     }
 
@@ -154,7 +185,9 @@ impl Checker<'_> {
         if l.unit == LitUnit::Percent && unit != Unit::NONE {
             let digits = text.trim_end_matches('%').trim().to_owned();
             if unit == Unit::USD {
-                return Some(format!("say of what: `{text} of credit`, or write dollars: `${digits}`"));
+                return Some(format!(
+                    "say of what: `{text} of credit`, or write dollars: `${digits}`"
+                ));
             }
             return with_unit(&digits, l.number, unit)
                 .map(|w| format!("a percentage needs a base: `{text} of …`; an amount is written `{w}`"));
@@ -168,8 +201,12 @@ impl Checker<'_> {
     /// `votes >= 2 of 4`: the total is checked and dropped.
     fn vote_total<'e>(&mut self, a: &Expr, b: &'e Expr, place: Place) -> Option<&'e Expr> {
         let is_votes = matches!(&a.kind, ExprKind::Name(n) if n == "votes");
-        let ExprKind::Binary(BinaryOp::Of, n, total) = &b.kind else { return Some(b) };
-        let (true, Place::Layer(Some((_, count)))) = (is_votes, place) else { return Some(b) };
+        let ExprKind::Binary(BinaryOp::Of, n, total) = &b.kind else {
+            return Some(b);
+        };
+        let (true, Place::Layer(Some((_, count)))) = (is_votes, place) else {
+            return Some(b);
+        };
         let written = match &total.kind {
             ExprKind::Literal(l) if l.unit == LitUnit::None => Some(l.number),
             _ => None,
@@ -182,7 +219,12 @@ impl Checker<'_> {
         let text = self.text(total.span);
         let votes = if count == 1 { "vote" } else { "votes" };
         let message = format!("this layer has {count} {votes}, not {text}");
-        self.error(codes::VOTE_COUNT, total.span, message, format!("write `{} of {count}`", self.text(n.span)))
+        self.error(
+            codes::VOTE_COUNT,
+            total.span,
+            message,
+            format!("write `{} of {count}`", self.text(n.span)),
+        )
     }
 }
 
@@ -195,7 +237,8 @@ fn general_fix(left: Unit, right: Unit) -> String {
     if has(Unit::VOL) && has(Unit::PTS) {
         return "compare ratios instead, each side divided by a value of its own unit".to_owned();
     }
-    "bring both sides to one unit: divide each by a quantity of its own, or say what share of what is meant".to_owned()
+    "bring both sides to one unit: divide each by a quantity of its own, or say what share of what is meant"
+        .to_owned()
 }
 
 /// The literal that an expression is, a minus sign aside.

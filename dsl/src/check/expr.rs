@@ -20,13 +20,20 @@ impl Checker<'_> {
             ExprKind::Leg(leg) => {
                 let text = self.text(leg.span);
                 let help = format!("write `{text}.delta`, `{text}.strike` or `{text}.price`");
-                self.error(codes::WRONG_KIND_OF_NAME, e.span, format!("`{text}` is a leg, not a number"), help)
+                self.error(
+                    codes::WRONG_KIND_OF_NAME,
+                    e.span,
+                    format!("`{text}` is a leg, not a number"),
+                    help,
+                )
             }
             ExprKind::Field(inner, field) => self.field(e, inner, field, place, key),
             ExprKind::Index(inner, index) => self.bare_index(e, inner, index),
             ExprKind::OnBars(inner, bars) => self.on_bars(e, inner, bars),
             ExprKind::Call(name, args) => self.call(e, name, args, place, key),
-            ExprKind::ScriptCall { name, args, returns } => self.script_call(e, name, args, returns, place, key),
+            ExprKind::ScriptCall { name, args, returns } => {
+                self.script_call(e, name, args, returns, place, key)
+            }
             ExprKind::Unary(UnaryOp::Neg, x) => self.negative(e, x, place, key),
             ExprKind::Unary(UnaryOp::Not, x) => self.negation(e, x, place, key),
             ExprKind::Binary(op, a, b) => self.binary(e, *op, a, b, place, key),
@@ -34,9 +41,12 @@ impl Checker<'_> {
             ExprKind::Within(length, side, event) => self.within(e, length, *side, event, key),
             ExprKind::For(x, n) => self.persists(e, x, n, place, key),
             ExprKind::Until(on, off) => self.latch(e, on, off, place, key),
-            ExprKind::Moves { expr, direction, amount, over } => {
-                self.moves(e, (expr, *direction, amount, over), place, key)
-            }
+            ExprKind::Moves {
+                expr,
+                direction,
+                amount,
+                over,
+            } => self.moves(e, (expr, *direction, amount, over), place, key),
         }
     }
 
@@ -52,9 +62,13 @@ impl Checker<'_> {
             return Some(v);
         }
         let text = self.text(e.span);
-        let d = Diagnostic::error(codes::NOT_A_CONDITION, e.span, format!("`{text}` is not a condition"))
-            .label(format!("this is {}", kind_text(kind)))
-            .help(format!("compare it with something: `{text} > …`"));
+        let d = Diagnostic::error(
+            codes::NOT_A_CONDITION,
+            e.span,
+            format!("`{text}` is not a condition"),
+        )
+        .label(format!("this is {}", kind_text(kind)))
+        .help(format!("compare it with something: `{text} > …`"));
         self.fail(d)
     }
 
@@ -76,7 +90,14 @@ impl Checker<'_> {
     }
 
     /// An expression that must have this unit (a bare zero fits).
-    pub(super) fn in_unit(&mut self, e: &Expr, unit: Unit, what: &str, place: Place, key: &str) -> Option<Val> {
+    pub(super) fn in_unit(
+        &mut self,
+        e: &Expr,
+        unit: Unit,
+        what: &str,
+        place: Place,
+        key: &str,
+    ) -> Option<Val> {
         let (v, found) = self.quantity(e, place, key)?;
         if found == unit {
             return Some(v);
@@ -85,8 +106,12 @@ impl Checker<'_> {
             return Some(self.zero(unit, e, key));
         }
         let text = self.text(e.span);
-        let mut d = Diagnostic::error(codes::WRONG_UNIT, e.span, format!("{what} is measured in {unit}, not in {found}"))
-            .label(format!("`{text}` is {found}"));
+        let mut d = Diagnostic::error(
+            codes::WRONG_UNIT,
+            e.span,
+            format!("{what} is measured in {unit}, not in {found}"),
+        )
+        .label(format!("`{text}` is {found}"));
         if let Some(fix) = self.fix_for(e, unit) {
             d = d.help(fix);
         } else {
@@ -103,21 +128,37 @@ impl Checker<'_> {
     fn negative(&mut self, e: &Expr, x: &Expr, place: Place, key: &str) -> Option<Val> {
         let (v, unit) = self.quantity(x, place, &format!("{key}.0"))?;
         let origin = self.origin(key, e);
-        let affine = if v.affine == Affine::Change { Affine::Change } else { Affine::Free };
+        let affine = if v.affine == Affine::Change {
+            Affine::Change
+        } else {
+            Affine::Free
+        };
         let id = match self.builder.constant(v.id) {
             Some(c) => self.builder.number(-c, number(unit), origin),
             None => {
                 let clock = self.builder.clock(v.id);
-                self.builder.emit(Op::Neg, vec![v.id], number(unit), clock, Domain::Market, origin)
+                self.builder
+                    .emit(Op::Neg, vec![v.id], number(unit), clock, Domain::Market, origin)
             }
         };
-        Some(Val { id, affine, zero: v.zero })
+        Some(Val {
+            id,
+            affine,
+            zero: v.zero,
+        })
     }
 
     fn negation(&mut self, e: &Expr, x: &Expr, place: Place, key: &str) -> Option<Val> {
         let v = self.condition(x, place, &format!("{key}.0"))?;
         let (clock, origin) = (self.builder.clock(v.id), self.origin(key, e));
-        Some(Val::free(self.builder.emit(Op::Not, vec![v.id], ValueKind::Bool, clock, Domain::Market, origin)))
+        Some(Val::free(self.builder.emit(
+            Op::Not,
+            vec![v.id],
+            ValueKind::Bool,
+            clock,
+            Domain::Market,
+            origin,
+        )))
     }
 
     fn binary(&mut self, e: &Expr, op: BinaryOp, a: &Expr, b: &Expr, place: Place, key: &str) -> Option<Val> {
@@ -147,7 +188,14 @@ impl Checker<'_> {
         let (inputs, clock) = self.builder.align(&ids);
         let op = if op == BinaryOp::And { Op::And } else { Op::Or };
         let origin = self.origin(key, e);
-        Some(Val::free(self.builder.emit(op, inputs, ValueKind::Bool, clock, Domain::Market, origin)))
+        Some(Val::free(self.builder.emit(
+            op,
+            inputs,
+            ValueKind::Bool,
+            clock,
+            Domain::Market,
+            origin,
+        )))
     }
 
     /// Both operands, checked even when the first is wrong.
@@ -166,14 +214,24 @@ impl Checker<'_> {
             _ => x.0.affine.sub(y.0.affine),
         };
         let origin = self.origin(key, e);
-        Some(Val::of(self.builder.arith(op, x.0.id, y.0.id, number(unit), origin), affine))
+        Some(Val::of(
+            self.builder.arith(op, x.0.id, y.0.id, number(unit), origin),
+            affine,
+        ))
     }
 
     fn product(&mut self, e: &Expr, op: Arith, a: &Expr, b: &Expr, place: Place, key: &str) -> Option<Val> {
         let [(x, ux), (y, uy)] = self.both(a, b, place, key)?;
-        let combined = if op == Arith::Mul { ux.mul(uy) } else { ux.div(uy) };
+        let combined = if op == Arith::Mul {
+            ux.times(uy)
+        } else {
+            ux.per(uy)
+        };
         let Some(unit) = combined else {
-            let message = format!("the unit of `{}` would have an exponent beyond 8", self.text(e.span));
+            let message = format!(
+                "the unit of `{}` would have an exponent beyond 8",
+                self.text(e.span)
+            );
             let d = Diagnostic::error(codes::UNIT_TOO_LARGE, e.span, message)
                 .also(a.span, format!("this is {ux}"))
                 .also(b.span, format!("this is {uy}"))
@@ -183,11 +241,16 @@ impl Checker<'_> {
         // A change times a plain number is a change; a share of a level may be either.
         let affine = match (x.affine, y.affine) {
             (Affine::Change, _) if uy == Unit::NONE && y.affine == Affine::Free => Affine::Change,
-            (_, Affine::Change) if ux == Unit::NONE && x.affine == Affine::Free && op == Arith::Mul => Affine::Change,
+            (_, Affine::Change) if ux == Unit::NONE && x.affine == Affine::Free && op == Arith::Mul => {
+                Affine::Change
+            }
             _ => Affine::Free,
         };
         let origin = self.origin(key, e);
-        Some(Val::of(self.builder.arith(op, x.id, y.id, number(unit), origin), affine))
+        Some(Val::of(
+            self.builder.arith(op, x.id, y.id, number(unit), origin),
+            affine,
+        ))
     }
 
     /// `50% of credit`
@@ -201,17 +264,35 @@ impl Checker<'_> {
                 .help(format!("write a percentage, such as `50% of {base}`"));
             return self.fail(d);
         }
-        let affine = if y.affine == Affine::Change { Affine::Change } else { Affine::Free };
+        let affine = if y.affine == Affine::Change {
+            Affine::Change
+        } else {
+            Affine::Free
+        };
         let origin = self.origin(key, e);
-        Some(Val::of(self.builder.arith(Arith::Mul, x.id, y.id, number(uy), origin), affine))
+        Some(Val::of(
+            self.builder.arith(Arith::Mul, x.id, y.id, number(uy), origin),
+            affine,
+        ))
     }
 
     fn within(&mut self, e: &Expr, l: &Literal, side: EventSide, event: &Ident, key: &str) -> Option<Val> {
         let length = self.duration(l);
         let event = self.event(event);
-        let op = Op::Within { event: event?, side, length: length? };
+        let op = Op::Within {
+            event: event?,
+            side,
+            length: length?,
+        };
         let origin = self.origin(key, e);
-        Some(Val::free(self.builder.emit(op, Vec::new(), ValueKind::Bool, Clock::Tick, Domain::Market, origin)))
+        Some(Val::free(self.builder.emit(
+            op,
+            Vec::new(),
+            ValueKind::Bool,
+            Clock::Tick,
+            Domain::Market,
+            origin,
+        )))
     }
 
     /// `x for 3 bars`
@@ -219,7 +300,14 @@ impl Checker<'_> {
         let v = self.condition(x, place, &format!("{key}.0"))?;
         let (v, bars) = self.window(v, n)?;
         let (clock, origin) = (self.builder.clock(v.id), self.origin(key, e));
-        let id = self.builder.emit(Op::For(bars), vec![v.id], ValueKind::Bool, clock, Domain::Market, origin);
+        let id = self.builder.emit(
+            Op::For(bars),
+            vec![v.id],
+            ValueKind::Bool,
+            clock,
+            Domain::Market,
+            origin,
+        );
         Some(Val::free(id))
     }
 
@@ -241,7 +329,14 @@ impl Checker<'_> {
         let on = self.condition(on, place, &format!("{key}.0"));
         let off = self.condition(off, place, &format!("{key}.1"));
         let (inputs, clock) = self.builder.align(&[on?.id, off?.id]);
-        Some(Val::free(self.builder.emit(Op::Until, inputs, ValueKind::Bool, clock, Domain::Market, origin)))
+        Some(Val::free(self.builder.emit(
+            Op::Until,
+            inputs,
+            ValueKind::Bool,
+            clock,
+            Domain::Market,
+            origin,
+        )))
     }
 
     fn moves(
@@ -260,27 +355,55 @@ impl Checker<'_> {
             let of = self.text(x.span);
             let bare = amount.unit == LitUnit::None;
             let (code, message) = if bare {
-                (codes::MOVE_WITHOUT_UNIT, format!("`{text}` does not say by how much `{of}` moves: points or percent"))
+                (
+                    codes::MOVE_WITHOUT_UNIT,
+                    format!("`{text}` does not say by how much `{of}` moves: points or percent"),
+                )
             } else {
-                (codes::UNIT_MISMATCH, format!("`{of}` is {unit} and cannot move by `{text}`"))
+                (
+                    codes::UNIT_MISMATCH,
+                    format!("`{of}` is {unit} and cannot move by `{text}`"),
+                )
             };
-            let percent = if bare { format!("{text}%") } else { "15%".to_owned() };
+            let percent = if bare {
+                format!("{text}%")
+            } else {
+                "15%".to_owned()
+            };
             let help = match wanted.filter(|_| bare) {
                 Some(w) => format!("write `{w}` for an absolute move, or `{percent}` for a relative one"),
                 None => format!("write an amount in {unit}, or `{percent}` for a relative move"),
             };
-            let d = Diagnostic::error(code, amount.span, message).also(x.span, format!("this is {unit}")).help(help);
+            let d = Diagnostic::error(code, amount.span, message)
+                .also(x.span, format!("this is {unit}"))
+                .help(help);
             return self.fail(d);
         }
         if amount.number <= 0.0 {
             let help = "write a positive amount, and `up` or `down` for its direction";
-            return self.error(codes::BAD_CONSTANT, amount.span, format!("`{text}` is not a positive move"), help);
+            return self.error(
+                codes::BAD_CONSTANT,
+                amount.span,
+                format!("`{text}` is not a positive move"),
+                help,
+            );
         }
         let (v, bars) = self.window(v, over)?;
         let amount = self.literal(amount, &format!("{key}.1"))?;
-        let op = Op::Moves { direction, relative, bars };
+        let op = Op::Moves {
+            direction,
+            relative,
+            bars,
+        };
         let (clock, origin) = (self.builder.clock(v.id), self.origin(key, e));
-        let id = self.builder.emit(op, vec![v.id, amount.id], ValueKind::Bool, clock, Domain::Market, origin);
+        let id = self.builder.emit(
+            op,
+            vec![v.id, amount.id],
+            ValueKind::Bool,
+            clock,
+            Domain::Market,
+            origin,
+        );
         Some(Val::free(id))
     }
 }

@@ -3,11 +3,11 @@
 use super::Checker;
 use super::value::{Affine, Place, Val, literal_unit, number};
 use crate::ast::{
-    Amount, Expr, Hedge, HedgeClause, Ident, Item, Layer, LayerClause, LitUnit, Node, OnUnknown, Overlay, OverlayClause,
-    SizeExpr,
+    Amount, Expr, Hedge, HedgeClause, Ident, Item, Layer, LayerClause, LitUnit, Node, OnUnknown, Overlay,
+    OverlayClause, SizeExpr,
 };
 use crate::diagnostic::{Diagnostic, codes};
-use crate::graph::{Domain, HedgeDef, LayerDef, NodeId, Op, OverlayDef, SizeDef, StructureId};
+use crate::graph::{Domain, HedgeDef, HedgeTarget, LayerDef, NodeId, Op, OverlayDef, SizeDef, StructureId};
 use crate::lower::Origin;
 use crate::reference;
 use crate::resolve::suggest::{did_you_mean, one_of};
@@ -23,8 +23,12 @@ impl Checker<'_> {
     pub(super) fn hedge(&mut self, h: &Hedge, item: &Item) {
         let name = h.name.value.clone();
         self.report(
-            Diagnostic::note(codes::NOT_EVALUATED_YET, h.name.span, format!("the hedge `{name}` is not evaluated yet"))
-                .help("it is checked, formatted and drawn; a run goes on without it and says so"),
+            Diagnostic::note(
+                codes::NOT_EVALUATED_YET,
+                h.name.span,
+                format!("the hedge `{name}` is not evaluated yet"),
+            )
+            .help("it is checked, formatted and drawn; a run goes on without it and says so"),
         );
         let structure = self.structure_named(&h.on);
         if h.layers.is_empty() {
@@ -42,7 +46,9 @@ impl Checker<'_> {
             }
             let key = format!("{name}.{word}");
             match &clause.value {
-                HedgeClause::Target { greek, amount, band } => target = self.target(greek, amount, band.as_ref(), &key),
+                HedgeClause::Target { greek, amount, band } => {
+                    target = self.target(greek, amount, band.as_ref(), &key)
+                }
                 HedgeClause::Budget { amount, per } => {
                     clauses.extend(self.hedge_budget(amount, per, Place::Book, &key));
                 }
@@ -51,14 +57,25 @@ impl Checker<'_> {
                     clauses.extend(v.map(|v| (word.to_owned(), self.builder.at_tick(v.id))));
                 }
                 HedgeClause::NoTradeBand(a) => {
-                    clauses.extend(self.share(a, "the band", false, &key).map(|id| (word.to_owned(), id)));
+                    clauses.extend(
+                        self.share(a, "the band", false, &key)
+                            .map(|id| (word.to_owned(), id)),
+                    );
                 }
             }
         }
         let layers = self.layers(h);
         let Some(structure) = structure else { return };
         let (doc, span) = (item.doc.clone(), item.span);
-        self.hedges.push(HedgeDef { key: name, structure, target, layers, clauses, doc, span });
+        self.hedges.push(HedgeDef {
+            key: name,
+            structure,
+            target,
+            layers,
+            clauses,
+            doc,
+            span,
+        });
     }
 
     /// Reports a clause that already stood.
@@ -77,7 +94,7 @@ impl Checker<'_> {
         amount: &Expr,
         band: Option<&(Amount, Amount)>,
         key: &str,
-    ) -> Option<(crate::builtin::Greek, NodeId, Option<(NodeId, NodeId)>)> {
+    ) -> Option<HedgeTarget> {
         let word = self.one_of_words(greek, GREEKS);
         let which = word.and_then(reference::greek);
         let unit = reference::book(&greek.value).map_or(Unit::USD, reference::book_unit);
@@ -98,7 +115,12 @@ impl Checker<'_> {
                 {
                     let (from, to) = (self.builder.text(from), self.builder.text(to));
                     let message = format!("the band `{from}..{to}` contains nothing");
-                    return self.error(codes::RANGE_INVERTED, amount_span(lo).to(amount_span(hi)), message, format!("write `{to}..{from}`"));
+                    return self.error(
+                        codes::RANGE_INVERTED,
+                        amount_span(lo).to(amount_span(hi)),
+                        message,
+                        format!("write `{to}..{from}`"),
+                    );
                 }
                 Some((from, to))
             }
@@ -106,7 +128,13 @@ impl Checker<'_> {
         Some((which?, self.builder.at_tick(v?.id), band))
     }
 
-    fn hedge_budget(&mut self, amount: &Expr, per: &Ident, place: Place, key: &str) -> Option<(String, NodeId)> {
+    fn hedge_budget(
+        &mut self,
+        amount: &Expr,
+        per: &Ident,
+        place: Place,
+        key: &str,
+    ) -> Option<(String, NodeId)> {
         let per = self.one_of_words(per, &["month", "year"]);
         let v = self.in_unit(amount, Unit::USD, "a budget", place, key);
         Some((format!("budget.{}", per?), self.builder.at_tick(v?.id)))
@@ -168,7 +196,10 @@ impl Checker<'_> {
             done.push(word);
             self.layer_clause(h, &clause.value, clause.span, place, &mut def);
         }
-        for (word, example) in [("own", "own call on VIX { … }"), ("size", "size 18% of max_loss(core)")] {
+        for (word, example) in [
+            ("own", "own call on VIX { … }"),
+            ("size", "size 18% of max_loss(core)"),
+        ] {
             if !done.contains(&word) {
                 let message = format!("the layer `{}` does not say its `{word}`", layer.name.value);
                 let d = Diagnostic::error(codes::MISSING_CLAUSE, layer.name.span, message);
@@ -178,7 +209,13 @@ impl Checker<'_> {
         def
     }
 
-    fn votes(&mut self, list: &[Expr], key: &str, span: Span, out: &mut Vec<NodeId>) -> Option<(NodeId, usize)> {
+    fn votes(
+        &mut self,
+        list: &[Expr],
+        key: &str,
+        span: Span,
+        out: &mut Vec<NodeId>,
+    ) -> Option<(NodeId, usize)> {
         let checked: Vec<Option<NodeId>> = list
             .iter()
             .enumerate()
@@ -189,18 +226,34 @@ impl Checker<'_> {
         let (inputs, clock) = self.builder.align(&ids);
         let count = ids.len();
         let origin = Origin::new(format!("{key}.votes"), "votes", span);
-        let id = self.builder.emit(Op::Votes, inputs, number(Unit::NONE), clock, Domain::Market, origin);
+        let id = self.builder.emit(
+            Op::Votes,
+            inputs,
+            number(Unit::NONE),
+            clock,
+            Domain::Market,
+            origin,
+        );
         Some((id, count))
     }
 
-    fn layer_clause(&mut self, h: &Hedge, clause: &LayerClause, span: Span, place: Place, def: &mut LayerDef) {
+    fn layer_clause(
+        &mut self,
+        h: &Hedge,
+        clause: &LayerClause,
+        span: Span,
+        place: Place,
+        def: &mut LayerDef,
+    ) {
         let word = layer_word(clause);
         let key = format!("{}.{word}", def.key);
         match clause {
             LayerClause::Own(shape) => def.own = self.owned(&key, shape, span),
             LayerClause::Size(size) => def.size = self.layer_size(size, place, &key),
             LayerClause::Vote(_) => {}
-            LayerClause::Active { when, until } => def.active = self.switch(when, until.as_ref(), place, &key, span),
+            LayerClause::Active { when, until } => {
+                def.active = self.switch(when, until.as_ref(), place, &key, span)
+            }
             LayerClause::RollEvery(every) => {
                 if let Some(every) = self.one_of_words(every, &["daily", "weekly", "monthly"]) {
                     def.words.push((word.to_owned(), every.to_owned()));
@@ -228,11 +281,13 @@ impl Checker<'_> {
                 }
                 let when = self.rule_condition(when, place, &key);
                 def.clauses.extend(when.map(|id| (word.to_owned(), id)));
-                def.clauses.extend(share.map(|id| ("migrate.share".to_owned(), id)));
+                def.clauses
+                    .extend(share.map(|id| ("migrate.share".to_owned(), id)));
             }
             LayerClause::Cap(e) => {
                 let v = self.in_unit(e, Unit::USD, "a cap", place, &key);
-                def.clauses.extend(v.map(|v| (word.to_owned(), self.builder.at_tick(v.id))));
+                def.clauses
+                    .extend(v.map(|v| (word.to_owned(), self.builder.at_tick(v.id))));
             }
             LayerClause::Budget { amount, per } => {
                 def.clauses.extend(self.hedge_budget(amount, per, place, &key));
@@ -242,8 +297,17 @@ impl Checker<'_> {
     }
 
     /// `when … until …` as one latch, or the bare condition, at the tick.
-    fn switch(&mut self, when: &Expr, until: Option<&Expr>, place: Place, key: &str, span: Span) -> Option<NodeId> {
-        let Some(off) = until else { return self.rule_condition(when, place, key) };
+    fn switch(
+        &mut self,
+        when: &Expr,
+        until: Option<&Expr>,
+        place: Place,
+        key: &str,
+        span: Span,
+    ) -> Option<NodeId> {
+        let Some(off) = until else {
+            return self.rule_condition(when, place, key);
+        };
         let text = format!("{} until {}", self.expr_text(when), self.expr_text(off));
         let v = self.latch_parts(when, off, place, key, Origin::new(key, text, span))?;
         Some(self.builder.at_tick(v.id))
@@ -255,7 +319,8 @@ impl Checker<'_> {
         if names.contains(&to.value.as_str()) {
             return true;
         }
-        let help = did_you_mean(&to.value, names.iter().copied()).unwrap_or_else(|| format!("write {}", one_of(&names)));
+        let help = did_you_mean(&to.value, names.iter().copied())
+            .unwrap_or_else(|| format!("write {}", one_of(&names)));
         let message = format!("there is nothing named `{}` to rotate into", to.value);
         self.report(Diagnostic::error(codes::UNKNOWN_NAME, to.span, message).help(help));
         false
@@ -269,11 +334,17 @@ impl Checker<'_> {
                     return self.layer_basis(found.span);
                 }
                 let units = [LitUnit::Lots, LitUnit::None];
-                self.whole(a, &units, "a number of lots, such as `20 lots`", key).map(SizeDef::Lots)
+                self.whole(a, &units, "a number of lots, such as `20 lots`", key)
+                    .map(SizeDef::Lots)
             }
             SizeExpr::Budget { by, .. } => {
                 let message = "a layer's size names its basis in the amount";
-                self.error(codes::WRONG_CONTEXT, by.span, message, "write `18% of max_loss(core)` without `by`")
+                self.error(
+                    codes::WRONG_CONTEXT,
+                    by.span,
+                    message,
+                    "write `18% of max_loss(core)` without `by`",
+                )
             }
             SizeExpr::Of(e) => {
                 let (v, unit) = self.quantity(e, place, key)?;
@@ -293,12 +364,19 @@ impl Checker<'_> {
                 let from = self.share(lo, "the share", true, &format!("{key}.from"));
                 let to = self.share(hi, "the share", true, &format!("{key}.to"));
                 let by = self.scale_by(by, place, &format!("{key}.by"));
-                let step = step.as_ref().map(|s| self.share(s, "the step", false, &format!("{key}.step")));
+                let step = step
+                    .as_ref()
+                    .map(|s| self.share(s, "the step", false, &format!("{key}.step")));
                 let step = match step {
                     None => None,
                     Some(found) => Some(found?),
                 };
-                Some(SizeDef::Scale { lo: from?, hi: to?, by: by?, step })
+                Some(SizeDef::Scale {
+                    lo: from?,
+                    hi: to?,
+                    by: by?,
+                    step,
+                })
             }
         }
     }
@@ -306,13 +384,17 @@ impl Checker<'_> {
     fn layer_basis<T>(&mut self, span: Span) -> Option<T> {
         let text = self.text(span);
         let message = format!("`{text}` alone is not a size: a share of what?");
-        let help = format!("write `{text} of max_loss(core)`, `{text} of vega(core)` or `{text} of notional(core)`");
+        let help =
+            format!("write `{text} of max_loss(core)`, `{text} of vega(core)` or `{text} of notional(core)`");
         self.error(codes::SIZE_WITHOUT_BASIS, span, message, help)
     }
 
     /// `votes`, or a signal that is a plain number.
     fn scale_by(&mut self, by: &Ident, place: Place, key: &str) -> Option<NodeId> {
-        let e = Expr { kind: crate::ast::ExprKind::Name(by.value.clone()), span: by.span };
+        let e = Expr {
+            kind: crate::ast::ExprKind::Name(by.value.clone()),
+            span: by.span,
+        };
         let v = self.in_unit(&e, Unit::NONE, "what a scale grows with", place, key)?;
         Some(self.builder.at_tick(v.id))
     }
@@ -337,7 +419,12 @@ impl Checker<'_> {
             }
             let key = format!("{name}.{word}");
             let id = match &clause.value {
-                OverlayClause::Trade { instrument, greek, target, band } => {
+                OverlayClause::Trade {
+                    instrument,
+                    greek,
+                    target,
+                    band,
+                } => {
                     traded = self.trade(instrument, greek, target, band, &key);
                     None
                 }
@@ -353,7 +440,9 @@ impl Checker<'_> {
             let d = Diagnostic::error(codes::MISSING_CLAUSE, o.name.span, message);
             self.report(d.help("add `trade ES to delta 0 ± 5 delta`"));
         }
-        let (Some(structure), Some((instrument, target))) = (structure, traded) else { return };
+        let (Some(structure), Some((instrument, target))) = (structure, traded) else {
+            return;
+        };
         self.push_overlay(name, structure, instrument, target, clauses, item);
     }
 
@@ -367,7 +456,14 @@ impl Checker<'_> {
         item: &Item,
     ) {
         let span = item.span;
-        self.overlays.push(OverlayDef { key, structure, instrument, target: Some(target), clauses, span });
+        self.overlays.push(OverlayDef {
+            key,
+            structure,
+            instrument,
+            target: Some(target),
+            clauses,
+            span,
+        });
     }
 
     fn trade(
@@ -380,14 +476,26 @@ impl Checker<'_> {
     ) -> Option<(crate::builtin::Instrument, (NodeId, NodeId))> {
         let word = self.one_of_words(greek, &["delta"]);
         let known = reference::instrument(&instrument.value);
-        let tradable =
-            known.filter(|i| matches!(i, crate::builtin::Instrument::Es | crate::builtin::Instrument::Spy));
+        let tradable = known.filter(|i| {
+            matches!(
+                i,
+                crate::builtin::Instrument::Es | crate::builtin::Instrument::Spy
+            )
+        });
         if tradable.is_none() {
             let (code, message) = match known {
-                Some(_) => (codes::NOT_TRADABLE, format!("`{}` itself is not traded", instrument.value)),
-                None => (codes::UNKNOWN_INSTRUMENT, format!("there is no instrument `{}`", instrument.value)),
+                Some(_) => (
+                    codes::NOT_TRADABLE,
+                    format!("`{}` itself is not traded", instrument.value),
+                ),
+                None => (
+                    codes::UNKNOWN_INSTRUMENT,
+                    format!("there is no instrument `{}`", instrument.value),
+                ),
             };
-            self.report(Diagnostic::error(code, instrument.span, message).help("an overlay trades `ES` or `SPY`"));
+            self.report(
+                Diagnostic::error(code, instrument.span, message).help("an overlay trades `ES` or `SPY`"),
+            );
         }
         let at = self.delta_amount(target, &format!("{key}.target"));
         let width = self.delta_amount(band, &format!("{key}.band"));
@@ -407,7 +515,12 @@ impl Checker<'_> {
         }
         let text = self.text(found.span);
         let message = format!("`{text}` is not an amount of delta");
-        self.error(codes::WRONG_UNIT, found.span, message, format!("write `{text} delta`"))
+        self.error(
+            codes::WRONG_UNIT,
+            found.span,
+            message,
+            format!("write `{text} delta`"),
+        )
     }
 }
 

@@ -22,11 +22,21 @@ const ESTIMATORS: [(&str, VolEstimator); 5] = [
 ];
 
 impl Checker<'_> {
-    pub(super) fn indicator(&mut self, call: Call<'_>, which: Indicator, args: &Args<'_>, output: u8) -> Option<Val> {
+    pub(super) fn indicator(
+        &mut self,
+        call: Call<'_>,
+        which: Indicator,
+        args: &Args<'_>,
+        output: u8,
+    ) -> Option<Val> {
         match which {
-            Indicator::Highest | Indicator::Lowest if args.since_entry.is_some() => self.since_entry(call, which, args),
+            Indicator::Highest | Indicator::Lowest if args.since_entry.is_some() => {
+                self.since_entry(call, which, args)
+            }
             Indicator::Atr | Indicator::RealizedVol => self.of_bars(call, which, args),
-            Indicator::Correlation | Indicator::Beta | Indicator::Divergence => self.of_two(call, which, args),
+            Indicator::Correlation | Indicator::Beta | Indicator::Divergence => {
+                self.of_two(call, which, args)
+            }
             Indicator::Macd => self.macd(call, args, output),
             Indicator::Bollinger | Indicator::Quantile => self.with_number(call, which, args, output),
             _ => {
@@ -35,11 +45,21 @@ impl Checker<'_> {
                 let (v, n) = self.span_of(call, args, 1, v)?;
                 self.at_least(call, args, 1, n, least(which))?;
                 let (unit, affine) = match which {
-                    Indicator::Rsi | Indicator::Zscore | Indicator::PercentileRank => (Unit::NONE, Affine::Free),
+                    Indicator::Rsi | Indicator::Zscore | Indicator::PercentileRank => {
+                        (Unit::NONE, Affine::Free)
+                    }
                     Indicator::Stdev | Indicator::Change => (unit, Affine::Change),
                     _ => (unit, v.affine),
                 };
-                Some(self.windowed(call, which, vec![Param::Count(n)], 0, vec![v.id], number(unit), affine))
+                Some(self.windowed(
+                    call,
+                    which,
+                    vec![Param::Count(n)],
+                    0,
+                    vec![v.id],
+                    number(unit),
+                    affine,
+                ))
             }
         }
     }
@@ -55,7 +75,11 @@ impl Checker<'_> {
     ) -> Option<[&'e Expr; N]> {
         let window = usize::from(args.over.is_none());
         let fits = args.values.len() == series + window + extra && args.since_entry.is_none();
-        if let Some((name, _)) = args.named.iter().find(|(n, _)| !named.contains(&n.value.as_str())) {
+        if let Some((name, _)) = args
+            .named
+            .iter()
+            .find(|(n, _)| !named.contains(&n.value.as_str()))
+        {
             let message = format!("`{}` has no argument `{}`", call.name.value, name.value);
             return self.wrong_arguments(call, name.span, message);
         }
@@ -70,7 +94,9 @@ impl Checker<'_> {
         if let Some(over) = args.over {
             return Some(*over);
         }
-        let Some(e) = args.values.get(index) else { return self.misfit(call) };
+        let Some(e) = args.values.get(index) else {
+            return self.misfit(call);
+        };
         match &e.kind {
             ExprKind::Literal(l) => Some(*l),
             _ => {
@@ -91,9 +117,17 @@ impl Checker<'_> {
         if n >= least {
             return Some(());
         }
-        let span = args.over.map_or_else(|| args.values.get(index).map_or(call.e.span, |e| e.span), |l| l.span);
+        let span = args.over.map_or_else(
+            || args.values.get(index).map_or(call.e.span, |e| e.span),
+            |l| l.span,
+        );
         let message = format!("`{}` needs a window of at least {least}", call.name.value);
-        self.error(codes::BAD_CONSTANT, span, message, format!("write `{least}` or more"))
+        self.error(
+            codes::BAD_CONSTANT,
+            span,
+            message,
+            format!("write `{least}` or more"),
+        )
     }
 
     #[expect(clippy::too_many_arguments, reason = "the parts of one node, each different")]
@@ -109,8 +143,15 @@ impl Checker<'_> {
     ) -> Val {
         let (inputs, clock) = self.builder.align(&inputs);
         let origin = self.origin(call.key, call.e);
-        let op = Op::Indicator { which, params, output };
-        Val::of(self.builder.emit(op, inputs, kind, clock, Domain::Market, origin), affine)
+        let op = Op::Indicator {
+            which,
+            params,
+            output,
+        };
+        Val::of(
+            self.builder.emit(op, inputs, kind, clock, Domain::Market, origin),
+            affine,
+        )
     }
 
     fn macd(&mut self, call: Call<'_>, args: &Args<'_>, output: u8) -> Option<Val> {
@@ -125,7 +166,15 @@ impl Checker<'_> {
             return self.wrong_arguments(call, span, message);
         }
         let params = vec![Param::Count(fast), Param::Count(slow), Param::Count(signal)];
-        Some(self.windowed(call, Indicator::Macd, params, output, vec![v.id], number(unit), Affine::Change))
+        Some(self.windowed(
+            call,
+            Indicator::Macd,
+            params,
+            output,
+            vec![v.id],
+            number(unit),
+            Affine::Change,
+        ))
     }
 
     /// A further count of bars by position.
@@ -142,7 +191,12 @@ impl Checker<'_> {
         }
         let text = self.text(e.span);
         let message = format!("`{text}` is not a whole, positive number of bars");
-        self.error(codes::BAD_CONSTANT, e.span, message, format!("write numbers, such as in `{}`", example(call)))
+        self.error(
+            codes::BAD_CONSTANT,
+            e.span,
+            message,
+            format!("write numbers, such as in `{}`", example(call)),
+        )
     }
 
     /// A written number within a range.
@@ -155,8 +209,17 @@ impl Checker<'_> {
             return Some(x);
         }
         let text = self.text(e.span);
-        let message = format!("`{text}` is not a number from {} to {}", range.start(), range.end());
-        self.error(codes::BAD_CONSTANT, e.span, message, format!("write a number, such as in `{}`", example(call)))
+        let message = format!(
+            "`{text}` is not a number from {} to {}",
+            range.start(),
+            range.end()
+        );
+        self.error(
+            codes::BAD_CONSTANT,
+            e.span,
+            message,
+            format!("write a number, such as in `{}`", example(call)),
+        )
     }
 
     /// `bollinger(x, n, k)`, `quantile(x, n, q)`
@@ -165,8 +228,14 @@ impl Checker<'_> {
         let (v, unit) = self.series(series, call.place, &format!("{}.0", call.key))?;
         let (v, n) = self.span_of(call, args, 1, v)?;
         self.at_least(call, args, 1, n, least(which))?;
-        let Some(last) = args.values.last().copied() else { return self.misfit(call) };
-        let range = if which == Indicator::Quantile { 0.0..=1.0 } else { 0.0..=100.0 };
+        let Some(last) = args.values.last().copied() else {
+            return self.misfit(call);
+        };
+        let range = if which == Indicator::Quantile {
+            0.0..=1.0
+        } else {
+            0.0..=100.0
+        };
         let x = self.written(call, last, range)?;
         let params = vec![Param::Count(n), Param::Number(x)];
         Some(self.windowed(call, which, params, output, vec![v.id], number(unit), v.affine))
@@ -190,10 +259,11 @@ impl Checker<'_> {
         let named = args.named.first().copied();
         match which {
             Indicator::Correlation => {
-                if let Some(word) = named.map(|(_, e)| self.word(e, &["level", "log"])) {
-                    if word? == "level" {
-                        params.push(Param::OnLevels);
-                    }
+                let word = named.map(|(_, e)| self.word(e, &["level", "log"]));
+                if let Some(word) = word
+                    && word? == "level"
+                {
+                    params.push(Param::OnLevels);
                 }
             }
             Indicator::Divergence => {
@@ -202,25 +272,39 @@ impl Checker<'_> {
             }
             _ => {}
         }
-        let kind = if which == Indicator::Divergence { ValueKind::Bool } else { number(Unit::NONE) };
+        let kind = if which == Indicator::Divergence {
+            ValueKind::Bool
+        } else {
+            number(Unit::NONE)
+        };
         let inputs = inputs.iter().map(|v| v.id).collect();
         Some(self.windowed(call, which, params, 0, inputs, kind, Affine::Free))
     }
 
     /// `atr` and `realized_vol`: bars of an instrument, in the order (open,) high, low, close.
     fn of_bars(&mut self, call: Call<'_>, which: Indicator, args: &Args<'_>) -> Option<Val> {
-        let named: &[&str] = if which == Indicator::RealizedVol { &["estimator"] } else { &[] };
+        let named: &[&str] = if which == Indicator::RealizedVol {
+            &["estimator"]
+        } else {
+            &[]
+        };
         let [of] = self.shape(call, args, 1, 0, named)?;
         let Some(quoted) = self.bars_of(of)? else {
             let text = self.text(of.span);
-            let message = format!("`{}` reads whole bars, and `{text}` is one value", call.name.value);
+            let message = format!(
+                "`{}` reads whole bars, and `{text}` is one value",
+                call.name.value
+            );
             return self.wrong_arguments(call, of.span, message);
         };
         let fields: &[Field] = match which {
             Indicator::Atr => &[Field::High, Field::Low, Field::Close],
             _ => &[Field::Open, Field::High, Field::Low, Field::Close],
         };
-        let inputs: Vec<NodeId> = fields.iter().map(|f| self.price(quoted, *f, of.span).id).collect();
+        let inputs: Vec<NodeId> = fields
+            .iter()
+            .map(|f| self.price(quoted, *f, of.span).id)
+            .collect();
         let first = Val::free(inputs.first().copied()?);
         let (_, n) = self.span_of(call, args, 1, first)?;
         self.at_least(call, args, 1, n, least(which))?;
@@ -257,8 +341,14 @@ impl Checker<'_> {
             return Some(word);
         }
         let list = one_of(words);
-        let help = did_you_mean(&name.value, words.iter().copied()).unwrap_or_else(|| format!("write {list}"));
-        self.error(codes::BAD_WORD, name.span, format!("`{}` is not one of {list}", name.value), help)
+        let help =
+            did_you_mean(&name.value, words.iter().copied()).unwrap_or_else(|| format!("write {list}"));
+        self.error(
+            codes::BAD_WORD,
+            name.span,
+            format!("`{}` is not one of {list}", name.value),
+            help,
+        )
     }
 
     /// `highest(profit, since entry)`
@@ -273,12 +363,18 @@ impl Checker<'_> {
             return self.misfit(call);
         };
         let (v, unit) = self.series_or_value(e, call.place, &format!("{}.0", call.key))?;
-        let direction = if which == Indicator::Highest { Direction::Above } else { Direction::Below };
+        let direction = if which == Indicator::Highest {
+            Direction::Above
+        } else {
+            Direction::Below
+        };
         let input = self.builder.at_tick(v.id);
         let origin = self.origin(call.key, call.e);
         let clock = crate::graph::Clock::Tick;
         let op = Op::SinceEntry(direction);
-        let id = self.builder.emit(op, vec![input], number(unit), clock, Domain::Position, origin);
+        let id = self
+            .builder
+            .emit(op, vec![input], number(unit), clock, Domain::Position, origin);
         Some(Val::of(id, v.affine))
     }
 }

@@ -7,8 +7,8 @@ use crate::ast::{Ident, ItemKind, LitUnit, Literal, Script, Series, Threshold};
 use crate::diagnostic::{Diagnostic, codes};
 use crate::graph::{EventDef, EventId, FeedDef, Length, ScriptDef, ScriptId, ThresholdDef, ValueKind};
 use crate::reference;
-use crate::resolve::suggest::{did_you_mean, one_of};
 use crate::resolve::kind_word;
+use crate::resolve::suggest::{did_you_mean, one_of};
 use crate::span::Span;
 use std::collections::BTreeMap;
 
@@ -43,13 +43,24 @@ impl<'a> Checker<'a> {
         if let Some(l) = literals.iter().find(|l| !is_value(l)) {
             let text = self.text(l.span);
             let message = format!("a threshold cannot be a duration such as `{text}`");
-            let help = "windows and durations are written where they stand: changing them would discard warm-ups";
+            let help =
+                "windows and durations are written where they stand: changing them would discard warm-ups";
             return self.report(Diagnostic::error(codes::UNIT_NOT_HERE, l.span, message).help(help));
         }
         // The unit is that of the first literal that has one; a bare zero goes with any.
-        let written = literals.iter().find(|l| l.unit != LitUnit::None).map_or(LitUnit::None, |l| l.unit);
-        if let Some(odd) = literals.iter().find(|l| !(l.unit == written || l.unit == LitUnit::None && l.number == 0.0)) {
-            let with = literals.iter().find(|l| l.unit == written).copied().unwrap_or(&t.default);
+        let written = literals
+            .iter()
+            .find(|l| l.unit != LitUnit::None)
+            .map_or(LitUnit::None, |l| l.unit);
+        if let Some(odd) = literals
+            .iter()
+            .find(|l| !(l.unit == written || l.unit == LitUnit::None && l.number == 0.0))
+        {
+            let with = literals
+                .iter()
+                .find(|l| l.unit == written)
+                .copied()
+                .unwrap_or(&t.default);
             let message = format!("`{}` is written in two units", t.name.value);
             let d = Diagnostic::error(codes::THRESHOLD_UNITS, odd.span, message)
                 .label(unit_words(odd))
@@ -73,11 +84,18 @@ impl<'a> Checker<'a> {
             return self.report(d);
         }
         if !(min..=max).contains(&default) {
-            let (text, lo, hi) = (self.text(t.default.span), self.text(t.min.span), self.text(t.max.span));
+            let (text, lo, hi) = (
+                self.text(t.default.span),
+                self.text(t.min.span),
+                self.text(t.max.span),
+            );
             let d = Diagnostic::error(
                 codes::DEFAULT_OUT_OF_RANGE,
                 t.default.span,
-                format!("the default `{text}` of `{}` lies outside its range", t.name.value),
+                format!(
+                    "the default `{text}` of `{}` lies outside its range",
+                    t.name.value
+                ),
             )
             .label("the default")
             .also(t.min.span.to(t.max.span), "the range")
@@ -102,7 +120,9 @@ impl<'a> Checker<'a> {
             None => Some(ValueKind::Number(crate::unit::Unit::NONE)),
             Some(unit) => self.unit_word(unit, false),
         };
-        let Some(ValueKind::Number(unit)) = kind else { return };
+        let Some(ValueKind::Number(unit)) = kind else {
+            return;
+        };
         let stale_after = match &s.stale_after {
             None => None,
             Some(l) => match self.duration(l) {
@@ -111,7 +131,13 @@ impl<'a> Checker<'a> {
             },
         };
         let (name, feed) = (s.name.value.clone(), s.feed.value.clone());
-        self.feeds.push(FeedDef { name, feed, unit, stale_after, span });
+        self.feeds.push(FeedDef {
+            name,
+            feed,
+            unit,
+            stale_after,
+            span,
+        });
     }
 
     fn declare_script(&mut self, s: &Script) {
@@ -130,10 +156,14 @@ impl<'a> Checker<'a> {
                     .help("rename one of them"),
                 );
             }
-            let Some(kind) = self.unit_word(unit, true) else { return };
+            let Some(kind) = self.unit_word(unit, true) else {
+                return;
+            };
             params.push((name.value.clone(), kind));
         }
-        let Some(returns) = self.unit_word(&s.returns, true) else { return };
+        let Some(returns) = self.unit_word(&s.returns, true) else {
+            return;
+        };
         let def = ScriptDef {
             name: s.name.value.clone(),
             params,
@@ -179,8 +209,14 @@ impl<'a> Checker<'a> {
         if condition {
             names.push("bool");
         }
-        let help = did_you_mean(&word.value, names.iter().copied()).unwrap_or_else(|| format!("write {}", one_of(&names)));
-        self.error(codes::UNKNOWN_UNIT, word.span, format!("there is no unit `{}`", word.value), help)
+        let help = did_you_mean(&word.value, names.iter().copied())
+            .unwrap_or_else(|| format!("write {}", one_of(&names)));
+        self.error(
+            codes::UNKNOWN_UNIT,
+            word.span,
+            format!("there is no unit `{}`", word.value),
+            help,
+        )
     }
 
     /// A length in calendar terms: `5m`, `2h`, `1 day`, `1 session`.
@@ -188,14 +224,26 @@ impl<'a> Checker<'a> {
         let text = self.text(l.span);
         let help = "write a whole number of `days`, `sessions`, minutes (`5m`) or hours (`2h`)";
         let Some(n) = whole_number(l.number).filter(|n| *n >= 1) else {
-            return self.error(codes::BAD_CONSTANT, l.span, format!("`{text}` is not a positive whole length"), help);
+            return self.error(
+                codes::BAD_CONSTANT,
+                l.span,
+                format!("`{text}` is not a positive whole length"),
+                help,
+            );
         };
         let length = match l.unit {
             LitUnit::Minutes => Length::Minutes(n),
             LitUnit::Hours => Length::Minutes(n.saturating_mul(60)),
             LitUnit::Days => Length::Days(n),
             LitUnit::Sessions => Length::Sessions(n),
-            _ => return self.error(codes::UNIT_NOT_HERE, l.span, format!("`{text}` is not a length of time"), help),
+            _ => {
+                return self.error(
+                    codes::UNIT_NOT_HERE,
+                    l.span,
+                    format!("`{text}` is not a length of time"),
+                    help,
+                );
+            }
         };
         Some(length)
     }
@@ -221,18 +269,31 @@ impl<'a> Checker<'a> {
             None if self.symbols.broken.contains(name.value.as_str()) => return None,
             None => {
                 let symbols = self.symbols;
-                let own = symbols.by_name.iter().filter(|(_, s)| matches!(s.item.kind, ItemKind::Event(_)));
-                let names = reference::EVENTS.iter().map(|(e, _)| *e).chain(own.map(|(n, _)| *n));
+                let own = symbols
+                    .by_name
+                    .iter()
+                    .filter(|(_, s)| matches!(s.item.kind, ItemKind::Event(_)));
+                let names = reference::EVENTS
+                    .iter()
+                    .map(|(e, _)| *e)
+                    .chain(own.map(|(n, _)| *n));
                 let help = did_you_mean(&name.value, names)
                     .unwrap_or_else(|| format!("declare it: `event {} = feed(\"…\")`", name.value));
                 let message = format!("there is no event `{}`", name.value);
                 return self.error(codes::UNKNOWN_NAME, name.span, message, help);
             }
         };
-        let index = self.events.iter().position(|e| e.name == name.value).unwrap_or_else(|| {
-            self.events.push(EventDef { name: name.value.clone(), feed });
-            self.events.len() - 1
-        });
+        let index = self
+            .events
+            .iter()
+            .position(|e| e.name == name.value)
+            .unwrap_or_else(|| {
+                self.events.push(EventDef {
+                    name: name.value.clone(),
+                    feed,
+                });
+                self.events.len() - 1
+            });
         u32::try_from(index).ok().map(EventId)
     }
 
@@ -261,8 +322,16 @@ fn unit_words(l: &Literal) -> String {
 }
 
 fn signature_text(def: &ScriptDef) -> String {
-    let params: Vec<String> = def.params.iter().map(|(_, k)| super::value::kind_text(*k)).collect();
-    format!("({}) -> {}", params.join(", "), super::value::kind_text(def.returns))
+    let params: Vec<String> = def
+        .params
+        .iter()
+        .map(|(_, k)| super::value::kind_text(*k))
+        .collect();
+    format!(
+        "({}) -> {}",
+        params.join(", "),
+        super::value::kind_text(def.returns)
+    )
 }
 
 /// A number as a whole one, when it is.
@@ -270,7 +339,11 @@ pub(super) fn whole_number(x: f64) -> Option<u32> {
     if x.fract() != 0.0 || !(0.0..=f64::from(u32::MAX)).contains(&x) {
         return None;
     }
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "whole and in range, checked above")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "whole and in range, checked above"
+    )]
     let n = x as u32;
     Some(n)
 }

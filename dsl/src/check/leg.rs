@@ -11,7 +11,10 @@ use crate::resolve::suggest::{did_you_mean, one_of};
 
 impl Checker<'_> {
     pub(super) fn leg_field(&mut self, e: &Expr, leg: &LegRef, field: &Ident, place: Place) -> Option<Val> {
-        let pick = LegPick { side: leg.side, right: leg.right };
+        let pick = LegPick {
+            side: leg.side,
+            right: leg.right,
+        };
         let obs = match field.value.as_str() {
             "delta" => PositionObs::LegDelta(pick),
             "strike" => PositionObs::LegStrike(pick),
@@ -29,7 +32,8 @@ impl Checker<'_> {
             Place::Candidate(hand) => (hand, Domain::Candidate),
             _ => {
                 let text = self.text(leg.span);
-                let message = format!("`{text}` speaks of a leg of one position or package, and there is none here");
+                let message =
+                    format!("`{text}` speaks of a leg of one position or package, and there is none here");
                 let help = "move it to `when` of a `close` or `roll`, or to `require`";
                 return self.error(codes::WRONG_CONTEXT, e.span, message, help);
             }
@@ -44,13 +48,18 @@ impl Checker<'_> {
         let words = leg_words(leg);
         if count == 0 {
             let names: Vec<&str> = names.iter().map(String::as_str).collect();
-            let d = Diagnostic::error(codes::UNKNOWN_LEG, leg.span, format!("`{key}` has no leg `{words}`"))
-                .also(span, "the structure")
-                .help(format!("its legs are {}", one_of(&names)));
+            let d = Diagnostic::error(
+                codes::UNKNOWN_LEG,
+                leg.span,
+                format!("`{key}` has no leg `{words}`"),
+            )
+            .also(span, "the structure")
+            .help(format!("its legs are {}", one_of(&names)));
             return self.fail(d);
         }
         if leg.name.is_some() || (leg.right.is_some() && count > 1) {
-            let help = "rules speak of a leg by side and right alone; `short` without a right is the tested one";
+            let help =
+                "rules speak of a leg by side and right alone; `short` without a right is the tested one";
             let message = format!("`{words}` of `{key}` cannot be told apart in a rule");
             return self.error(codes::UNKNOWN_LEG, leg.span, message, help);
         }
@@ -61,8 +70,15 @@ impl Checker<'_> {
 /// `short put far`
 pub(super) fn leg_words(leg: &LegRef) -> String {
     let side = side_word(leg.side);
-    let right = leg.right.map(|r| format!(" {}", right_word(r))).unwrap_or_default();
-    let name = leg.name.as_ref().map(|n| format!(" {}", n.value)).unwrap_or_default();
+    let right = leg
+        .right
+        .map(|r| format!(" {}", right_word(r)))
+        .unwrap_or_default();
+    let name = leg
+        .name
+        .as_ref()
+        .map(|n| format!(" {}", n.value))
+        .unwrap_or_default();
     format!("{side}{right}{name}")
 }
 

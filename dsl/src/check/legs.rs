@@ -14,7 +14,10 @@ use crate::span::Span;
 const MAX_LEGS: usize = 32;
 
 impl Checker<'_> {
-    #[expect(clippy::too_many_arguments, reason = "the parts of one structure, each different")]
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "the parts of one structure, each different"
+    )]
     pub(super) fn legs(
         &mut self,
         key: &str,
@@ -27,12 +30,22 @@ impl Checker<'_> {
     ) -> Option<StructureDef> {
         if let Some(extra) = slots.get(MAX_LEGS) {
             let message = format!("a structure has at most {MAX_LEGS} legs");
-            return self.error(codes::UNEXPECTED_LEG, extra.span, message, "split it into several structures");
+            return self.error(
+                codes::UNEXPECTED_LEG,
+                extra.span,
+                message,
+                "split it into several structures",
+            );
         }
         let outward = self.wings_outward(kind, &slots);
         let order = self.leg_order(&slots)?;
         // New index of each slot.
-        let place = |slot: usize| order.iter().position(|i| *i == slot).and_then(|i| u8::try_from(i).ok());
+        let place = |slot: usize| {
+            order
+                .iter()
+                .position(|i| *i == slot)
+                .and_then(|i| u8::try_from(i).ok())
+        };
         let errors = self.findings.len();
         let mut legs = Vec::new();
         for index in &order {
@@ -54,14 +67,19 @@ impl Checker<'_> {
             let strike_key = format!("{key}.{step}.strike");
             let strike = match slot.strike {
                 Want::None => Some(StrikePick::Held),
-                Want::Wing { amount, direction, of } => self.offset(amount, underlying, &strike_key).zip(place(of)).map(
-                    |(amount, leg)| StrikePick::Offset {
+                Want::Wing {
+                    amount,
+                    direction,
+                    of,
+                } => self
+                    .offset(amount, underlying, &strike_key)
+                    .zip(place(of))
+                    .map(|(amount, leg)| StrikePick::Offset {
                         amount,
                         direction,
                         anchor: StrikeAnchor::Leg(leg),
                         exact: matches!(amount, OffsetAmount::Points(_)),
-                    },
-                ),
+                    }),
                 Want::SameAs(of) => place(of).map(StrikePick::SameAs),
                 Want::Selector(s) => {
                     let mut find = |c: &mut Self, leg: &LegRef| c.find_leg(&slots, leg).and_then(place);
@@ -121,7 +139,12 @@ impl Checker<'_> {
         } else {
             format!("`{words}` could be any of several legs")
         };
-        self.error(codes::UNKNOWN_LEG, leg.span, message, format!("write one of {}", one_of(&names)))
+        self.error(
+            codes::UNKNOWN_LEG,
+            leg.span,
+            message,
+            format!("write one of {}", one_of(&names)),
+        )
     }
 
     /// Slots in textual order, each after the leg that it is measured from.
@@ -132,7 +155,11 @@ impl Checker<'_> {
             let anchor = match slot.strike {
                 Want::Wing { of, .. } | Want::SameAs(of) => Some(of),
                 Want::Selector(
-                    StrikeSelector::SameAs(leg) | StrikeSelector::Offset { anchor: Anchor::Leg(leg), .. },
+                    StrikeSelector::SameAs(leg)
+                    | StrikeSelector::Offset {
+                        anchor: Anchor::Leg(leg),
+                        ..
+                    },
                 ) => {
                     let found = self.find_leg(slots, leg);
                     fine &= found.is_some();
@@ -148,7 +175,12 @@ impl Checker<'_> {
         let mut order: Vec<usize> = Vec::new();
         while order.len() < slots.len() {
             let ready = (0..slots.len()).find(|i| {
-                !order.contains(i) && anchors.get(*i).copied().flatten().is_none_or(|a| order.contains(&a))
+                !order.contains(i)
+                    && anchors
+                        .get(*i)
+                        .copied()
+                        .flatten()
+                        .is_none_or(|a| order.contains(&a))
             });
             match ready {
                 Some(i) => order.push(i),
@@ -159,16 +191,25 @@ impl Checker<'_> {
     }
 
     fn anchor_cycle<T>(&mut self, slots: &[Slot<'_>], order: &[usize]) -> Option<T> {
-        let rest: Vec<&Slot<'_>> =
-            slots.iter().enumerate().filter(|(i, _)| !order.contains(i)).map(|(_, s)| s).collect();
+        let rest: Vec<&Slot<'_>> = slots
+            .iter()
+            .enumerate()
+            .filter(|(i, _)| !order.contains(i))
+            .map(|(_, s)| s)
+            .collect();
         let (first, others) = rest.split_first()?;
         let names: Vec<&str> = rest.iter().map(|s| s.name.as_str()).collect();
         let message = match names.as_slice() {
             [only] => format!("the strike of `{only}` is measured from itself"),
-            _ => format!("the strikes of {} are measured from each other", one_of(&names).replace(" or ", " and ")),
+            _ => format!(
+                "the strikes of {} are measured from each other",
+                one_of(&names).replace(" or ", " and ")
+            ),
         };
-        let mut d = Diagnostic::error(codes::ANCHOR_CYCLE, first.span, message)
-            .help(format!("give one of them a place of its own, such as `{} at 16 delta`", first.name));
+        let mut d = Diagnostic::error(codes::ANCHOR_CYCLE, first.span, message).help(format!(
+            "give one of them a place of its own, such as `{} at 16 delta`",
+            first.name
+        ));
         for other in others {
             d = d.also(other.span, "");
         }
@@ -181,12 +222,26 @@ impl Checker<'_> {
             return Some(());
         }
         for slot in slots {
-            let Want::Selector(StrikeSelector::Offset { direction, anchor: Anchor::Leg(anchor), .. }) = slot.strike else {
+            let Want::Selector(StrikeSelector::Offset {
+                direction,
+                anchor: Anchor::Leg(anchor),
+                ..
+            }) = slot.strike
+            else {
                 continue;
             };
-            let Some(right) = slot.right.filter(|r| anchor.right == Some(*r) && anchor.side != slot.side) else { continue };
+            let Some(right) = slot
+                .right
+                .filter(|r| anchor.right == Some(*r) && anchor.side != slot.side)
+            else {
+                continue;
+            };
             // The bought leg lies outward of the sold one, and the sold one inward of the bought one.
-            let outward = if right == Right::Put { Direction::Below } else { Direction::Above };
+            let outward = if right == Right::Put {
+                Direction::Below
+            } else {
+                Direction::Above
+            };
             let fits = (*direction == outward) == (slot.side == Side::Long);
             if !fits {
                 let (word, other) = match direction {
@@ -194,7 +249,10 @@ impl Checker<'_> {
                     Direction::Below => ("below", "above"),
                 };
                 let sold = leg_words(anchor);
-                let message = format!("the `{}` stands {word} the `{sold}`, where it protects nothing", slot.name);
+                let message = format!(
+                    "the `{}` stands {word} the `{sold}`, where it protects nothing",
+                    slot.name
+                );
                 let d = Diagnostic::error(codes::INVERTED_WING, slot.span, message)
                     .also(anchor.span, "measured from this leg")
                     .help(format!("write `{other} {sold}`"));
@@ -210,11 +268,20 @@ impl Checker<'_> {
             return Some(());
         }
         for long in legs.iter().filter(|l| l.side == Side::Long) {
-            let short = legs.iter().find(|l| l.side == Side::Short && l.right == long.right)?;
-            let (StrikePick::Delta(a), StrikePick::Delta(b)) = (&long.strike, &short.strike) else { continue };
-            let (Some(bought), Some(sold)) = (self.builder.constant(*a), self.builder.constant(*b)) else { continue };
+            let short = legs
+                .iter()
+                .find(|l| l.side == Side::Short && l.right == long.right)?;
+            let (StrikePick::Delta(a), StrikePick::Delta(b)) = (&long.strike, &short.strike) else {
+                continue;
+            };
+            let (Some(bought), Some(sold)) = (self.builder.constant(*a), self.builder.constant(*b)) else {
+                continue;
+            };
             if bought >= sold {
-                let message = format!("the `{}` is not further out than the `{}`, so it protects nothing", long.name, short.name);
+                let message = format!(
+                    "the `{}` is not further out than the `{}`, so it protects nothing",
+                    long.name, short.name
+                );
                 let d = Diagnostic::error(codes::INVERTED_WING, long.span, message)
                     .also(short.span, "the sold leg")
                     .help("choose a smaller delta for the bought leg than for the sold one");
@@ -227,15 +294,22 @@ impl Checker<'_> {
     /// Whether bought contracts cover the sold ones of each right, none of them expiring sooner. Futures never are.
     fn defined_risk(&self, legs: &[LegDef]) -> bool {
         let covers = |short: &LegDef, long: &LegDef| {
-            long.side == Side::Long && long.right == short.right && self.not_sooner(&long.expiry, &short.expiry)
+            long.side == Side::Long
+                && long.right == short.right
+                && self.not_sooner(&long.expiry, &short.expiry)
         };
         legs.iter().all(|leg| leg.right.is_some())
             && [Right::Put, Right::Call].into_iter().all(|right| {
-                let shorts: Vec<&LegDef> =
-                    legs.iter().filter(|l| l.side == Side::Short && l.right == Some(right)).collect();
+                let shorts: Vec<&LegDef> = legs
+                    .iter()
+                    .filter(|l| l.side == Side::Short && l.right == Some(right))
+                    .collect();
                 let sold: u32 = shorts.iter().map(|l| l.ratio).sum();
-                let bought: u32 =
-                    legs.iter().filter(|l| shorts.iter().all(|s| covers(s, l)) && l.right == Some(right)).map(|l| l.ratio).sum();
+                let bought: u32 = legs
+                    .iter()
+                    .filter(|l| shorts.iter().all(|s| covers(s, l)) && l.right == Some(right))
+                    .map(|l| l.ratio)
+                    .sum();
                 sold == 0 || bought >= sold
             })
     }
@@ -246,13 +320,23 @@ impl Checker<'_> {
             return true;
         }
         match (a, b) {
-            (ExpiryPick::Nearest { dte: x, window: v, .. }, ExpiryPick::Nearest { dte: y, window: w, .. }) => {
+            (
+                ExpiryPick::Nearest {
+                    dte: x, window: v, ..
+                },
+                ExpiryPick::Nearest {
+                    dte: y, window: w, ..
+                },
+            ) => {
                 // By their windows where both have one: only then can they not overlap the wrong way.
                 let (x, y) = match (v, w) {
                     (Some((from, _)), Some((_, to))) => (from, to),
                     _ => (x, y),
                 };
-                self.builder.constant(*x).zip(self.builder.constant(*y)).is_some_and(|(x, y)| x >= y)
+                self.builder
+                    .constant(*x)
+                    .zip(self.builder.constant(*y))
+                    .is_some_and(|(x, y)| x >= y)
             }
             _ => false,
         }

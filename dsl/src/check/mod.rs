@@ -4,6 +4,7 @@
 mod call;
 mod compare;
 mod expr;
+mod function;
 mod hedge;
 mod indicator;
 mod items;
@@ -13,7 +14,10 @@ mod names;
 mod numbers;
 mod order;
 mod policy;
+mod quoted;
+mod script;
 mod shape;
+mod slots;
 mod strategy;
 mod strike;
 mod value;
@@ -23,8 +27,8 @@ use crate::ast::{Expr, ItemKind, LitUnit};
 use crate::diagnostic::{Code, Diagnostic, codes};
 use crate::format::expr_text;
 use crate::graph::{
-    EventDef, FeedDef, Graph, GuardRuleDef, HedgeDef, NodeId, OverlayDef, PolicyDef, ScriptDef, StructureDef, StructureId,
-    ThresholdDef,
+    EventDef, FeedDef, Graph, GuardRuleDef, HedgeDef, NodeId, OverlayDef, PolicyDef, ScriptDef, StructureDef,
+    StructureId, ThresholdDef,
 };
 use crate::lower::{Builder, Origin, finish};
 use crate::resolve::{ParsedFile, Symbols};
@@ -136,14 +140,22 @@ impl<'a> Checker<'a> {
         None
     }
 
-    fn error<T>(&mut self, code: Code, span: Span, message: impl Into<String>, help: impl Into<String>) -> Option<T> {
+    fn error<T>(
+        &mut self,
+        code: Code,
+        span: Span,
+        message: impl Into<String>,
+        help: impl Into<String>,
+    ) -> Option<T> {
         self.fail(Diagnostic::error(code, span, message).help(help))
     }
 
     /// Source text of a span with white space folded.
     fn text(&self, span: Span) -> String {
         let text = self.sources.get(span.file).map_or("", |f| f.text.as_str());
-        let words = text.get(span.start as usize..span.end as usize).unwrap_or_default();
+        let words = text
+            .get(span.start as usize..span.end as usize)
+            .unwrap_or_default();
         words.split_whitespace().collect::<Vec<_>>().join(" ")
     }
 
@@ -159,17 +171,24 @@ impl<'a> Checker<'a> {
 
     /// Start of the file that is run, for findings about what is not there.
     fn start_of(&self, file: FileId) -> Span {
-        let end = self.sources.get(file).map_or(0, |f| f.text.find('\n').unwrap_or(f.text.len()));
+        let end = self
+            .sources
+            .get(file)
+            .map_or(0, |f| f.text.find('\n').unwrap_or(f.text.len()));
         Span::new(file, 0, u32::try_from(end).unwrap_or(u32::MAX))
     }
 
     /// Two findings of one kind of mistake: a clause or setting that stands twice.
     fn duplicate(&mut self, what: &str, first: Span, again: Span) {
         self.report(
-            Diagnostic::error(codes::DUPLICATE_SETTING, again, format!("`{what}` is written twice"))
-                .label("again here")
-                .also(first, "first here")
-                .help("keep one of them"),
+            Diagnostic::error(
+                codes::DUPLICATE_SETTING,
+                again,
+                format!("`{what}` is written twice"),
+            )
+            .label("again here")
+            .also(first, "first here")
+            .help("keep one of them"),
         );
     }
 }

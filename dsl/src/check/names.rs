@@ -1,10 +1,9 @@
 //! Names and fields: what `vix_rsi`, `VIX.close`, `VX[2].price`, `core.dte` or `profit` stand for at a place.
 
 use super::Checker;
-use super::items::whole_number;
 use super::value::{Affine, Hand, Place, Val, number};
-use crate::ast::{Expr, ExprKind, Ident, ItemKind, LitUnit, Literal};
-use crate::builtin::{BookObs, Field, Instrument, PositionObs};
+use crate::ast::{Expr, ExprKind, Ident, ItemKind};
+use crate::builtin::{BookObs, Instrument, PositionObs};
 use crate::diagnostic::{Diagnostic, codes};
 use crate::graph::{Clock, Domain, FeedId, Op, StructureId};
 use crate::lower::Origin;
@@ -14,29 +13,6 @@ use crate::resolve::suggest::{did_you_mean, one_of};
 use crate::span::Span;
 use crate::unit::Unit;
 
-/// An instrument with its month and the clock of its bars.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Quoted {
-    pub(super) instrument: Instrument,
-    pub(super) month: Option<u8>,
-    pub(super) clock: Clock,
-}
-
-impl Quoted {
-    /// `VIX`, `VX[2]`
-    fn text(self) -> String {
-        match self.month {
-            Some(month) => format!("{}[{month}]", self.instrument.name()),
-            None => self.instrument.name().to_owned(),
-        }
-    }
-}
-
-/// Longest bar, in minutes: a regular session of index options.
-const MAX_BAR_MINUTES: u32 = 390;
-/// Months of the VIX futures curve.
-const MAX_MONTH: u32 = 12;
-
 impl<'a> Checker<'a> {
     pub(super) fn name(&mut self, name: &str, e: &Expr, place: Place) -> Option<Val> {
         let symbols = self.symbols;
@@ -45,7 +21,9 @@ impl<'a> Checker<'a> {
         }
         if reference::instrument(name).is_some() {
             let message = format!("`{name}` is an instrument, not a number");
-            let help = format!("write `{name}.last` for its newest value, or `{name}.close` for the last daily close");
+            let help = format!(
+                "write `{name}.last` for its newest value, or `{name}.close` for the last daily close"
+            );
             return self.error(codes::BARE_INSTRUMENT, e.span, message, help);
         }
         if let Some(v) = self.contextual(name, e, place) {
@@ -65,13 +43,21 @@ impl<'a> Checker<'a> {
             return None;
         }
         let help = self.suggestion(name, place);
-        self.error(codes::UNKNOWN_NAME, e.span, format!("there is nothing named `{name}`"), help)
+        self.error(
+            codes::UNKNOWN_NAME,
+            e.span,
+            format!("there is nothing named `{name}`"),
+            help,
+        )
     }
 
     /// The nearest names that would fit at a place.
     fn suggestion(&self, name: &str, place: Place) -> String {
         let own = self.symbols.by_name.iter().filter(|(_, s)| {
-            matches!(s.item.kind, ItemKind::Signal(_) | ItemKind::Threshold(_) | ItemKind::Series(_))
+            matches!(
+                s.item.kind,
+                ItemKind::Signal(_) | ItemKind::Threshold(_) | ItemKind::Series(_)
+            )
         });
         let mut names: Vec<&str> = own.map(|(n, _)| *n).collect();
         names.extend(Instrument::ALL.iter().map(|i| i.name()));
@@ -81,10 +67,14 @@ impl<'a> Checker<'a> {
             Place::Position(_) | Place::Candidate(_) => {
                 names.extend(reference::POSITION.iter().chain(reference::BOOK).map(|f| f.name));
             }
-            Place::Book | Place::Layer(_) | Place::Overlay => names.extend(reference::BOOK.iter().map(|f| f.name)),
+            Place::Book | Place::Layer(_) | Place::Overlay => {
+                names.extend(reference::BOOK.iter().map(|f| f.name))
+            }
         }
         did_you_mean(name, names).unwrap_or_else(|| {
-            format!("declare it: `signal {name} = …`, or `threshold {name} = … in …..…` for a number to adjust")
+            format!(
+                "declare it: `signal {name} = …`, or `threshold {name} = … in …..…` for a number to adjust"
+            )
         })
     }
 
@@ -95,20 +85,26 @@ impl<'a> Checker<'a> {
             ItemKind::Threshold(_) => return self.threshold_index(text).and_then(|i| self.threshold(i)),
             ItemKind::Signal(_) => return self.signals.get(text.as_str()).copied().flatten(),
             ItemKind::Series(_) => return self.feed(text, Clock::Session, e.span),
-            ItemKind::Structure(_) => format!("write `{text}.dte`, `vega({text})` or another sum over its positions"),
+            ItemKind::Structure(_) => {
+                format!("write `{text}.dte`, `vega({text})` or another sum over its positions")
+            }
             ItemKind::Event(_) => format!("write `within 1 day before {text}`"),
             ItemKind::Script(_) => format!("call it with its arguments: `{text}(…)`"),
             _ => "an expression speaks of signals, thresholds, series and instruments".to_owned(),
         };
         let what = kind_word(&item.kind);
-        let d = Diagnostic::error(codes::WRONG_KIND_OF_NAME, e.span, format!("`{text}` is a {what}, not a number"))
-            .also(name.span, format!("declared here as a {what}"))
-            .help(help);
+        let d = Diagnostic::error(
+            codes::WRONG_KIND_OF_NAME,
+            e.span,
+            format!("`{text}` is a {what}, not a number"),
+        )
+        .also(name.span, format!("declared here as a {what}"))
+        .help(help);
         self.fail(d)
     }
 
     /// A declared feed on a clock.
-    fn feed(&mut self, name: &str, clock: Clock, span: Span) -> Option<Val> {
+    pub(super) fn feed(&mut self, name: &str, clock: Clock, span: Span) -> Option<Val> {
         let index = self.feeds.iter().position(|f| f.name == name)?;
         let unit = self.feeds.get(index)?.unit;
         let text = match clock {
@@ -118,7 +114,14 @@ impl<'a> Checker<'a> {
         };
         let id = FeedId(u32::try_from(index).ok()?);
         let origin = Origin::new(text.clone(), text, span);
-        Some(Val::free(self.builder.emit(Op::Feed(id), Vec::new(), number(unit), clock, Domain::Market, origin)))
+        Some(Val::free(self.builder.emit(
+            Op::Feed(id),
+            Vec::new(),
+            number(unit),
+            clock,
+            Domain::Market,
+            origin,
+        )))
     }
 
     /// Names whose meaning depends on the place. The outer `None`: not such a name.
@@ -128,16 +131,26 @@ impl<'a> Checker<'a> {
                 Place::Layer(Some((id, _))) => Some(Val::free(id)),
                 Place::Layer(None) => {
                     let help = "add `vote CONDITION, CONDITION` to the layer";
-                    self.error(codes::WRONG_CONTEXT, e.span, "this layer has no votes to count", help)
+                    self.error(
+                        codes::WRONG_CONTEXT,
+                        e.span,
+                        "this layer has no votes to count",
+                        help,
+                    )
                 }
                 _ => self.out_of_place(name, e.span, "belongs to a hedge layer that votes"),
             });
         }
         if name == "expected_gain" {
             return Some(match place {
-                Place::Overlay => {
-                    Some(self.source(Op::OverlayGain, Unit::NONE, Clock::Tick, Domain::Book, "expected_gain", e.span))
-                }
+                Place::Overlay => Some(self.source(
+                    Op::OverlayGain,
+                    Unit::NONE,
+                    Clock::Tick,
+                    Domain::Book,
+                    "expected_gain",
+                    e.span,
+                )),
                 _ => self.out_of_place(name, e.span, "belongs to `require` of an overlay"),
             });
         }
@@ -147,7 +160,10 @@ impl<'a> Checker<'a> {
                     return Some(self.of_position(obs, hand, Domain::Position, e.span));
                 }
                 Place::Candidate(hand)
-                    if !matches!(obs, PositionObs::Profit | PositionObs::Loss | PositionObs::DaysHeld) =>
+                    if !matches!(
+                        obs,
+                        PositionObs::Profit | PositionObs::Loss | PositionObs::DaysHeld
+                    ) =>
                 {
                     return Some(self.of_position(obs, hand, Domain::Candidate, e.span));
                 }
@@ -158,20 +174,35 @@ impl<'a> Checker<'a> {
             && reference::of_account(obs)
         {
             if place == Place::Market {
-                return Some(self.out_of_place(name, e.span, "speaks of the account; a signal is a function of the market alone"));
+                return Some(self.out_of_place(
+                    name,
+                    e.span,
+                    "speaks of the account; a signal is a function of the market alone",
+                ));
             }
             let unit = reference::book_unit(obs);
             let op = Op::Book { what: obs, of: None };
-            return Some(Some(self.source(op, unit, Clock::Tick, Domain::Book, name, e.span)));
+            return Some(Some(self.source(
+                op,
+                unit,
+                Clock::Tick,
+                Domain::Book,
+                name,
+                e.span,
+            )));
         }
         if reference::position(name).is_some() || reference::book(name).is_some() {
             let why = match place {
-                Place::Candidate(_) => "speaks of an open position, and a package about to be ordered has none yet",
+                Place::Candidate(_) => {
+                    "speaks of an open position, and a package about to be ordered has none yet"
+                }
                 Place::Position(_) if name == "drawdown" || name == "positions" => "speaks of the account",
                 Place::Position(_) => "speaks of a package about to be ordered, not of an open position",
                 Place::Book => "speaks of one position or package, and there is none here",
                 Place::Market => "speaks of positions; a signal is a function of the market alone",
-                Place::Layer(_) | Place::Overlay => "speaks of one position; a hedge sees the sums of a structure",
+                Place::Layer(_) | Place::Overlay => {
+                    "speaks of one position; a hedge sees the sums of a structure"
+                }
             };
             return Some(self.out_of_place(name, e.span, why));
         }
@@ -183,12 +214,16 @@ impl<'a> Checker<'a> {
         let help = match position.map(|e| e.place) {
             _ if name == "drawdown" => "write `drawdown(book)`".to_owned(),
             Some(reference::Place::Position) if reference::book(name).is_some() => {
-                format!("move it to `when` of a `close` or `roll`, or write `{name}(core)` for a sum over a structure")
+                format!(
+                    "move it to `when` of a `close` or `roll`, or write `{name}(core)` for a sum over a structure"
+                )
             }
             Some(reference::Place::Position) => "move it to `when` of a `close` or `roll` rule".to_owned(),
             Some(reference::Place::Candidate) => "move it to `require`".to_owned(),
             Some(_) if reference::book(name).is_some() => {
-                format!("move it to `require`, `close` or `roll`, or write `{name}(core)` for a sum over a structure")
+                format!(
+                    "move it to `require`, `close` or `roll`, or write `{name}(core)` for a sum over a structure"
+                )
             }
             Some(_) => "move it to `require`, or to `when` of a `close` or `roll` rule".to_owned(),
             None if name == "votes" => "write it in `active when` of a layer with a `vote` clause".to_owned(),
@@ -212,23 +247,43 @@ impl<'a> Checker<'a> {
         span: Span,
     ) -> Val {
         let origin = Origin::new(text, text, span);
-        Val::free(self.builder.emit(op, Vec::new(), number(unit), clock, domain, origin))
+        Val::free(
+            self.builder
+                .emit(op, Vec::new(), number(unit), clock, domain, origin),
+        )
     }
 
     /// Something about the position or candidate at hand.
-    pub(super) fn of_position(&mut self, obs: PositionObs, hand: Hand, domain: Domain, span: Span) -> Option<Val> {
+    pub(super) fn of_position(
+        &mut self,
+        obs: PositionObs,
+        hand: Hand,
+        domain: Domain,
+        span: Span,
+    ) -> Option<Val> {
         let text = self.text(span);
         if obs == PositionObs::MaxLoss {
             self.bounded(hand.structure, span)?;
         }
         let unit = reference::position_unit(obs, hand.underlying);
-        let prefix = if domain == Domain::Candidate { "candidate" } else { "position" };
+        let prefix = if domain == Domain::Candidate {
+            "candidate"
+        } else {
+            "position"
+        };
         let origin = Origin::new(format!("{prefix}.{}", text.replace(' ', "_")), text, span);
         let affine = match obs {
             PositionObs::LegStrike(_) | PositionObs::LegPrice(_) => Affine::Level,
             _ => Affine::Free,
         };
-        let id = self.builder.emit(Op::Position(obs), Vec::new(), number(unit), Clock::Tick, domain, origin);
+        let id = self.builder.emit(
+            Op::Position(obs),
+            Vec::new(),
+            number(unit),
+            Clock::Tick,
+            domain,
+            origin,
+        );
         Some(Val::of(id, affine))
     }
 
@@ -241,7 +296,10 @@ impl<'a> Checker<'a> {
         let d = Diagnostic::error(
             codes::UNBOUNDED_RISK,
             span,
-            format!("the loss of `{}` has no bound, so `max_loss` has no value", structure.key),
+            format!(
+                "the loss of `{}` has no bound, so `max_loss` has no value",
+                structure.key
+            ),
         )
         .also(structure.span, "a sold leg here has no bought leg that covers it")
         .help("use `margin` or `notional`, or buy wings");
@@ -249,9 +307,23 @@ impl<'a> Checker<'a> {
     }
 
     /// A sum over the positions of a structure, or of the whole book.
-    pub(super) fn of_book(&mut self, what: BookObs, of: Option<StructureId>, word: &str, of_word: &str, span: Span) -> Val {
+    pub(super) fn of_book(
+        &mut self,
+        what: BookObs,
+        of: Option<StructureId>,
+        word: &str,
+        of_word: &str,
+        span: Span,
+    ) -> Val {
         let text = format!("{word}({of_word})");
-        self.source(Op::Book { what, of }, reference::book_unit(what), Clock::Tick, Domain::Book, &text, span)
+        self.source(
+            Op::Book { what, of },
+            reference::book_unit(what),
+            Clock::Tick,
+            Domain::Book,
+            &text,
+            span,
+        )
     }
 
     /// `core` or `book`. The outer `None`: something else.
@@ -265,16 +337,27 @@ impl<'a> Checker<'a> {
         }
     }
 
-    pub(super) fn field(&mut self, e: &Expr, inner: &Expr, field: &Ident, place: Place, key: &str) -> Option<Val> {
+    pub(super) fn field(
+        &mut self,
+        e: &Expr,
+        inner: &Expr,
+        field: &Ident,
+        place: Place,
+        key: &str,
+    ) -> Option<Val> {
         match &inner.kind {
             ExprKind::Leg(leg) => self.leg_field(e, leg, field, place),
             ExprKind::Call(name, args) => self.output(e, name, args, field, place, key),
             ExprKind::Name(name) if self.book_target(name).is_some() => {
                 let Some(what) = reference::book(&field.value).filter(|b| !reference::of_account(*b)) else {
-                    let names: Vec<&str> =
-                        reference::BOOK.iter().map(|b| b.name).filter(|n| *n != "drawdown" || name == "book").collect();
-                    let help = did_you_mean(&field.value, names.iter().copied())
-                        .unwrap_or_else(|| format!("write one of {}", one_of(names.get(3..).unwrap_or_default())));
+                    let names: Vec<&str> = reference::BOOK
+                        .iter()
+                        .map(|b| b.name)
+                        .filter(|n| *n != "drawdown" || name == "book")
+                        .collect();
+                    let help = did_you_mean(&field.value, names.iter().copied()).unwrap_or_else(|| {
+                        format!("write one of {}", one_of(names.get(3..).unwrap_or_default()))
+                    });
                     let message = format!("`{name}` has no `{}`", field.value);
                     return self.error(codes::UNKNOWN_FIELD, field.span, message, help);
                 };
@@ -286,7 +369,8 @@ impl<'a> Checker<'a> {
                     "close" => Clock::Session,
                     _ => {
                         let message = format!("the series `{name}` has one value, not `{}`", field.value);
-                        let help = format!("write `{name}` for its daily value or `{name}.last` for the newest");
+                        let help =
+                            format!("write `{name}` for its daily value or `{name}.last` for the newest");
                         return self.error(codes::UNKNOWN_FIELD, field.span, message, help);
                     }
                 };
@@ -316,34 +400,68 @@ impl<'a> Checker<'a> {
             // A signal or threshold: it is a number already.
             self.name(name, inner, place)?;
             let message = format!("`{name}` is a number and has no `{}`", field.value);
-            return self.error(codes::UNKNOWN_FIELD, field.span, message, format!("write `{name}` alone"));
+            return self.error(
+                codes::UNKNOWN_FIELD,
+                field.span,
+                message,
+                format!("write `{name}` alone"),
+            );
         }
         let symbols = self.symbols;
         if symbols.broken.contains(name) {
             return None;
         }
-        let own = symbols.by_name.iter().filter(|(_, s)| {
-            matches!(s.item.kind, ItemKind::Structure(_) | ItemKind::Series(_))
-        });
-        let names = Instrument::ALL.iter().map(|i| i.name()).chain(own.map(|(n, _)| *n));
+        let own = symbols
+            .by_name
+            .iter()
+            .filter(|(_, s)| matches!(s.item.kind, ItemKind::Structure(_) | ItemKind::Series(_)));
+        let names = Instrument::ALL
+            .iter()
+            .map(|i| i.name())
+            .chain(own.map(|(n, _)| *n));
         let known: Vec<&str> = Instrument::ALL.iter().map(|i| i.name()).collect();
-        let other = format!("other data comes in with `series {} = feed(\"…\")`", name.to_lowercase());
+        let other = format!(
+            "other data comes in with `series {} = feed(\"…\")`",
+            name.to_lowercase()
+        );
         let help = match did_you_mean(name, names) {
             Some(hit) => format!("{hit} {other}"),
             None => format!("instruments are {}; {other}", one_of(&known)),
         };
-        self.error(codes::UNKNOWN_INSTRUMENT, inner.span, format!("there is no instrument `{name}`"), help)
+        self.error(
+            codes::UNKNOWN_INSTRUMENT,
+            inner.span,
+            format!("there is no instrument `{name}`"),
+            help,
+        )
     }
 
-    fn is_feed(&self, name: &str) -> bool {
-        matches!(self.symbols.by_name.get(name).map(|s| &s.item.kind), Some(ItemKind::Series(_)))
+    pub(super) fn is_feed(&self, name: &str) -> bool {
+        matches!(
+            self.symbols.by_name.get(name).map(|s| &s.item.kind),
+            Some(ItemKind::Series(_))
+        )
     }
 
     /// A sum over positions, wherever the account may be spoken of.
-    pub(super) fn book_value(&mut self, what: BookObs, of: &str, word: &str, span: Span, place: Place) -> Option<Val> {
+    pub(super) fn book_value(
+        &mut self,
+        what: BookObs,
+        of: &str,
+        word: &str,
+        span: Span,
+        place: Place,
+    ) -> Option<Val> {
         if place == Place::Market {
-            let message = format!("`{word}` of `{of}` speaks of the account; a signal is a function of the market alone");
-            return self.error(codes::WRONG_CONTEXT, span, message, "move it to a rule, a hedge or a guard");
+            let message = format!(
+                "`{word}` of `{of}` speaks of the account; a signal is a function of the market alone"
+            );
+            return self.error(
+                codes::WRONG_CONTEXT,
+                span,
+                message,
+                "move it to a rule, a hedge or a guard",
+            );
         }
         let target = self.book_target(of)??;
         if what == BookObs::Drawdown && target.is_some() {
@@ -354,143 +472,5 @@ impl<'a> Checker<'a> {
             self.bounded(id, span)?;
         }
         Some(self.of_book(what, target, word, of, span))
-    }
-
-    /// `VIX`, `VX[2]`, on daily bars.
-    pub(super) fn quoted(&mut self, e: &Expr) -> Option<Quoted> {
-        let (name, index) = match &e.kind {
-            ExprKind::Name(name) => (name, None),
-            ExprKind::Index(inner, index) => match &inner.kind {
-                ExprKind::Name(name) => (name, Some(index)),
-                _ => return self.not_indexed(e.span),
-            },
-            _ => return self.not_indexed(e.span),
-        };
-        let Some(instrument) = reference::instrument(name) else {
-            if index.is_some() {
-                return self.not_indexed(e.span);
-            }
-            return None;
-        };
-        let month = match (instrument, index) {
-            (Instrument::Vx, Some(index)) => Some(self.month(index)?),
-            (Instrument::Vx, None) => {
-                let help = "write `VX[1]` for the front month, or `constant_maturity(VX, 30 days)`";
-                return self.error(codes::BARE_INSTRUMENT, e.span, "`VX` is a curve: say which month", help);
-            }
-            (_, Some(_)) => return self.not_indexed(e.span),
-            (_, None) => None,
-        };
-        Some(Quoted { instrument, month, clock: Clock::Session })
-    }
-
-    fn not_indexed<T>(&mut self, span: Span) -> Option<T> {
-        let help = "only the VIX futures curve has months: `VX[2].price`; an earlier value is `lag(series, 1)`";
-        self.error(codes::BAD_CONSTANT, span, "this cannot be indexed", help)
-    }
-
-    fn month(&mut self, index: &Expr) -> Option<u8> {
-        let month = match &index.kind {
-            ExprKind::Literal(l) if l.unit == LitUnit::None => whole_number(l.number),
-            _ => None,
-        };
-        if let Some(m) = month.filter(|m| (1..=MAX_MONTH).contains(m)).and_then(|m| u8::try_from(m).ok()) {
-            return Some(m);
-        }
-        let text = self.text(index.span);
-        let message = format!("`{text}` is not a month of the curve");
-        self.error(codes::BAD_CONSTANT, index.span, message, format!("write a whole number from 1 (the front) to {MAX_MONTH}"))
-    }
-
-    /// `VX[2]` without a field.
-    pub(super) fn bare_index(&mut self, e: &Expr, inner: &Expr, _index: &Expr) -> Option<Val> {
-        if let ExprKind::Name(name) = &inner.kind
-            && reference::instrument(name) == Some(Instrument::Vx)
-        {
-            let text = self.text(e.span);
-            let message = format!("`{text}` is an instrument, not a number");
-            return self.error(codes::BARE_INSTRUMENT, e.span, message, format!("write `{text}.last` or `{text}.close`"));
-        }
-        self.not_indexed(e.span)
-    }
-
-    /// A field of an instrument on its clock.
-    fn instrument_field(&mut self, q: Quoted, field: &Ident, span: Span) -> Option<Val> {
-        let Some(which) = reference::field(&field.value) else {
-            let help = did_you_mean(&field.value, reference::FIELDS.iter().copied())
-                .unwrap_or_else(|| format!("write one of {}", one_of(reference::FIELDS)));
-            let message = format!("`{}` has no field `{}`", q.text(), field.value);
-            return self.error(codes::UNKNOWN_FIELD, field.span, message, help);
-        };
-        Some(self.price(q, which, span))
-    }
-
-    /// The node of a field. `last` and `depth` are read at each tick whatever the bars.
-    pub(super) fn price(&mut self, q: Quoted, field: Field, span: Span) -> Val {
-        let (word, clock) = match field {
-            Field::Open => ("open", q.clock),
-            Field::High => ("high", q.clock),
-            Field::Low => ("low", q.clock),
-            Field::Close => ("close", q.clock),
-            Field::Volume => ("volume", q.clock),
-            Field::Depth => ("depth", Clock::Tick),
-            Field::Last => ("last", Clock::Tick),
-        };
-        let unit = match field {
-            Field::Volume | Field::Depth => Unit::NONE,
-            _ => reference::price_unit(q.instrument),
-        };
-        let mut text = format!("{}.{word}", q.text());
-        if let Clock::Minutes(n) = clock {
-            text = format!("{text} @ {n}m");
-        }
-        let op = Op::Field { instrument: q.instrument, month: q.month, field };
-        let affine = if unit == Unit::NONE { Affine::Free } else { Affine::Level };
-        Val { affine, ..self.source(op, unit, clock, Domain::Market, &text, span) }
-    }
-
-    /// `SPX.close @ 5m`
-    pub(super) fn on_bars(&mut self, e: &Expr, inner: &Expr, bars: &Literal) -> Option<Val> {
-        let clock = self.bar_clock(bars)?;
-        match &inner.kind {
-            ExprKind::Name(name) if self.is_feed(name) => return self.feed(name, clock, e.span),
-            ExprKind::Name(name) if reference::instrument(name).is_some() => {
-                let text = self.text(e.span);
-                let (name, size) = (name.clone(), self.text(bars.span));
-                let help = format!("write `{name}.close @ {size}`");
-                return self.error(codes::BARE_INSTRUMENT, e.span, format!("`{text}` is not a number yet"), help);
-            }
-            ExprKind::Field(owner, field) => {
-                let owned = matches!(&owner.kind, ExprKind::Name(n) if reference::instrument(n).is_some())
-                    || matches!(owner.kind, ExprKind::Index(..));
-                if owned && !matches!(reference::field(&field.value), Some(Field::Last | Field::Depth)) {
-                    let quoted = Quoted { clock, ..self.quoted(owner)? };
-                    return self.instrument_field(quoted, field, e.span);
-                }
-            }
-            _ => {}
-        }
-        let text = self.text(inner.span);
-        let message = format!("`{text}` has no bars of its own");
-        let help = "bars belong to open, high, low, close and volume of an instrument: `rsi(VIX.close @ 5m, 14)`";
-        self.error(codes::BAD_BARS, e.span, message, help)
-    }
-
-    /// The clock of a bar size.
-    pub(super) fn bar_clock(&mut self, l: &Literal) -> Option<Clock> {
-        let minutes = match l.unit {
-            LitUnit::Minutes => whole_number(l.number),
-            LitUnit::Hours => whole_number(l.number * 60.0),
-            LitUnit::Sessions if l.number.total_cmp(&1.0).is_eq() => return Some(Clock::Session),
-            _ => None,
-        };
-        let fits = minutes.filter(|m| (1..=MAX_BAR_MINUTES).contains(m)).and_then(|m| u16::try_from(m).ok());
-        if let Some(m) = fits {
-            return Some(Clock::Minutes(m));
-        }
-        let text = self.text(l.span);
-        let message = format!("`{text}` is not a bar size");
-        let help = format!("write whole minutes from `1m` to `{MAX_BAR_MINUTES}m`, or leave it out for daily bars");
-        self.error(codes::BAD_BARS, l.span, message, help)
     }
 }

@@ -18,7 +18,11 @@ pub(super) fn signal_order<'a>(
     findings: &mut Vec<Diagnostic>,
 ) -> Vec<(&'a str, Option<&'a Signal>)> {
     let signal = |name: &str| -> Option<(&'a str, &'a Signal)> {
-        match symbols.by_name.get_key_value(name).map(|(key, s)| (*key, &s.item.kind)) {
+        match symbols
+            .by_name
+            .get_key_value(name)
+            .map(|(key, s)| (*key, &s.item.kind))
+        {
             Some((key, ItemKind::Signal(s))) => Some((key, s)),
             _ => None,
         }
@@ -36,7 +40,7 @@ pub(super) fn signal_order<'a>(
             continue;
         }
         // Frames: a signal, those it speaks of, and how many of them were visited.
-        let mut stack = vec![frame(*name, &signal)];
+        let mut stack = vec![frame(name, &signal)];
         state.insert(name, State::Open);
         while let Some((current, names, next)) = stack.last_mut() {
             let current = *current;
@@ -60,9 +64,16 @@ pub(super) fn signal_order<'a>(
     let circular: Vec<&str> = findings
         .iter()
         .filter(|d| d.code == codes::SIGNAL_CYCLE)
-        .filter_map(|d| all.iter().find(|(_, s)| s.name.span == d.primary.span).map(|(n, _)| *n))
+        .filter_map(|d| {
+            all.iter()
+                .find(|(_, s)| s.name.span == d.primary.span)
+                .map(|(n, _)| *n)
+        })
         .collect();
-    order.into_iter().map(|(n, s)| (n, s.filter(|_| !circular.contains(&n)))).collect()
+    order
+        .into_iter()
+        .map(|(n, s)| (n, s.filter(|_| !circular.contains(&n))))
+        .collect()
 }
 
 type Frame<'a> = (&'a str, Vec<&'a str>, usize);
@@ -70,7 +81,9 @@ type Frame<'a> = (&'a str, Vec<&'a str>, usize);
 fn frame<'a>(name: &'a str, signal: &dyn Fn(&str) -> Option<(&'a str, &'a Signal)>) -> Frame<'a> {
     let mut names = Vec::new();
     if let Some((_, s)) = signal(name) {
-        walk::expr(&s.expr, &mut |used, _| names.extend(signal(used).map(|(key, _)| key)));
+        walk::expr(&s.expr, &mut |used, _| {
+            names.extend(signal(used).map(|(key, _)| key))
+        });
     }
     (name, names, 0)
 }
@@ -83,8 +96,14 @@ fn report_cycle<'a>(
 ) {
     let from = stack.iter().position(|(n, ..)| *n == back_to).unwrap_or(0);
     let circle: Vec<&str> = stack.iter().skip(from).map(|(n, ..)| *n).collect();
-    let Some((last, closing)) = circle.last().and_then(|n| signal(n)) else { return };
-    let chain: Vec<String> = circle.iter().chain(circle.first()).map(|n| format!("`{n}`")).collect();
+    let Some((last, closing)) = circle.last().and_then(|n| signal(n)) else {
+        return;
+    };
+    let chain: Vec<String> = circle
+        .iter()
+        .chain(circle.first())
+        .map(|n| format!("`{n}`"))
+        .collect();
     let mut d = Diagnostic::error(
         codes::SIGNAL_CYCLE,
         closing.name.span,

@@ -3,13 +3,13 @@
 use super::Checker;
 use super::value::{Hand, Place};
 use crate::ast::{
-    Amount, ExpirySelector, Expr, Guard, GuardAction, Ident, Item, ItemKind, LimitPrice, LitUnit, OnUnknown, Policy, Right,
-    RollStrikes, RollTarget, Rule, SizeExpr, StrikeSelector,
+    Amount, ExpirySelector, Expr, Guard, GuardAction, Ident, Item, ItemKind, LimitPrice, LitUnit, OnUnknown,
+    Policy, Right, RollStrikes, RollTarget, Rule, SizeExpr, StrikeSelector,
 };
 use crate::diagnostic::{Diagnostic, codes};
 use crate::graph::{
-    GuardAct, GuardRuleDef, LegDef, LimitDef, NodeId, PolicyDef, RollDef, RuleAction, RuleDef, SizeBasis, SizeDef,
-    StrikePick, StructureId,
+    GuardAct, GuardRuleDef, LegDef, LimitDef, NodeId, PolicyDef, RollDef, RuleAction, RuleDef, SizeBasis,
+    SizeDef, StrikePick, StructureId,
 };
 use crate::resolve::kind_word;
 use crate::resolve::suggest::{did_you_mean, one_of};
@@ -40,9 +40,16 @@ impl<'a> Checker<'a> {
             }
             None if symbols.broken.contains(name.value.as_str()) => None,
             None => {
-                let own = symbols.by_name.iter().filter(|(_, s)| matches!(s.item.kind, ItemKind::Structure(_)));
-                let help = did_you_mean(&name.value, own.map(|(n, _)| *n))
-                    .unwrap_or_else(|| format!("declare it: `structure {} = iron condor on SPX {{ … }}`", name.value));
+                let own = symbols
+                    .by_name
+                    .iter()
+                    .filter(|(_, s)| matches!(s.item.kind, ItemKind::Structure(_)));
+                let help = did_you_mean(&name.value, own.map(|(n, _)| *n)).unwrap_or_else(|| {
+                    format!(
+                        "declare it: `structure {} = iron condor on SPX {{ … }}`",
+                        name.value
+                    )
+                });
                 let message = format!("there is no structure `{}`", name.value);
                 self.error(codes::UNKNOWN_NAME, name.span, message, help)
             }
@@ -51,15 +58,22 @@ impl<'a> Checker<'a> {
 
     pub(super) fn policy(&mut self, p: &Policy, item: &Item) {
         let structure = self.structure_named(&p.on);
-        let underlying = structure.and_then(|id| self.structures.get(id.0 as usize)).map(|s| s.underlying);
+        let underlying = structure
+            .and_then(|id| self.structures.get(id.0 as usize))
+            .map(|s| s.underlying);
         if p.rules.is_empty() {
             let message = format!("the policy `{}` has no rules", p.name.value);
             let help = "add `open when … size …`, `close NAME when …` or `roll NAME when … to …`";
             self.report(Diagnostic::error(codes::MISSING_CLAUSE, p.name.span, message).help(help));
         }
         // Without a structure the conditions that do not need one are still worth checking, but most would only echo.
-        let (Some(structure), Some(underlying)) = (structure, underlying) else { return };
-        let hand = Hand { structure, underlying };
+        let (Some(structure), Some(underlying)) = (structure, underlying) else {
+            return;
+        };
+        let hand = Hand {
+            structure,
+            underlying,
+        };
         let mut seen: Seen = Vec::new();
         let mut rules = Vec::new();
         for rule in &p.rules {
@@ -83,20 +97,39 @@ impl<'a> Checker<'a> {
             rules.extend(self.rule(&rule.value, hand, key, &item.doc, rule.span));
         }
         let (key, doc, span) = (p.name.value.clone(), item.doc.clone(), item.span);
-        self.policies.push(PolicyDef { key, structure, rules, doc, span });
+        self.policies.push(PolicyDef {
+            key,
+            structure,
+            rules,
+            doc,
+            span,
+        });
     }
 
     fn rule(&mut self, rule: &Rule, hand: Hand, key: String, doc: &str, span: Span) -> Option<RuleDef> {
         let (position, candidate) = (Place::Position(hand), Place::Candidate(hand));
         match rule {
-            Rule::Open { name: _, when, size, at_most, up_to, require, limit } => {
+            Rule::Open {
+                name: _,
+                when,
+                size,
+                at_most,
+                up_to,
+                require,
+                limit,
+            } => {
                 let when = self.rule_condition(when, Place::Book, &format!("{key}.when"));
                 let size = self.entry_size(size, hand, &format!("{key}.size"));
                 let most = at_most.as_ref().map(|a| self.lots(a, &format!("{key}.at_most")));
                 let up_to = match up_to {
                     Some(a) => {
                         let units = [LitUnit::Positions, LitUnit::None];
-                        self.whole(a, &units, "a number of positions, such as `3 positions`", &format!("{key}.up_to"))
+                        self.whole(
+                            a,
+                            &units,
+                            "a number of positions, such as `3 positions`",
+                            &format!("{key}.up_to"),
+                        )
                     }
                     None => {
                         let origin = crate::lower::Origin::new(format!("{key}.up_to"), "1 position", span);
@@ -109,15 +142,35 @@ impl<'a> Checker<'a> {
                     None => None,
                     Some(found) => Some(found?),
                 };
-                let action = RuleAction::Open { size: size?, at_most, up_to: up_to? };
+                let action = RuleAction::Open {
+                    size: size?,
+                    at_most,
+                    up_to: up_to?,
+                };
                 let (when, require, limit) = (when?, require?, limit?);
                 let doc = doc.to_owned();
-                Some(RuleDef { key, action, when, require, limit, unknown: OnUnknown::Hold, doc, span })
+                Some(RuleDef {
+                    key,
+                    action,
+                    when,
+                    require,
+                    limit,
+                    unknown: OnUnknown::Hold,
+                    doc,
+                    span,
+                })
             }
-            Rule::Close { name: _, when, portion, limit, unknown } => {
+            Rule::Close {
+                name: _,
+                when,
+                portion,
+                limit,
+                unknown,
+            } => {
                 let when = self.rule_condition(when, position, &format!("{key}.when"));
-                let portion =
-                    portion.as_ref().map(|a| self.share(a, "the portion", false, &format!("{key}.portion")));
+                let portion = portion
+                    .as_ref()
+                    .map(|a| self.share(a, "the portion", false, &format!("{key}.portion")));
                 let limit = self.limit(limit.as_ref(), position, &key);
                 let portion = match portion {
                     None => None,
@@ -126,9 +179,25 @@ impl<'a> Checker<'a> {
                 let unknown = unknown.unwrap_or(OnUnknown::Hold);
                 let action = RuleAction::Close { portion };
                 let (when, limit, doc) = (when?, limit?, doc.to_owned());
-                Some(RuleDef { key, action, when, require: None, limit, unknown, doc, span })
+                Some(RuleDef {
+                    key,
+                    action,
+                    when,
+                    require: None,
+                    limit,
+                    unknown,
+                    doc,
+                    span,
+                })
             }
-            Rule::Roll { name: _, when, to, require, limit, unknown } => {
+            Rule::Roll {
+                name: _,
+                when,
+                to,
+                require,
+                limit,
+                unknown,
+            } => {
                 let when = self.rule_condition(when, position, &format!("{key}.when"));
                 let to = self.roll(to, hand, &format!("{key}.to"), span);
                 let require = self.requirement(require.as_ref(), candidate, &key);
@@ -136,7 +205,16 @@ impl<'a> Checker<'a> {
                 let unknown = unknown.unwrap_or(OnUnknown::Hold);
                 let action = RuleAction::Roll { to: to? };
                 let (when, require, limit, doc) = (when?, require?, limit?, doc.to_owned());
-                Some(RuleDef { key, action, when, require, limit, unknown, doc, span })
+                Some(RuleDef {
+                    key,
+                    action,
+                    when,
+                    require,
+                    limit,
+                    unknown,
+                    doc,
+                    span,
+                })
             }
         }
     }
@@ -168,7 +246,12 @@ impl<'a> Checker<'a> {
     }
 
     fn lots(&mut self, a: &Amount, key: &str) -> Option<NodeId> {
-        self.whole(a, &[LitUnit::Lots, LitUnit::None], "a number of lots, such as `20 lots`", key)
+        self.whole(
+            a,
+            &[LitUnit::Lots, LitUnit::None],
+            "a number of lots, such as `20 lots`",
+            key,
+        )
     }
 
     fn entry_size(&mut self, size: &SizeExpr, hand: Hand, key: &str) -> Option<SizeDef> {
@@ -197,7 +280,12 @@ impl<'a> Checker<'a> {
             }
             SizeExpr::Scale { by, .. } => {
                 let message = "`scale … by votes` sizes a layer of a hedge, not an entry";
-                self.error(codes::WRONG_CONTEXT, by.span, message, "write `size 2% of equity by max_loss`")
+                self.error(
+                    codes::WRONG_CONTEXT,
+                    by.span,
+                    message,
+                    "write `size 2% of equity by max_loss`",
+                )
             }
         }
     }
@@ -205,8 +293,12 @@ impl<'a> Checker<'a> {
     /// An amount of money without a measure of one lot, or a share of nothing.
     pub(super) fn no_basis<T>(&mut self, text: &str, span: Span, money: bool) -> Option<T> {
         let (message, help) = if money {
-            let message = format!("`{text}` is money; a size also says by which measure one lot counts against it");
-            (message, format!("write `{text} by max_loss`; the bases are {}", one_of(BASES)))
+            let message =
+                format!("`{text}` is money; a size also says by which measure one lot counts against it");
+            (
+                message,
+                format!("write `{text} by max_loss`; the bases are {}", one_of(BASES)),
+            )
         } else {
             let message = format!("`{text}` alone is not a size: a share of what, and by which measure?");
             let help = format!(
@@ -230,9 +322,13 @@ impl<'a> Checker<'a> {
             let help = format!("write `{text} of equity`, or dollars such as `$5_000`");
             return self.error(codes::SIZE_WITHOUT_BASIS, e.span, message, help);
         }
-        let d = Diagnostic::error(codes::WRONG_UNIT, e.span, format!("a size is measured in dollars, not in {unit}"))
-            .label(format!("this is {unit}"))
-            .help("write `2% of equity by max_loss` or `$5_000 by margin`");
+        let d = Diagnostic::error(
+            codes::WRONG_UNIT,
+            e.span,
+            format!("a size is measured in dollars, not in {unit}"),
+        )
+        .label(format!("this is {unit}"))
+        .help("write `2% of equity by max_loss` or `$5_000 by margin`");
         self.fail(d)
     }
 
@@ -259,7 +355,12 @@ impl<'a> Checker<'a> {
         let structure = self.structures.get(hand.structure.0 as usize)?.key.clone();
         if legs.iter().any(|l| l.right.is_none()) {
             let message = format!("`{structure}` holds futures, which roll by their month");
-            return self.error(codes::BAD_ROLL, span, message, "close it, and open the next month");
+            return self.error(
+                codes::BAD_ROLL,
+                span,
+                message,
+                "close it, and open the next month",
+            );
         }
         let own = legs.first().map(|l| l.expiry.clone());
         let expiry = self.expiry(&to.expiry, own.as_ref(), &format!("{key}.expiry"));
@@ -268,7 +369,12 @@ impl<'a> Checker<'a> {
             RollStrikes::Recentred => return Some(RollDef::Recentred(expiry?)),
             RollStrikes::Same if same => {
                 let help = "give another expiry (`to 45 dte, same strikes`), or other strikes (`recentred`)";
-                return self.error(codes::BAD_ROLL, span, "this roll changes neither expiry nor strikes", help);
+                return self.error(
+                    codes::BAD_ROLL,
+                    span,
+                    "this roll changes neither expiry nor strikes",
+                    help,
+                );
             }
             RollStrikes::Same => return Some(RollDef::SameStrikes(expiry?)),
             RollStrikes::Tested(s) => (None, s),
@@ -276,21 +382,36 @@ impl<'a> Checker<'a> {
         };
         let strike = self.roll_strike(selector, hand, &format!("{key}.strike"), span);
         let has_short = |right: Option<Right>| {
-            legs.iter().filter(|l| l.side == crate::ast::Side::Short && (right.is_none() || l.right == right)).count()
+            legs.iter()
+                .filter(|l| l.side == crate::ast::Side::Short && (right.is_none() || l.right == right))
+                .count()
         };
         if has_short(side) == 0 || side.is_some_and(|s| has_short(Some(s)) > 1) {
             let word = side.map_or("sold", super::leg::right_word);
             let message = format!("`{structure}` has no {word} side to roll");
-            return self.error(codes::BAD_ROLL, span, message, "roll a side with one sold leg, or `recentred`");
+            return self.error(
+                codes::BAD_ROLL,
+                span,
+                message,
+                "roll a side with one sold leg, or `recentred`",
+            );
         }
-        Some(RollDef::Side { side, strike: strike?, expiry: expiry? })
+        Some(RollDef::Side {
+            side,
+            strike: strike?,
+            expiry: expiry?,
+        })
     }
 
     fn roll_strike(&mut self, s: &StrikeSelector, hand: Hand, key: &str, span: Span) -> Option<StrikePick> {
         let mut no_leg = |c: &mut Self, leg: &crate::ast::LegRef| {
             let message = "a rolled strike cannot be measured from a leg: the legs of its side move with it";
             let help = "choose it by itself: `tested side at 16 delta`, or `5% below spot`";
-            let at = if leg.span == Span::default() { span } else { leg.span };
+            let at = if leg.span == Span::default() {
+                span
+            } else {
+                leg.span
+            };
             c.error(codes::BAD_ROLL, at, message, help)
         };
         self.strike(s, hand.underlying, &mut no_leg, key)
@@ -313,9 +434,17 @@ impl<'a> Checker<'a> {
                 GuardAction::Flatten(name) => self.structure_named(name).map(GuardAct::Flatten),
                 GuardAction::Alert(text) => Some(GuardAct::Alert(text.value.clone())),
             };
-            let (Some(require), Some(action)) = (require, action) else { continue };
+            let (Some(require), Some(action)) = (require, action) else {
+                continue;
+            };
             let unknown = rule.value.unknown.unwrap_or(OnUnknown::Act);
-            self.guards.push(GuardRuleDef { key, require, action, unknown, span: rule.span });
+            self.guards.push(GuardRuleDef {
+                key,
+                require,
+                action,
+                unknown,
+                span: rule.span,
+            });
         }
     }
 }

@@ -8,8 +8,8 @@ use crate::builtin::Instrument;
 use crate::diagnostic::{Diagnostic, codes};
 use crate::graph::{Length, Settings};
 use crate::reference;
-use crate::resolve::suggest::did_you_mean;
 use crate::resolve::ParsedFile;
+use crate::resolve::suggest::did_you_mean;
 use crate::span::Span;
 
 /// Share of the half-spread given up per fill when the file does not say: published multi-leg fills lie near 0.56 to 0.75.
@@ -21,7 +21,9 @@ impl Checker<'_> {
         let symbols = self.symbols;
         let mut found: Option<(&Strategy, &str)> = None;
         for item in &symbols.items {
-            let ItemKind::Strategy(s) = &item.kind else { continue };
+            let ItemKind::Strategy(s) = &item.kind else {
+                continue;
+            };
             if let Some((first, _)) = found {
                 self.report(
                     Diagnostic::error(codes::SEVERAL_STRATEGIES, s.name.span, "there are two strategies")
@@ -42,7 +44,12 @@ impl Checker<'_> {
             }
             let span = self.start_of(file.id);
             let help = "add `strategy my_strategy { capital $100_000 evaluate every 5m in SPX.regular }`";
-            return self.error(codes::MISSING_STRATEGY, span, "the file has no `strategy`, so it cannot be run", help);
+            return self.error(
+                codes::MISSING_STRATEGY,
+                span,
+                "the file has no `strategy`, so it cannot be run",
+                help,
+            );
         };
         self.settings(s, doc)
     }
@@ -75,7 +82,11 @@ impl Checker<'_> {
             seen.push((word, setting.span));
             match &setting.value {
                 Setting::Capital(l) => capital = self.capital(l),
-                Setting::Evaluate { every, instrument, session } => {
+                Setting::Evaluate {
+                    every,
+                    instrument,
+                    session,
+                } => {
                     cadence = self.cadence(every);
                     if let Some(i) = reference::instrument(&instrument.value) {
                         out.instrument = i;
@@ -84,7 +95,9 @@ impl Checker<'_> {
                         let help = did_you_mean(&instrument.value, names)
                             .unwrap_or_else(|| "write `SPX.regular`".to_owned());
                         let message = format!("there is no instrument `{}`", instrument.value);
-                        self.report(Diagnostic::error(codes::UNKNOWN_INSTRUMENT, instrument.span, message).help(help));
+                        self.report(
+                            Diagnostic::error(codes::UNKNOWN_INSTRUMENT, instrument.span, message).help(help),
+                        );
                     }
                     self.one_of_words(session, &["regular"]);
                 }
@@ -104,17 +117,26 @@ impl Checker<'_> {
                 }
             }
         }
-        for (word, example) in [("capital", "capital $250_000"), ("evaluate", "evaluate every 5m in SPX.regular")] {
+        for (word, example) in [
+            ("capital", "capital $250_000"),
+            ("evaluate", "evaluate every 5m in SPX.regular"),
+        ] {
             if !seen.iter().any(|(w, _)| *w == word) {
                 let message = format!("the strategy does not say its `{word}`");
                 let d = Diagnostic::error(codes::MISSING_SETTING, s.name.span, message);
-                self.report(d.help(format!("add `{example}`: there is no default that would be right")));
+                self.report(d.help(format!(
+                    "add `{example}`: there is no default that would be right"
+                )));
             }
         }
         if self.findings.len() > errors {
             return None;
         }
-        Some(Settings { capital_usd: capital?, every: cadence?, ..out })
+        Some(Settings {
+            capital_usd: capital?,
+            every: cadence?,
+            ..out
+        })
     }
 
     fn capital(&mut self, l: &Literal) -> Option<f64> {
@@ -123,7 +145,12 @@ impl Checker<'_> {
         }
         let text = self.text(l.span);
         let message = format!("`{text}` is not a positive number of dollars");
-        self.error(codes::BAD_SETTING, l.span, message, "write dollars, such as `capital $250_000`")
+        self.error(
+            codes::BAD_SETTING,
+            l.span,
+            message,
+            "write dollars, such as `capital $250_000`",
+        )
     }
 
     fn cadence(&mut self, l: &Literal) -> Option<Length> {
@@ -139,7 +166,12 @@ impl Checker<'_> {
         }
         let text = self.text(l.span);
         let message = format!("`{text}` is not a cadence");
-        self.error(codes::BAD_SETTING, l.span, message, "write `5m`, `1h` or `1 session`, at most one session long")
+        self.error(
+            codes::BAD_SETTING,
+            l.span,
+            message,
+            "write `5m`, `1h` or `1 session`, at most one session long",
+        )
     }
 
     fn cross(&mut self, l: &Literal) -> Option<f64> {
@@ -149,7 +181,12 @@ impl Checker<'_> {
         }
         let text = self.text(l.span);
         let message = format!("`{text}` is not a share of the spread from 0% to 100%");
-        self.error(codes::BAD_SETTING, l.span, message, "0% is mid, 100% is natural: write `cross 60% of spread`")
+        self.error(
+            codes::BAD_SETTING,
+            l.span,
+            message,
+            "0% is mid, 100% is natural: write `cross 60% of spread`",
+        )
     }
 }
 

@@ -25,7 +25,12 @@ impl Checker<'_> {
         }
         let text = self.text(found.span);
         let message = format!("`{text}` is not a whole number of days from 0 to {MAX_DTE}");
-        self.error(codes::BAD_CONSTANT, found.span, message, "write days to expiry, such as `45 dte`")
+        self.error(
+            codes::BAD_CONSTANT,
+            found.span,
+            message,
+            "write days to expiry, such as `45 dte`",
+        )
     }
 
     /// An expiry by its selector; `structure` lends its window to a roll that gives none.
@@ -35,7 +40,9 @@ impl Checker<'_> {
         structure: Option<&ExpiryPick>,
         key: &str,
     ) -> Option<ExpiryPick> {
-        let ExpirySelector::Nearest { dte, window, only } = selector else { return Some(ExpiryPick::Same) };
+        let ExpirySelector::Nearest { dte, window, only } = selector else {
+            return Some(ExpiryPick::Same);
+        };
         let target = self.dte(dte, &format!("{key}.dte"))?;
         let window = match window {
             Some((lo, hi)) => {
@@ -46,7 +53,11 @@ impl Checker<'_> {
                 Some((low.id, high.id))
             }
             None => match structure {
-                Some(ExpiryPick::Nearest { dte, window: Some((lo, hi)), .. }) => {
+                Some(ExpiryPick::Nearest {
+                    dte,
+                    window: Some((lo, hi)),
+                    ..
+                }) => {
                     let from = self.shifted(target.id, *lo, *dte, &format!("{key}.from"), target.span);
                     let to = self.shifted(target.id, *hi, *dte, &format!("{key}.to"), target.span);
                     Some((from, to))
@@ -65,7 +76,11 @@ impl Checker<'_> {
                 _ => None,
             },
         };
-        Some(ExpiryPick::Nearest { dte: target.id, window, only })
+        Some(ExpiryPick::Nearest {
+            dte: target.id,
+            window,
+            only,
+        })
     }
 
     /// `target + (end - centre)`: the structure's window, moved to another target.
@@ -76,16 +91,24 @@ impl Checker<'_> {
         let text = |c: &Self, id| c.builder.text(id);
         let (t, e, m) = (text(self, target), text(self, end), text(self, centre));
         let width = Origin::new(format!("{key}.width"), format!("{e} - {m}"), span);
-        let width = self.builder.arith(Arith::Sub, end, centre, number(Unit::NONE), width);
+        let width = self
+            .builder
+            .arith(Arith::Sub, end, centre, number(Unit::NONE), width);
         let origin = Origin::new(key, format!("{t} + ({e} - {m})"), span);
-        self.builder.arith(Arith::Add, target, width, number(Unit::NONE), origin)
+        self.builder
+            .arith(Arith::Add, target, width, number(Unit::NONE), origin)
     }
 
     fn window_holds(&mut self, target: Amounted, low: Amounted, high: Amounted) -> Option<()> {
         let (t, lo, hi) = (self.text(target.span), self.text(low.span), self.text(high.span));
         if low.value > high.value {
             let message = format!("the window `{lo}..{hi}` contains nothing");
-            return self.error(codes::BAD_WINDOW, low.span.to(high.span), message, format!("write `{hi}..{lo}`"));
+            return self.error(
+                codes::BAD_WINDOW,
+                low.span.to(high.span),
+                message,
+                format!("write `{hi}..{lo}`"),
+            );
         }
         if (low.value..=high.value).contains(&target.value) {
             return Some(());
@@ -96,7 +119,14 @@ impl Checker<'_> {
             format!("the window `{lo}..{hi}` does not contain its target `{t}`"),
         )
         .label("the window")
-        .also(target.span, if target.threshold { "the target, by its default" } else { "the target" })
+        .also(
+            target.span,
+            if target.threshold {
+                "the target, by its default"
+            } else {
+                "the target"
+            },
+        )
         .help("widen the window, or move the target into it");
         self.fail(d)
     }
@@ -111,26 +141,47 @@ impl Checker<'_> {
     ) -> Option<StrikePick> {
         match selector {
             StrikeSelector::At(a) => self.strike_at(a, key),
-            StrikeSelector::AtWord(word) => Some(match self.one_of_words(word, &["spot", "forward", "money"])? {
-                "spot" => StrikePick::Spot,
-                _ => StrikePick::Forward,
-            }),
-            StrikeSelector::Offset { amount, direction, anchor, about } => {
+            StrikeSelector::AtWord(word) => {
+                Some(match self.one_of_words(word, &["spot", "forward", "money"])? {
+                    "spot" => StrikePick::Spot,
+                    _ => StrikePick::Forward,
+                })
+            }
+            StrikeSelector::Offset {
+                amount,
+                direction,
+                anchor,
+                about,
+            } => {
                 let anchor = match anchor {
                     Anchor::Leg(l) => StrikeAnchor::Leg(leg(self, l)?),
                     Anchor::Word(word) => self.anchor_word(word)?,
                 };
                 let amount = self.offset(amount, underlying, key)?;
-                let exact = !about && matches!(amount, OffsetAmount::Points(_)) && matches!(anchor, StrikeAnchor::Leg(_));
-                Some(StrikePick::Offset { amount, direction: *direction, anchor, exact })
+                let exact = !about
+                    && matches!(amount, OffsetAmount::Points(_))
+                    && matches!(anchor, StrikeAnchor::Leg(_));
+                Some(StrikePick::Offset {
+                    amount,
+                    direction: *direction,
+                    anchor,
+                    exact,
+                })
             }
             StrikeSelector::Formula(e) => {
                 let (v, unit) = self.quantity(e, Place::Market, key)?;
                 if unit != Unit::PTS && unit != reference::price_unit(underlying) {
                     let text = self.text(e.span);
-                    let d = Diagnostic::error(codes::WRONG_UNIT, e.span, format!("a strike is measured in points, not in {unit}"))
-                        .label(format!("`{text}` is {unit}"))
-                        .help(self.fix_for(e, Unit::PTS).unwrap_or_else(|| "write a price, such as `SPX.last * 0.95`".to_owned()));
+                    let d = Diagnostic::error(
+                        codes::WRONG_UNIT,
+                        e.span,
+                        format!("a strike is measured in points, not in {unit}"),
+                    )
+                    .label(format!("`{text}` is {unit}"))
+                    .help(
+                        self.fix_for(e, Unit::PTS)
+                            .unwrap_or_else(|| "write a price, such as `SPX.last * 0.95`".to_owned()),
+                    );
                     return self.fail(d);
                 }
                 Some(StrikePick::Formula(self.builder.at_tick(v.id)))
@@ -161,14 +212,22 @@ impl Checker<'_> {
         }
         let text = self.text(found.span);
         let help = match found.unit {
-            LitUnit::Delta => "a delta lies between 0 and 100: `at 16 delta` (absolute, for puts too)".to_owned(),
+            LitUnit::Delta => {
+                "a delta lies between 0 and 100: `at 16 delta` (absolute, for puts too)".to_owned()
+            }
             LitUnit::None if x > 0.0 && x < 100.0 => {
                 format!("write `at {text} delta`, or `at {text} pts` for a premium")
             }
             LitUnit::None => format!("a fixed strike is written `at strike {text} pts`"),
-            _ => "write `at 16 delta`, `at 1.20 pts` (premium), `at 5%` (out of the money) or `at 1.5 sd`".to_owned(),
+            _ => "write `at 16 delta`, `at 1.20 pts` (premium), `at 5%` (out of the money) or `at 1.5 sd`"
+                .to_owned(),
         };
-        self.error(codes::BAD_STRIKE, found.span, format!("`{text}` chooses no strike"), help)
+        self.error(
+            codes::BAD_STRIKE,
+            found.span,
+            format!("`{text}` chooses no strike"),
+            help,
+        )
     }
 
     /// The amount of an offset: points (or vol for VIX options), a percentage, or standard deviations.
@@ -191,6 +250,11 @@ impl Checker<'_> {
             LitUnit::Delta => format!("a strike by its delta is written `at {text}`"),
             _ => "write a positive distance, such as `50 pts`, `5%` or `1 sd`".to_owned(),
         };
-        self.error(codes::BAD_STRIKE, found.span, format!("`{text}` is not a distance between strikes"), help)
+        self.error(
+            codes::BAD_STRIKE,
+            found.span,
+            format!("`{text}` is not a distance between strikes"),
+            help,
+        )
     }
 }

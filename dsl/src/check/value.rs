@@ -20,7 +20,9 @@ impl Affine {
     /// Of a sum.
     pub(super) fn add(self, other: Self) -> Self {
         match (self, other) {
-            (Self::Level, Self::Change | Self::Free) | (Self::Change | Self::Free, Self::Level) => Self::Level,
+            (Self::Level, Self::Change | Self::Free) | (Self::Change | Self::Free, Self::Level) => {
+                Self::Level
+            }
             (Self::Change, Self::Change | Self::Free) | (Self::Free, Self::Change) => Self::Change,
             (Self::Level, Self::Level) | (Self::Free, Self::Free) => Self::Free,
         }
@@ -53,11 +55,19 @@ pub(super) struct Val {
 
 impl Val {
     pub(super) const fn free(id: NodeId) -> Self {
-        Self { id, affine: Affine::Free, zero: false }
+        Self {
+            id,
+            affine: Affine::Free,
+            zero: false,
+        }
     }
 
     pub(super) const fn of(id: NodeId, affine: Affine) -> Self {
-        Self { id, affine, zero: false }
+        Self {
+            id,
+            affine,
+            zero: false,
+        }
     }
 }
 

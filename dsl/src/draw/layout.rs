@@ -63,7 +63,11 @@ fn columns(sketch: &Sketch) -> Vec<usize> {
             let mut moved = false;
             for i in 0..count {
                 let inputs = sketch.arrows.iter().filter(|a| a.to == i);
-                let after = inputs.filter_map(|a| column.get(a.from)).map(|c| c + 1).max().unwrap_or(0);
+                let after = inputs
+                    .filter_map(|a| column.get(a.from))
+                    .map(|c| c + 1)
+                    .max()
+                    .unwrap_or(0);
                 let wanted = after.max(floor(i));
                 if let Some(c) = column.get_mut(i)
                     && *c < wanted
@@ -79,14 +83,37 @@ fn columns(sketch: &Sketch) -> Vec<usize> {
     };
     relax(&mut column, &|_| 0);
     let deepest = |column: &[usize], of: &dyn Fn(Kind) -> bool| {
-        (0..count).filter(|i| kind(*i).is_some_and(of)).filter_map(|i| column.get(i)).max().copied().unwrap_or(0)
+        (0..count)
+            .filter(|i| kind(*i).is_some_and(of))
+            .filter_map(|i| column.get(i))
+            .max()
+            .copied()
+            .unwrap_or(0)
     };
     let signals = deepest(&column, &|k| k == Kind::Signal);
-    relax(&mut column, &|i| if kind(i) == Some(Kind::Condition) { signals + 1 } else { 0 });
+    relax(&mut column, &|i| {
+        if kind(i) == Some(Kind::Condition) {
+            signals + 1
+        } else {
+            0
+        }
+    });
     let inner = deepest(&column, &|k| !matches!(k, Kind::Action | Kind::Structure));
-    relax(&mut column, &|i| if kind(i) == Some(Kind::Action) { inner + 1 } else { 0 });
+    relax(&mut column, &|i| {
+        if kind(i) == Some(Kind::Action) {
+            inner + 1
+        } else {
+            0
+        }
+    });
     let actions = deepest(&column, &|k| k == Kind::Action);
-    relax(&mut column, &|i| if kind(i) == Some(Kind::Structure) { actions + 1 } else { 0 });
+    relax(&mut column, &|i| {
+        if kind(i) == Some(Kind::Structure) {
+            actions + 1
+        } else {
+            0
+        }
+    });
     column
 }
 
@@ -124,7 +151,11 @@ pub(super) fn layout(sketch: &Sketch, sizes: &[Size], top: f64, left: f64) -> La
     let mut columns = Vec::new();
     let mut x = left;
     for column in 0..count {
-        let widths = column_of.iter().enumerate().filter(|(_, c)| **c == column).filter_map(|(i, _)| sizes.get(i));
+        let widths = column_of
+            .iter()
+            .enumerate()
+            .filter(|(_, c)| **c == column)
+            .filter_map(|(i, _)| sizes.get(i));
         let width = widths.map(|s| s.width).fold(0.0, f64::max);
         columns.push((x, width));
         x += width + COLUMN_GAP;
@@ -157,7 +188,13 @@ pub(super) fn layout(sketch: &Sketch, sizes: &[Size], top: f64, left: f64) -> La
         })
         .collect();
     let height = slots.iter().map(|s| s.y + s.height).fold(top, f64::max) + FRAME_FOOT;
-    Layout { boxes, columns, arrows, height, column_of }
+    Layout {
+        boxes,
+        columns,
+        arrows,
+        height,
+        column_of,
+    }
 }
 
 /// Arrows as chains of slots, with lanes in the columns that they pass. Each entry: slot, height in, height out.
@@ -167,7 +204,9 @@ fn chains(sketch: &Sketch, sizes: &[Size], slots: &mut Vec<Slot>) -> Vec<Vec<(us
     let mut lanes: BTreeMap<(usize, usize), usize> = BTreeMap::new();
     let mut out = Vec::new();
     for arrow in &sketch.arrows {
-        let port = arrow.port.and_then(|p| sizes.get(arrow.to)?.ports.get(p).copied());
+        let port = arrow
+            .port
+            .and_then(|p| sizes.get(arrow.to)?.ports.get(p).copied());
         let enter = port.unwrap_or_else(|| middle(arrow.to));
         let column = |i: usize, slots: &[Slot]| slots.get(i).map_or(0, |s| s.column);
         let (from, to) = (column(arrow.from, slots), column(arrow.to, slots));
@@ -189,7 +228,9 @@ fn chains(sketch: &Sketch, sizes: &[Size], slots: &mut Vec<Slot>) -> Vec<Vec<(us
         }
         chain.push((arrow.to, enter, 0.0));
         for pair in chain.windows(2) {
-            let [(a, _, leave), (b, enter, _)] = pair else { continue };
+            let [(a, _, leave), (b, enter, _)] = pair else {
+                continue;
+            };
             if let Some(slot) = slots.get_mut(*a)
                 && !slot.right.contains(&(*b, *enter, *leave))
             {
@@ -211,7 +252,11 @@ fn frames(sketch: &Sketch, slots: &mut [Slot], order: &[Vec<usize>]) {
     for column in order {
         let mut last = None;
         for i in column {
-            let group = slots.get(*i).and_then(|s| s.shape).and_then(|s| sketch.shapes.get(s)).and_then(|s| s.group);
+            let group = slots
+                .get(*i)
+                .and_then(|s| s.shape)
+                .and_then(|s| sketch.shapes.get(s))
+                .and_then(|s| s.group);
             if let (Some(group), Some(slot)) = (group, slots.get_mut(*i)) {
                 if last != Some(group) {
                     slot.head = FRAME_HEAD + FRAME_FOOT;
@@ -225,7 +270,11 @@ fn frames(sketch: &Sketch, slots: &mut [Slot], order: &[Vec<usize>]) {
 /// Whether a column's order is fixed: frames keep their boxes together, in textual order.
 fn is_fixed(slots: &[Slot], sketch: &Sketch, column: &[usize]) -> bool {
     let framed = |i: &usize| {
-        slots.get(*i).and_then(|s| s.shape).and_then(|s| sketch.shapes.get(s)).is_some_and(|s| s.kind == Kind::Action)
+        slots
+            .get(*i)
+            .and_then(|s| s.shape)
+            .and_then(|s| sketch.shapes.get(s))
+            .is_some_and(|s| s.kind == Kind::Action)
     };
     column.iter().any(framed)
 }
@@ -240,21 +289,35 @@ fn sort(slots: &[Slot], sketch: &Sketch, order: &mut Vec<Vec<usize>>) {
         for step in 0..count {
             let column = if leftwards { count - 1 - step } else { step };
             let rank = ranks(slots.len(), order);
-            let Some(list) = order.get_mut(column) else { continue };
+            let Some(list) = order.get_mut(column) else {
+                continue;
+            };
             if is_fixed(slots, sketch, list) {
                 continue;
             }
             let weight = |i: &usize| {
                 let slot = slots.get(*i)?;
                 let near = if leftwards { &slot.right } else { &slot.left };
-                let near = if near.is_empty() { if leftwards { &slot.left } else { &slot.right } } else { near };
-                let sum: f64 = near.iter().filter_map(|(s, inside, _)| Some(rank.get(*s)? + inside / 1e4)).sum();
-                #[expect(clippy::cast_precision_loss, reason = "a drawing has far fewer arrows than 2^53")]
+                let near = if near.is_empty() {
+                    if leftwards { &slot.left } else { &slot.right }
+                } else {
+                    near
+                };
+                let sum: f64 = near
+                    .iter()
+                    .filter_map(|(s, inside, _)| Some(rank.get(*s)? + inside / 1e4))
+                    .sum();
+                #[expect(
+                    clippy::cast_precision_loss,
+                    reason = "a drawing has far fewer arrows than 2^53"
+                )]
                 let n = near.len() as f64;
                 (n > 0.0).then(|| sum / n)
             };
-            let mut keyed: Vec<(f64, usize)> =
-                list.iter().map(|i| (weight(i).or_else(|| rank.get(*i).copied()).unwrap_or(0.0), *i)).collect();
+            let mut keyed: Vec<(f64, usize)> = list
+                .iter()
+                .map(|i| (weight(i).or_else(|| rank.get(*i).copied()).unwrap_or(0.0), *i))
+                .collect();
             keyed.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
             *list = keyed.into_iter().map(|(_, i)| i).collect();
         }
@@ -271,7 +334,10 @@ fn sort(slots: &[Slot], sketch: &Sketch, order: &mut Vec<Vec<usize>>) {
 fn ranks(count: usize, order: &[Vec<usize>]) -> Vec<f64> {
     let mut out = vec![0.0; count];
     for column in order {
-        #[expect(clippy::cast_precision_loss, reason = "a drawing has far fewer boxes than 2^53")]
+        #[expect(
+            clippy::cast_precision_loss,
+            reason = "a drawing has far fewer boxes than 2^53"
+        )]
         for (at, i) in column.iter().enumerate() {
             if let Some(rank) = out.get_mut(*i) {
                 *rank = (at as f64 + 0.5) / column.len() as f64;
@@ -296,11 +362,19 @@ fn crossings(slots: &[Slot], order: &[Vec<usize>]) -> usize {
         for i in column {
             for (to, enter, _) in slots.get(*i).map(|s| s.right.as_slice()).unwrap_or_default() {
                 #[expect(clippy::cast_possible_truncation, reason = "a height in pixels")]
-                edges.push((at.get(*i).copied().unwrap_or(0), at.get(*to).copied().unwrap_or(0), *enter as i64));
+                edges.push((
+                    at.get(*i).copied().unwrap_or(0),
+                    at.get(*to).copied().unwrap_or(0),
+                    *enter as i64,
+                ));
             }
         }
         for (n, a) in edges.iter().enumerate() {
-            total += edges.iter().skip(n + 1).filter(|b| (a.0 < b.0 && (a.1, a.2) > (b.1, b.2)) || (a.0 > b.0 && (a.1, a.2) < (b.1, b.2))).count();
+            total += edges
+                .iter()
+                .skip(n + 1)
+                .filter(|b| (a.0 < b.0 && (a.1, a.2) > (b.1, b.2)) || (a.0 > b.0 && (a.1, a.2) < (b.1, b.2)))
+                .count();
         }
     }
     total
@@ -338,7 +412,9 @@ fn gap(slot: &Slot) -> f64 {
 /// The height at which a slot's arrows would run level, and how much that matters: the mean over its neighbours, in which
 /// a long arrow counts more, so that it runs straight and the boxes give way.
 fn wish(slots: &[Slot], i: usize) -> (f64, f64) {
-    let Some(slot) = slots.get(i) else { return (0.0, 1.0) };
+    let Some(slot) = slots.get(i) else {
+        return (0.0, 1.0);
+    };
     let mut sum = 0.0;
     let mut weight = 0.0;
     for (other, theirs, mine) in slot.left.iter().chain(&slot.right) {
@@ -352,7 +428,11 @@ fn wish(slots: &[Slot], i: usize) -> (f64, f64) {
             weight += w;
         }
     }
-    if weight > 0.0 { (sum / weight, weight) } else { (slot.y, 0.1) }
+    if weight > 0.0 {
+        (sum / weight, weight)
+    } else {
+        (slot.y, 0.1)
+    }
 }
 
 /// The heights nearest to the wishes (weighted least squares) that keep the order and do not overlap: pool adjacent
@@ -372,7 +452,11 @@ fn settle(slots: &mut [Slot], list: &[usize], wanted: &[(f64, f64)]) {
         let mut pool = (want - offset, *weight, 1);
         while let Some(last) = pools.last().copied().filter(|l| l.0 > pool.0) {
             let weight = last.1 + pool.1;
-            pool = ((last.0 * last.1 + pool.0 * pool.1) / weight, weight, last.2 + pool.2);
+            pool = (
+                (last.0 * last.1 + pool.0 * pool.1) / weight,
+                weight,
+                last.2 + pool.2,
+            );
             pools.pop();
         }
         pools.push(pool);

@@ -39,14 +39,22 @@ fn write(g: &Graph, out: &mut String) -> std::fmt::Result {
     }
     for (group, title) in s.groups.iter().enumerate() {
         writeln!(out, "  subgraph g{group}[\"{}\"]", label(title))?;
-        for (i, shape) in s.shapes.iter().enumerate().filter(|(_, x)| x.group == Some(group)) {
+        for (i, shape) in s
+            .shapes
+            .iter()
+            .enumerate()
+            .filter(|(_, x)| x.group == Some(group))
+        {
             write_shape(out, "    ", i, shape)?;
         }
         writeln!(out, "  end")?;
     }
     let mut drawn = Vec::new();
     for (i, t) in g.thresholds.iter().enumerate() {
-        if s.shapes.iter().any(|x| x.thresholds.iter().any(|n| *n as usize == i)) {
+        if s.shapes
+            .iter()
+            .any(|x| x.thresholds.iter().any(|n| *n as usize == i))
+        {
             let (value, range) = words::threshold_value(t);
             let text = format!("{} = {value}\n{range}", t.name);
             writeln!(out, "  t{i}{{{{\"{}\"}}}}", label(&text))?;
@@ -75,22 +83,34 @@ fn write(g: &Graph, out: &mut String) -> std::fmt::Result {
         (Kind::Structure, "structure", "#fef3c7"),
     ];
     for (kind, name, fill) in classes {
-        let members: Vec<String> =
-            s.shapes.iter().enumerate().filter(|(_, x)| x.kind == kind).map(|(i, _)| format!("n{i}")).collect();
+        let members: Vec<String> = s
+            .shapes
+            .iter()
+            .enumerate()
+            .filter(|(_, x)| x.kind == kind)
+            .map(|(i, _)| format!("n{i}"))
+            .collect();
         if !members.is_empty() {
             writeln!(out, "  classDef {name} fill:{fill},stroke:#6b7280,color:#111827")?;
             writeln!(out, "  class {} {name}", members.join(","))?;
         }
     }
     if !drawn.is_empty() {
-        writeln!(out, "  classDef threshold fill:#fde68a,stroke:#b45309,color:#111827")?;
+        writeln!(
+            out,
+            "  classDef threshold fill:#fde68a,stroke:#b45309,color:#111827"
+        )?;
         writeln!(out, "  class {} threshold", drawn.join(","))?;
     }
     Ok(())
 }
 
 fn write_shape(out: &mut String, indent: &str, i: usize, shape: &Shape) -> std::fmt::Result {
-    let lines = shape.title.iter().cloned().chain(shape.lines.iter().flat_map(|l| wrap(l, 40)));
+    let lines = shape
+        .title
+        .iter()
+        .cloned()
+        .chain(shape.lines.iter().flat_map(|l| wrap(l, 40)));
     let text = label(&lines.collect::<Vec<_>>().join("\n"));
     match shape.kind {
         Kind::Market | Kind::Account | Kind::Position => writeln!(out, "{indent}n{i}([\"{text}\"])"),

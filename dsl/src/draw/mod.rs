@@ -41,7 +41,9 @@ mod tests {
 
     fn worked() -> Graph {
         let text = include_bytes!("../../tests/semantics/worked.alula");
-        compile("worked.alula", text, &NoImports).graph.expect("the worked example compiles")
+        compile("worked.alula", text, &NoImports)
+            .graph
+            .expect("the worked example compiles")
     }
 
     #[test]
@@ -58,7 +60,13 @@ mod tests {
             .collect();
         let placed = layout(&sketch, &sizes, 0.0, 0.0);
         let spans: Vec<(usize, f64, f64)> = (0..sketch.shapes.len())
-            .map(|i| (placed.column_of[i], placed.boxes[i].1, placed.boxes[i].1 + sizes[i].height))
+            .map(|i| {
+                (
+                    placed.column_of[i],
+                    placed.boxes[i].1,
+                    placed.boxes[i].1 + sizes[i].height,
+                )
+            })
             .collect();
         for (i, a) in spans.iter().enumerate() {
             assert!(a.1 >= 0.0 && a.2 <= placed.height);
@@ -75,15 +83,32 @@ mod tests {
     #[test]
     fn every_rule_layer_guard_and_overlay_is_drawn_in_every_format() {
         let g = worked();
-        let (svg, dot, mermaid, text) = (super::svg(&g), super::dot(&g), super::mermaid(&g), super::text(&g));
-        let words = ["take_profit", "forward", "contingent", "flatten core", "trade ES", "alvh.adaptive.own", "hedge_share = 35%"];
+        let (svg, dot, mermaid, text) = (
+            super::svg(&g),
+            super::dot(&g),
+            super::mermaid(&g),
+            super::text(&g),
+        );
+        let words = [
+            "take_profit",
+            "forward",
+            "contingent",
+            "flatten core",
+            "trade ES",
+            "alvh.adaptive.own",
+            "hedge_share = 35%",
+        ];
         for word in words {
             for (format, picture) in [("svg", &svg), ("dot", &dot), ("mermaid", &mermaid)] {
                 assert!(picture.contains(word), "{word} is missing in {format}");
             }
         }
         for t in &g.thresholds {
-            assert!(svg.contains(&format!("{} = ", t.name)) && text.contains(&t.name), "{}", t.name);
+            assert!(
+                svg.contains(&format!("{} = ", t.name)) && text.contains(&t.name),
+                "{}",
+                t.name
+            );
         }
         assert!(text.contains("income.take_profit") && text.contains("nodes: number"));
     }

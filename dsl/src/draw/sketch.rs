@@ -134,9 +134,17 @@ impl Sketcher<'_> {
         let (_, bars) = first.text.split_once(" @").map_or(("", ""), |(a, b)| (a, b));
         let names: Vec<&str> = fields
             .iter()
-            .filter_map(|f| f.text.split_once('.').map(|(_, word)| word.split(' ').next().unwrap_or_default()))
+            .filter_map(|f| {
+                f.text
+                    .split_once('.')
+                    .map(|(_, word)| word.split(' ').next().unwrap_or_default())
+            })
             .collect();
-        let at = if bars.is_empty() { String::new() } else { format!(" @{bars}") };
+        let at = if bars.is_empty() {
+            String::new()
+        } else {
+            format!(" @{bars}")
+        };
         let label = format!("{owner}.{}{at}", names.join(", "));
         if let Some(at) = self.by_source.get(&label) {
             return Some(*at);
@@ -163,7 +171,11 @@ impl Sketcher<'_> {
             boxes.insert(self.source(id, n));
         } else if is_signal(n) || n.op == Op::Votes {
             boxes.insert(self.inner(id, n));
-        } else if let Op::Indicator { which: Indicator::Atr | Indicator::RealizedVol, .. } = n.op {
+        } else if let Op::Indicator {
+            which: Indicator::Atr | Indicator::RealizedVol,
+            ..
+        } = n.op
+        {
             boxes.extend(self.bars(n));
         } else {
             for input in n.inputs.clone() {
@@ -183,7 +195,11 @@ impl Sketcher<'_> {
             for input in &n.inputs {
                 boxes.insert(self.condition(*input));
             }
-        } else if let Op::Indicator { which: Indicator::Atr | Indicator::RealizedVol, .. } = n.op {
+        } else if let Op::Indicator {
+            which: Indicator::Atr | Indicator::RealizedVol,
+            ..
+        } = n.op
+        {
             boxes.extend(self.bars(n));
         } else {
             for input in &n.inputs {
@@ -194,7 +210,11 @@ impl Sketcher<'_> {
             id: n.key.clone(),
             kind: if votes { Kind::Gate } else { Kind::Signal },
             title: (!votes).then(|| n.key.clone()),
-            lines: vec![if votes { format!("votes of {}", n.inputs.len()) } else { n.text.clone() }],
+            lines: vec![if votes {
+                format!("votes of {}", n.inputs.len())
+            } else {
+                n.text.clone()
+            }],
             ports: Vec::new(),
             thresholds,
             group: None,
@@ -265,7 +285,9 @@ impl Sketcher<'_> {
             _ => word.to_owned(),
         };
         let parts = if split { n.inputs.clone() } else { vec![id] };
-        let Some(shape) = self.out.shapes.get_mut(to) else { return };
+        let Some(shape) = self.out.shapes.get_mut(to) else {
+            return;
+        };
         shape.ports.push(label);
         let port = shape.ports.len() - 1;
         for part in parts {
@@ -275,7 +297,14 @@ impl Sketcher<'_> {
     }
 
     /// An action's box, with the thresholds of its amounts.
-    fn action(&mut self, id: &str, title: String, lines: Vec<String>, amounts: &[NodeId], group: usize) -> usize {
+    fn action(
+        &mut self,
+        id: &str,
+        title: String,
+        lines: Vec<String>,
+        amounts: &[NodeId],
+        group: usize,
+    ) -> usize {
         let mut thresholds = BTreeSet::new();
         for amount in amounts {
             self.reads_amount(*amount, &mut thresholds);
@@ -294,7 +323,9 @@ impl Sketcher<'_> {
 
     /// Thresholds of an amount; its observables are in its text, and votes are drawn as conditions.
     fn reads_amount(&self, id: NodeId, thresholds: &mut BTreeSet<u32>) {
-        let Some(n) = self.g.node(id).filter(|n| n.op != Op::Votes) else { return };
+        let Some(n) = self.g.node(id).filter(|n| n.op != Op::Votes) else {
+            return;
+        };
         if let Op::Threshold(t) = n.op {
             thresholds.insert(t.0);
         }
@@ -318,7 +349,11 @@ impl Sketcher<'_> {
         for id in ids::of_structure(def) {
             self.reads_amount(id, &mut thresholds);
         }
-        let risk = if def.defined_risk { "loss bounded" } else { "loss not bounded" };
+        let risk = if def.defined_risk {
+            "loss bounded"
+        } else {
+            "loss not bounded"
+        };
         let mut lines = vec![format!("{} on {} · {risk}", def.shape, def.underlying.name())];
         lines.extend(words::structure_lines(self.g, def));
         let at = self.add(Shape {
@@ -343,13 +378,21 @@ impl Sketcher<'_> {
     fn policies(&mut self) {
         let g = self.g;
         for policy in &g.policies {
-            let group = self.group(format!("policy {} on {}", policy.key, words::structure_name(g, policy.structure)));
+            let group = self.group(format!(
+                "policy {} on {}",
+                policy.key,
+                words::structure_name(g, policy.structure)
+            ));
             for rule in &policy.rules {
                 let (word, lines) = words::rule(g, rule);
                 let mut amounts = ids::of_rule(rule);
                 amounts.retain(|id| *id != rule.when && Some(*id) != rule.require);
                 let name = rule.key.rsplit('.').next().unwrap_or_default();
-                let title = if name == word { word.to_owned() } else { format!("{word} {name}") };
+                let title = if name == word {
+                    word.to_owned()
+                } else {
+                    format!("{word} {name}")
+                };
                 let at = self.action(&rule.key, title, lines, &amounts, group);
                 self.lead(rule.when, at, "when");
                 if let Some(id) = rule.require {
@@ -371,7 +414,11 @@ impl Sketcher<'_> {
             };
             last = Some((name, group));
             let title = format!("else {}", words::guard_action(g, &rule.action));
-            let lines = if rule.unknown == crate::ast::OnUnknown::Hold { vec!["unknown hold".to_owned()] } else { Vec::new() };
+            let lines = if rule.unknown == crate::ast::OnUnknown::Hold {
+                vec!["unknown hold".to_owned()]
+            } else {
+                Vec::new()
+            };
             let at = self.action(&rule.key, title, lines, &[], group);
             self.lead(rule.require, at, "require");
         }
@@ -400,14 +447,25 @@ impl Sketcher<'_> {
                 if let Some(id) = layer.active {
                     self.lead(id, at, "active when");
                 }
-                let word_of = |key: &str| layer.words.iter().find(|(w, _)| w == key).map(|(_, v)| v.clone()).unwrap_or_default();
+                let word_of = |key: &str| {
+                    layer
+                        .words
+                        .iter()
+                        .find(|(w, _)| w == key)
+                        .map(|(_, v)| v.clone())
+                        .unwrap_or_default()
+                };
                 for (word, id) in &layer.clauses {
                     match word.as_str() {
                         "rotate" => self.lead(*id, at, &format!("rotate to {} when", word_of("rotate.to"))),
                         "migrate" => {
                             let share = layer.clauses.iter().find(|(w, _)| w == "migrate.share");
                             let share = share.map(|(_, id)| words::text(g, *id)).unwrap_or_default();
-                            self.lead(*id, at, &format!("migrate {share} to month {} when", word_of("migrate.month")));
+                            self.lead(
+                                *id,
+                                at,
+                                &format!("migrate {share} to month {} when", word_of("migrate.month")),
+                            );
                         }
                         _ => {}
                     }
@@ -424,7 +482,11 @@ impl Sketcher<'_> {
             let group = self.group(format!("overlay {} on {on}", overlay.key));
             let (mut lines, mut amounts) = (Vec::new(), Vec::new());
             if let Some((target, band)) = overlay.target {
-                lines.push(format!("to delta {} ± {}", words::text(g, target), words::text(g, band)));
+                lines.push(format!(
+                    "to delta {} ± {}",
+                    words::text(g, target),
+                    words::text(g, band)
+                ));
                 amounts = vec![target, band];
             }
             let title = format!("trade {}", overlay.instrument.name());

@@ -83,7 +83,15 @@ fn escape(text: &str) -> String {
 
 fn chars(text: &str) -> f64 {
     // Wide scripts take two columns; counting them so errs on the roomy side.
-    text.chars().map(|c| if c.is_ascii() || ('\u{a0}'..'\u{2000}').contains(&c) { 1.0 } else { 1.7 }).sum()
+    text.chars()
+        .map(|c| {
+            if c.is_ascii() || ('\u{a0}'..'\u{2000}').contains(&c) {
+                1.0
+            } else {
+                1.7
+            }
+        })
+        .sum()
 }
 
 fn content(g: &Graph, shape: &Shape) -> Content {
@@ -106,16 +114,27 @@ fn content(g: &Graph, shape: &Shape) -> Content {
     let title_height = if shape.title.is_some() { LINE + 4.0 } else { 0.0 };
     #[expect(clippy::cast_precision_loss, reason = "a box has far fewer lines than 2^53")]
     let rows = |n: usize| n as f64;
-    let ports_at: Vec<f64> =
-        (0..ports.len()).map(|i| PAD + title_height + rows(i) * (LINE + 2.0) + LINE / 2.0).collect();
+    let ports_at: Vec<f64> = (0..ports.len())
+        .map(|i| PAD + title_height + rows(i) * (LINE + 2.0) + LINE / 2.0)
+        .collect();
     let height = PAD * 1.6
         + title_height
         + rows(ports.len()) * (LINE + 2.0)
         + rows(lines.len()) * LINE
         + rows(chips.len()) * CHIP
         + if chips.is_empty() { 0.0 } else { 4.0 };
-    let size = Size { width: widest + PAD * 2.0, height, ports: ports_at };
-    Content { title: shape.title.clone(), ports, lines, chips, size }
+    let size = Size {
+        width: widest + PAD * 2.0,
+        height,
+        ports: ports_at,
+    };
+    Content {
+        title: shape.title.clone(),
+        ports,
+        lines,
+        chips,
+        size,
+    }
 }
 
 fn chips_width(name: &str, range: &str) -> f64 {
@@ -128,7 +147,10 @@ fn write(g: &Graph, out: &mut String) -> std::fmt::Result {
     // Frames are as wide as their titles.
     for (shape, content) in sketch.shapes.iter().zip(&mut contents) {
         if let Some(title) = shape.group.and_then(|group| sketch.groups.get(group)) {
-            let widest = wrap(title, 44).iter().map(|l| chars(l) * CHAR).fold(0.0, f64::max);
+            let widest = wrap(title, 44)
+                .iter()
+                .map(|l| chars(l) * CHAR)
+                .fold(0.0, f64::max);
             content.size.width = content.size.width.max(widest);
         }
     }
@@ -152,7 +174,10 @@ fn write(g: &Graph, out: &mut String) -> std::fmt::Result {
         "<defs><marker id=\"tip\" viewBox=\"0 0 8 8\" refX=\"7\" refY=\"4\" markerWidth=\"7\" markerHeight=\"7\" orient=\"auto\">\
          <path d=\"M0 0.8 L8 4 L0 7.2 z\" fill=\"#7b8696\"/></marker></defs>"
     )?;
-    writeln!(out, "<rect width=\"{right:.0}\" height=\"{height:.0}\" rx=\"10\" fill=\"#fcfcfa\" stroke=\"#d8d8d2\"/>")?;
+    writeln!(
+        out,
+        "<rect width=\"{right:.0}\" height=\"{height:.0}\" rx=\"10\" fill=\"#fcfcfa\" stroke=\"#d8d8d2\"/>"
+    )?;
     heading(g, &doc, out)?;
     column_heads(&sketch, &placed, head, out)?;
     frames(&sketch, &sizes, &placed, out)?;
@@ -161,7 +186,9 @@ fn write(g: &Graph, out: &mut String) -> std::fmt::Result {
     }
     for (i, (shape, content)) in sketch.shapes.iter().zip(&contents).enumerate() {
         let column = placed.column_of.get(i).and_then(|c| placed.columns.get(*c));
-        let (Some(at), Some((_, width))) = (placed.boxes.get(i), column) else { continue };
+        let (Some(at), Some((_, width))) = (placed.boxes.get(i), column) else {
+            continue;
+        };
         draw_box(shape, content, *at, *width, out)?;
     }
     legend(legend_y, out)?;
@@ -178,11 +205,19 @@ fn heading(g: &Graph, doc: &[String], out: &mut String) -> std::fmt::Result {
     )?;
     let mut y = MARGIN + 40.0;
     for line in doc.iter().filter(|l| !l.is_empty()) {
-        writeln!(out, "<text x=\"{MARGIN}\" y=\"{y}\" fill=\"#3c4656\">{}</text>", escape(line))?;
+        writeln!(
+            out,
+            "<text x=\"{MARGIN}\" y=\"{y}\" fill=\"#3c4656\">{}</text>",
+            escape(line)
+        )?;
         y += LINE;
     }
     let every = words::length(s.every);
-    let posture = if s.promoter { " · operator overlays allowed" } else { "" };
+    let posture = if s.promoter {
+        " · operator overlays allowed"
+    } else {
+        ""
+    };
     let capital = words::grouped(s.capital_usd);
     writeln!(
         out,
@@ -231,17 +266,29 @@ fn column_heads(sketch: &Sketch, placed: &Layout, head: f64, out: &mut String) -
 /// A frame around the boxes of each policy, hedge, overlay and guard.
 fn frames(sketch: &Sketch, sizes: &[Size], placed: &Layout, out: &mut String) -> std::fmt::Result {
     for (group, title) in sketch.groups.iter().enumerate() {
-        let members: Vec<usize> =
-            sketch.shapes.iter().enumerate().filter(|(_, s)| s.group == Some(group)).map(|(i, _)| i).collect();
-        let corners = members.iter().filter_map(|i| placed.boxes.get(*i).zip(sizes.get(*i)));
+        let members: Vec<usize> = sketch
+            .shapes
+            .iter()
+            .enumerate()
+            .filter(|(_, s)| s.group == Some(group))
+            .map(|(i, _)| i)
+            .collect();
+        let corners = members
+            .iter()
+            .filter_map(|i| placed.boxes.get(*i).zip(sizes.get(*i)));
         let (mut top, mut bottom, mut left) = (f64::INFINITY, f64::NEG_INFINITY, f64::INFINITY);
         for ((x, y), size) in corners {
             top = top.min(*y);
             bottom = bottom.max(y + size.height);
             left = left.min(*x);
         }
-        let column = members.first().and_then(|i| placed.column_of.get(*i)).and_then(|c| placed.columns.get(*c));
-        let (Some((_, width)), true) = (column, top.is_finite()) else { continue };
+        let column = members
+            .first()
+            .and_then(|i| placed.column_of.get(*i))
+            .and_then(|c| placed.columns.get(*c));
+        let (Some((_, width)), true) = (column, top.is_finite()) else {
+            continue;
+        };
         let (x, y) = (left - FRAME_FOOT, top - FRAME_HEAD);
         let (w, h) = (width + FRAME_FOOT * 2.0, bottom - top + FRAME_HEAD + FRAME_FOOT);
         writeln!(
@@ -265,7 +312,9 @@ fn frames(sketch: &Sketch, sizes: &[Size], placed: &Layout, out: &mut String) ->
 
 /// A curve through the points: level inside columns, an S between them.
 fn draw_arrow(sketch: &Sketch, arrow: Arrow, points: &[(f64, f64)], out: &mut String) -> std::fmt::Result {
-    let Some((x, y)) = points.first() else { return Ok(()) };
+    let Some((x, y)) = points.first() else {
+        return Ok(());
+    };
     let mut path = format!("M{x:.1} {y:.1}");
     for (i, pair) in points.windows(2).enumerate() {
         let [(x1, y1), (x2, y2)] = pair else { continue };
@@ -277,7 +326,11 @@ fn draw_arrow(sketch: &Sketch, arrow: Arrow, points: &[(f64, f64)], out: &mut St
         }
     }
     let port = arrow.port.and_then(|p| sketch.shapes.get(arrow.to)?.ports.get(p));
-    let dashed = if port.is_some_and(|p| p.starts_with("require")) { " stroke-dasharray=\"5 3\"" } else { "" };
+    let dashed = if port.is_some_and(|p| p.starts_with("require")) {
+        " stroke-dasharray=\"5 3\""
+    } else {
+        ""
+    };
     writeln!(
         out,
         "<path d=\"{path}\" fill=\"none\" stroke=\"#98a2b1\" stroke-width=\"1.3\"{dashed} marker-end=\"url(#tip)\"/>"
@@ -285,14 +338,24 @@ fn draw_arrow(sketch: &Sketch, arrow: Arrow, points: &[(f64, f64)], out: &mut St
 }
 
 /// A box is as wide as its column: edges line up, and arrows begin where the box ends.
-fn draw_box(shape: &Shape, content: &Content, (x, y): (f64, f64), width: f64, out: &mut String) -> std::fmt::Result {
+fn draw_box(
+    shape: &Shape,
+    content: &Content,
+    (x, y): (f64, f64),
+    width: f64,
+    out: &mut String,
+) -> std::fmt::Result {
     let (fill, border) = colours(shape.kind);
     let Size { height, ports, .. } = &content.size;
     let radius = match shape.kind {
         Kind::Market | Kind::Account | Kind::Position => (height / 2.0).min(16.0),
         _ => 5.0,
     };
-    writeln!(out, "<g><title>{}</title>", escape(&format!("{}\n{}", shape.id, shape.lines.join("\n"))))?;
+    writeln!(
+        out,
+        "<g><title>{}</title>",
+        escape(&format!("{}\n{}", shape.id, shape.lines.join("\n")))
+    )?;
     writeln!(
         out,
         "<rect x=\"{x:.1}\" y=\"{y:.1}\" width=\"{width:.1}\" height=\"{height:.1}\" rx=\"{radius:.1}\" fill=\"{fill}\" stroke=\"{border}\"/>"
@@ -308,13 +371,25 @@ fn draw_box(shape: &Shape, content: &Content, (x, y): (f64, f64), width: f64, ou
         base += LINE + 4.0;
     }
     for (port, at) in content.ports.iter().zip(ports) {
-        writeln!(out, "<circle cx=\"{x:.1}\" cy=\"{:.1}\" r=\"3.2\" fill=\"{border}\"/>", y + at)?;
+        writeln!(
+            out,
+            "<circle cx=\"{x:.1}\" cy=\"{:.1}\" r=\"3.2\" fill=\"{border}\"/>",
+            y + at
+        )?;
         let line = y + at + 4.0;
-        writeln!(out, "<text x=\"{left:.1}\" y=\"{line:.1}\" font-style=\"italic\" fill=\"{border}\">{}</text>", escape(port))?;
+        writeln!(
+            out,
+            "<text x=\"{left:.1}\" y=\"{line:.1}\" font-style=\"italic\" fill=\"{border}\">{}</text>",
+            escape(port)
+        )?;
         base = line + LINE + 2.0;
     }
     for line in &content.lines {
-        writeln!(out, "<text x=\"{left:.1}\" y=\"{base:.1}\" fill=\"#1c2430\">{}</text>", escape(line))?;
+        writeln!(
+            out,
+            "<text x=\"{left:.1}\" y=\"{base:.1}\" fill=\"#1c2430\">{}</text>",
+            escape(line)
+        )?;
         base += LINE;
     }
     let mut top = base - 12.0 + 4.0;

@@ -20,23 +20,50 @@ fn write(g: &Graph, out: &mut String) -> std::fmt::Result {
         writeln!(out, "  {line}")?;
     }
     let every = words::length(s.every);
-    writeln!(out, "  capital ${}, every {every} in {}.{}", words::grouped(s.capital_usd), s.instrument.name(), s.session)?;
+    writeln!(
+        out,
+        "  capital ${}, every {every} in {}.{}",
+        words::grouped(s.capital_usd),
+        s.instrument.name(),
+        s.session
+    )?;
     if !g.thresholds.is_empty() {
         writeln!(out, "\nthresholds")?;
-        let width = g.thresholds.iter().map(|t| t.name.chars().count()).max().unwrap_or(0);
+        let width = g
+            .thresholds
+            .iter()
+            .map(|t| t.name.chars().count())
+            .max()
+            .unwrap_or(0);
         for t in &g.thresholds {
             let (value, range) = words::threshold_value(t);
-            writeln!(out, "  {:width$}  {value}  [{range}]  {}", t.name, t.doc.lines().next().unwrap_or_default())?;
+            writeln!(
+                out,
+                "  {:width$}  {value}  [{range}]  {}",
+                t.name,
+                t.doc.lines().next().unwrap_or_default()
+            )?;
         }
     }
     for def in &g.structures {
-        writeln!(out, "\nstructure {}: {} on {}", def.key, def.shape, def.underlying.name())?;
+        writeln!(
+            out,
+            "\nstructure {}: {} on {}",
+            def.key,
+            def.shape,
+            def.underlying.name()
+        )?;
         for line in words::structure_lines(g, def) {
             writeln!(out, "  {line}")?;
         }
     }
     for policy in &g.policies {
-        writeln!(out, "\npolicy {} on {}", policy.key, words::structure_name(g, policy.structure))?;
+        writeln!(
+            out,
+            "\npolicy {} on {}",
+            policy.key,
+            words::structure_name(g, policy.structure)
+        )?;
         for rule in &policy.rules {
             let (word, lines) = words::rule(g, rule);
             writeln!(out, "  {word} {}", rule.key)?;
@@ -48,7 +75,12 @@ fn write(g: &Graph, out: &mut String) -> std::fmt::Result {
         }
     }
     for hedge in &g.hedges {
-        writeln!(out, "\nhedge {} on {} (not evaluated yet)", hedge.key, words::structure_name(g, hedge.structure))?;
+        writeln!(
+            out,
+            "\nhedge {} on {} (not evaluated yet)",
+            hedge.key,
+            words::structure_name(g, hedge.structure)
+        )?;
         for layer in &hedge.layers {
             writeln!(out, "  layer {}", layer.key)?;
             if let Some(id) = layer.own {
@@ -68,7 +100,12 @@ fn write(g: &Graph, out: &mut String) -> std::fmt::Result {
     }
     for overlay in &g.overlays {
         let on = words::structure_name(g, overlay.structure);
-        writeln!(out, "\noverlay {} on {on}: trade {} (not evaluated yet)", overlay.key, overlay.instrument.name())?;
+        writeln!(
+            out,
+            "\noverlay {} on {on}: trade {} (not evaluated yet)",
+            overlay.key,
+            overlay.instrument.name()
+        )?;
         for (word, id) in &overlay.clauses {
             line(out, g, word, Some(*id))?;
         }
@@ -93,7 +130,11 @@ fn line(out: &mut String, g: &Graph, word: &str, id: Option<NodeId>) -> std::fmt
 
 /// Every node: number, rank, domain, clock, kind, key, text, inputs.
 fn nodes(out: &mut String, g: &Graph) -> std::fmt::Result {
-    writeln!(out, "\n{} nodes: number, rank, depends on, changes, yields, key: text <- inputs", g.nodes.len())?;
+    writeln!(
+        out,
+        "\n{} nodes: number, rank, depends on, changes, yields, key: text <- inputs",
+        g.nodes.len()
+    )?;
     for (i, n) in g.nodes.iter().enumerate() {
         let domain = match n.domain {
             Domain::Market => "market",
@@ -112,13 +153,21 @@ fn nodes(out: &mut String, g: &Graph) -> std::fmt::Result {
             ValueKind::Number(unit) => unit.to_string(),
         };
         let inputs: Vec<String> = n.inputs.iter().map(|id| format!("#{}", id.0)).collect();
-        let arrow = if inputs.is_empty() { String::new() } else { format!(" <- {}", inputs.join(" ")) };
+        let arrow = if inputs.is_empty() {
+            String::new()
+        } else {
+            format!(" <- {}", inputs.join(" "))
+        };
         let sampled = match n.op {
             Op::AsOf => " (newest value)",
             Op::SessionLast => " (last of each session)",
             _ => "",
         };
-        writeln!(out, "  #{i:<3} r{:<2} {domain:9} {clock:7} {kind:14} {}: {}{sampled}{arrow}", n.rank, n.key, n.text)?;
+        writeln!(
+            out,
+            "  #{i:<3} r{:<2} {domain:9} {clock:7} {kind:14} {}: {}{sampled}{arrow}",
+            n.rank, n.key, n.text
+        )?;
     }
     Ok(())
 }

@@ -2,14 +2,17 @@
 
 use crate::ast::{Direction, OnUnknown, Right, Side};
 use crate::graph::{
-    ExpiryOnly, ExpiryPick, Graph, GuardAct, LayerDef, Length, LegDef, LimitDef, NodeId, OffsetAmount, RollDef, RuleAction,
-    RuleDef, SizeBasis, SizeDef, StrikeAnchor, StrikePick, StructureDef, StructureId, ThresholdDef,
+    ExpiryOnly, ExpiryPick, Graph, GuardAct, LayerDef, LegDef, Length, LimitDef, NodeId, OffsetAmount,
+    RollDef, RuleAction, RuleDef, SizeBasis, SizeDef, StrikeAnchor, StrikePick, StructureDef, StructureId,
+    ThresholdDef,
 };
 
 /// A number with thousands separated by `_`, as in source text.
 pub(super) fn grouped(x: f64) -> String {
     let text = format!("{x}");
-    let (whole, fraction) = text.split_once('.').map_or((text.as_str(), None), |(w, f)| (w, Some(f)));
+    let (whole, fraction) = text
+        .split_once('.')
+        .map_or((text.as_str(), None), |(w, f)| (w, Some(f)));
     let (sign, digits) = whole.strip_prefix('-').map_or(("", whole), |d| ("-", d));
     let mut out = String::new();
     let count = digits.chars().count();
@@ -42,7 +45,14 @@ pub(super) fn with_suffix(x: f64, suffix: &str) -> String {
 
 /// `35 vol (20 vol .. 60 vol)`
 pub(super) fn threshold_value(t: &ThresholdDef) -> (String, String) {
-    (with_suffix(t.default, t.suffix), format!("{} .. {}", with_suffix(t.min, t.suffix), with_suffix(t.max, t.suffix)))
+    (
+        with_suffix(t.default, t.suffix),
+        format!(
+            "{} .. {}",
+            with_suffix(t.min, t.suffix),
+            with_suffix(t.max, t.suffix)
+        ),
+    )
 }
 
 pub(super) fn text(g: &Graph, id: NodeId) -> String {
@@ -50,11 +60,20 @@ pub(super) fn text(g: &Graph, id: NodeId) -> String {
 }
 
 pub(super) fn structure_name(g: &Graph, id: StructureId) -> String {
-    g.structures.get(id.0 as usize).map(|s| s.key.clone()).unwrap_or_default()
+    g.structures
+        .get(id.0 as usize)
+        .map(|s| s.key.clone())
+        .unwrap_or_default()
 }
 
 pub(super) fn length(l: Length) -> String {
-    let plural = |n: u32, word: &str| if n == 1 { format!("1 {word}") } else { format!("{n} {word}s") };
+    let plural = |n: u32, word: &str| {
+        if n == 1 {
+            format!("1 {word}")
+        } else {
+            format!("{n} {word}s")
+        }
+    };
     match l {
         Length::Minutes(n) => format!("{n}m"),
         Length::Bars(n) => plural(n, "bar"),
@@ -79,8 +98,15 @@ pub(super) fn size(g: &Graph, s: &SizeDef) -> String {
         SizeDef::Budget { amount, by } => format!("{} by {}", text(g, *amount), basis(*by)),
         SizeDef::Of(id) => text(g, *id),
         SizeDef::Scale { lo, hi, by, step } => {
-            let step = step.map(|s| format!(", step at most {} per day", text(g, s))).unwrap_or_default();
-            format!("scale {}..{} of target by {}{step}", text(g, *lo), text(g, *hi), text(g, *by))
+            let step = step
+                .map(|s| format!(", step at most {} per day", text(g, s)))
+                .unwrap_or_default();
+            format!(
+                "scale {}..{} of target by {}{step}",
+                text(g, *lo),
+                text(g, *hi),
+                text(g, *by)
+            )
         }
     }
 }
@@ -96,7 +122,9 @@ pub(super) fn expiry(g: &Graph, e: &ExpiryPick) -> String {
     match e {
         ExpiryPick::Same => "same expiry".to_owned(),
         ExpiryPick::Nearest { dte, window, only } => {
-            let window = window.map(|(lo, hi)| format!(" in {}..{}", text(g, lo), text(g, hi))).unwrap_or_default();
+            let window = window
+                .map(|(lo, hi)| format!(" in {}..{}", text(g, lo), text(g, hi)))
+                .unwrap_or_default();
             let only = match only {
                 None => "",
                 Some(ExpiryOnly::Am) => " only am",
@@ -109,15 +137,30 @@ pub(super) fn expiry(g: &Graph, e: &ExpiryPick) -> String {
 }
 
 fn strike(g: &Graph, s: &StrikePick, legs: &[LegDef]) -> String {
-    let leg = |i: u8| legs.get(usize::from(i)).map(|l| l.name.clone()).unwrap_or_default();
+    let leg = |i: u8| {
+        legs.get(usize::from(i))
+            .map(|l| l.name.clone())
+            .unwrap_or_default()
+    };
     match s {
-        StrikePick::Delta(id) | StrikePick::Premium(id) | StrikePick::Sd(id) => format!("at {}", text(g, *id)),
+        StrikePick::Delta(id) | StrikePick::Premium(id) | StrikePick::Sd(id) => {
+            format!("at {}", text(g, *id))
+        }
         StrikePick::Otm(id) => format!("at {} otm", text(g, *id)),
         StrikePick::Spot => "at spot".to_owned(),
         StrikePick::Forward => "at forward".to_owned(),
-        StrikePick::Offset { amount, direction, anchor, exact } => {
+        StrikePick::Offset {
+            amount,
+            direction,
+            anchor,
+            exact,
+        } => {
             let (OffsetAmount::Points(id) | OffsetAmount::Fraction(id) | OffsetAmount::Sd(id)) = amount;
-            let way = if *direction == Direction::Above { "above" } else { "below" };
+            let way = if *direction == Direction::Above {
+                "above"
+            } else {
+                "below"
+            };
             let anchor = match anchor {
                 StrikeAnchor::Leg(i) => leg(*i),
                 StrikeAnchor::Spot => "spot".to_owned(),
@@ -135,14 +178,22 @@ fn strike(g: &Graph, s: &StrikePick, legs: &[LegDef]) -> String {
 /// The lines of a structure: its expiry when all legs share it, then its legs.
 pub(super) fn structure_lines(g: &Graph, s: &StructureDef) -> Vec<String> {
     let options = s.legs.iter().filter(|l| l.right.is_some());
-    let shared = options.clone().next().map(|l| &l.expiry).filter(|e| options.clone().all(|l| l.expiry == **e));
+    let shared = options
+        .clone()
+        .next()
+        .map(|l| &l.expiry)
+        .filter(|e| options.clone().all(|l| l.expiry == **e));
     let mut out = Vec::new();
     if let Some(e) = shared {
         out.push(format!("expiry {}", expiry(g, e)));
     }
     for leg in &s.legs {
         let side = if leg.side == Side::Long { "long" } else { "short" };
-        let ratio = if leg.ratio == 1 { String::new() } else { format!("{} × ", leg.ratio) };
+        let ratio = if leg.ratio == 1 {
+            String::new()
+        } else {
+            format!("{} × ", leg.ratio)
+        };
         let mut line = match leg.month {
             Some(month) => format!("{side} month {month}"),
             None => format!("{ratio}{} {}", leg.name, strike(g, &leg.strike, &s.legs)),
@@ -159,7 +210,11 @@ pub(super) fn roll(g: &Graph, to: &RollDef) -> String {
     match to {
         RollDef::Recentred(e) => format!("to {}, recentred", expiry(g, e)),
         RollDef::SameStrikes(e) => format!("to {}, same strikes", expiry(g, e)),
-        RollDef::Side { side, strike: s, expiry: e } => {
+        RollDef::Side {
+            side,
+            strike: s,
+            expiry: e,
+        } => {
             let side = side.map_or("tested", right);
             format!("to {}, {side} side {}", expiry(g, e), strike(g, s, &[]))
         }
@@ -170,7 +225,11 @@ pub(super) fn roll(g: &Graph, to: &RollDef) -> String {
 pub(super) fn rule(g: &Graph, r: &RuleDef) -> (&'static str, Vec<String>) {
     let mut lines = Vec::new();
     let word = match &r.action {
-        RuleAction::Open { size: s, at_most, up_to } => {
+        RuleAction::Open {
+            size: s,
+            at_most,
+            up_to,
+        } => {
             lines.push(format!("size {}", size(g, s)));
             if let Some(id) = at_most {
                 lines.push(format!("at most {}", text(g, *id)));

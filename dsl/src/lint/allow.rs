@@ -7,7 +7,8 @@ use crate::span::Span;
 
 /// Codes that can be silenced: warnings and notes about the strategy, not those about the allowing itself.
 fn can_be_allowed(code: Code) -> bool {
-    (600..700).contains(&code.0) && ![codes::UNUSED_ALLOW, codes::BAD_ALLOW, codes::MORE_FINDINGS].contains(&code)
+    (600..700).contains(&code.0)
+        && ![codes::UNUSED_ALLOW, codes::BAD_ALLOW, codes::MORE_FINDINGS].contains(&code)
 }
 
 /// Takes away what is allowed; reports allows that name nothing, an error, or a warning that does not occur.
@@ -17,9 +18,13 @@ pub(super) fn apply(symbols: &Symbols<'_>, findings: &mut Vec<Diagnostic>) {
         for allow in &item.allow {
             let written = &allow.code;
             let Some(info) = codes::explain(&written.value) else {
-                let names = codes::ALL.iter().filter(|i| can_be_allowed(i.code)).map(|i| i.name);
-                let help = did_you_mean(&written.value, names)
-                    .unwrap_or_else(|| "write the code of a warning, such as `A0601` or `can-flap`".to_owned());
+                let names = codes::ALL
+                    .iter()
+                    .filter(|i| can_be_allowed(i.code))
+                    .map(|i| i.name);
+                let help = did_you_mean(&written.value, names).unwrap_or_else(|| {
+                    "write the code of a warning, such as `A0601` or `can-flap`".to_owned()
+                });
                 let message = format!("there is no diagnostic `{}`", written.value);
                 reports.push(Diagnostic::error(codes::BAD_ALLOW, written.span, message).help(help));
                 continue;

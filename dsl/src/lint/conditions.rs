@@ -24,34 +24,75 @@ fn flapping(symbols: &Symbols<'_>, graph: &Graph, findings: &mut Vec<Diagnostic>
 }
 
 fn hedge(h: &Hedge, graph: &Graph, findings: &mut Vec<Diagnostic>) {
-    let layers = graph.hedges.iter().filter(|d| d.key == h.name.value).flat_map(|d| &d.layers);
+    let layers = graph
+        .hedges
+        .iter()
+        .filter(|d| d.key == h.name.value)
+        .flat_map(|d| &d.layers);
     for (layer, def) in h.layers.iter().zip(layers) {
         for clause in &layer.value.clauses {
-            let rotate = def.clauses.iter().find(|(word, _)| word == "rotate").map(|(_, id)| *id);
+            let rotate = def
+                .clauses
+                .iter()
+                .find(|(word, _)| word == "rotate")
+                .map(|(_, id)| *id);
             let (word, when, id) = match &clause.value {
                 LayerClause::Active { when, until: None } => ("active", when, def.active),
-                LayerClause::Rotate { when, until: None, to: _ } => ("rotate", when, rotate),
+                LayerClause::Rotate {
+                    when,
+                    until: None,
+                    to: _,
+                } => ("rotate", when, rotate),
                 _ => continue,
             };
-            flaps(graph, id, when.span, &format!("`{word}` of the layer `{}`", def.key), findings);
+            flaps(
+                graph,
+                id,
+                when.span,
+                &format!("`{word}` of the layer `{}`", def.key),
+                findings,
+            );
         }
     }
 }
 
 fn overlay(o: &Overlay, graph: &Graph, findings: &mut Vec<Diagnostic>) {
-    let Some(def) = graph.overlays.iter().find(|d| d.key == o.name.value) else { return };
-    let active = def.clauses.iter().find(|(word, _)| word == "active").map(|(_, id)| *id);
+    let Some(def) = graph.overlays.iter().find(|d| d.key == o.name.value) else {
+        return;
+    };
+    let active = def
+        .clauses
+        .iter()
+        .find(|(word, _)| word == "active")
+        .map(|(_, id)| *id);
     for clause in &o.clauses {
         if let OverlayClause::Active { when, until: None } = &clause.value {
-            flaps(graph, active, when.span, &format!("`active` of the overlay `{}`", def.key), findings);
+            flaps(
+                graph,
+                active,
+                when.span,
+                &format!("`active` of the overlay `{}`", def.key),
+                findings,
+            );
         }
     }
 }
 
 fn flaps(graph: &Graph, root: Option<NodeId>, span: Span, what: &str, findings: &mut Vec<Diagnostic>) {
-    let Some(level) = root.and_then(|id| bare_level(graph, id)).and_then(|id| graph.node(id)) else { return };
-    let message = format!("{what} can flap: `{}` switches at every wiggle around its level", level.text);
-    let help = format!("add `until …` with a level further back, or persistence: `{} for 3 bars`", level.text);
+    let Some(level) = root
+        .and_then(|id| bare_level(graph, id))
+        .and_then(|id| graph.node(id))
+    else {
+        return;
+    };
+    let message = format!(
+        "{what} can flap: `{}` switches at every wiggle around its level",
+        level.text
+    );
+    let help = format!(
+        "add `until …` with a level further back, or persistence: `{} for 3 bars`",
+        level.text
+    );
     let mut d = Diagnostic::warning(codes::CAN_FLAP, span, message).help(help);
     if level.span != span {
         d = d.also(level.span, "the level");
@@ -82,9 +123,14 @@ fn constant(graph: &Graph, findings: &mut Vec<Diagnostic>) {
     for node in &graph.nodes {
         let is_fixed = match node.op {
             Op::Number(_) => true,
-            Op::Arith(_) | Op::Neg | Op::Math(_) | Op::Compare(_) | Op::InRange | Op::And | Op::Or | Op::Not => {
-                node.inputs.iter().all(|i| fixed.get(i.0 as usize) == Some(&true))
-            }
+            Op::Arith(_)
+            | Op::Neg
+            | Op::Math(_)
+            | Op::Compare(_)
+            | Op::InRange
+            | Op::And
+            | Op::Or
+            | Op::Not => node.inputs.iter().all(|i| fixed.get(i.0 as usize) == Some(&true)),
             _ => false,
         };
         fixed.push(is_fixed);
@@ -102,7 +148,10 @@ fn shadowed(graph: &Graph, findings: &mut Vec<Diagnostic>) {
         for (i, rule) in policy.rules.iter().enumerate() {
             let earlier = policy.rules.iter().take(i).find(|e| shadows(e, rule));
             let Some(earlier) = earlier else { continue };
-            let message = format!("`{}` never acts: `{}` has the same condition and stands before it", rule.key, earlier.key);
+            let message = format!(
+                "`{}` never acts: `{}` has the same condition and stands before it",
+                rule.key, earlier.key
+            );
             let d = Diagnostic::warning(codes::SHADOWED_RULE, rule.span, message)
                 .also(earlier.span, "the earlier rule")
                 .help("remove one of them, or change its condition");
@@ -114,7 +163,8 @@ fn shadowed(graph: &Graph, findings: &mut Vec<Diagnostic>) {
 fn shadows(earlier: &RuleDef, rule: &RuleDef) -> bool {
     let same_kind = matches!(
         (&earlier.action, &rule.action),
-        (RuleAction::Close { .. }, RuleAction::Close { .. }) | (RuleAction::Roll { .. }, RuleAction::Roll { .. })
+        (RuleAction::Close { .. }, RuleAction::Close { .. })
+            | (RuleAction::Roll { .. }, RuleAction::Roll { .. })
     );
     // A requirement of the earlier one may fail and let the later one act.
     same_kind && earlier.when == rule.when && (earlier.require.is_none() || earlier.require == rule.require)

@@ -38,7 +38,8 @@ fn undocumented(symbols: &Symbols<'_>, findings: &mut Vec<Diagnostic>) {
         {
             let message = format!("the threshold `{}` does not say what it does", t.name.value);
             let help = "add a line after it: `/// what turning it does`";
-            findings.push(Diagnostic::warning(codes::UNDOCUMENTED_THRESHOLD, t.name.span, message).help(help));
+            findings
+                .push(Diagnostic::warning(codes::UNDOCUMENTED_THRESHOLD, t.name.span, message).help(help));
         }
     }
 }
@@ -65,8 +66,15 @@ fn unused(symbols: &Symbols<'_>, entry: Option<FileId>, findings: &mut Vec<Diagn
                 | ItemKind::Structure(_)
         );
         // A name that could not be declared was reported already.
-        let declared = |n: &&crate::ast::Ident| symbols.by_name.get(n.value.as_str()).is_some_and(|s| s.name.span == n.span);
-        let Some(name) = name_of(item).filter(|_| may_be_unused).filter(declared) else { continue };
+        let declared = |n: &&crate::ast::Ident| {
+            symbols
+                .by_name
+                .get(n.value.as_str())
+                .is_some_and(|s| s.name.span == n.span)
+        };
+        let Some(name) = name_of(item).filter(|_| may_be_unused).filter(declared) else {
+            continue;
+        };
         if Some(name.span.file) == entry && !used.contains(&name.value) {
             let what = kind_word(&item.kind);
             let message = format!("the {what} `{}` is not used", name.value);

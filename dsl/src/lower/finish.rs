@@ -19,7 +19,12 @@ pub(crate) fn finish(mut graph: Graph, nodes: Vec<Node>) -> Graph {
     let renumbered = renumber(&live);
     let moved = |id: NodeId| NodeId(renumbered.get(id.0 as usize).copied().unwrap_or(u32::MAX));
     each_id(&mut graph, &mut |id| *id = moved(*id));
-    graph.nodes = nodes.into_iter().zip(&live).filter(|(_, live)| **live).map(|(node, _)| node).collect();
+    graph.nodes = nodes
+        .into_iter()
+        .zip(&live)
+        .filter(|(_, live)| **live)
+        .map(|(node, _)| node)
+        .collect();
     for node in &mut graph.nodes {
         node.inputs.iter_mut().for_each(|id| *id = moved(*id));
     }
@@ -52,7 +57,10 @@ fn prune_sources(graph: &mut Graph) {
     for node in &graph.nodes {
         let (list, index) = match node.op {
             Op::Feed(FeedId(i)) => (&mut feeds, i),
-            Op::Within { event: EventId(i), .. } | Op::Surprise(EventId(i)) => (&mut events, i),
+            Op::Within {
+                event: EventId(i), ..
+            }
+            | Op::Surprise(EventId(i)) => (&mut events, i),
             Op::Script(ScriptId(i)) => (&mut scripts, i),
             _ => continue,
         };
@@ -65,7 +73,10 @@ fn prune_sources(graph: &mut Graph) {
     for node in &mut graph.nodes {
         match &mut node.op {
             Op::Feed(FeedId(i)) => *i = at(&new_feeds, *i),
-            Op::Within { event: EventId(i), .. } | Op::Surprise(EventId(i)) => *i = at(&new_events, *i),
+            Op::Within {
+                event: EventId(i), ..
+            }
+            | Op::Surprise(EventId(i)) => *i = at(&new_events, *i),
             Op::Script(ScriptId(i)) => *i = at(&new_scripts, *i),
             _ => {}
         }

@@ -1,8 +1,8 @@
 //! Every node id that a graph holds outside its nodes, in one place, so that pruning can neither miss nor dangle one.
 
 use crate::graph::{
-    ExpiryPick, Graph, LegDef, LimitDef, NodeId, OffsetAmount, RollDef, RuleAction, RuleDef, SizeDef, StrikePick,
-    StructureDef,
+    ExpiryPick, Graph, LegDef, LimitDef, NodeId, OffsetAmount, RollDef, RuleAction, RuleDef, SizeDef,
+    StrikePick, StructureDef,
 };
 
 /// Calls `f` on each node id in the graph's definitions, in a fixed order.
@@ -48,7 +48,10 @@ pub(super) fn each_id(graph: &mut Graph, f: &mut dyn FnMut(&mut NodeId)) {
 /// The ids of one structure.
 pub(crate) fn of_structure(def: &StructureDef) -> Vec<NodeId> {
     let mut out = Vec::new();
-    def.clone().legs.iter_mut().for_each(|leg| visit_leg(leg, &mut |id| out.push(*id)));
+    def.clone()
+        .legs
+        .iter_mut()
+        .for_each(|leg| visit_leg(leg, &mut |id| out.push(*id)));
     out
 }
 
@@ -89,7 +92,11 @@ fn visit_rule(rule: &mut RuleDef, f: &mut dyn FnMut(&mut NodeId)) {
         }
         RuleAction::Roll { to } => match to {
             RollDef::Recentred(expiry) | RollDef::SameStrikes(expiry) => visit_expiry(expiry, f),
-            RollDef::Side { side: _, strike, expiry } => {
+            RollDef::Side {
+                side: _,
+                strike,
+                expiry,
+            } => {
                 visit_strike(strike, f);
                 visit_expiry(expiry, f);
             }
@@ -134,7 +141,12 @@ fn visit_strike(strike: &mut StrikePick, f: &mut dyn FnMut(&mut NodeId)) {
         | StrikePick::Otm(id)
         | StrikePick::Sd(id)
         | StrikePick::Formula(id) => f(id),
-        StrikePick::Offset { amount, direction: _, anchor: _, exact: _ } => match amount {
+        StrikePick::Offset {
+            amount,
+            direction: _,
+            anchor: _,
+            exact: _,
+        } => match amount {
             OffsetAmount::Points(id) | OffsetAmount::Fraction(id) | OffsetAmount::Sd(id) => f(id),
         },
         StrikePick::Spot | StrikePick::Forward | StrikePick::SameAs(_) | StrikePick::Held => {}

@@ -19,12 +19,19 @@ pub(crate) struct Origin {
 
 impl Origin {
     pub(crate) fn new(key: impl Into<String>, text: impl Into<String>, span: Span) -> Self {
-        Self { key: key.into(), text: text.into(), span }
+        Self {
+            key: key.into(),
+            text: text.into(),
+            span,
+        }
     }
 
     /// The same place, one step further down its path.
     pub(crate) fn child(&self, step: &str) -> Self {
-        Self { key: format!("{}.{step}", self.key), ..self.clone() }
+        Self {
+            key: format!("{}.{step}", self.key),
+            ..self.clone()
+        }
     }
 }
 
@@ -88,10 +95,25 @@ impl Builder {
         if let Some(id) = self.known.get(&computation) {
             return *id;
         }
-        let rank = inputs.iter().filter_map(|i| self.node(*i)).map(|n| n.rank + 1).max().unwrap_or(0);
+        let rank = inputs
+            .iter()
+            .filter_map(|i| self.node(*i))
+            .map(|n| n.rank + 1)
+            .max()
+            .unwrap_or(0);
         let id = NodeId(u32::try_from(self.nodes.len()).unwrap_or(u32::MAX));
         let key = self.fresh(origin.key);
-        self.nodes.push(Node { key, op, inputs, kind, clock, domain, rank, text: origin.text, span: origin.span });
+        self.nodes.push(Node {
+            key,
+            op,
+            inputs,
+            kind,
+            clock,
+            domain,
+            rank,
+            text: origin.text,
+            span: origin.span,
+        });
         self.known.insert(computation, id);
         id
     }
@@ -127,11 +149,25 @@ impl Builder {
     pub(crate) fn number(&mut self, x: f64, kind: ValueKind, origin: Origin) -> NodeId {
         // One zero: a negative one would print and compare differently for no reason a reader could see.
         let x = if x == 0.0 { 0.0 } else { x };
-        self.emit(Op::Number(x), Vec::new(), kind, Clock::Constant, Domain::Market, origin)
+        self.emit(
+            Op::Number(x),
+            Vec::new(),
+            kind,
+            Clock::Constant,
+            Domain::Market,
+            origin,
+        )
     }
 
     /// Arithmetic; two constants are computed at once, with the very operation that the engine would use.
-    pub(crate) fn arith(&mut self, op: Arith, a: NodeId, b: NodeId, kind: ValueKind, origin: Origin) -> NodeId {
+    pub(crate) fn arith(
+        &mut self,
+        op: Arith,
+        a: NodeId,
+        b: NodeId,
+        kind: ValueKind,
+        origin: Origin,
+    ) -> NodeId {
         if let (Some(x), Some(y)) = (self.constant(a), self.constant(b)) {
             let z = match op {
                 Arith::Add => x + y,
@@ -162,7 +198,10 @@ impl Builder {
 
     fn resample(&mut self, op: Op, id: NodeId, clock: Clock, step: &str) -> NodeId {
         let Some(node) = self.node(id) else { return id };
-        let (kind, origin) = (node.kind, Origin::new(&node.key, &node.text, node.span).child(step));
+        let (kind, origin) = (
+            node.kind,
+            Origin::new(&node.key, &node.text, node.span).child(step),
+        );
         self.emit(op, vec![id], kind, clock, Domain::Market, origin)
     }
 
@@ -170,7 +209,11 @@ impl Builder {
     pub(crate) fn align(&mut self, ids: &[NodeId]) -> (Vec<NodeId>, Clock) {
         let mut common = Clock::Constant;
         let mut mixed = false;
-        for clock in ids.iter().map(|i| self.clock(*i)).filter(|c| *c != Clock::Constant) {
+        for clock in ids
+            .iter()
+            .map(|i| self.clock(*i))
+            .filter(|c| *c != Clock::Constant)
+        {
             mixed |= common != Clock::Constant && common != clock;
             common = clock;
         }

@@ -35,7 +35,12 @@ struct Reader<'l> {
 
 /// Reads the entry and its imports. `entry` is its path relative to the project folder, which imports cannot leave.
 pub(crate) fn read(entry: &str, bytes: &[u8], loader: &dyn SourceLoader) -> Read {
-    let mut reader = Reader { loader, out: Read::default(), chain: Vec::new(), known: Vec::new() };
+    let mut reader = Reader {
+        loader,
+        out: Read::default(),
+        chain: Vec::new(),
+        known: Vec::new(),
+    };
     reader.file(entry, bytes);
     reader.out
 }
@@ -54,7 +59,11 @@ impl Reader<'_> {
                 self.import(name, path);
             }
         }
-        self.out.files.push(ParsedFile { name: name.to_owned(), id, ast: parsed.ast });
+        self.out.files.push(ParsedFile {
+            name: name.to_owned(),
+            id,
+            ast: parsed.ast,
+        });
         self.chain.pop();
     }
 
@@ -64,7 +73,9 @@ impl Reader<'_> {
             Err(why) => {
                 let message = format!("the import `{}` {why}", path.value);
                 let help = "write a path relative to this file, inside the project folder: `import \"shared/vol.alula\"`";
-                self.out.findings.push(Diagnostic::error(codes::IMPORT_OUTSIDE, path.span, message).help(help));
+                self.out
+                    .findings
+                    .push(Diagnostic::error(codes::IMPORT_OUTSIDE, path.span, message).help(help));
                 return;
             }
         };
@@ -77,7 +88,9 @@ impl Reader<'_> {
                 _ => format!("files import each other in a circle: {}", chain.join(" -> ")),
             };
             let help = "move what both need into a third file, and import that";
-            self.out.findings.push(Diagnostic::error(codes::IMPORT_CYCLE, path.span, message).help(help));
+            self.out
+                .findings
+                .push(Diagnostic::error(codes::IMPORT_CYCLE, path.span, message).help(help));
             return;
         }
         if self.known.contains(&target) {
@@ -85,8 +98,11 @@ impl Reader<'_> {
         }
         if self.known.len() >= MAX_FILES || self.chain.len() >= MAX_IMPORT_DEPTH {
             let message = format!("the import `{}` is one too many", path.value);
-            let help = format!("a strategy has at most {MAX_FILES} files, nested at most {MAX_IMPORT_DEPTH} deep");
-            self.out.findings.push(Diagnostic::error(codes::TOO_MANY_IMPORTS, path.span, message).help(help));
+            let help =
+                format!("a strategy has at most {MAX_FILES} files, nested at most {MAX_IMPORT_DEPTH} deep");
+            self.out
+                .findings
+                .push(Diagnostic::error(codes::TOO_MANY_IMPORTS, path.span, message).help(help));
             return;
         }
         match self.loader.load(&target) {
@@ -94,7 +110,9 @@ impl Reader<'_> {
             Err(reason) => {
                 let message = format!("the file `{target}` could not be read: {reason}");
                 let help = "paths are relative to the importing file";
-                self.out.findings.push(Diagnostic::error(codes::IMPORT_NOT_FOUND, path.span, message).help(help));
+                self.out
+                    .findings
+                    .push(Diagnostic::error(codes::IMPORT_NOT_FOUND, path.span, message).help(help));
             }
         }
     }
@@ -141,7 +159,11 @@ mod tests {
     #[test]
     fn imports_are_relative_to_the_importing_file_and_stay_inside() {
         let check = |from: &str, path: &str, want: Result<&str, &str>| {
-            assert_eq!(normalise(from, path), want.map(str::to_owned), "{from} imports {path}");
+            assert_eq!(
+                normalise(from, path),
+                want.map(str::to_owned),
+                "{from} imports {path}"
+            );
         };
         check("a.alula", "b.alula", Ok("b.alula"));
         check("x/a.alula", "b.alula", Ok("x/b.alula"));
@@ -149,10 +171,22 @@ mod tests {
         check("x/a.alula", "../b.alula", Ok("b.alula"));
         check("./x/a.alula", "../b.alula", Ok("b.alula"));
         check("a.alula", "../b.alula", Err("leaves the project folder"));
-        check("x/a.alula", "y/../../../b.alula", Err("leaves the project folder"));
+        check(
+            "x/a.alula",
+            "y/../../../b.alula",
+            Err("leaves the project folder"),
+        );
         check("a.alula", "/etc/b.alula", Err("is an absolute path"));
-        check("a.alula", "C:/b.alula", Err("holds a `:`, as drive letters and addresses do"));
-        check("a.alula", "x\\b.alula", Err("holds a backslash; folders are separated by `/`"));
+        check(
+            "a.alula",
+            "C:/b.alula",
+            Err("holds a `:`, as drive letters and addresses do"),
+        );
+        check(
+            "a.alula",
+            "x\\b.alula",
+            Err("holds a backslash; folders are separated by `/`"),
+        );
         check("a.alula", "", Err("does not end in `.alula`"));
         check("a.alula", "b.txt", Err("does not end in `.alula`"));
     }

@@ -107,7 +107,10 @@ pub(crate) fn symbols<'a>(
                     format!("the name `{}` belongs to the language", name.value),
                 )
                 .label(format!("this is {what}"))
-                .help(format!("choose another name, such as `my_{}`", name.value.to_lowercase())),
+                .help(format!(
+                    "choose another name, such as `my_{}`",
+                    name.value.to_lowercase()
+                )),
             );
             continue;
         }

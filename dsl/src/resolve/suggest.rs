@@ -13,7 +13,10 @@ const ALTERNATIVES: &[(&str, &str)] = &[
     ("dit", "days_held"),
     ("hv", "realized_vol(SPX, 20 sessions)"),
     ("iv", "implied_vol(SPX, 30 days)"),
-    ("iv_rank", "percentile_rank(implied_vol(SPX, 30 days), 252 sessions)"),
+    (
+        "iv_rank",
+        "percentile_rank(implied_vol(SPX, 30 days), 252 sessions)",
+    ),
     ("ivr", "percentile_rank(implied_vol(SPX, 30 days), 252 sessions)"),
     ("ma", "sma(x, 20)"),
     ("mean", "sma(x, 20)"),
@@ -50,7 +53,9 @@ pub(crate) fn did_you_mean<'a>(name: &str, names: impl IntoIterator<Item = &'a s
         let word = word.trim_end_matches('_');
         if WITH_WINDOW.contains(&word) && digits.bytes().all(|b| b.is_ascii_digit()) {
             let input = if word == "atr" { "SPX" } else { "SPX.close" };
-            return Some(format!("windows are arguments: write `{word}({input}, {digits})`"));
+            return Some(format!(
+                "windows are arguments: write `{word}({input}, {digits})`"
+            ));
         }
     }
     let limit = (name.chars().count() / 3).clamp(1, 3);
@@ -60,8 +65,17 @@ pub(crate) fn did_you_mean<'a>(name: &str, names: impl IntoIterator<Item = &'a s
         return Some(format!("did you mean `{hit}`?"));
     }
     // A longer or shorter form of the same word: `closing` for `close`.
-    let shared = |n: &str| lower.chars().zip(n.to_lowercase().chars()).take_while(|(a, b)| a == b).count();
-    let (common, hit) = names.iter().map(|n| (shared(n), *n)).max_by(|a, b| a.0.cmp(&b.0).then(b.1.cmp(a.1)))?;
+    let shared = |n: &str| {
+        lower
+            .chars()
+            .zip(n.to_lowercase().chars())
+            .take_while(|(a, b)| a == b)
+            .count()
+    };
+    let (common, hit) = names
+        .iter()
+        .map(|n| (shared(n), *n))
+        .max_by(|a, b| a.0.cmp(&b.0).then(b.1.cmp(a.1)))?;
     (common >= 4 && common * 2 >= lower.chars().count()).then(|| format!("did you mean `{hit}`?"))
 }
 

@@ -1,8 +1,8 @@
 //! Names that a piece of the tree speaks of. The tree's depth is bounded by the parser, so recursion is.
 
 use crate::ast::{
-    Amount, Anchor, Arg, Expr, ExprKind, ExpirySelector, GuardAction, HedgeClause, ItemKind, LayerClause, LegClause,
-    LimitPrice, OverlayClause, RollStrikes, Rule, Shape, SizeExpr, StrikeSelector,
+    Amount, Anchor, Arg, ExpirySelector, Expr, ExprKind, GuardAction, HedgeClause, ItemKind, LayerClause,
+    LegClause, LimitPrice, OverlayClause, RollStrikes, Rule, Shape, SizeExpr, StrikeSelector,
 };
 use crate::span::Span;
 
@@ -11,7 +11,10 @@ pub(crate) fn expr(e: &Expr, f: &mut dyn FnMut(&str, Span)) {
     match &e.kind {
         ExprKind::Literal(_) | ExprKind::Text(_) | ExprKind::Leg(_) => {}
         ExprKind::Name(name) => f(name, e.span),
-        ExprKind::Field(inner, _) | ExprKind::OnBars(inner, _) | ExprKind::Unary(_, inner) | ExprKind::For(inner, _) => {
+        ExprKind::Field(inner, _)
+        | ExprKind::OnBars(inner, _)
+        | ExprKind::Unary(_, inner)
+        | ExprKind::For(inner, _) => {
             expr(inner, f);
         }
         ExprKind::Moves { expr: inner, .. } => expr(inner, f),
@@ -107,7 +110,9 @@ fn shape(s: &Shape, f: &mut dyn FnMut(&str, Span)) {
     for clause in &s.clauses {
         match &clause.value {
             LegClause::Expiry(e) => expiry(e, f),
-            LegClause::Leg { strike: s, expiry: e, .. } => {
+            LegClause::Leg {
+                strike: s, expiry: e, ..
+            } => {
                 strike(s, f);
                 if let Some(e) = e {
                     expiry(e, f);
@@ -132,7 +137,11 @@ fn expiry(e: &ExpirySelector, f: &mut dyn FnMut(&str, Span)) {
 fn strike(s: &StrikeSelector, f: &mut dyn FnMut(&str, Span)) {
     match s {
         StrikeSelector::At(a) => amount(a, f),
-        StrikeSelector::Offset { amount: a, anchor: Anchor::Leg(_) | Anchor::Word(_), .. } => amount(a, f),
+        StrikeSelector::Offset {
+            amount: a,
+            anchor: Anchor::Leg(_) | Anchor::Word(_),
+            ..
+        } => amount(a, f),
         StrikeSelector::Formula(e) => expr(e, f),
         StrikeSelector::AtWord(_) | StrikeSelector::SameAs(_) => {}
     }
@@ -146,19 +155,38 @@ fn limit(l: Option<&LimitPrice>, f: &mut dyn FnMut(&str, Span)) {
 
 fn rule(r: &Rule, f: &mut dyn FnMut(&str, Span)) {
     match r {
-        Rule::Open { when, size: s, at_most, up_to, require, limit: l, .. } => {
+        Rule::Open {
+            when,
+            size: s,
+            at_most,
+            up_to,
+            require,
+            limit: l,
+            ..
+        } => {
             expr(when, f);
             size(s, f);
             amounts(at_most.iter().chain(up_to), f);
             option(require.as_ref(), f);
             limit(l.as_ref(), f);
         }
-        Rule::Close { when, portion, limit: l, .. } => {
+        Rule::Close {
+            when,
+            portion,
+            limit: l,
+            ..
+        } => {
             expr(when, f);
             amounts(portion, f);
             limit(l.as_ref(), f);
         }
-        Rule::Roll { when, to, require, limit: l, .. } => {
+        Rule::Roll {
+            when,
+            to,
+            require,
+            limit: l,
+            ..
+        } => {
             expr(when, f);
             expiry(&to.expiry, f);
             if let RollStrikes::Tested(s) | RollStrikes::Side(_, s) = &to.strikes {

@@ -18,18 +18,29 @@ pub struct Files(pub BTreeMap<&'static str, &'static str>);
 
 impl SourceLoader for Files {
     fn load(&self, path: &str) -> Result<Vec<u8>, String> {
-        self.0.get(path).map(|t| t.as_bytes().to_vec()).ok_or_else(|| "no such file".to_owned())
+        self.0
+            .get(path)
+            .map(|t| t.as_bytes().to_vec())
+            .ok_or_else(|| "no such file".to_owned())
     }
 }
 
 /// Compiles `HEAD`, `CORE` and some items.
 pub fn with_core(items: &str) -> Compiled {
-    compile("test.alula", format!("{HEAD}{CORE}{items}\n").as_bytes(), &NoImports)
+    compile(
+        "test.alula",
+        format!("{HEAD}{CORE}{items}\n").as_bytes(),
+        &NoImports,
+    )
 }
 
 /// Codes of the findings, in order, errors only.
 pub fn errors(c: &Compiled) -> Vec<String> {
-    c.diagnostics.iter().filter(|d| d.severity == Severity::Error).map(|d| d.code.to_string()).collect()
+    c.diagnostics
+        .iter()
+        .filter(|d| d.severity == Severity::Error)
+        .map(|d| d.code.to_string())
+        .collect()
 }
 
 /// Codes of all findings, in order.
@@ -44,7 +55,9 @@ pub fn shown(c: &Compiled) -> String {
 
 /// The graph, or a panic with the findings.
 pub fn graph(c: &Compiled) -> &Graph {
-    c.graph.as_ref().unwrap_or_else(|| panic!("no graph:\n{}", shown(c)))
+    c.graph
+        .as_ref()
+        .unwrap_or_else(|| panic!("no graph:\n{}", shown(c)))
 }
 
 /// The graph of items that must be sound, beside `core`.
@@ -65,7 +78,13 @@ pub fn refuses(items: &str, code: &str, words: &[&str]) {
 /// A node by its key.
 pub fn node<'g>(g: &'g Graph, key: &str) -> (NodeId, &'g Node) {
     let at = g.nodes.iter().position(|n| n.key == key);
-    let keys = || g.nodes.iter().map(|n| n.key.as_str()).collect::<Vec<_>>().join("\n");
+    let keys = || {
+        g.nodes
+            .iter()
+            .map(|n| n.key.as_str())
+            .collect::<Vec<_>>()
+            .join("\n")
+    };
     let at = at.unwrap_or_else(|| panic!("no node `{key}` among:\n{}", keys()));
     (NodeId(u32::try_from(at).unwrap()), &g.nodes[at])
 }

@@ -11,8 +11,16 @@ pub const WORKED: &str = include_str!("worked.alula");
 /// What holds of every graph.
 fn invariants(g: &Graph) {
     for (i, n) in g.nodes.iter().enumerate() {
-        let inputs: Vec<_> = n.inputs.iter().map(|id| g.node(*id).expect("inputs exist")).collect();
-        assert!(n.inputs.iter().all(|id| (id.0 as usize) < i), "inputs of `{}` precede it", n.key);
+        let inputs: Vec<_> = n
+            .inputs
+            .iter()
+            .map(|id| g.node(*id).expect("inputs exist"))
+            .collect();
+        assert!(
+            n.inputs.iter().all(|id| (id.0 as usize) < i),
+            "inputs of `{}` precede it",
+            n.key
+        );
         let rank = inputs.iter().map(|m| m.rank + 1).max().unwrap_or(0);
         assert_eq!(n.rank, rank, "rank of `{}`", n.key);
         let domain = inputs.iter().map(|m| m.domain).max().unwrap_or(Domain::Market);
@@ -20,11 +28,19 @@ fn invariants(g: &Graph) {
         if !matches!(n.op, Op::Position(_) | Op::Book { .. } | Op::SinceEntry(_)) && !inputs.is_empty() {
             assert_eq!(n.domain, domain, "domain of `{}` is its inputs'", n.key);
         }
-        let clocks: Vec<Clock> = inputs.iter().map(|m| m.clock).filter(|c| *c != Clock::Constant).collect();
+        let clocks: Vec<Clock> = inputs
+            .iter()
+            .map(|m| m.clock)
+            .filter(|c| *c != Clock::Constant)
+            .collect();
         match n.op {
             Op::AsOf => assert_eq!(n.clock, Clock::Tick),
             Op::SessionLast => assert_eq!(n.clock, Clock::Session),
-            _ => assert!(clocks.iter().all(|c| *c == n.clock), "clock of `{}` is its inputs'", n.key),
+            _ => assert!(
+                clocks.iter().all(|c| *c == n.clock),
+                "clock of `{}` is its inputs'",
+                n.key
+            ),
         }
         assert!(!n.key.is_empty() && !n.text.is_empty());
     }
@@ -36,7 +52,11 @@ fn invariants(g: &Graph) {
     for rule in g.policies.iter().flat_map(|p| &p.rules) {
         let when = g.node(rule.when).expect("conditions exist");
         assert_eq!(when.kind, ValueKind::Bool);
-        assert!(matches!(when.clock, Clock::Tick | Clock::Constant), "`{}` is read at the tick", rule.key);
+        assert!(
+            matches!(when.clock, Clock::Tick | Clock::Constant),
+            "`{}` is read at the tick",
+            rule.key
+        );
     }
     for structure in &g.structures {
         assert!(!structure.legs.is_empty(), "{}", structure.key);
@@ -50,20 +70,52 @@ fn the_worked_example_compiles_and_keeps_the_invariants() {
     let g = graph(&c);
     invariants(g);
     assert_eq!(g.settings.capital_usd.to_bits(), 250_000f64.to_bits());
-    let keys: Vec<&str> = g.policies.iter().flat_map(|p| &p.rules).map(|r| r.key.as_str()).collect();
-    assert_eq!(keys, ["income.open", "income.take_profit", "income.stop", "income.tested", "income.forward"]);
-    let layers: Vec<&str> = g.hedges.iter().flat_map(|h| &h.layers).map(|l| l.key.as_str()).collect();
+    let keys: Vec<&str> = g
+        .policies
+        .iter()
+        .flat_map(|p| &p.rules)
+        .map(|r| r.key.as_str())
+        .collect();
+    assert_eq!(
+        keys,
+        [
+            "income.open",
+            "income.take_profit",
+            "income.stop",
+            "income.tested",
+            "income.forward"
+        ]
+    );
+    let layers: Vec<&str> = g
+        .hedges
+        .iter()
+        .flat_map(|h| &h.layers)
+        .map(|l| l.key.as_str())
+        .collect();
     assert_eq!(layers, ["alvh.base", "alvh.adaptive", "alvh.contingent"]);
-    assert_eq!(g.guards.iter().map(|r| r.key.as_str()).collect::<Vec<_>>(), ["book.0", "book.1", "book.2"]);
+    assert_eq!(
+        g.guards.iter().map(|r| r.key.as_str()).collect::<Vec<_>>(),
+        ["book.0", "book.1", "book.2"]
+    );
     assert_eq!(g.overlays.len(), 1);
-    assert_eq!(g.structures.iter().map(|s| s.key.as_str()).collect::<Vec<_>>(), [
-        "core", "alvh.base.own", "alvh.adaptive.own", "alvh.contingent.own"
-    ]);
+    assert_eq!(
+        g.structures.iter().map(|s| s.key.as_str()).collect::<Vec<_>>(),
+        [
+            "core",
+            "alvh.base.own",
+            "alvh.adaptive.own",
+            "alvh.contingent.own"
+        ]
+    );
 }
 
 #[test]
 fn the_worked_example_without_its_hurdle_gives_that_one_error() {
-    let text: String = WORKED.lines().filter(|l| !l.starts_with("threshold hurdle")).map(|l| format!("{l}\n")).collect();
+    let text: String = WORKED
+        .lines()
+        .filter(|l| !l.starts_with("threshold hurdle"))
+        .map(|l| format!("{l}\n"))
+        .collect();
     let c = compile("worked.alula", text.as_bytes(), &NoImports);
     assert_eq!(errors(&c), ["A0201"]);
     assert!(c.diagnostics.iter().any(|d| d.message.contains("`hurdle`")));
@@ -81,7 +133,11 @@ fn equal_computations_are_one_node() {
     let g = sound(
         "signal a = rsi(VIX.close, 14)\nsignal b = rsi(VIX.close, 14) > 70\npolicy p on core { open when a > 60 and b size 1 lot }",
     );
-    let count = g.nodes.iter().filter(|n| matches!(n.op, Op::Indicator { .. })).count();
+    let count = g
+        .nodes
+        .iter()
+        .filter(|n| matches!(n.op, Op::Indicator { .. }))
+        .count();
     assert_eq!(count, 1);
     assert_eq!(node(&g, "a").1.text, "rsi(VIX.close, 14)");
 }
@@ -99,7 +155,11 @@ fn what_nothing_uses_is_pruned() {
         "series f = feed(\"X\")\nsignal unused = sma(f, 10) + 1\nscript k(a: number) -> number from \"k.rhai\"\nsignal other = k(f)\n\
          guard g { require drawdown(book) < $5 else block open }",
     );
-    assert!(g.nodes.iter().all(|n| !matches!(n.op, Op::Feed(_) | Op::Script(_) | Op::Indicator { .. })));
+    assert!(
+        g.nodes
+            .iter()
+            .all(|n| !matches!(n.op, Op::Feed(_) | Op::Script(_) | Op::Indicator { .. }))
+    );
     assert!(g.feeds.is_empty() && g.scripts.is_empty());
 }
 
@@ -116,14 +176,23 @@ fn slower_clocks_are_read_at_the_tick_and_ticks_sampled_by_session() {
     assert_eq!(node(&g, "p.open.when.asof").1.op, Op::AsOf);
 
     let g = sound(&opens_when("sma(SPX.close @ 5m, 30m) > 0"));
-    let indicator = g.nodes.iter().find(|n| matches!(n.op, Op::Indicator { .. })).unwrap();
+    let indicator = g
+        .nodes
+        .iter()
+        .find(|n| matches!(n.op, Op::Indicator { .. }))
+        .unwrap();
     assert_eq!(indicator.clock, Clock::Minutes(5));
-    assert_eq!(format!("{:?}", indicator.op), "Indicator { which: Sma, params: [Count(6)], output: 0 }");
+    assert_eq!(
+        format!("{:?}", indicator.op),
+        "Indicator { which: Sma, params: [Count(6)], output: 0 }"
+    );
 }
 
 #[test]
 fn constants_have_no_clock_to_bring_together() {
-    let g = sound("threshold hot = 70 in 50..95 /// x\npolicy p on core { open when rsi(VIX.close, 14) > hot size 1 lot }");
+    let g = sound(
+        "threshold hot = 70 in 50..95 /// x\npolicy p on core { open when rsi(VIX.close, 14) > hot size 1 lot }",
+    );
     assert!(g.nodes.iter().filter(|n| n.op == Op::AsOf).count() == 1);
     assert_eq!(node(&g, "hot").1.clock, Clock::Constant);
 }
@@ -143,13 +212,20 @@ fn positions_candidates_and_the_book_are_different_domains() {
 #[test]
 fn a_market_value_followed_since_entry_belongs_to_the_position() {
     let g = sound("policy p on core { close c when VIX.last > 1.2 * lowest(VIX.last, since entry) }");
-    let (_, n) = g.nodes.iter().enumerate().find(|(_, n)| matches!(n.op, Op::SinceEntry(_))).unwrap();
+    let (_, n) = g
+        .nodes
+        .iter()
+        .enumerate()
+        .find(|(_, n)| matches!(n.op, Op::SinceEntry(_)))
+        .unwrap();
     assert_eq!(n.domain, Domain::Position);
 }
 
 #[test]
 fn chains_of_and_are_one_node_in_textual_order() {
-    let g = sound(&opens_when("VIX.last < 30 vol and SPX.last > 2000 pts and (VVIX.last < 90 vol or VIX3M.last > 20 vol)"));
+    let g = sound(&opens_when(
+        "VIX.last < 30 vol and SPX.last > 2000 pts and (VVIX.last < 90 vol or VIX3M.last > 20 vol)",
+    ));
     let (_, n) = node(&g, "p.open.when");
     assert_eq!(n.op, Op::And);
     assert_eq!(n.inputs.len(), 3);
@@ -158,14 +234,21 @@ fn chains_of_and_are_one_node_in_textual_order() {
 
 #[test]
 fn defaults_are_those_documented() {
-    let g = sound("policy p on core { open when VIX.last < 30 vol size 1 lot\n close c when loss > $5 unknown act }");
+    let g = sound(
+        "policy p on core { open when VIX.last < 30 vol size 1 lot\n close c when loss > $5 unknown act }",
+    );
     assert_eq!(g.settings.fees, "ibkr");
     assert_eq!(g.settings.margin, "cboe");
     assert_eq!(g.settings.cross.to_bits(), 0.6f64.to_bits());
     assert!(!g.settings.fill_same_bar && !g.settings.promoter && !g.settings.settle_approximate);
     let rules = &g.policies[0].rules;
-    assert_eq!(format!("{:?} {:?}", rules[0].unknown, rules[1].unknown), "Hold Act");
-    let RuleAction::Open { up_to, size, .. } = &rules[0].action else { panic!() };
+    assert_eq!(
+        format!("{:?} {:?}", rules[0].unknown, rules[1].unknown),
+        "Hold Act"
+    );
+    let RuleAction::Open { up_to, size, .. } = &rules[0].action else {
+        panic!()
+    };
     assert_eq!(g.node(*up_to).unwrap().op, Op::Number(1.0));
     assert!(matches!(size, SizeDef::Lots(_)));
 }
@@ -174,12 +257,21 @@ fn defaults_are_those_documented() {
 fn a_roll_keeps_the_width_of_the_structures_window() {
     use alula_dsl::graph::{ExpiryPick, RollDef};
     let g = sound("policy p on core { roll r when dte <= 21 to 60 dte, recentred }");
-    let RuleAction::Roll { to: RollDef::Recentred(ExpiryPick::Nearest { dte, window: Some((lo, hi)), .. }) } =
-        &g.policies[0].rules[0].action
+    let RuleAction::Roll {
+        to:
+            RollDef::Recentred(ExpiryPick::Nearest {
+                dte,
+                window: Some((lo, hi)),
+                ..
+            }),
+    } = &g.policies[0].rules[0].action
     else {
         panic!()
     };
-    let values: Vec<_> = [dte, lo, hi].iter().map(|id| g.node(**id).unwrap().op.clone()).collect();
+    let values: Vec<_> = [dte, lo, hi]
+        .iter()
+        .map(|id| g.node(**id).unwrap().op.clone())
+        .collect();
     assert_eq!(values, [Op::Number(60.0), Op::Number(53.0), Op::Number(67.0)]);
 }
 

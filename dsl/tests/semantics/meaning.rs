@@ -17,13 +17,33 @@ fn accepts(expressions: &[&str]) {
 
 #[test]
 fn units_are_types() {
-    refuses(&signal("VIX.last < 35"), "A0301", &["write `35 vol`", "this is vol", "this is a plain number"]);
+    refuses(
+        &signal("VIX.last < 35"),
+        "A0301",
+        &["write `35 vol`", "this is vol", "this is a plain number"],
+    );
     refuses(&signal("35 > VIX.last"), "A0301", &["write `35 vol`"]);
     refuses(&signal("SPX.last < 4_000"), "A0301", &["write `4_000 pts`"]);
-    refuses(&signal("VIX.last < 35 pts"), "A0301", &["cannot compare vol with points"]);
-    refuses(&signal("VIX.last + SPX.last > 0"), "A0301", &["cannot add vol and points"]);
-    refuses(&signal("VIX.last - SPX.last > 0"), "A0301", &["cannot subtract points from vol"]);
-    refuses(&signal("min(VIX.last, SPX.last) > 0"), "A0301", &["vol", "points"]);
+    refuses(
+        &signal("VIX.last < 35 pts"),
+        "A0301",
+        &["cannot compare vol with points"],
+    );
+    refuses(
+        &signal("VIX.last + SPX.last > 0"),
+        "A0301",
+        &["cannot add vol and points"],
+    );
+    refuses(
+        &signal("VIX.last - SPX.last > 0"),
+        "A0301",
+        &["cannot subtract points from vol"],
+    );
+    refuses(
+        &signal("min(VIX.last, SPX.last) > 0"),
+        "A0301",
+        &["vol", "points"],
+    );
     refuses(&signal("VIX.last in 10..20"), "A0301", &["write `10 vol`"]);
     accepts(&[
         "VIX.last < 35 vol",
@@ -74,12 +94,24 @@ fn rules_mix_money_points_and_deltas_only_on_purpose() {
 
 #[test]
 fn a_level_is_not_a_change() {
-    refuses(&signal("VIX.last > VIX.close - lag(VIX.close, 1)"), "A0304", &["this is a change", "this is a level"]);
+    refuses(
+        &signal("VIX.last > VIX.close - lag(VIX.close, 1)"),
+        "A0304",
+        &["this is a change", "this is a level"],
+    );
     refuses(&signal("change(VIX.close, 1) > VIX.last"), "A0304", &[]);
     refuses(&signal("VIX.last > atr(VIX, 14)"), "A0304", &[]);
     refuses(&signal("VIX.last > stdev(VIX.close, 20)"), "A0304", &[]);
-    refuses(&signal("VIX.close up 15 over 3 sessions"), "A0305", &["`15 vol`", "`15%`"]);
-    refuses(&signal("VIX.close up 15 pts over 3 sessions"), "A0301", &["cannot move"]);
+    refuses(
+        &signal("VIX.close up 15 over 3 sessions"),
+        "A0305",
+        &["`15 vol`", "`15%`"],
+    );
+    refuses(
+        &signal("VIX.close up 15 pts over 3 sessions"),
+        "A0301",
+        &["cannot move"],
+    );
     refuses(&signal("VIX.close up -15% over 3 sessions"), "A0308", &["`down`"]);
     accepts(&[
         "VIX.close up 15 vol over 3 sessions",
@@ -111,7 +143,11 @@ fn names_mean_something_only_in_their_place() {
     refuses(&signal("vega(core) > $5"), "A0215", &[]);
     refuses(&signal("core.dte > 5"), "A0215", &[]);
     refuses(&signal("short.delta > 5 delta"), "A0215", &[]);
-    refuses(&signal("highest(VIX.last, since entry) > 5 vol"), "A0215", &["since entry"]);
+    refuses(
+        &signal("highest(VIX.last, since entry) > 5 vol"),
+        "A0215",
+        &["since entry"],
+    );
     refuses(&opens_when("profit > $5"), "A0215", &["`close` or `roll`"]);
     refuses(&opens_when("credit > $5"), "A0215", &["`require`"]);
     refuses(&opens_when("drawdown > $5"), "A0215", &["drawdown(book)"]);
@@ -119,13 +155,21 @@ fn names_mean_something_only_in_their_place() {
     refuses(&opens_when("votes > 1"), "A0215", &["`vote` clause"]);
     refuses(&opens_when("expected_gain > 1%"), "A0215", &["overlay"]);
     refuses(&opens_when("cost(1..2 bps) > 1%"), "A0215", &["overlay"]);
-    refuses("policy p on core { close c when net credit > $5 }", "A0215", &["`require`"]);
+    refuses(
+        "policy p on core { close c when net credit > $5 }",
+        "A0215",
+        &["`require`"],
+    );
     refuses(
         "policy p on core { open when VIX.last < 30 vol size 1 lot require profit > $5 }",
         "A0215",
         &["has none yet"],
     );
-    refuses("guard g { require short.delta < 5 delta else block open }", "A0215", &[]);
+    refuses(
+        "guard g { require short.delta < 5 delta else block open }",
+        "A0215",
+        &[],
+    );
 }
 
 #[test]
@@ -137,24 +181,49 @@ fn instruments_fields_and_curves() {
     refuses(&signal("VX[13].last > 20 vol"), "A0308", &[]);
     refuses(&signal("VX[1.5].last > 20 vol"), "A0308", &[]);
     refuses(&signal("SPX[1].last > 20 pts"), "A0308", &[]);
-    refuses(&signal("vix.last > 20 vol"), "A0217", &["did you mean `VIX`?", "case-sensitive"]);
+    refuses(
+        &signal("vix.last > 20 vol"),
+        "A0217",
+        &["did you mean `VIX`?", "case-sensitive"],
+    );
     refuses(&signal("NDX.last > 20 pts"), "A0217", &["feed("]);
-    refuses(&signal("VIX.closing > 20 vol"), "A0206", &["did you mean `close`?"]);
+    refuses(
+        &signal("VIX.closing > 20 vol"),
+        "A0206",
+        &["did you mean `close`?"],
+    );
     refuses(&signal("SPX.last @ 5m > 20 pts"), "A0309", &[]);
     refuses(&signal("SPX.close @ 0m > 20 pts"), "A0309", &[]);
     refuses(&signal("SPX.close @ 391m > 20 pts"), "A0309", &[]);
-    accepts(&["SPX.close @ 390m > 20 pts", "SPX.close @ 1h > 0", "VX[2].price / VX[1].price - 1 < 0%", "SPX.volume > 5"]);
+    accepts(&[
+        "SPX.close @ 390m > 20 pts",
+        "SPX.close @ 1h > 0",
+        "VX[2].price / VX[1].price - 1 < 0%",
+        "SPX.volume > 5",
+    ]);
 }
 
 #[test]
 fn windows_are_said_in_what_the_series_has() {
-    refuses(&signal("sma(SPX.close @ 5m, 20 sessions) > 0"), "A0307", &["bars"]);
+    refuses(
+        &signal("sma(SPX.close @ 5m, 20 sessions) > 0"),
+        "A0307",
+        &["bars"],
+    );
     refuses(&signal("sma(SPX.close, 15m) > 0"), "A0307", &["sessions"]);
     refuses(&signal("sma(SPX.close @ 10m, 15m) > 0"), "A0307", &[]);
     refuses(&signal("sma(SPX.close, 20 days) > 0"), "A0307", &["trading days"]);
     refuses(&signal("VIX.last > 20 vol for 15m"), "A0307", &["ticks"]);
-    refuses("guard g { require equity > $5 for 3 sessions else block open }", "A0307", &["ticks"]);
-    refuses(&signal("correlation(VIX.last, SPX.close, 20) > 0"), "A0307", &["20 sessions"]);
+    refuses(
+        "guard g { require equity > $5 for 3 sessions else block open }",
+        "A0307",
+        &["ticks"],
+    );
+    refuses(
+        &signal("correlation(VIX.last, SPX.close, 20) > 0"),
+        "A0307",
+        &["20 sessions"],
+    );
     refuses(&signal("sma(SPX.close, 0) > 0"), "A0308", &[]);
     refuses(&signal("sma(SPX.close, 10_001) > 0"), "A0308", &[]);
     refuses(&signal("stdev(SPX.close, 1) > 0"), "A0308", &["at least 2"]);
@@ -193,15 +262,27 @@ fn functions_check_their_arguments() {
     ] {
         refuses(&signal(wrong), "A0208", &["write `"]);
     }
-    refuses(&signal("macd(VIX.close, 12, 26, 9).hist > 0"), "A0206", &["did you mean `histogram`?"]);
+    refuses(
+        &signal("macd(VIX.close, 12, 26, 9).hist > 0"),
+        "A0206",
+        &["did you mean `histogram`?"],
+    );
     refuses(&signal("rsi(VIX.close, 14).line > 0"), "A0206", &[]);
     refuses(&signal("quantile(VIX.close, 20, 1.5) > 0"), "A0308", &[]);
-    refuses(&signal("realized_vol(SPX, 20, estimator = yz) > 0"), "A0508", &["yang_zhang"]);
+    refuses(
+        &signal("realized_vol(SPX, 20, estimator = yz) > 0"),
+        "A0508",
+        &["yang_zhang"],
+    );
     refuses(&signal("sma(5, 20) > 0"), "A0313", &["no history"]);
     refuses(&opens_when("vega(cor) > $5"), "A0201", &["did you mean `core`?"]);
     refuses(&opens_when("drawdown(core) > $5"), "A0208", &["drawdown(book)"]);
     refuses(&opens_when("equity(core) > $5"), "A0208", &[]);
-    refuses(&opens_when("irr(core, under vol 5%) > 5%"), "A0208", &["scenario"]);
+    refuses(
+        &opens_when("irr(core, under vol 5%) > 5%"),
+        "A0208",
+        &["scenario"],
+    );
 }
 
 #[test]
@@ -221,28 +302,66 @@ fn habits_of_other_tools_are_answered() {
 #[test]
 fn scripts_have_one_signature() {
     let declared = "script f(a: vol, b: number) -> bool from \"f.rhai\"\n";
-    let g = sound(&format!("{declared}guard g {{ require f(VIX.last, 0) else block open }}"));
+    let g = sound(&format!(
+        "{declared}guard g {{ require f(VIX.last, 0) else block open }}"
+    ));
     assert_eq!(g.scripts.len(), 1);
     assert_eq!(g.scripts[0].file, "f.rhai");
-    refuses(&format!("{declared}guard g {{ require f(SPX.last, 0) else block open }}"), "A0311", &["parameter `a`"]);
-    refuses(&format!("{declared}guard g {{ require f(VIX.last) else block open }}"), "A0208", &["declared here"]);
+    refuses(
+        &format!("{declared}guard g {{ require f(SPX.last, 0) else block open }}"),
+        "A0311",
+        &["parameter `a`"],
+    );
+    refuses(
+        &format!("{declared}guard g {{ require f(VIX.last) else block open }}"),
+        "A0208",
+        &["declared here"],
+    );
     refuses(
         "signal a = script k(VIX.last) -> number\nsignal b = script k(SPX.last) -> number\nguard g { require a > b else block open }",
         "A0216",
         &["(vol) -> a plain number", "(points) -> a plain number"],
     );
-    refuses("script f(a: vol, a: vol) -> bool from \"f.rhai\"\nguard g { require f(VIX.last, VIX.last) else block open }", "A0202", &["parameter"]);
+    refuses(
+        "script f(a: vol, a: vol) -> bool from \"f.rhai\"\nguard g { require f(VIX.last, VIX.last) else block open }",
+        "A0202",
+        &["parameter"],
+    );
 }
 
 #[test]
 fn thresholds_keep_their_unit_and_range() {
-    refuses("threshold t = 98 in 50..95 /// x\nguard g { require t > 0 else block open }", "A0901", &["from 50 to 95"]);
-    refuses("threshold t = -2% in 0%..-20% /// x\nguard g { require t > 0 else block open }", "A0902", &["-20%..0%"]);
-    refuses("threshold t = 0.3 in 30%..40% /// x\nguard g { require t > 0 else block open }", "A0903", &[]);
-    refuses("threshold t = 5m in 1m..10m /// x\nguard g { require t > 0 else block open }", "A0312", &[]);
-    let g = sound("threshold t = 0 in 0..40 delta /// x\nguard g { require delta(book) < t else block open }");
-    assert_eq!((g.thresholds[0].suffix, g.thresholds[0].max.to_bits()), ("delta", 0.4f64.to_bits()));
-    refuses("threshold t = 5 vol in 1 vol..9 vol /// x\npolicy p on core { close c when dte <= 5 portion t }", "A0311", &[]);
+    refuses(
+        "threshold t = 98 in 50..95 /// x\nguard g { require t > 0 else block open }",
+        "A0901",
+        &["from 50 to 95"],
+    );
+    refuses(
+        "threshold t = -2% in 0%..-20% /// x\nguard g { require t > 0 else block open }",
+        "A0902",
+        &["-20%..0%"],
+    );
+    refuses(
+        "threshold t = 0.3 in 30%..40% /// x\nguard g { require t > 0 else block open }",
+        "A0903",
+        &[],
+    );
+    refuses(
+        "threshold t = 5m in 1m..10m /// x\nguard g { require t > 0 else block open }",
+        "A0312",
+        &[],
+    );
+    let g =
+        sound("threshold t = 0 in 0..40 delta /// x\nguard g { require delta(book) < t else block open }");
+    assert_eq!(
+        (g.thresholds[0].suffix, g.thresholds[0].max.to_bits()),
+        ("delta", 0.4f64.to_bits())
+    );
+    refuses(
+        "threshold t = 5 vol in 1 vol..9 vol /// x\npolicy p on core { close c when dte <= 5 portion t }",
+        "A0311",
+        &[],
+    );
 }
 
 #[test]
@@ -252,13 +371,23 @@ fn sizes_say_of_what() {
     refuses(&size("15% by max_loss"), "A0501", &["share of what"]);
     refuses(&size("$5_000"), "A0501", &["by max_loss"]);
     refuses(&size("2% of equity"), "A0501", &["by which measure"]);
-    refuses(&size("2% of equity by maxloss"), "A0502", &["did you mean `max_loss`?"]);
+    refuses(
+        &size("2% of equity by maxloss"),
+        "A0502",
+        &["did you mean `max_loss`?"],
+    );
     refuses(&size("5 vol by margin"), "A0311", &["dollars"]);
     refuses(&size("1.5 lots"), "A0308", &[]);
     refuses(&size("0 lots"), "A0308", &[]);
     refuses(&size("2% of equity by max_loss, at most 0 lots"), "A0308", &[]);
     refuses(&size("1 lot up to 0 positions"), "A0308", &[]);
-    for fine in ["2% of equity by max_loss", "$5_000 by margin", "3 lots", "$200 by vega", "1% of capital by notional"] {
+    for fine in [
+        "2% of equity by max_loss",
+        "$5_000 by margin",
+        "3 lots",
+        "$200 by vega",
+        "1% of capital by notional",
+    ] {
         let c = with_core(&size(fine));
         assert!(c.graph.is_some(), "{fine}\n{}", shown(&c));
     }
@@ -267,25 +396,69 @@ fn sizes_say_of_what() {
 #[test]
 fn layers_and_overlays() {
     let layer = |clauses: &str| {
-        format!("hedge h on core {{ layer a {{ own call on VIX {{ expiry nearest 30 dte, strike at 30 delta }}\n{clauses} }} }}")
+        format!(
+            "hedge h on core {{ layer a {{ own call on VIX {{ expiry nearest 30 dte, strike at 30 delta }}\n{clauses} }} }}"
+        )
     };
     refuses(&layer("size 10%"), "A0501", &["max_loss(core)"]);
     refuses(&layer("size 10% of positions(core)"), "A0501", &[]);
-    refuses(&layer("size 10% of max_loss(core) active when votes > 1"), "A0215", &["no votes"]);
-    refuses(&layer("size 10% of max_loss(core) rotate to nowhere when VIX.last > 30 vol until VIX.last < 20 vol"), "A0201", &["mid_term"]);
-    refuses(&layer("size 10% of max_loss(core) size 5% of max_loss(core)"), "A0212", &["again here"]);
-    refuses(&layer("active when VIX.last > 30 vol until VIX.last < 20 vol"), "A0507", &["`size`"]);
-    refuses(&layer("size 10% of max_loss(core) vote VIX.last > 30 vol active when votes >= 1 of 2"), "A0506", &["1 vote"]);
-    refuses("hedge h on core { target vega = 35% of delta(core) layer a { own call on VIX { expiry nearest 30 dte, strike at 30 delta } size 1 lot } }", "A0311", &["dollars"]);
-    refuses("overlay o on core { active when VIX.last > 30 vol for 3 bars }", "A0507", &["trade ES"]);
-    refuses("overlay o on core { trade SPX to delta 0 ± 5 delta }", "A0411", &["`ES` or `SPY`"]);
-    refuses("overlay o on core { trade ES to gamma 0 ± 5 delta }", "A0508", &["`delta`"]);
-    refuses("overlay o on core { trade ES to delta 0 ± 5 }", "A0311", &["`5 delta`"]);
+    refuses(
+        &layer("size 10% of max_loss(core) active when votes > 1"),
+        "A0215",
+        &["no votes"],
+    );
+    refuses(
+        &layer("size 10% of max_loss(core) rotate to nowhere when VIX.last > 30 vol until VIX.last < 20 vol"),
+        "A0201",
+        &["mid_term"],
+    );
+    refuses(
+        &layer("size 10% of max_loss(core) size 5% of max_loss(core)"),
+        "A0212",
+        &["again here"],
+    );
+    refuses(
+        &layer("active when VIX.last > 30 vol until VIX.last < 20 vol"),
+        "A0507",
+        &["`size`"],
+    );
+    refuses(
+        &layer("size 10% of max_loss(core) vote VIX.last > 30 vol active when votes >= 1 of 2"),
+        "A0506",
+        &["1 vote"],
+    );
+    refuses(
+        "hedge h on core { target vega = 35% of delta(core) layer a { own call on VIX { expiry nearest 30 dte, strike at 30 delta } size 1 lot } }",
+        "A0311",
+        &["dollars"],
+    );
+    refuses(
+        "overlay o on core { active when VIX.last > 30 vol for 3 bars }",
+        "A0507",
+        &["trade ES"],
+    );
+    refuses(
+        "overlay o on core { trade SPX to delta 0 ± 5 delta }",
+        "A0411",
+        &["`ES` or `SPY`"],
+    );
+    refuses(
+        "overlay o on core { trade ES to gamma 0 ± 5 delta }",
+        "A0508",
+        &["`delta`"],
+    );
+    refuses(
+        "overlay o on core { trade ES to delta 0 ± 5 }",
+        "A0311",
+        &["`5 delta`"],
+    );
 }
 
 #[test]
 fn three_broken_items_give_three_errors() {
-    let c = with_core("signal a = VIX.last < 35\nsignal b = nothing\nsignal c = rsi(VIX.close)\nsignal d = a and b\nguard g { require d and c > 0 else block open }");
+    let c = with_core(
+        "signal a = VIX.last < 35\nsignal b = nothing\nsignal c = rsi(VIX.close)\nsignal d = a and b\nguard g { require d and c > 0 else block open }",
+    );
     assert_eq!(errors(&c), ["A0301", "A0201", "A0208"], "{}", shown(&c));
 }
 
@@ -310,11 +483,24 @@ fn warnings_can_be_allowed_for_an_item_with_a_reason() {
 
 #[test]
 fn what_is_unused_constant_or_shadowed_is_said() {
-    assert_eq!(codes(&with_core("signal x = VIX.last > 5 vol")), ["A0602", "A0602"], "the signal, and `core`");
+    assert_eq!(
+        codes(&with_core("signal x = VIX.last > 5 vol")),
+        ["A0602", "A0602"],
+        "the signal, and `core`"
+    );
     assert_eq!(codes(&with_core(&opens_when("1 < 2"))), ["A0604"]);
-    assert_eq!(codes(&with_core("threshold t = 1 in 0..2\npolicy p on core { open when t > 0 size 1 lot }")), ["A0603"]);
+    assert_eq!(
+        codes(&with_core(
+            "threshold t = 1 in 0..2\npolicy p on core { open when t > 0 size 1 lot }"
+        )),
+        ["A0603"]
+    );
     let twice = "policy p on core { close a when dte <= 5\n close b when dte <= 5 }";
     assert_eq!(codes(&with_core(twice)), ["A0605"]);
     let rolls = "policy p on core { roll a when dte <= 5 to 45 dte, recentred, require net credit >= $0\n roll b when dte <= 5 to 45 dte, recentred }";
-    assert_eq!(codes(&with_core(rolls)), Vec::<String>::new(), "the first may fail its requirement");
+    assert_eq!(
+        codes(&with_core(rolls)),
+        Vec::<String>::new(),
+        "the first may fail its requirement"
+    );
 }

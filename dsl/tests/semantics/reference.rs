@@ -1,6 +1,6 @@
 //! The reference of built-in names is true: every example compiles where it is said to.
 
-use super::common::{HEAD, CORE, graph, shown, with_core};
+use super::common::{CORE, HEAD, graph, shown, with_core};
 use alula_dsl::builtin::{Indicator, Math};
 use alula_dsl::compile::compile;
 use alula_dsl::graph::Op;
@@ -30,14 +30,22 @@ fn placed(place: Place, example: &str) -> String {
 }
 
 fn all() -> impl Iterator<Item = &'static Entry> {
-    [FUNCTIONS, BOOK, POSITION, SPECIAL, LEG_FIELDS].into_iter().flatten()
+    [FUNCTIONS, BOOK, POSITION, SPECIAL, LEG_FIELDS]
+        .into_iter()
+        .flatten()
 }
 
 #[test]
 fn every_example_compiles_where_its_name_has_a_meaning() {
     for entry in all() {
         let c = with_core(&placed(entry.place, entry.example));
-        assert!(c.graph.is_some(), "`{}`: `{}`\n{}", entry.name, entry.example, shown(&c));
+        assert!(
+            c.graph.is_some(),
+            "`{}`: `{}`\n{}",
+            entry.name,
+            entry.example,
+            shown(&c)
+        );
     }
 }
 
@@ -62,19 +70,43 @@ fn position_names_have_no_meaning_in_signals() {
 #[test]
 fn every_indicator_and_function_of_the_engine_is_reachable_from_text() {
     let mut text = format!("{HEAD}{CORE}");
-    for (i, entry) in FUNCTIONS.iter().filter(|f| f.place == Place::Anywhere).enumerate() {
-        text += &format!("signal x{i} = {}\nguard g{i} {{ require x{i} else block open }}\n", entry.example);
+    for (i, entry) in FUNCTIONS
+        .iter()
+        .filter(|f| f.place == Place::Anywhere)
+        .enumerate()
+    {
+        text += &format!(
+            "signal x{i} = {}\nguard g{i} {{ require x{i} else block open }}\n",
+            entry.example
+        );
     }
     let c = compile("all.alula", text.as_bytes(), &NoImports);
     let graph = graph(&c);
     let indicators = [
-        Indicator::Rsi, Indicator::Ema, Indicator::Sma, Indicator::Macd, Indicator::Atr, Indicator::Bollinger,
-        Indicator::Stdev, Indicator::Zscore, Indicator::PercentileRank, Indicator::Quantile, Indicator::Correlation,
-        Indicator::Beta, Indicator::RealizedVol, Indicator::Divergence, Indicator::Highest, Indicator::Lowest,
-        Indicator::Lag, Indicator::Change,
+        Indicator::Rsi,
+        Indicator::Ema,
+        Indicator::Sma,
+        Indicator::Macd,
+        Indicator::Atr,
+        Indicator::Bollinger,
+        Indicator::Stdev,
+        Indicator::Zscore,
+        Indicator::PercentileRank,
+        Indicator::Quantile,
+        Indicator::Correlation,
+        Indicator::Beta,
+        Indicator::RealizedVol,
+        Indicator::Divergence,
+        Indicator::Highest,
+        Indicator::Lowest,
+        Indicator::Lag,
+        Indicator::Change,
     ];
     for wanted in indicators {
-        let found = graph.nodes.iter().any(|n| matches!(&n.op, Op::Indicator { which, .. } if *which == wanted));
+        let found = graph
+            .nodes
+            .iter()
+            .any(|n| matches!(&n.op, Op::Indicator { which, .. } if *which == wanted));
         assert!(found, "{wanted:?}");
     }
     for wanted in [Math::Abs, Math::Min, Math::Max, Math::Sqrt, Math::Ln, Math::Exp] {

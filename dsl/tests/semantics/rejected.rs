@@ -40,7 +40,10 @@ const GENERATED: &[(&str, &str)] = &[
     ("A0809", "a limit: needs a long number"),
     ("A0810", "a limit: needs a long text"),
     ("A0811", "a limit: needs a long name"),
-    ("A0904", "found by the reader of thresholds files, and tested there"),
+    (
+        "A0904",
+        "found by the reader of thresholds files, and tested there",
+    ),
 ];
 
 /// The examples by code: file name and what compiling it gives.
@@ -48,11 +51,16 @@ fn examples() -> BTreeMap<String, (String, Compiled)> {
     let mut out = BTreeMap::new();
     for entry in std::fs::read_dir(folder()).expect("the folder of examples") {
         let name = entry.unwrap().file_name().into_string().unwrap();
-        let Some(stem) = name.strip_suffix(".alula") else { continue };
+        let Some(stem) = name.strip_suffix(".alula") else {
+            continue;
+        };
         let code = stem.split('-').next().unwrap().to_owned();
         let bytes = std::fs::read(folder().join(&name)).unwrap();
         let compiled = compile(&name, &bytes, &Folder);
-        assert!(out.insert(code.clone(), (stem.to_owned(), compiled)).is_none(), "two examples of {code}");
+        assert!(
+            out.insert(code.clone(), (stem.to_owned(), compiled)).is_none(),
+            "two examples of {code}"
+        );
     }
     out
 }
@@ -63,7 +71,10 @@ fn every_code_has_an_example_or_a_reason_why_not() {
     for info in ALL {
         let code = info.code.to_string();
         let generated = GENERATED.iter().any(|(c, _)| *c == code);
-        assert!(examples.contains_key(&code) != generated, "{code} needs an example or a reason, not both");
+        assert!(
+            examples.contains_key(&code) != generated,
+            "{code} needs an example or a reason, not both"
+        );
     }
     for (code, (stem, _)) in &examples {
         let info = explain(code).unwrap_or_else(|| panic!("{stem}: no such code"));
@@ -95,7 +106,11 @@ fn every_example_reads_well() {
 fn every_finding_of_an_example_is_one_lower_case_line_with_a_fix() {
     for (_, (stem, compiled)) in examples() {
         for d in &compiled.diagnostics {
-            assert!(!d.message.contains('\n') && !d.message.ends_with('.'), "{stem}: {}", d.message);
+            assert!(
+                !d.message.contains('\n') && !d.message.ends_with('.'),
+                "{stem}: {}",
+                d.message
+            );
             let first = d.message.chars().next().unwrap();
             assert!(!first.is_uppercase(), "{stem}: {}", d.message);
             // A syntax error lists what could stand there; every other finding says what to do.
@@ -125,7 +140,11 @@ fn every_code_has_a_page_and_is_found_by_code_and_name() {
 fn first(bytes: &[u8]) -> String {
     let c = compile("generated.alula", bytes, &Folder);
     // Warnings about the rest of the text may stand before it.
-    c.diagnostics.iter().find(|d| d.severity == Severity::Error).map(|d| d.code.to_string()).unwrap_or_default()
+    c.diagnostics
+        .iter()
+        .find(|d| d.severity == Severity::Error)
+        .map(|d| d.code.to_string())
+        .unwrap_or_default()
 }
 
 #[test]
@@ -137,13 +156,38 @@ fn generated_texts_give_their_codes() {
     assert_eq!(with("signal x = 1 \0\n".to_owned()), "A0106");
     assert_eq!(first(&vec![b' '; limits::FILE_BYTES + 1]), "A0801");
     assert_eq!(first("\n".repeat(limits::LINES + 1).as_bytes()), "A0802");
-    assert_eq!(with(format!("// {}\n", "x".repeat(limits::LINE_CHARACTERS))), "A0803");
+    assert_eq!(
+        with(format!("// {}\n", "x".repeat(limits::LINE_CHARACTERS))),
+        "A0803"
+    );
     let depth = limits::NESTING + 4;
-    assert_eq!(signal(format!("{}1{}", "abs(".repeat(depth), ")".repeat(depth))), "A0804");
-    assert_eq!(with((0..=limits::ITEMS).map(|i| format!("signal x{i} = 1\n")).collect()), "A0805");
-    assert_eq!(signal(format!("{}1", "- ".repeat(limits::UNARY_CHAIN + 2))), "A0806");
+    assert_eq!(
+        signal(format!("{}1{}", "abs(".repeat(depth), ")".repeat(depth))),
+        "A0804"
+    );
+    assert_eq!(
+        with(
+            (0..=limits::ITEMS)
+                .map(|i| format!("signal x{i} = 1\n"))
+                .collect()
+        ),
+        "A0805"
+    );
+    assert_eq!(
+        signal(format!("{}1", "- ".repeat(limits::UNARY_CHAIN + 2))),
+        "A0806"
+    );
     assert_eq!(signal(format!("1{}", " + 1".repeat(limits::OPERANDS))), "A0807");
     assert_eq!(signal("1".repeat(limits::NUMBER_CHARACTERS + 1)), "A0809");
-    assert_eq!(with(format!("series x = feed(\"{}\")\n", "x".repeat(limits::STRING_BYTES + 1))), "A0810");
-    assert_eq!(with(format!("signal {} = 1\n", "x".repeat(limits::NAME_BYTES + 1))), "A0811");
+    assert_eq!(
+        with(format!(
+            "series x = feed(\"{}\")\n",
+            "x".repeat(limits::STRING_BYTES + 1)
+        )),
+        "A0810"
+    );
+    assert_eq!(
+        with(format!("signal {} = 1\n", "x".repeat(limits::NAME_BYTES + 1))),
+        "A0811"
+    );
 }

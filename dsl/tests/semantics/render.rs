@@ -8,7 +8,9 @@ use alula_dsl::span::{FileId, Span};
 use serde_json::Value;
 
 fn bad() -> Compiled {
-    let text = format!("{HEAD}signal x = VIX.last < 35\nthreshold t = 1 in 0..2\nguard g {{ require x else block open }}\n");
+    let text = format!(
+        "{HEAD}signal x = VIX.last < 35\nthreshold t = 1 in 0..2\nguard g {{ require x else block open }}\n"
+    );
     compile("dir/a b%.alula", text.as_bytes(), &NoImports)
 }
 
@@ -34,7 +36,11 @@ fn people_see_both_operands_and_the_fix() {
 
 #[test]
 fn json_counts_lines_and_columns_from_one_and_bytes_from_zero() {
-    let c = compile("a.alula", "alula 1\nsignal é = 1\nsignal x = VIX.last < 35\n".as_bytes(), &NoImports);
+    let c = compile(
+        "a.alula",
+        "alula 1\nsignal é = 1\nsignal x = VIX.last < 35\n".as_bytes(),
+        &NoImports,
+    );
     let json: Value = serde_json::from_str(&render::json(&c.sources, &c.diagnostics)).unwrap();
     assert_eq!(json["schema_version"], 1);
     let all = json["diagnostics"].as_array().unwrap();
@@ -43,8 +49,14 @@ fn json_counts_lines_and_columns_from_one_and_bytes_from_zero() {
     assert_eq!(unit["severity"], "error");
     assert_eq!(unit["help"], "write `35 vol`");
     assert_eq!(unit["primary"]["file"], "a.alula");
-    assert_eq!(unit["primary"]["start"], serde_json::json!({ "line": 3, "column": 23, "offset": 44 }));
-    assert_eq!(unit["primary"]["end"], serde_json::json!({ "line": 3, "column": 25, "offset": 46 }));
+    assert_eq!(
+        unit["primary"]["start"],
+        serde_json::json!({ "line": 3, "column": 23, "offset": 44 })
+    );
+    assert_eq!(
+        unit["primary"]["end"],
+        serde_json::json!({ "line": 3, "column": 25, "offset": 46 })
+    );
     assert_eq!(unit["secondary"][0]["label"], "this is vol");
     let errors = all.iter().filter(|d| d["severity"] == "error").count();
     assert_eq!(json["errors"], errors);
@@ -101,7 +113,9 @@ fn findings_are_sorted_by_file_and_place_and_never_repeated() {
 #[test]
 fn a_long_list_is_cut_with_errors_first_and_says_how_many_are_missing() {
     let at = |start| Span::new(FileId(0), start, start + 1);
-    let mut many: Vec<Diagnostic> = (0..5).map(|i| Diagnostic::warning(registry::UNUSED, at(i), "w")).collect();
+    let mut many: Vec<Diagnostic> = (0..5)
+        .map(|i| Diagnostic::warning(registry::UNUSED, at(i), "w"))
+        .collect();
     many.extend((10..13).map(|i| Diagnostic::error(registry::UNKNOWN_NAME, at(i), "e")));
     let cut = finish(many, 4);
     assert_eq!(cut.len(), 5);
@@ -125,7 +139,14 @@ fn a_file_full_of_mistakes_gives_a_readable_number_of_findings() {
 fn spans_of_two_files_are_shown_with_their_own_lines() {
     let mut files = Files::default();
     files.0.insert("lib.alula", "alula 1\n\n\n\nsignal hot = 1\n");
-    let c = compile("a.alula", format!("{HEAD}import \"lib.alula\"\nsignal hot = 2\n").as_bytes(), &files);
+    let c = compile(
+        "a.alula",
+        format!("{HEAD}import \"lib.alula\"\nsignal hot = 2\n").as_bytes(),
+        &files,
+    );
     let text = render::human(&c.sources, &c.diagnostics, false, 100);
-    assert!(text.contains("4 | signal hot = 2") && text.contains("5 | signal hot = 1"), "{text}");
+    assert!(
+        text.contains("4 | signal hot = 2") && text.contains("5 | signal hot = 1"),
+        "{text}"
+    );
 }

@@ -45,12 +45,21 @@ fn an_iron_condor_has_four_legs_each_after_its_anchor() {
     assert!(s.defined_risk);
     assert!(matches!(s.legs[0].strike, StrikePick::Delta(_)));
     assert!(matches!(s.legs[2].strike, StrikePick::Premium(_)));
-    let StrikePick::Offset { amount: OffsetAmount::Points(_), direction: Direction::Below, anchor: StrikeAnchor::Leg(0), exact: true } =
-        s.legs[1].strike
+    let StrikePick::Offset {
+        amount: OffsetAmount::Points(_),
+        direction: Direction::Below,
+        anchor: StrikeAnchor::Leg(0),
+        exact: true,
+    } = s.legs[1].strike
     else {
         panic!("{:?}", s.legs[1].strike)
     };
-    let StrikePick::Offset { amount: OffsetAmount::Fraction(_), anchor: StrikeAnchor::Leg(2), exact: false, .. } = s.legs[3].strike
+    let StrikePick::Offset {
+        amount: OffsetAmount::Fraction(_),
+        anchor: StrikeAnchor::Leg(2),
+        exact: false,
+        ..
+    } = s.legs[3].strike
     else {
         panic!("{:?}", s.legs[3].strike)
     };
@@ -58,31 +67,67 @@ fn an_iron_condor_has_four_legs_each_after_its_anchor() {
 
 #[test]
 fn wings_stand_for_both_bought_legs() {
-    let s = made("iron condor", "short put at 16 delta\nshort call at 16 delta\nwings 50 pts");
+    let s = made(
+        "iron condor",
+        "short put at 16 delta\nshort call at 16 delta\nwings 50 pts",
+    );
     assert_eq!(names(&s), ["short put", "long put", "short call", "long call"]);
     let s = made("iron fly", "strike at money\nwings 50 pts");
     assert_eq!(names(&s), ["short put", "short call", "long put", "long call"]);
     assert_eq!(s.legs[1].strike, StrikePick::SameAs(0));
     let s = made("put butterfly", "at 5 delta, wings 50 pts");
-    let legs: Vec<_> = s.legs.iter().map(|l| (l.name.as_str(), l.side, l.ratio)).collect();
-    assert_eq!(legs, [("short put", Side::Short, 2), ("long put below", Side::Long, 1), ("long put above", Side::Long, 1)]);
+    let legs: Vec<_> = s
+        .legs
+        .iter()
+        .map(|l| (l.name.as_str(), l.side, l.ratio))
+        .collect();
+    assert_eq!(
+        legs,
+        [
+            ("short put", Side::Short, 2),
+            ("long put below", Side::Long, 1),
+            ("long put above", Side::Long, 1)
+        ]
+    );
     assert!(s.defined_risk);
-    assert!(!made("short put butterfly", "at 5 delta, wings 50 pts").legs.is_empty());
+    assert!(
+        !made("short put butterfly", "at 5 delta, wings 50 pts")
+            .legs
+            .is_empty()
+    );
 }
 
 #[test]
 fn singles_straddles_strangles_and_spreads() {
     let s = made("call", "strike at 30 delta");
-    assert_eq!((s.legs[0].side, s.legs[0].right, s.defined_risk), (Side::Long, Some(Right::Call), true));
+    assert_eq!(
+        (s.legs[0].side, s.legs[0].right, s.defined_risk),
+        (Side::Long, Some(Right::Call), true)
+    );
     assert!(!made("short put", "strike at 30 delta").defined_risk);
     assert!(!made("put", "short put at 30 delta").defined_risk);
-    let s = made("straddle", "short put at money\nshort call at strike of short put");
+    let s = made(
+        "straddle",
+        "short put at money\nshort call at strike of short put",
+    );
     assert_eq!(s.legs[1].strike, StrikePick::SameAs(0));
     assert!(!s.defined_risk);
     assert!(made("straddle", "strike at money").defined_risk);
     assert!(!made("strangle", "short put at 16 delta\nshort call at 16 delta").defined_risk);
-    assert!(made("put spread", "short put at 16 delta\nlong put 50 pts below short put").defined_risk);
-    assert!(made("call spread", "long call at 30 delta\nshort call 50 pts above long call").defined_risk);
+    assert!(
+        made(
+            "put spread",
+            "short put at 16 delta\nlong put 50 pts below short put"
+        )
+        .defined_risk
+    );
+    assert!(
+        made(
+            "call spread",
+            "long call at 30 delta\nshort call 50 pts above long call"
+        )
+        .defined_risk
+    );
 }
 
 #[test]
@@ -92,7 +137,9 @@ fn ratios_and_expiries_decide_whether_the_loss_is_bounded() {
     let backspread = "short put at 16 delta\nlong 2 put 50 pts below short put";
     assert!(made("legs", backspread).defined_risk);
     let two = |short: u32, long: u32| {
-        format!("short put at 30 delta, expiry nearest {short} dte\nlong put at strike of short put, expiry nearest {long} dte")
+        format!(
+            "short put at 30 delta, expiry nearest {short} dte\nlong put at strike of short put, expiry nearest {long} dte"
+        )
     };
     assert!(graph(&shape_on("calendar", "SPX", &two(30, 60))).structures[0].defined_risk);
     assert!(!graph(&shape_on("calendar", "SPX", &two(60, 30))).structures[0].defined_risk);
@@ -102,7 +149,10 @@ fn ratios_and_expiries_decide_whether_the_loss_is_bounded() {
 fn futures_and_their_spreads_go_by_month() {
     let s = graph(&shape_on("future spread", "VX", "long month 4, short month 7")).structures[0].clone();
     let months: Vec<_> = s.legs.iter().map(|l| (l.side, l.month, l.right)).collect();
-    assert_eq!(months, [(Side::Long, Some(4), None), (Side::Short, Some(7), None)]);
+    assert_eq!(
+        months,
+        [(Side::Long, Some(4), None), (Side::Short, Some(7), None)]
+    );
     assert!(!s.defined_risk);
     for (kind, clauses, code) in [
         ("future spread", "long month 4", "A0402"),
@@ -115,14 +165,26 @@ fn futures_and_their_spreads_go_by_month() {
         assert_eq!(errors(&shape_on(kind, "VX", clauses)), [code], "{kind} {clauses}");
     }
     assert_eq!(errors(&shape_on("future", "SPX", "long month 1")), ["A0411"]);
-    assert_eq!(errors(&shape_on("put", "VX", "expiry nearest 30 dte, at 30 delta")), ["A0411"]);
+    assert_eq!(
+        errors(&shape_on("put", "VX", "expiry nearest 30 dte, at 30 delta")),
+        ["A0411"]
+    );
 }
 
 #[test]
 fn strikes_of_options_on_volatility_are_in_vol() {
-    let c = shape_on("call spread", "VIX", "expiry nearest 30 dte\nlong call at 30 delta\nshort call 5 vol above long call");
+    let c = shape_on(
+        "call spread",
+        "VIX",
+        "expiry nearest 30 dte\nlong call at 30 delta\nshort call 5 vol above long call",
+    );
     assert!(c.graph.is_some(), "{}", shown(&c));
-    refused("put spread", "short put at 16 delta\nlong put 5 vol below short put", "A0409", "distance");
+    refused(
+        "put spread",
+        "short put at 16 delta\nlong put 5 vol below short put",
+        "A0409",
+        "distance",
+    );
 }
 
 #[test]
@@ -133,8 +195,22 @@ fn formulas_words_and_sd_choose_strikes() {
     );
     assert!(matches!(s.legs[0].strike, StrikePick::Formula(_)));
     assert!(matches!(s.legs[1].strike, StrikePick::Sd(_)));
-    assert!(matches!(s.legs[2].strike, StrikePick::Offset { anchor: StrikeAnchor::Spot, exact: false, .. }));
-    assert!(matches!(s.legs[3].strike, StrikePick::Offset { anchor: StrikeAnchor::Forward, exact: false, .. }));
+    assert!(matches!(
+        s.legs[2].strike,
+        StrikePick::Offset {
+            anchor: StrikeAnchor::Spot,
+            exact: false,
+            ..
+        }
+    ));
+    assert!(matches!(
+        s.legs[3].strike,
+        StrikePick::Offset {
+            anchor: StrikeAnchor::Forward,
+            exact: false,
+            ..
+        }
+    ));
     assert!(matches!(s.legs[4].strike, StrikePick::Otm(_)));
     refused("legs", "long put at strike VIX.last", "A0311", "points");
     refused("legs", "long put at strike 4_000", "A0311", "4_000 pts");
@@ -149,9 +225,13 @@ fn thresholds_choose_strikes_and_windows() {
     );
     let c = compile("t.alula", text.as_bytes(), &NoImports);
     let g = graph(&c);
-    let ExpiryPick::Nearest { dte, .. } = g.structures[0].legs[0].expiry else { panic!() };
+    let ExpiryPick::Nearest { dte, .. } = g.structures[0].legs[0].expiry else {
+        panic!()
+    };
     assert!(matches!(g.node(dte).unwrap().op, Op::Threshold(_)));
-    let StrikePick::Delta(id) = g.structures[0].legs[0].strike else { panic!() };
+    let StrikePick::Delta(id) = g.structures[0].legs[0].strike else {
+        panic!()
+    };
     assert_eq!(g.node(id).unwrap().key, "d");
 }
 
@@ -159,40 +239,145 @@ fn thresholds_choose_strikes_and_windows() {
 fn legs_that_do_not_fit_are_refused_with_what_to_write() {
     refused("condor", "short put at 16 delta", "A0401", "iron condor");
     refused("iron butterfly", "strike at money", "A0401", "iron fly");
-    refused("iron condor", "short put at 16 delta\nshort call at 16 delta", "A0402", "wings 50 pts");
-    refused("iron condor", "short put at 16 delta\nlong put 50 pts below short put\nwings 50 pts\nshort call at 16 delta", "A0403", "already given");
-    refused("iron condor", "strike at money\nwings 50 pts", "A0403", "short put at 16 delta");
+    refused(
+        "iron condor",
+        "short put at 16 delta\nshort call at 16 delta",
+        "A0402",
+        "wings 50 pts",
+    );
+    refused(
+        "iron condor",
+        "short put at 16 delta\nlong put 50 pts below short put\nwings 50 pts\nshort call at 16 delta",
+        "A0403",
+        "already given",
+    );
+    refused(
+        "iron condor",
+        "strike at money\nwings 50 pts",
+        "A0403",
+        "short put at 16 delta",
+    );
     refused("iron fly", "strike at money", "A0402", "wings");
-    refused("put spread", "short put at 16 delta\nlong call at 5 delta", "A0412", "long put");
-    refused("strangle", "short put at 16 delta\nlong call at 16 delta", "A0412", "both `short` or both `long`");
-    refused("straddle", "short put at 16 delta\nshort call at 16 delta", "A0412", "share their strike");
-    refused("calendar", "short put at 30 delta\nlong put at strike of short put", "A0412", "differ in their expiry");
-    refused("put", "strike at 30 delta\nshort put at 5 delta", "A0412", "single option");
-    refused("put spread", "short 2 put at 16 delta\nlong put 50 pts below short put", "A0410", "legs");
-    refused("legs", "short put at 16 delta\nshort put at 5 delta", "A0212", "again here");
-    refused("legs", "short put at 16 delta\nshort put far at 5 delta\nlong put 50 pts below short put near", "A0404", "short put far");
+    refused(
+        "put spread",
+        "short put at 16 delta\nlong call at 5 delta",
+        "A0412",
+        "long put",
+    );
+    refused(
+        "strangle",
+        "short put at 16 delta\nlong call at 16 delta",
+        "A0412",
+        "both `short` or both `long`",
+    );
+    refused(
+        "straddle",
+        "short put at 16 delta\nshort call at 16 delta",
+        "A0412",
+        "share their strike",
+    );
+    refused(
+        "calendar",
+        "short put at 30 delta\nlong put at strike of short put",
+        "A0412",
+        "differ in their expiry",
+    );
+    refused(
+        "put",
+        "strike at 30 delta\nshort put at 5 delta",
+        "A0412",
+        "single option",
+    );
+    refused(
+        "put spread",
+        "short 2 put at 16 delta\nlong put 50 pts below short put",
+        "A0410",
+        "legs",
+    );
+    refused(
+        "legs",
+        "short put at 16 delta\nshort put at 5 delta",
+        "A0212",
+        "again here",
+    );
+    refused(
+        "legs",
+        "short put at 16 delta\nshort put far at 5 delta\nlong put 50 pts below short put near",
+        "A0404",
+        "short put far",
+    );
     refused("legs", "", "A0402", "add legs");
 }
 
 #[test]
 fn anchors_wings_windows_and_amounts_make_sense() {
-    refused("put spread", "short put 50 pts above long put\nlong put 50 pts below short put", "A0405", "each other");
+    refused(
+        "put spread",
+        "short put 50 pts above long put\nlong put 50 pts below short put",
+        "A0405",
+        "each other",
+    );
     refused("legs", "short put 50 pts above short put", "A0405", "itself");
-    refused("iron condor", "short put at 16 delta\nlong put 50 pts above short put\nshort call at 16 delta\nlong call 50 pts above short call", "A0406", "below short put");
-    refused("iron condor", "short put at 16 delta\nlong put 50 pts below short put\nshort call at 16 delta\nlong call 50 pts below short call", "A0406", "above short call");
-    refused("iron condor", "short put at 5 delta\nlong put at 16 delta\nshort call at 5 delta\nlong call at 2 delta", "A0406", "smaller delta");
-    for (amount, code) in [("16", "A0409"), ("0 delta", "A0409"), ("100 delta", "A0409"), ("$5", "A0409"), ("-5 pts", "A0409")] {
+    refused(
+        "iron condor",
+        "short put at 16 delta\nlong put 50 pts above short put\nshort call at 16 delta\nlong call 50 pts above short call",
+        "A0406",
+        "below short put",
+    );
+    refused(
+        "iron condor",
+        "short put at 16 delta\nlong put 50 pts below short put\nshort call at 16 delta\nlong call 50 pts below short call",
+        "A0406",
+        "above short call",
+    );
+    refused(
+        "iron condor",
+        "short put at 5 delta\nlong put at 16 delta\nshort call at 5 delta\nlong call at 2 delta",
+        "A0406",
+        "smaller delta",
+    );
+    for (amount, code) in [
+        ("16", "A0409"),
+        ("0 delta", "A0409"),
+        ("100 delta", "A0409"),
+        ("$5", "A0409"),
+        ("-5 pts", "A0409"),
+    ] {
         refused("put", &format!("strike at {amount}"), code, "chooses no strike");
     }
-    refused("put spread", "short put at 16 delta\nlong put 50 below short put", "A0409", "`50 pts`");
-    refused("put spread", "short put at 16 delta\nlong put 5 delta below short put", "A0409", "at 5 delta");
+    refused(
+        "put spread",
+        "short put at 16 delta\nlong put 50 below short put",
+        "A0409",
+        "`50 pts`",
+    );
+    refused(
+        "put spread",
+        "short put at 16 delta\nlong put 5 delta below short put",
+        "A0409",
+        "at 5 delta",
+    );
     for (window, code) in [("50..60 dte", "A0407"), ("52..38 dte", "A0407")] {
-        let c = shape_on("put", "SPX", &format!("expiry nearest 45 dte in {window}, at 16 delta"));
+        let c = shape_on(
+            "put",
+            "SPX",
+            &format!("expiry nearest 45 dte in {window}, at 16 delta"),
+        );
         assert_eq!(errors(&c), [code], "{window}");
     }
     assert_eq!(errors(&shape_on("put", "SPX", "at 16 delta")), ["A0408"]);
-    assert_eq!(errors(&shape_on("put", "SPX", "expiry nearest 45 dte only weekly, at 16 delta")), ["A0508"]);
-    assert_eq!(errors(&shape_on("put", "SPX", "expiry nearest 45.5 dte, at 16 delta")), ["A0308"]);
+    assert_eq!(
+        errors(&shape_on(
+            "put",
+            "SPX",
+            "expiry nearest 45 dte only weekly, at 16 delta"
+        )),
+        ["A0508"]
+    );
+    assert_eq!(
+        errors(&shape_on("put", "SPX", "expiry nearest 45.5 dte, at 16 delta")),
+        ["A0308"]
+    );
 }
 
 #[test]
@@ -207,21 +392,47 @@ fn unbounded_structures_cannot_be_sized_by_their_loss() {
     assert_eq!(text("2% of equity by max_loss", ""), ["A0503"]);
     assert_eq!(text("2% of equity by margin", ""), Vec::<String>::new());
     assert_eq!(text("1 lot", "require max_loss < $5_000"), ["A0503"]);
-    assert_eq!(text("1 lot", "} guard g { require max_loss(core) < $5_000 else block open"), ["A0503"]);
+    assert_eq!(
+        text(
+            "1 lot",
+            "} guard g { require max_loss(core) < $5_000 else block open"
+        ),
+        ["A0503"]
+    );
 }
 
 #[test]
 fn rolls_fit_their_structure() {
     let roll = |kind: &str, legs: &str, to: &str| {
-        let text = format!("{HEAD}structure core = {kind} on SPX {{ {EXP}{legs} }}\npolicy p on core {{ roll r when dte <= 5 to {to} }}");
+        let text = format!(
+            "{HEAD}structure core = {kind} on SPX {{ {EXP}{legs} }}\npolicy p on core {{ roll r when dte <= 5 to {to} }}"
+        );
         errors(&compile("t.alula", text.as_bytes(), &NoImports))
     };
     let spread = "short put at 16 delta\nlong put 50 pts below short put";
-    for fine in ["same expiry, tested side at 16 delta", "45 dte, put side at 16 delta", "60 dte in 50..70 dte, same strikes", "45 dte only pm, recentred"] {
+    for fine in [
+        "same expiry, tested side at 16 delta",
+        "45 dte, put side at 16 delta",
+        "60 dte in 50..70 dte, same strikes",
+        "45 dte only pm, recentred",
+    ] {
         assert_eq!(roll("put spread", spread, fine), Vec::<String>::new(), "{fine}");
     }
-    assert_eq!(roll("put spread", spread, "45 dte, call side at 16 delta"), ["A0505"]);
+    assert_eq!(
+        roll("put spread", spread, "45 dte, call side at 16 delta"),
+        ["A0505"]
+    );
     assert_eq!(roll("put spread", spread, "same expiry, same strikes"), ["A0505"]);
-    assert_eq!(roll("put spread", spread, "same expiry, tested side 50 pts below short put"), ["A0505"]);
-    assert_eq!(roll("call", "strike at 30 delta", "45 dte, tested side at 16 delta"), ["A0505"]);
+    assert_eq!(
+        roll(
+            "put spread",
+            spread,
+            "same expiry, tested side 50 pts below short put"
+        ),
+        ["A0505"]
+    );
+    assert_eq!(
+        roll("call", "strike at 30 delta", "45 dte, tested side at 16 delta"),
+        ["A0505"]
+    );
 }

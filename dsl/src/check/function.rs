@@ -1,0 +1,251 @@
+//! Functions of the market and of the account that are not windows: implied volatility, surprises, sums, scenarios.
+
+use super::Checker;
+use super::call::{Args, Call, has_options};
+use super::items::whole_number;
+use super::value::{Affine, Place, Val, canonical};
+use crate::ast::{Expr, ExprKind, ItemKind, LitUnit, Literal, Node, Shift};
+use crate::builtin::{BookObs, Instrument};
+use crate::diagnostic::{Diagnostic, codes};
+use crate::graph::{Clock, Domain, Op, ShiftBy};
+use crate::reference;
+use crate::resolve::suggest::did_you_mean;
+use crate::unit::Unit;
+
+impl Checker<'_> {
+    /// A number of calendar days as an argument.
+    fn days(&mut self, call: Call<'_>, e: &Expr) -> Option<u32> {
+        if let ExprKind::Literal(l) = &e.kind
+            && l.unit == LitUnit::Days
+            && let Some(days) = whole_number(l.number).filter(|d| (1..=730).contains(d))
+        {
+            return Some(days);
+        }
+        let text = self.text(e.span);
+        self.wrong_arguments(
+            call,
+            e.span,
+            format!("`{text}` is not a maturity of 1 to 730 days"),
+        )
+    }
+
+    pub(super) fn implied_vol(&mut self, call: Call<'_>, args: &Args<'_>) -> Option<Val> {
+        let ([underlying, days], true) = (args.values.as_slice(), args.plain(2)) else {
+            return self.misfit(call);
+        };
+        let instrument = match &underlying.kind {
+            ExprKind::Name(n) => reference::instrument(n).filter(|i| has_options(*i)),
+            _ => None,
+        };
+        let Some(instrument) = instrument else {
+            let text = self.text(underlying.span);
+            return self.wrong_arguments(call, underlying.span, format!("`{text}` has no option chain"));
+        };
+        let days = self.days(call, days)?;
+        let text = format!("implied_vol({}, {days} days)", instrument.name());
+        let op = Op::ImpliedVol { instrument, days };
+        let v = self.source(op, Unit::VOL, Clock::Tick, Domain::Market, &text, call.e.span);
+        Some(Val {
+            affine: Affine::Level,
+            ..v
+        })
+    }
+
+    pub(super) fn constant_maturity(&mut self, call: Call<'_>, args: &Args<'_>) -> Option<Val> {
+        let ([curve, days], true) = (args.values.as_slice(), args.plain(2)) else {
+            return self.misfit(call);
+        };
+        if !matches!(&curve.kind, ExprKind::Name(n) if n == Instrument::Vx.name()) {
+            let text = self.text(curve.span);
+            return self.wrong_arguments(call, curve.span, format!("`{text}` is not a futures curve"));
+        }
+        let days = self.days(call, days)?;
+        let text = format!("constant_maturity(VX, {days} days)");
+        let op = Op::ConstantMaturity { days };
+        let v = self.source(op, Unit::VOL, Clock::Tick, Domain::Market, &text, call.e.span);
+        Some(Val {
+            affine: Affine::Level,
+            ..v
+        })
+    }
+
+    pub(super) fn surprise(&mut self, call: Call<'_>, args: &Args<'_>) -> Option<Val> {
+        let ([event], true) = (args.values.as_slice(), args.plain(1)) else {
+            return self.misfit(call);
+        };
+        let ExprKind::Name(name) = &event.kind else {
+            return self.misfit(call);
+        };
+        let id = self.event(&Node::new(name.clone(), event.span))?;
+        let text = format!("surprise({name})");
+        Some(self.source(
+            Op::Surprise(id),
+            Unit::NONE,
+            Clock::Tick,
+            Domain::Market,
+            &text,
+            call.e.span,
+        ))
+    }
+
+    pub(super) fn book_call(&mut self, call: Call<'_>, what: BookObs, args: &Args<'_>) -> Option<Val> {
+        let ([of], true) = (
+            args.values.as_slice(),
+            args.plain(1) && !reference::of_account(what),
+        ) else {
+            let message = format!("`{}` takes no such arguments", call.name.value);
+            return self.wrong_arguments(call, call.e.span, message);
+        };
+        let ExprKind::Name(target) = &of.kind else {
+            return self.misfit(call);
+        };
+        if self.book_target(target).is_none() {
+            let symbols = self.symbols;
+            if symbols.broken.contains(target.as_str()) {
+                return None;
+            }
+            let own = symbols
+                .by_name
+                .iter()
+                .filter(|(_, s)| matches!(s.item.kind, ItemKind::Structure(_)));
+            let names: Vec<&str> = own.map(|(n, _)| *n).chain(["book"]).collect();
+            let help = did_you_mean(target, names.iter().copied())
+                .unwrap_or_else(|| format!("write {}", crate::resolve::suggest::one_of(&names)));
+            let message = format!("there is no structure `{target}`");
+            return self.error(codes::UNKNOWN_NAME, of.span, message, help);
+        }
+        self.book_value(what, target, &call.name.value, call.e.span, call.place)
+    }
+
+    /// A scenario: `under vol +5 & spot -5%`.
+    fn scenario(&mut self, call: Call<'_>, shifts: &[Node<Shift>]) -> Option<(Vec<ShiftBy>, String)> {
+        let mut out = Vec::new();
+        let mut words = Vec::new();
+        for shift in shifts {
+            let (axis, l) = (&shift.value.axis, &shift.value.amount);
+            let by = match (axis.value.as_str(), l.unit) {
+                ("vol", LitUnit::None | LitUnit::Vol) => Some(ShiftBy::VolPoints(l.number)),
+                ("spot", LitUnit::Percent | LitUnit::Bps) => Some(ShiftBy::SpotFraction(canonical(l))),
+                ("time", LitUnit::Days) => Some(ShiftBy::Days(l.number)),
+                _ => None,
+            };
+            let Some(by) = by else {
+                let text = self.text(shift.span);
+                let message = format!("`{text}` is not a change of a scenario");
+                let help = "write `vol +5` (vol points), `spot -5%` or `time 5 days`, joined by `&`";
+                return self.error(codes::WRONG_ARGUMENTS, shift.span, message, help);
+            };
+            out.push(by);
+            words.push(self.text(shift.span));
+        }
+        if out.is_empty() {
+            return self.misfit(call);
+        }
+        Some((out, words.join(" & ")))
+    }
+
+    fn not_evaluated(&mut self, call: Call<'_>) {
+        let span = call.e.span;
+        let message = format!("`{}` is not evaluated yet", call.name.value);
+        let help = match call.place {
+            Place::Candidate(_) => {
+                "it is read as missing, so this `require` is never true and nothing is ordered by this rule"
+            }
+            _ if self.in_guard => {
+                "it is read as missing, and a guard acts on what is unknown; `unknown hold` makes it wait"
+            }
+            _ => "it is read as missing, so the condition is unknown and the rule holds",
+        };
+        self.report(Diagnostic::note(codes::NOT_EVALUATED_YET, span, message).help(help));
+    }
+
+    pub(super) fn irr(&mut self, call: Call<'_>, args: &Args<'_>) -> Option<Val> {
+        let ([of], Some(under)) = (args.values.as_slice(), args.under) else {
+            return self.misfit(call);
+        };
+        let ExprKind::Name(name) = &of.kind else {
+            return self.misfit(call);
+        };
+        let Some(target) = self.book_target(name).filter(|_| name != "book") else {
+            if self.symbols.broken.contains(name.as_str()) {
+                return None;
+            }
+            let message = format!("`{name}` is not a structure");
+            return self.wrong_arguments(call, of.span, message);
+        };
+        if call.place == Place::Market {
+            let message = "`irr` speaks of the account; a signal is a function of the market alone";
+            return self.error(
+                codes::WRONG_CONTEXT,
+                call.e.span,
+                message,
+                "move it to a rule or a guard",
+            );
+        }
+        let of = target??;
+        let (under, words) = self.scenario(call, under)?;
+        self.not_evaluated(call);
+        let domain = match call.place {
+            Place::Candidate(_) => Domain::Candidate,
+            _ => Domain::Book,
+        };
+        let text = format!("irr({name}, under {words})");
+        Some(self.source(
+            Op::Irr { of, under },
+            Unit::NONE,
+            Clock::Tick,
+            domain,
+            &text,
+            call.e.span,
+        ))
+    }
+
+    pub(super) fn cushion(&mut self, call: Call<'_>, args: &Args<'_>) -> Option<Val> {
+        let (true, Some(under)) = (args.values.is_empty(), args.under) else {
+            return self.misfit(call);
+        };
+        if call.place == Place::Market {
+            let message = "`cushion` speaks of the account; a signal is a function of the market alone";
+            return self.error(
+                codes::WRONG_CONTEXT,
+                call.e.span,
+                message,
+                "move it to a rule or a guard",
+            );
+        }
+        let (under, words) = self.scenario(call, under)?;
+        self.not_evaluated(call);
+        let text = format!("cushion(under {words})");
+        Some(self.source(
+            Op::Cushion { under },
+            Unit::NONE,
+            Clock::Tick,
+            Domain::Book,
+            &text,
+            call.e.span,
+        ))
+    }
+
+    pub(super) fn cost(&mut self, call: Call<'_>, args: &Args<'_>) -> Option<Val> {
+        let (true, Some((lo, hi))) = (args.values.is_empty(), args.range) else {
+            return self.misfit(call);
+        };
+        if call.place != Place::Overlay {
+            let message = "`cost` belongs to `require` of an overlay";
+            return self.error(
+                codes::WRONG_CONTEXT,
+                call.e.span,
+                message,
+                "fees and spreads are counted by themselves",
+            );
+        }
+        let fraction = |l: &Literal| matches!(l.unit, LitUnit::Bps | LitUnit::Percent);
+        let (from, to) = (canonical(lo), canonical(hi));
+        if !fraction(lo) || !fraction(hi) || from > to || from < 0.0 {
+            return self.misfit(call);
+        }
+        let text = self.text(call.e.span);
+        let op = Op::OverlayCost { lo: from, hi: to };
+        Some(self.source(op, Unit::NONE, Clock::Tick, Domain::Book, &text, call.e.span))
+    }
+}

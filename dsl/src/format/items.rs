@@ -75,9 +75,7 @@ impl Printer<'_> {
             [a, b] => {
                 let same = std::mem::discriminant(&a.kind) == std::mem::discriminant(&b.kind) && !is_block(a);
                 let apart = if self.has_source() {
-                    let from = a.span.end;
-                    let comments = self.pending(begin(b)).iter().any(|c| c.own_line && c.span.start >= from);
-                    comments || self.blank_between(from, begin(b))
+                    self.interrupted(a.span.end, begin(b), b.span.end) || self.blank_between(a.span.end, begin(b))
                 } else {
                     !b.doc.is_empty()
                 };

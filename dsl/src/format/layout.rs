@@ -67,6 +67,19 @@ impl<'t> Printer<'t> {
         rest.get(..rest.partition_point(|c| c.span.start < end)).unwrap_or_default()
     }
 
+    /// Whether a comment will stand on a line of its own between two one-line items: after the first, which ends at `from`, and
+    /// before the second, which stands at `begin..end` (comments inside it are put above it).
+    pub fn interrupted(&self, from: u32, begin: u32, end: u32) -> bool {
+        let inside = self.pending(end);
+        let behind = self.comments.get(self.next + inside.len());
+        let long = |c: &Comment| {
+            let same_line = !c.own_line && !self.between(end, c.span.start).contains('\n');
+            same_line && c.text(self.text).chars().count() > TRAILING_CHARACTERS
+        };
+        let inside = inside.iter().any(|c| c.span.start >= from && (c.own_line || c.span.start >= begin));
+        inside || behind.is_some_and(long)
+    }
+
     /// A comment as it is written: documentation that documents nothing loses a slash.
     fn comment_text(&self, c: &Comment) -> String {
         let text = c.text(self.text);

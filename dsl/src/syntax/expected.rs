@@ -8,6 +8,29 @@ use pest::error::{Error, ErrorVariant, InputLocation};
 /// More alternatives than this are not listed.
 const SHOWN: usize = 7;
 
+/// The rules that a value can begin with, beside `net credit`.
+const VALUE_STARTS: [Rule; 13] = [
+    Rule::paren_open,
+    Rule::string,
+    Rule::number,
+    Rule::digits,
+    Rule::dollar,
+    Rule::kw_script,
+    Rule::kw_within,
+    Rule::kw_short,
+    Rule::kw_long,
+    Rule::side,
+    Rule::name,
+    Rule::leg,
+    Rule::prefix,
+];
+
+/// Units of one word, for slips of the pen.
+const UNITS: &[&str] = &[
+    "vol", "pts", "delta", "bps", "dte", "lots", "positions", "days", "sessions", "bars", "ticks", "day", "session", "bar",
+    "tick", "lot", "position",
+];
+
 /// How a rule is called in a message; `None` for rules that are of no help there.
 fn words(rule: Rule) -> Option<String> {
     let debug = format!("{rule:?}");
@@ -16,7 +39,7 @@ fn words(rule: Rule) -> Option<String> {
     }
     Some(
         match rule {
-            Rule::name | Rule::word | Rule::shape_word | Rule::leg_name | Rule::arg_name => "a name",
+            Rule::name | Rule::word | Rule::shape_word | Rule::leg_name | Rule::own_name | Rule::arg_name => "a name",
             Rule::shape_kind => "a shape such as `iron condor`",
             Rule::shape => "a shape such as `iron condor on SPX { … }`",
             Rule::string => "a string \"…\"",
@@ -96,7 +119,7 @@ pub(super) fn nearest<'c>(word: &str, candidates: &[&'c str]) -> Option<&'c str>
         .iter()
         .map(|c| (strsim::damerau_levenshtein(&lower, c), *c))
         .filter(|(d, c)| *d <= allowed && *c != word)
-        .min()
+        .min_by_key(|(d, _)| *d)
         .map(|(_, c)| c)
 }
 
@@ -119,6 +142,9 @@ pub(super) fn finding(file: FileId, text: &str, base: usize, error: &Error<Rule>
         ErrorVariant::ParsingError { positives, .. } => positives.clone(),
     };
     let mut expected: Vec<String> = Vec::new();
+    // A value can begin in many ways; together they are called a value.
+    let value = rules.contains(&Rule::net_credit);
+    let rules: Vec<Rule> = rules.into_iter().filter(|r| !value || !VALUE_STARTS.contains(r)).collect();
     for w in rules.iter().filter_map(|r| words(*r)) {
         if !expected.contains(&w) {
             expected.push(w);
@@ -127,6 +153,8 @@ pub(super) fn finding(file: FileId, text: &str, base: usize, error: &Error<Rule>
     // Exact words first, kinds of words after them.
     expected.sort_by_key(|w| !w.starts_with('`') || w.contains(' ') || w == "`(`");
     let keywords: Vec<&str> = expected.iter().filter_map(|w| w.strip_prefix('`')?.strip_suffix('`')).collect();
+    let units = if rules.contains(&Rule::unit) { UNITS } else { &[] };
+    let keywords: Vec<&str> = keywords.into_iter().chain(units.iter().copied()).collect();
     // A misspelt word may have been read as a name, so that the failure shows one word later.
     let (before, before_at) = last_word(text, at);
     let slip = nearest(found, &keywords).map(|k| (k, found, here));

@@ -7,7 +7,7 @@ use crate::span::Span;
 pub struct Comment {
     /// Where.
     pub span: Span,
-    /// It begins with exactly three slashes.
+    /// It begins with exactly three slashes and documents an item or a layer.
     pub doc: bool,
     /// Nothing but blanks stands before it on its line.
     pub own_line: bool,

@@ -56,7 +56,7 @@ impl Builder {
                 let right = kids.next_if(Rule::right)?;
                 let mut leg = LegRef { side, right: Some(self::right(&right)), name: None, span: span.to(span) };
                 leg.span.end = self.span(&right).end;
-                if let Some(name) = kids.next_if(Rule::name) {
+                if let Some(name) = kids.next_if(Rule::own_name) {
                     leg.span.end = self.span(&name).end;
                     leg.name = Some(self.ident(&name));
                 }

@@ -27,8 +27,8 @@ use crate::ast::{Expr, ItemKind, LitUnit};
 use crate::diagnostic::{Code, Diagnostic, codes};
 use crate::format::expr_text;
 use crate::graph::{
-    EventDef, FeedDef, Graph, GuardRuleDef, HedgeDef, NodeId, OverlayDef, PolicyDef, ScriptDef, StructureDef,
-    StructureId, ThresholdDef,
+    EventDef, FeedDef, Graph, GuardRuleDef, HedgeDef, Length, NodeId, OverlayDef, PolicyDef, ScriptDef,
+    StructureDef, StructureId, ThresholdDef,
 };
 use crate::lower::{Builder, Origin, finish};
 use crate::resolve::{ParsedFile, Symbols};
@@ -61,6 +61,8 @@ pub(crate) struct Checker<'a> {
     hedges: Vec<HedgeDef>,
     overlays: Vec<OverlayDef>,
     plugins: Vec<String>,
+    /// Cadence, when the strategy says one.
+    every: Option<Length>,
     /// A guard is being checked, whose unknowns act.
     in_guard: bool,
 }
@@ -91,11 +93,13 @@ pub(crate) fn check(
         hedges: Vec::new(),
         overlays: Vec::new(),
         plugins: Vec::new(),
+        every: None,
         in_guard: false,
     };
+    let settings = c.strategy(files);
+    c.every = settings.as_ref().map(|s| s.every);
     c.declarations();
     c.signals();
-    let settings = c.strategy(files);
     let symbols = c.symbols;
     for item in &symbols.items {
         if let ItemKind::Structure(s) = &item.kind {

@@ -5,7 +5,7 @@ use super::items::whole_number;
 use super::value::Val;
 use crate::ast::{LitUnit, Literal};
 use crate::diagnostic::{Diagnostic, codes};
-use crate::graph::{Clock, Domain};
+use crate::graph::{Clock, Domain, Length};
 
 /// Longest window, in bars: forty years of sessions, or 25 sessions of one-minute bars.
 pub(super) const MAX_WINDOW: u32 = 10_000;
@@ -50,6 +50,9 @@ impl Checker<'_> {
             _ => None,
         };
         if steps.is_some() {
+            if l.unit == LitUnit::None && clock == Clock::Tick {
+                self.counts_ticks(v, l, n);
+            }
             return steps;
         }
         let (has, help) = match clock {
@@ -82,6 +85,17 @@ impl Checker<'_> {
             _ => d,
         };
         self.fail(d)
+    }
+
+    /// Warns that a bare window counts evaluations, unless there is one in each session.
+    fn counts_ticks(&mut self, v: Val, l: &Literal, n: u32) {
+        let Some(Length::Minutes(minutes)) = self.every else {
+            return;
+        };
+        let of = self.builder.text(v.id);
+        let message = format!("`{n}` counts evaluations here, one every {minutes}m: `{of}` is read at each");
+        let help = format!("write `{n} sessions` for days, or `{n} ticks` if evaluations are meant");
+        self.report(Diagnostic::warning(codes::WINDOW_IN_TICKS, l.span, message).help(help));
     }
 
     /// Windows of several series that move together: all on one clock.

@@ -211,6 +211,10 @@ codes! {
     BAD_ALLOW = 608, "bad-allow", include_str!("pages/A0608.md");
     /// More was found than is shown.
     MORE_FINDINGS = 609, "more-findings", include_str!("pages/A0609.md");
+    /// A put's delta is negative, so a comparison with a positive one sees calls only.
+    ONE_SIDED_DELTA = 610, "one-sided-delta", include_str!("pages/A0610.md");
+    /// A bare window of a value that is read at each evaluation counts evaluations, not days.
+    WINDOW_IN_TICKS = 611, "window-in-ticks", include_str!("pages/A0611.md");
     /// The imported file could not be read.
     IMPORT_NOT_FOUND = 701, "import-not-found", include_str!("pages/A0701.md");
     /// Imports stay inside the project folder.

@@ -1,6 +1,7 @@
 //! Warnings about conditions, read off the graph: those that flap, that never change, that come too late.
 
-use crate::ast::{Hedge, ItemKind, LayerClause, Overlay, OverlayClause};
+use crate::ast::{Hedge, ItemKind, LayerClause, Overlay, OverlayClause, Right};
+use crate::builtin::PositionObs;
 use crate::diagnostic::{Diagnostic, codes};
 use crate::graph::{Clock, Cmp, Graph, NodeId, Op, RuleAction, RuleDef, ValueKind};
 use crate::resolve::Symbols;
@@ -10,6 +11,7 @@ pub(super) fn lint(symbols: &Symbols<'_>, graph: &Graph, findings: &mut Vec<Diag
     flapping(symbols, graph, findings);
     constant(graph, findings);
     shadowed(graph, findings);
+    one_sided(graph, findings);
 }
 
 /// Switches of layers and overlays that nothing steadies. Policies are left out: a position opens and closes once.
@@ -168,4 +170,34 @@ fn shadows(earlier: &RuleDef, rule: &RuleDef) -> bool {
     );
     // A requirement of the earlier one may fail and let the later one act.
     same_kind && earlier.when == rule.when && (earlier.require.is_none() || earlier.require == rule.require)
+}
+
+/// `short.delta >= 30 delta`: a put's delta is negative, so only calls are seen.
+fn one_sided(graph: &Graph, findings: &mut Vec<Diagnostic>) {
+    for node in &graph.nodes {
+        let [a, b] = node.inputs.as_slice() else { continue };
+        let (leg, bound) = match node.op {
+            Op::Compare(Cmp::Gt | Cmp::Ge) => (a, b),
+            Op::Compare(Cmp::Lt | Cmp::Le) => (b, a),
+            _ => continue,
+        };
+        let (Some(leg), Some(bound)) = (graph.node(*leg), graph.node(*bound)) else {
+            continue;
+        };
+        let Op::Position(PositionObs::LegDelta(pick)) = leg.op else {
+            continue;
+        };
+        let positive = match bound.op {
+            Op::Number(x) => x > 0.0,
+            Op::Threshold(id) => graph.thresholds.get(id.0 as usize).is_some_and(|t| t.min > 0.0),
+            _ => false,
+        };
+        // A call's delta is positive; without a right the leg may be either.
+        if !positive || pick.right == Some(Right::Call) {
+            continue;
+        }
+        let message = format!("`{}` never holds for a put, whose delta is negative", node.text);
+        let help = format!("write `abs({})`", leg.text);
+        findings.push(Diagnostic::warning(codes::ONE_SIDED_DELTA, node.span, message).help(help));
+    }
 }

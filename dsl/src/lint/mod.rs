@@ -20,8 +20,8 @@ pub(crate) fn lint(
 ) {
     let sound = !has_errors(findings);
     undocumented(symbols, findings);
-    // A broken item may use anything, so nothing is called unused beside one.
-    if symbols.broken.is_empty() {
+    // A broken item may use anything, and beside errors it is not the time to tidy up.
+    if sound && symbols.broken.is_empty() {
         unused(symbols, entry, findings);
     }
     if let Some(graph) = graph.filter(|_| sound) {

@@ -504,3 +504,39 @@ fn what_is_unused_constant_or_shadowed_is_said() {
         "the first may fail its requirement"
     );
 }
+
+#[test]
+fn a_comparison_of_delta_that_no_put_can_pass_is_said() {
+    let close = |e: &str| codes(&with_core(&format!("policy p on core {{ close c when {e} }}")));
+    for wrong in [
+        "short.delta >= 30 delta",
+        "short put.delta > 30 delta",
+        "30 delta < short.delta",
+    ] {
+        assert_eq!(close(wrong), ["A0610"], "{wrong}");
+    }
+    for fine in [
+        "abs(short.delta) >= 30 delta",
+        "short call.delta >= 30 delta",
+        "short put.delta <= -30 delta",
+    ] {
+        assert_eq!(close(fine), Vec::<String>::new(), "{fine}");
+    }
+}
+
+#[test]
+fn a_bare_window_that_counts_evaluations_is_said() {
+    let code = |e: &str| codes(&with_core(&opens_when(e)));
+    assert_eq!(code("rsi(VIX.last, 14) > 70"), ["A0611"]);
+    for fine in [
+        "rsi(VIX.last, 14 sessions) > 70",
+        "rsi(VIX.last, 14 ticks) > 70",
+        "rsi(VIX.close, 14) > 70",
+    ] {
+        assert_eq!(code(fine), Vec::<String>::new(), "{fine}");
+    }
+    let daily = super::common::HEAD.replace("5m", "1 session");
+    let text = format!("{daily}guard g {{ require rsi(VIX.last, 14) > 70 else block open }}");
+    let c = alula_dsl::compile::compile("t.alula", text.as_bytes(), &alula_dsl::source::NoImports);
+    assert_eq!(codes(&c), Vec::<String>::new());
+}

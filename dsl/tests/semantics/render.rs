@@ -127,7 +127,7 @@ fn a_long_list_is_cut_with_errors_first_and_says_how_many_are_missing() {
 #[test]
 fn a_file_full_of_mistakes_gives_a_readable_number_of_findings() {
     let mut text = HEAD.to_owned();
-    for i in 0..MAX_FINDINGS {
+    for i in 0..=MAX_FINDINGS {
         text += &format!("signal x{i} = nothing{i}\n");
     }
     let c = compile("a.alula", text.as_bytes(), &NoImports);

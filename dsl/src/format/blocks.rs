@@ -147,48 +147,39 @@ fn span_of_amount(a: &Amount) -> Span {
     }
 }
 
-fn end_of_expiry(e: &ExpirySelector) -> u32 {
-    match e {
-        ExpirySelector::Same => 0,
-        ExpirySelector::Nearest { dte, window, only } => {
-            let window = window.as_ref().map_or(0, |(_, hi)| span_of_amount(hi).end);
-            span_of_amount(dte).end.max(window).max(only.as_ref().map_or(0, |o| o.span.end))
-        }
-    }
-}
-
-/// Where the last token of a size that knows its place ends.
-fn end_of_size(s: &SizeExpr) -> u32 {
-    match s {
+/// Where the text of a size ends in the source; `None` where the tree does not know.
+fn end_of_size(s: &SizeExpr) -> Option<u32> {
+    Some(match s {
         SizeExpr::Lots(a) => span_of_amount(a).end,
         SizeExpr::Budget { by, .. } => by.span.end,
         SizeExpr::Of(e) => e.span.end,
-        SizeExpr::Scale { by, step, .. } => step.as_ref().map_or(by.span.end, |s| span_of_amount(s).end),
-    }
+        SizeExpr::Scale { by, step: None, .. } => by.span.end,
+        SizeExpr::Scale { step: Some(_), .. } => return None,
+    })
 }
 
-/// The clauses of a rule as lines, each with the end of its text in the source.
+/// The clauses of a rule as lines, each with the end of its text in the source where the tree knows it.
 struct Parts {
-    lines: Vec<(Line, u32)>,
+    lines: Vec<(Line, Option<u32>)>,
 }
 
 impl Parts {
     fn require(&mut self, e: Option<&Expr>) {
         if let Some(e) = e {
-            self.lines.push((clause("require", |l| l.expr(e)), e.span.end));
+            self.lines.push((clause("require", |l| l.expr(e)), Some(e.span.end)));
         }
     }
 
     fn limit(&mut self, l: Option<&LimitPrice>) {
         if let Some(l) = l {
-            let end = if let LimitPrice::At(e) = l { e.span.end } else { 0 };
+            let end = if let LimitPrice::At(e) = l { Some(e.span.end) } else { None };
             self.lines.push((clause("limit", |line| limit(line, l)), end));
         }
     }
 
     fn unknown(&mut self, u: Option<OnUnknown>) {
         if let Some(u) = u {
-            self.lines.push((Line::new(unknown_text(u)), 0));
+            self.lines.push((Line::new(unknown_text(u)), None));
         }
     }
 }
@@ -238,11 +229,11 @@ impl Printer<'_> {
                 if let Some(a) = at_most {
                     line.comma();
                     line.word(format!("at most {}", amount_text(a)));
-                    end = end.max(span_of_amount(a).end);
+                    end = end.map(|e| e.max(span_of_amount(a).end));
                 }
                 parts.lines.push((line, end));
                 if let Some(a) = up_to {
-                    parts.lines.push((Line::new(format!("up to {}", amount_text(a))), span_of_amount(a).end));
+                    parts.lines.push((Line::new(format!("up to {}", amount_text(a))), Some(span_of_amount(a).end)));
                 }
                 parts.require(require.as_ref());
                 parts.limit(limit.as_ref());
@@ -250,14 +241,14 @@ impl Printer<'_> {
             }
             Rule::Close { name, when, portion, limit, unknown } => {
                 if let Some(a) = portion {
-                    parts.lines.push((Line::new(format!("portion {}", amount_text(a))), span_of_amount(a).end));
+                    parts.lines.push((Line::new(format!("portion {}", amount_text(a))), Some(span_of_amount(a).end)));
                 }
                 parts.limit(limit.as_ref());
                 parts.unknown(*unknown);
                 (format!("close {:close$}", name.value), when)
             }
             Rule::Roll { name, when, to, require, limit, unknown } => {
-                parts.lines.push(roll_target(to));
+                parts.lines.push((roll_target(to), None));
                 parts.require(require.as_ref());
                 parts.limit(limit.as_ref());
                 parts.unknown(*unknown);
@@ -285,12 +276,12 @@ impl Printer<'_> {
         let first_end = if last == 0 { rule.span.end } else { when.span.end };
         self.row(Span { end: first_end, ..rule.span }, false, first.wrap(column, column + hang + INDENT));
         for (n, (line, end)) in parts.lines.into_iter().enumerate() {
-            let end = if n + 1 == last { rule.span.end } else { end };
+            let end = if n + 1 == last { Some(rule.span.end) } else { end };
             let mut lines = line.wrap(column + hang, column + hang + INDENT);
             if let Some(first) = lines.first_mut() {
                 first.insert_str(0, &" ".repeat(hang));
             }
-            self.clause_row(Span { end, ..rule.span }, lines);
+            self.clause_row(rule.span, end, lines);
         }
     }
 
@@ -472,7 +463,7 @@ fn switch(line: &mut Line, when: &Expr, until: Option<&Expr>) {
     }
 }
 
-fn roll_target(to: &RollTarget) -> (Line, u32) {
+fn roll_target(to: &RollTarget) -> Line {
     let mut line = Line::new(format!("to {}", nearest(&to.expiry)));
     line.comma();
     match &to.strikes {
@@ -487,5 +478,5 @@ fn roll_target(to: &RollTarget) -> (Line, u32) {
             strike(&mut line, s);
         }
     }
-    (line, end_of_expiry(&to.expiry))
+    line
 }

@@ -140,11 +140,15 @@ impl<'t> Printer<'t> {
     /// Writes one row with the comments before, inside and behind it. `span` is where it stands in the source; `forced` asks
     /// for a blank line before it.
     pub fn row(&mut self, span: Span, forced: bool, lines: Vec<String>) {
+        self.put(span, forced, true, lines);
+    }
+
+    fn put(&mut self, span: Span, forced: bool, behind: bool, lines: Vec<String>) {
         self.leading(span.end, None);
         let mut comment = None;
         // Behind the row, but too long to stay there.
         let mut above = None;
-        if let Some(c) = self.trailing(span.end) {
+        if let Some(c) = self.trailing(span.end).filter(|_| behind) {
             if c.text(self.text).chars().count() <= TRAILING_CHARACTERS {
                 comment = Some(self.comment_text(c));
             } else {
@@ -173,11 +177,11 @@ impl<'t> Printer<'t> {
         self.may_blank = true;
     }
 
-    /// Writes a later row of a rule, which has no blank line before it. `span.end` is where its text ends in the source, or
-    /// less when that is not known; comments behind it then wait for the next row.
-    pub fn clause_row(&mut self, span: Span, lines: Vec<String>) {
-        let span = Span { start: self.last_end, end: span.end.max(self.last_end), ..span };
-        self.row(span, false, lines);
+    /// Writes a later row of a rule, which has no blank line before it. `end` is where its text ends in the source; where that
+    /// is not known no comment stands behind it, and those around it wait for the next row.
+    pub fn clause_row(&mut self, span: Span, end: Option<u32>, lines: Vec<String>) {
+        let known = end.unwrap_or(0).max(self.last_end);
+        self.put(Span { start: self.last_end, end: known, ..span }, false, end.is_some(), lines);
     }
 
     /// Writes a logical line as a row, wrapped; continuation lines hang `hang` columns right of the indentation.

@@ -11,6 +11,7 @@
 mod semantics {
     pub mod common;
     mod graph;
+    mod hostile;
     mod imports;
     mod meaning;
     mod reference;

@@ -53,18 +53,24 @@ pub(super) struct Layout {
 }
 
 /// Columns of the boxes: observables, signals by depth, conditions and gates by depth, actions, structures.
-fn columns(sketch: &Sketch) -> Vec<usize> {
+pub(super) fn columns(sketch: &Sketch) -> Vec<usize> {
     let count = sketch.shapes.len();
     let mut column = vec![0usize; count];
     let kind = |i: usize| sketch.shapes.get(i).map(|s| s.kind);
-    // Longest path first; arrows form no circle, so as many rounds as boxes always suffice.
+    let mut inputs: Vec<Vec<usize>> = vec![Vec::new(); count];
+    for arrow in &sketch.arrows {
+        if let Some(list) = inputs.get_mut(arrow.to) {
+            list.push(arrow.from);
+        }
+    }
+    // Longest path; arrows form no circle, so as many rounds as boxes always suffice, and a few do in the usual order.
     let relax = |column: &mut Vec<usize>, floor: &dyn Fn(usize) -> usize| {
         for _ in 0..count {
             let mut moved = false;
-            for i in 0..count {
-                let inputs = sketch.arrows.iter().filter(|a| a.to == i);
+            for (i, inputs) in inputs.iter().enumerate() {
                 let after = inputs
-                    .filter_map(|a| column.get(a.from))
+                    .iter()
+                    .filter_map(|from| column.get(*from))
                     .map(|c| c + 1)
                     .max()
                     .unwrap_or(0);

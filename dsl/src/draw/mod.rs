@@ -10,7 +10,7 @@ mod words;
 
 pub use dot::dot;
 pub use mermaid::mermaid;
-pub use svg::svg;
+pub use svg::{MAX_BOXES, MAX_COLUMNS, svg};
 pub use text::text;
 
 /// Breaks a text at spaces so that no line is longer than `width` characters, unless one word is.

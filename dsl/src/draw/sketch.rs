@@ -69,6 +69,10 @@ pub(super) fn sketch(g: &Graph) -> Sketch {
         by_source: BTreeMap::new(),
         structures: BTreeMap::new(),
     };
+    // Signals in their order: each finds those that it reads, so no walk is longer than one expression.
+    for (i, n) in g.nodes.iter().enumerate().filter(|(_, n)| is_signal(n)) {
+        s.inner(NodeId(u32::try_from(i).unwrap_or(u32::MAX)), n);
+    }
     s.guards();
     s.policies();
     s.hedges();
@@ -267,11 +271,13 @@ impl Sketcher<'_> {
     }
 
     /// The node itself, when it is only read on another clock.
-    fn unsampled(&self, id: NodeId) -> NodeId {
-        match self.g.node(id).map(|n| (&n.op, n.inputs.as_slice())) {
-            Some((Op::AsOf | Op::SessionLast, [input])) => self.unsampled(*input),
-            _ => id,
+    fn unsampled(&self, mut id: NodeId) -> NodeId {
+        while let Some((Op::AsOf | Op::SessionLast, [input])) =
+            self.g.node(id).map(|n| (&n.op, n.inputs.as_slice()))
+        {
+            id = *input;
         }
+        id
     }
 
     /// Leads a condition into a port of an action; a conjunction or disjunction at its top becomes the port's word.
@@ -323,14 +329,16 @@ impl Sketcher<'_> {
 
     /// Thresholds of an amount; its observables are in its text, and votes are drawn as conditions.
     fn reads_amount(&self, id: NodeId, thresholds: &mut BTreeSet<u32>) {
-        let Some(n) = self.g.node(id).filter(|n| n.op != Op::Votes) else {
-            return;
-        };
-        if let Op::Threshold(t) = n.op {
-            thresholds.insert(t.0);
-        }
-        for input in &n.inputs {
-            self.reads_amount(*input, thresholds);
+        let mut seen: BTreeSet<u32> = BTreeSet::new();
+        let mut stack = vec![id];
+        while let Some(id) = stack.pop() {
+            let Some(n) = self.g.node(id).filter(|n| n.op != Op::Votes && seen.insert(id.0)) else {
+                continue;
+            };
+            if let Op::Threshold(t) = n.op {
+                thresholds.insert(t.0);
+            }
+            stack.extend(&n.inputs);
         }
     }
 

@@ -2,7 +2,7 @@
 //!
 //! Self-contained: no script, no network, fonts of the system. A light sheet of its own keeps it readable on dark pages.
 
-use super::layout::{FRAME_FOOT, FRAME_HEAD, Layout, Size, layout};
+use super::layout::{FRAME_FOOT, FRAME_HEAD, Layout, Size, columns as columns_of, layout};
 use super::sketch::{Arrow, Kind, Shape, Sketch, sketch};
 use super::{words, wrap};
 use crate::graph::Graph;
@@ -55,7 +55,12 @@ struct Content {
     size: Size,
 }
 
-/// The graph as an SVG document.
+/// Most boxes, and most columns, of a picture: beyond them nobody could read it.
+pub const MAX_BOXES: usize = 600;
+/// See [`MAX_BOXES`].
+pub const MAX_COLUMNS: usize = 40;
+
+/// The graph as an SVG document. One that is too large to read says so instead: see [`MAX_BOXES`].
 #[must_use]
 pub fn svg(g: &Graph) -> String {
     let mut out = String::new();
@@ -143,6 +148,10 @@ fn chips_width(name: &str, range: &str) -> f64 {
 
 fn write(g: &Graph, out: &mut String) -> std::fmt::Result {
     let sketch = sketch(g);
+    let depth = columns_of(&sketch).iter().max().map_or(0, |c| c + 1);
+    if sketch.shapes.len() > MAX_BOXES || depth > MAX_COLUMNS {
+        return too_large(sketch.shapes.len(), depth, out);
+    }
     let mut contents: Vec<Content> = sketch.shapes.iter().map(|s| content(g, s)).collect();
     // Frames are as wide as their titles.
     for (shape, content) in sketch.shapes.iter().zip(&mut contents) {
@@ -193,6 +202,16 @@ fn write(g: &Graph, out: &mut String) -> std::fmt::Result {
     }
     legend(legend_y, out)?;
     writeln!(out, "</svg>")
+}
+
+fn too_large(boxes: usize, depth: usize, out: &mut String) -> std::fmt::Result {
+    writeln!(
+        out,
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 640 80\" width=\"640\" height=\"80\" role=\"img\" \
+         font-family=\"monospace\" font-size=\"13\"><rect width=\"640\" height=\"80\" rx=\"10\" fill=\"#fcfcfa\" stroke=\"#d8d8d2\"/>\
+         <text x=\"24\" y=\"34\" fill=\"#1c2430\">{boxes} boxes in {depth} columns are too many for a picture.</text>\
+         <text x=\"24\" y=\"56\" fill=\"#5b6676\">The text, DOT and Mermaid forms have all of them.</text></svg>"
+    )
 }
 
 fn heading(g: &Graph, doc: &[String], out: &mut String) -> std::fmt::Result {

@@ -102,20 +102,25 @@ fn flaps(graph: &Graph, root: Option<NodeId>, span: Span, what: &str, findings: 
     findings.push(d);
 }
 
-/// The first comparison that the condition follows directly, without a latch or persistence in between.
+/// The first comparison that the condition follows directly, without a latch or persistence in between. Walks with a
+/// stack of its own: signals may be chained as long as a file has lines.
 fn bare_level(graph: &Graph, root: NodeId) -> Option<NodeId> {
-    let node = graph.node(root)?;
-    match &node.op {
-        Op::Compare(Cmp::Lt | Cmp::Le | Cmp::Gt | Cmp::Ge) | Op::InRange => {
-            // What only an operator can change does not wiggle.
-            let moves = |id: &NodeId| graph.node(*id).is_some_and(|n| n.clock != Clock::Constant);
-            node.inputs.iter().any(moves).then_some(root)
+    let mut stack = vec![root];
+    while let Some(id) = stack.pop() {
+        let node = graph.node(id)?;
+        match &node.op {
+            Op::Compare(Cmp::Lt | Cmp::Le | Cmp::Gt | Cmp::Ge) | Op::InRange => {
+                // What only an operator can change does not wiggle.
+                let moves = |id: &NodeId| graph.node(*id).is_some_and(|n| n.clock != Clock::Constant);
+                if node.inputs.iter().any(moves) {
+                    return Some(id);
+                }
+            }
+            Op::And | Op::Or | Op::Not | Op::AsOf | Op::SessionLast => stack.extend(node.inputs.iter().rev()),
+            _ => {}
         }
-        Op::And | Op::Or | Op::Not | Op::AsOf | Op::SessionLast => {
-            node.inputs.iter().find_map(|input| bare_level(graph, *input))
-        }
-        _ => None,
     }
+    None
 }
 
 /// Conditions of constants alone.

@@ -9,7 +9,7 @@ use alula_dsl::source::NoImports;
 pub const WORKED: &str = include_str!("worked.alula");
 
 /// What holds of every graph.
-fn invariants(g: &Graph) {
+pub fn invariants(g: &Graph) {
     for (i, n) in g.nodes.iter().enumerate() {
         let inputs: Vec<_> = n
             .inputs
@@ -286,6 +286,9 @@ fn signals_may_be_declared_in_any_order_and_in_long_chains() {
     let g = graph(&c);
     invariants(g);
     assert_eq!(node(g, "s0").1.rank, 1_501);
+    // Pictures walk the graph without deep recursion; one that nobody could read is not drawn.
+    assert!(alula_dsl::draw::svg(g).contains("too many for a picture"));
+    assert!(alula_dsl::draw::dot(g).contains("s1499") && alula_dsl::draw::mermaid(g).contains("s1499"));
 }
 
 #[test]

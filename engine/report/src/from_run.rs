@@ -31,7 +31,12 @@ pub fn from_run(run: &RunOutput, mut why: impl FnMut(&DecisionRow) -> String) ->
     let end = m.last_tick.unwrap_or_default();
     // Simulation and gaps have places of their own in every report.
     let elsewhere = |mark: &&String| !mark.starts_with("simulated:") && !mark.starts_with("gaps:");
-    let mut marks: Vec<String> = m.marks.iter().filter(elsewhere).cloned().collect();
+    let mut marks: Vec<String> = m
+        .marks
+        .iter()
+        .filter(elsewhere)
+        .map(|mark| mark.strip_prefix("open: ").unwrap_or(mark).to_owned())
+        .collect();
     if !m.empty_chains.is_empty() {
         marks.push(format!(
             "{} without a usable chain",
@@ -251,7 +256,12 @@ fn firing(d: &DecisionRow, run: &RunOutput, why: &mut impl FnMut(&DecisionRow) -
         (status, _) if o.reason.is_empty() => format!("; {status}"),
         (status, _) => format!("; {status}: {}", o.reason),
     });
-    let of = d.position.map(|p| format!(" (position {p})")).unwrap_or_default();
+    let named = d.detail.contains("position");
+    let of = d
+        .position
+        .filter(|_| !named)
+        .map(|p| format!(" (position {p})"))
+        .unwrap_or_default();
     Some(Firing {
         at: d.at,
         key: d.key.clone(),

@@ -14,7 +14,7 @@ use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 use std::fmt::Write as _;
 
 /// Trades listed at most; the run folder has all of them.
-const TRADES_MAX: usize = 12;
+const TRADES_MAX: usize = 8;
 /// Rules listed at most.
 const RULES_MAX: usize = 16;
 
@@ -217,7 +217,7 @@ fn trade_row(t: &Trade) -> [String; 8] {
         Ending::Open => "open".to_owned(),
         Ending::Closed | Ending::Settled => t.ended.date().format("%m-%d").to_string(),
     };
-    let legs: Vec<String> = t.holdings.iter().map(|h| words::legs(&h.legs)).collect();
+    let legs: Vec<String> = t.holdings.iter().map(|h| words::legs_short(&h.legs)).collect();
     [
         t.number.to_string(),
         t.opened.date().to_string(),

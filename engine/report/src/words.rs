@@ -9,6 +9,16 @@ use alula_market::time::Date;
 /// long-only packages are spelled out.
 #[must_use]
 pub fn legs(legs: &[Leg]) -> String {
+    legs_with(legs, "%Y-%m-%d")
+}
+
+/// The same without the year, for narrow places.
+#[must_use]
+pub fn legs_short(legs: &[Leg]) -> String {
+    legs_with(legs, "%m-%d")
+}
+
+fn legs_with(legs: &[Leg], date: &str) -> String {
     let plain = legs.iter().all(|l| l.ratio.abs() == 1);
     let mut expiries: Vec<Date> = legs.iter().map(|l| l.expiry).collect();
     expiries.sort_unstable();
@@ -33,7 +43,7 @@ pub fn legs(legs: &[Leg]) -> String {
                 let when = if one_expiry {
                     String::new()
                 } else {
-                    format!(" {}", l.expiry)
+                    format!(" {}", l.expiry.format(date))
                 };
                 format!("{sign}{many}{}{when}", strike(l.strike))
             })
@@ -41,7 +51,7 @@ pub fn legs(legs: &[Leg]) -> String {
         parts.push(format!("{}{letter}", strikes.join("/")));
     }
     if let [expiry] = expiries.as_slice() {
-        parts.push(expiry.to_string());
+        parts.push(expiry.format(date).to_string());
     }
     parts.join(" ")
 }
@@ -67,5 +77,6 @@ mod tests {
             leg(1, Right::Call, 3065),
         ];
         assert_eq!(legs(&condor), "+2775/−2825p −3015/+3065c 2019-05-31");
+        assert_eq!(legs_short(&condor), "+2775/−2825p −3015/+3065c 05-31");
     }
 }

@@ -1,5 +1,11 @@
 //! A made-up run, drawn: the page and the screen hold what a reader needs, and the same values give the same bytes.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "helpers of tests may fail loudly, as tests do"
+)]
+
 use alula_market::contract::Right;
 use alula_market::money::{Price, Usd};
 use alula_market::time::{Date, Instant};

@@ -1,5 +1,8 @@
 //! The command as people and scripts meet it: what it prints where, and how it leaves.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests may fail loudly, as tests do")]
+
+mod backtest;
 mod check;
 mod explain;
 mod fmt;

@@ -25,9 +25,9 @@ const MARGIN: f64 = 24.0;
 const fn columns(kind: Kind) -> usize {
     match kind {
         Kind::Market | Kind::Account | Kind::Position => 26,
-        Kind::Signal | Kind::Condition => 32,
+        Kind::Signal | Kind::Condition => 36,
         Kind::Gate => 12,
-        Kind::Action => 36,
+        Kind::Action => 38,
         Kind::Structure => 40,
     }
 }

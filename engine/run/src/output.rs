@@ -327,6 +327,23 @@ pub struct RuleStat {
     pub fired: u64,
 }
 
+/// A node of the graph, so that a trace can be read without the strategy.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct NodeRow {
+    /// Number; those past the graph's own were added when it was linked.
+    pub node: u32,
+    /// Stable key; empty for added nodes.
+    pub key: String,
+    /// As written.
+    pub text: String,
+    /// `constant`, `session`, `5m`, `tick`.
+    pub clock: String,
+    /// `market`, `book`, `position`, `candidate`.
+    pub domain: String,
+    /// Unit in words, or `condition`.
+    pub unit: String,
+}
+
 /// Everything.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct RunOutput {
@@ -346,6 +363,8 @@ pub struct RunOutput {
     pub ticks: Vec<TickRow>,
     /// Rules in the order of the file.
     pub rules: Vec<RuleStat>,
+    /// Nodes that were evaluated.
+    pub nodes: Vec<NodeRow>,
     /// Cells of the nodes behind the rules.
     pub trace: Vec<TraceCell>,
     /// Alerts raised: instant, guard, text.

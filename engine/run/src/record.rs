@@ -1,7 +1,7 @@
 //! Turns what happened into rows.
 
 use crate::output::{
-    DailyRow, DecisionRow, GreekSum, OrderRow, PositionRow, RuleStat, RunOutput, TickRow, TradeLegRow, TradeRow,
+    DailyRow, DecisionRow, GreekSum, NodeRow, OrderRow, PositionRow, RuleStat, RunOutput, TickRow, TradeLegRow, TradeRow,
 };
 use alula_book::{Band, Book, BookEvent, Execution, OrderId, OrderKind, OrderRequest, Position};
 use alula_core::decision::{Decision, RuleKind, RuleOutcome, Verdict};
@@ -9,7 +9,7 @@ use alula_core::observe::{self, Sight};
 use alula_core::plan::Plan;
 use alula_core::trace::{Scope, TraceCell};
 use alula_dsl::builtin::Greek;
-use alula_dsl::graph::{Graph, GuardAct};
+use alula_dsl::graph::{Clock, Domain, Graph, GuardAct, ValueKind};
 use alula_market::contract::Right;
 use alula_market::money::Usd;
 use alula_market::time::{Date, Instant};
@@ -214,6 +214,37 @@ impl Recorder {
         let mut all: Vec<&Position> = book.closed().iter().chain(book.positions()).collect();
         all.sort_by_key(|p| p.id);
         self.output.positions = all.into_iter().map(position_row).collect();
+    }
+
+    /// The nodes that were evaluated.
+    pub fn nodes(&mut self, plan: &Plan) {
+        for &index in plan.order() {
+            let (Some(node), Ok(number)) = (plan.nodes().get(index), u32::try_from(index)) else { continue };
+            let own = plan.graph().nodes.get(index);
+            self.output.nodes.push(NodeRow {
+                node: number,
+                key: own.map(|n| n.key.clone()).unwrap_or_default(),
+                text: own.map(|n| n.text.clone()).unwrap_or_default(),
+                clock: match node.clock {
+                    Clock::Constant => "constant".to_owned(),
+                    Clock::Session => "session".to_owned(),
+                    Clock::Minutes(n) => format!("{n}m"),
+                    Clock::Tick => "tick".to_owned(),
+                },
+                domain: match node.domain {
+                    Domain::Market => "market",
+                    Domain::Book => "book",
+                    Domain::Position => "position",
+                    Domain::Candidate => "candidate",
+                }
+                .to_owned(),
+                unit: match node.value {
+                    ValueKind::Bool => "condition".to_owned(),
+                    ValueKind::Number(unit) => unit.to_string(),
+                },
+            });
+        }
+        self.output.nodes.sort_by_key(|n| n.node);
     }
 
     /// The rows of slower nodes that rules rest on, as far as a run could read them.

@@ -263,6 +263,7 @@ impl<'a> Walk<'a> {
         self.book.audit()?;
         let Turn { mut recorder, driver, trace, chain, snapshots, empty, tick, .. } = turn;
         recorder.positions(&self.book);
+        recorder.nodes(&self.plan);
         let ticks = self.ticks.get(self.warm_up..).unwrap_or_default();
         if let (Some(first), Some(last)) = (ticks.first().copied(), ticks.last().copied()) {
             recorder.rows(&self.plan, |i| driver.rows(i), (first, last));

@@ -1,0 +1,151 @@
+//! The manifest as JSON, keys sorted.
+
+use super::file_error;
+use crate::error::RunError;
+use crate::output::{Manifest, ThresholdRow};
+use alula_market::money::Usd;
+use alula_market::time::{Date, Instant};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use std::collections::BTreeMap;
+
+#[derive(Serialize, Deserialize)]
+struct ManifestFile {
+    format: u32,
+    engine: String,
+    run_id: String,
+    strategy: String,
+    doc: String,
+    underlying: String,
+    from: Option<String>,
+    to: Option<String>,
+    first_tick: Option<i64>,
+    last_tick: Option<i64>,
+    ticks: u64,
+    mode: String,
+    capital_micro_usd: i64,
+    settings: BTreeMap<String, String>,
+    hashes: BTreeMap<String, String>,
+    data_label: String,
+    simulated: bool,
+    data_notes: Vec<String>,
+    marks: Vec<String>,
+    gaps: Vec<String>,
+    empty_chains: Vec<i64>,
+    chain: String,
+    thresholds: Vec<ThresholdFile>,
+    files: BTreeMap<String, String>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct ThresholdFile {
+    name: String,
+    suffix: String,
+    value: f64,
+    default: f64,
+    min: f64,
+    max: f64,
+    doc: String,
+}
+
+pub(super) fn to_json(m: &Manifest) -> Result<Vec<u8>, RunError> {
+    let file = ManifestFile {
+        format: m.format,
+        engine: m.engine.clone(),
+        run_id: m.run_id.clone(),
+        strategy: m.strategy.clone(),
+        doc: m.doc.clone(),
+        underlying: m.underlying.clone(),
+        from: m.from.map(|d| d.to_string()),
+        to: m.to.map(|d| d.to_string()),
+        first_tick: m.first_tick.map(|t| t.0),
+        last_tick: m.last_tick.map(|t| t.0),
+        ticks: m.ticks,
+        mode: m.mode.clone(),
+        capital_micro_usd: m.capital.0,
+        settings: m.settings.clone(),
+        hashes: m.hashes.clone(),
+        data_label: m.data_label.clone(),
+        simulated: m.simulated,
+        data_notes: m.data_notes.clone(),
+        marks: m.marks.clone(),
+        gaps: m.gaps.iter().map(ToString::to_string).collect(),
+        empty_chains: m.empty_chains.iter().map(|t| t.0).collect(),
+        chain: m.chain.clone(),
+        thresholds: m.thresholds.iter().map(threshold_file).collect(),
+        files: m.files.clone(),
+    };
+    let failed = |e: serde_json::Error| file_error(format!("the manifest cannot be written: {e}"), "report this");
+    let sorted = sorted(serde_json::to_value(&file).map_err(failed)?);
+    let mut bytes = serde_json::to_vec_pretty(&sorted).map_err(failed)?;
+    bytes.push(b'\n');
+    Ok(bytes)
+}
+
+/// Keys in order, whatever map the JSON library was built with.
+fn sorted(value: Value) -> Value {
+    match value {
+        Value::Object(map) => {
+            let ordered: BTreeMap<String, Value> = map.into_iter().map(|(k, v)| (k, sorted(v))).collect();
+            Value::Object(ordered.into_iter().collect())
+        }
+        Value::Array(list) => Value::Array(list.into_iter().map(sorted).collect()),
+        other => other,
+    }
+}
+
+fn threshold_file(t: &ThresholdRow) -> ThresholdFile {
+    ThresholdFile {
+        name: t.name.clone(),
+        suffix: t.suffix.clone(),
+        value: t.value,
+        default: t.default,
+        min: t.min,
+        max: t.max,
+        doc: t.doc.clone(),
+    }
+}
+
+pub(super) fn from_json(bytes: &[u8]) -> Result<Manifest, RunError> {
+    let bad = |e: String| file_error(format!("the manifest cannot be read: {e}"), "run the backtest again");
+    let file: ManifestFile = serde_json::from_slice(bytes).map_err(|e| bad(e.to_string()))?;
+    if file.format != crate::manifest::FORMAT {
+        return Err(bad(format!("it is of format {}, this program reads {}", file.format, crate::manifest::FORMAT)));
+    }
+    let date = |text: &str| text.parse::<Date>().map_err(|e| bad(format!("`{text}`: {e}")));
+    let thresholds = file.thresholds.into_iter().map(|t| ThresholdRow {
+        name: t.name,
+        suffix: t.suffix,
+        value: t.value,
+        default: t.default,
+        min: t.min,
+        max: t.max,
+        doc: t.doc,
+    });
+    Ok(Manifest {
+        format: file.format,
+        engine: file.engine,
+        run_id: file.run_id,
+        strategy: file.strategy,
+        doc: file.doc,
+        underlying: file.underlying,
+        from: file.from.as_deref().map(date).transpose()?,
+        to: file.to.as_deref().map(date).transpose()?,
+        first_tick: file.first_tick.map(Instant),
+        last_tick: file.last_tick.map(Instant),
+        ticks: file.ticks,
+        mode: file.mode,
+        capital: Usd(file.capital_micro_usd),
+        settings: file.settings,
+        hashes: file.hashes,
+        data_label: file.data_label,
+        simulated: file.simulated,
+        data_notes: file.data_notes,
+        marks: file.marks,
+        gaps: file.gaps.iter().map(|d| date(d)).collect::<Result<_, _>>()?,
+        empty_chains: file.empty_chains.into_iter().map(Instant).collect(),
+        chain: file.chain,
+        thresholds: thresholds.collect(),
+        files: file.files,
+    })
+}

@@ -1,1 +1,0 @@
-//! Tables: the same rows as Parquet and as CSV.

@@ -1,0 +1,94 @@
+//! Shipped rules over the simulated market: both drivers agree, and the books balance.
+
+use alula_core::registry::Registry;
+use alula_core::thresholds::ThresholdSet;
+use alula_dsl::source::NoImports;
+use alula_market::history::History;
+use alula_market::sim::{SimConfig, SimulatedMarket};
+use alula_run::{BacktestRequest, Inputs, Mode, RunOutput, backtest, folder};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+fn run(text: &str, history: &dyn History, mode: Mode) -> RunOutput {
+    let compiled = alula_dsl::compile::compile("test.alula", text.as_bytes(), &NoImports);
+    let graph = compiled.graph.unwrap_or_else(|| panic!("{:#?}", compiled.diagnostics));
+    let thresholds = ThresholdSet::defaults(&graph.thresholds).values().to_vec();
+    let request = BacktestRequest {
+        graph: Arc::new(graph),
+        thresholds,
+        registry: Registry::default(),
+        inputs: Inputs { sources: vec![("test.alula".to_owned(), text.as_bytes().to_vec())], ..Inputs::default() },
+        history,
+        from: None,
+        to: None,
+        mode,
+        progress: &mut |_| {},
+    };
+    backtest(request).unwrap_or_else(|e| panic!("{e} ({}) at {:?}", e.help, e.at))
+}
+
+fn market(sessions: u32) -> SimulatedMarket {
+    SimulatedMarket::new(SimConfig { sessions, ..SimConfig::default() }).unwrap()
+}
+
+#[test]
+fn the_shipped_condor_trades_and_both_drivers_agree() {
+    let text = include_str!("../../../rules/iron_condor.alula");
+    let history = market(120);
+    let batch = run(text, &history, Mode::Batch);
+    let streaming = run(text, &history, Mode::Streaming);
+    assert!(batch.trades.len() > 20);
+    assert_eq!(batch.ticks, streaming.ticks);
+    assert_eq!(batch.trace, streaming.trace);
+    assert_eq!(batch.trades, streaming.trades);
+    assert_eq!(batch.decisions, streaming.decisions);
+    assert_eq!(batch.manifest.run_id, streaming.manifest.run_id);
+    let kinds: Vec<&str> = batch.orders.iter().map(|o| o.kind.as_str()).collect();
+    for kind in ["open", "close", "roll"] {
+        assert!(kinds.contains(&kind), "no {kind} in {kinds:?}");
+    }
+    assert!(batch.manifest.marks.iter().any(|m| m.starts_with("simulated")));
+}
+
+#[test]
+fn a_run_folder_is_the_same_each_time_reads_back_and_notices_a_change() {
+    let text = include_str!("../../../rules/weekly_condor.alula");
+    let history = market(60);
+    let output = run(text, &history, Mode::Batch);
+    let dir = tempfile::tempdir().unwrap();
+    let (one, two) = (dir.path().join("one"), dir.path().join("two"));
+    let extras = BTreeMap::from([("report.html".to_owned(), b"<html>".to_vec())]);
+    let manifest = folder::write(&output, &one, &extras, false).unwrap();
+    folder::write(&run(text, &history, Mode::Batch), &two, &extras, false).unwrap();
+    for name in manifest.files.keys().chain([&folder::MANIFEST.to_owned()]) {
+        assert_eq!(std::fs::read(one.join(name)).unwrap(), std::fs::read(two.join(name)).unwrap(), "{name}");
+    }
+    let back = folder::read(&one).unwrap();
+    assert_eq!(back.extras, ["report.html"]);
+    let mut expected = output.clone();
+    expected.manifest = manifest;
+    assert_eq!(back.output, expected);
+
+    let refused = folder::write(&output, &one, &extras, false).unwrap_err();
+    assert!(refused.what.contains("holds a run already"), "{refused}");
+    folder::write(&output, &one, &extras, true).unwrap();
+    std::fs::write(one.join("daily.csv"), "date\n").unwrap();
+    let changed = folder::read(&one).unwrap_err();
+    assert!(changed.what.contains("was changed after the run"), "{changed}");
+    std::fs::remove_file(two.join("ticks.parquet")).unwrap();
+    assert!(folder::read(&two).is_err());
+    let other = dir.path().join("other");
+    std::fs::create_dir(&other).unwrap();
+    std::fs::write(other.join("letter.txt"), "dear").unwrap();
+    assert!(folder::write(&output, &other, &extras, true).is_err());
+    assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 3, "nothing is left beside the folders");
+}
+
+#[test]
+fn an_input_cannot_leave_the_run_folder() {
+    let text = include_str!("../../../rules/weekly_condor.alula");
+    let mut output = run(text, &market(2), Mode::Batch);
+    output.inputs.insert("../escape".to_owned(), Vec::new());
+    let dir = tempfile::tempdir().unwrap();
+    assert!(folder::write(&output, &dir.path().join("run"), &BTreeMap::new(), false).is_err());
+}

@@ -1,6 +1,16 @@
 //! Text to tree: what parses, what is refused and where the finger points.
 
-use alula_dsl::ast::{Arg, Expr, ExprKind, ItemKind, LegClause, LitUnit, RollStrikes, Rule, SizeExpr, UnaryOp};
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    reason = "a test may fail loudly, and so may its helpers"
+)]
+
+use alula_dsl::ast::{
+    Arg, Expr, ExprKind, ItemKind, LegClause, LitUnit, RollStrikes, Rule, SizeExpr, UnaryOp,
+};
 use alula_dsl::diagnostic::Severity;
 use alula_dsl::format::literal_text;
 use alula_dsl::span::FileId;
@@ -62,7 +72,9 @@ fn lisp(e: &Expr) -> String {
                     Arg::SinceEntry(_) => "since entry".to_owned(),
                     Arg::Range(a, b) => format!("{}..{}", literal_text(a), literal_text(b)),
                     Arg::Under(s) => {
-                        let shifts = s.iter().map(|s| format!("{} {}", s.value.axis.value, literal_text(&s.value.amount)));
+                        let shifts = s
+                            .iter()
+                            .map(|s| format!("{} {}", s.value.axis.value, literal_text(&s.value.amount)));
                         format!("under {}", shifts.collect::<Vec<_>>().join(" & "))
                     }
                 })
@@ -80,8 +92,18 @@ fn lisp(e: &Expr) -> String {
         ExprKind::Within(l, side, e) => format!("(within {} {side:?} {})", literal_text(l), e.value),
         ExprKind::For(e, l) => format!("(for {} {})", lisp(e), literal_text(l)),
         ExprKind::Until(on, off) => format!("(until {} {})", lisp(on), lisp(off)),
-        ExprKind::Moves { expr, direction, amount, over } => {
-            format!("(moves {} {direction:?} {} {})", lisp(expr), literal_text(amount), literal_text(over))
+        ExprKind::Moves {
+            expr,
+            direction,
+            amount,
+            over,
+        } => {
+            format!(
+                "(moves {} {direction:?} {} {})",
+                lisp(expr),
+                literal_text(amount),
+                literal_text(over)
+            )
         }
     }
 }
@@ -92,7 +114,13 @@ fn the_worked_example_parses_verbatim() {
     assert_eq!(findings(&p), Vec::<String>::new());
     assert_eq!(p.ast.items.len(), 16);
     assert_eq!(p.ast.version.as_ref().map(|v| v.value), Some(1));
-    let docs: Vec<&str> = p.ast.items.iter().map(|i| i.doc.as_str()).filter(|d| !d.is_empty()).collect();
+    let docs: Vec<&str> = p
+        .ast
+        .items
+        .iter()
+        .map(|i| i.doc.as_str())
+        .filter(|d| !d.is_empty())
+        .collect();
     assert_eq!(docs.len(), 4);
     assert_eq!(docs[3], "share of the condor's vega to carry");
 }
@@ -116,16 +144,34 @@ fn operators_bind_as_documented() {
         ("not a and b", "(And (not a) b)"),
         ("not x for 3 bars", "(not (for x 3 bars))"),
         ("a and b for 3 bars", "(And a (for b 3 bars))"),
-        ("a > b + 1 for 3 bars until c or d", "(until (for (Gt a (Add b 1)) 3 bars) (Or c d))"),
+        (
+            "a > b + 1 for 3 bars until c or d",
+            "(until (for (Gt a (Add b 1)) 3 bars) (Or c d))",
+        ),
         ("a until b until c", "(until (until a b) c)"),
-        ("x in lo + 1..hi * 2 and y", "(And (in x (Add lo 1) (Mul hi 2)) y)"),
+        (
+            "x in lo + 1..hi * 2 and y",
+            "(And (in x (Add lo 1) (Mul hi 2)) y)",
+        ),
         ("x + 1 in 5..10 vol", "(in (Add x 1) 5_vol 10_vol)"),
-        ("VIX.close up 15% over 3 sessions and b", "(And (moves (. VIX close) Above 15% 3 sessions) b)"),
+        (
+            "VIX.close up 15% over 3 sessions and b",
+            "(And (moves (. VIX close) Above 15% 3 sessions) b)",
+        ),
         ("a + b down 2 vol over 2h", "(moves (Add a b) Below 2 vol 2h)"),
-        ("a above b or c crosses  below d", "(Or (Above a b) (CrossesBelow c d))"),
-        ("VX[2].price / VX[1 + 1].price - 1", "(Sub (Div (. ([] VX 2) price) (. ([] VX (Add 1 1)) price)) 1)"),
+        (
+            "a above b or c crosses  below d",
+            "(Or (Above a b) (CrossesBelow c d))",
+        ),
+        (
+            "VX[2].price / VX[1 + 1].price - 1",
+            "(Sub (Div (. ([] VX 2) price) (. ([] VX (Add 1 1)) price)) 1)",
+        ),
         ("SPX.close @ 5m + 1", "(Add (@ (. SPX close) 5m) 1)"),
-        ("macd(VVIX.close, 12, 26, 9).histogram", "(. macd((. VVIX close), 12, 26, 9) histogram)"),
+        (
+            "macd(VVIX.close, 12, 26, 9).histogram",
+            "(. macd((. VVIX close), 12, 26, 9) histogram)",
+        ),
         ("-5 + - 5 - -5", "(Sub (Add -5 -5) -5)"),
         ("-(5)", "(neg 5)"),
         ("--5", "(neg -5)"),
@@ -136,13 +182,28 @@ fn operators_bind_as_documented() {
         ("net credit >= $0", "(Ge net_credit $0)"),
         ("net\n  credit", "net_credit"),
         ("net + credit", "(Add net credit)"),
-        ("short.delta + long call.strike", "(Add (. (leg Short None) delta) (. (leg Long Some(Call)) strike))"),
+        (
+            "short.delta + long call.strike",
+            "(Add (. (leg Short None) delta) (. (leg Long Some(Call)) strike))",
+        ),
         ("short put far.delta", "(. (leg Short Some(Put) far) delta)"),
-        ("within 5 days before fomc or x", "(Or (within 5 days Before fomc) x)"),
-        ("f(a = b, c, over 20 sessions, since entry, 8..15 bps)", "f(a: b, c, over 20 sessions, since entry, 8 bps..15 bps)"),
+        (
+            "within 5 days before fomc or x",
+            "(Or (within 5 days Before fomc) x)",
+        ),
+        (
+            "f(a = b, c, over 20 sessions, since entry, 8..15 bps)",
+            "f(a: b, c, over 20 sessions, since entry, 8 bps..15 bps)",
+        ),
         ("f((a = b))", "f((Eq a b))"),
-        ("cushion(under vol +10 & spot -5%)", "cushion(under vol +10 & spot -5%)"),
-        ("script q(a, b + 1) -> ratio > 3", "(Gt script q(a, (Add b 1)) -> ratio 3)"),
+        (
+            "cushion(under vol +10 & spot -5%)",
+            "cushion(under vol +10 & spot -5%)",
+        ),
+        (
+            "script q(a, b + 1) -> ratio > 3",
+            "(Gt script q(a, (Add b 1)) -> ratio 3)",
+        ),
         ("SPX.open + x.event", "(Add (. SPX open) (. x event))"),
         ("x = \"a \\\"b\\\" \\\\\"", "(Eq x \"a \\\"b\\\" \\\\\")"),
         ("1_000.50 pts", "1000.50_pts"),
@@ -157,16 +218,22 @@ fn operators_bind_as_documented() {
 
 #[test]
 fn line_ends_and_comments_mean_nothing_inside_an_item() {
-    let spaced = "signal x = a and b for 3 bars until c\npolicy p on c { open when x size 3 lots, at most 5 lots }";
+    let spaced =
+        "signal x = a and b for 3 bars until c\npolicy p on c { open when x size 3 lots, at most 5 lots }";
     let broken = spaced.replace(' ', " // note { ( \" \n\t ");
-    let (one, two) = (read(format!("alula 1\n{spaced}")), read(format!("alula 1\n{broken}")));
+    let (one, two) = (
+        read(format!("alula 1\n{spaced}")),
+        read(format!("alula 1\n{broken}")),
+    );
     assert_eq!(findings(&two), Vec::<String>::new());
     assert_eq!(one.ast, two.ast);
 }
 
 #[test]
 fn the_lower_end_of_a_range_shares_the_unit_of_the_upper() {
-    let p = read("alula 1\nthreshold a = 5 vol in 1..9 vol\nthreshold b = $5 in 1..$9\nthreshold c = 5 in 1 vol..9");
+    let p = read(
+        "alula 1\nthreshold a = 5 vol in 1..9 vol\nthreshold b = $5 in 1..$9\nthreshold c = 5 in 1 vol..9",
+    );
     let unit = |n: usize| match &p.ast.items[n].kind {
         ItemKind::Threshold(t) => (t.min.unit, t.max.unit),
         other => panic!("{other:?}"),
@@ -186,22 +253,38 @@ fn sizes_limits_and_legs_are_told_apart() {
          structure s = legs on SPX { short put at 16 delta, expiry nearest 90 dte expiry nearest 30 dte }",
     );
     assert_eq!(findings(&p), Vec::<String>::new());
-    let ItemKind::Policy(policy) = &p.ast.items[0].kind else { panic!() };
+    let ItemKind::Policy(policy) = &p.ast.items[0].kind else {
+        panic!()
+    };
     let sizes: Vec<&str> = policy
         .rules
         .iter()
         .map(|r| match &r.value {
-            Rule::Open { size: SizeExpr::Lots(_), .. } => "lots",
-            Rule::Open { size: SizeExpr::Of(_), .. } => "of",
-            Rule::Open { size: SizeExpr::Budget { .. }, .. } => "budget",
+            Rule::Open {
+                size: SizeExpr::Lots(_),
+                ..
+            } => "lots",
+            Rule::Open {
+                size: SizeExpr::Of(_),
+                ..
+            } => "of",
+            Rule::Open {
+                size: SizeExpr::Budget { .. },
+                ..
+            } => "budget",
             Rule::Roll { to, .. } if matches!(to.strikes, RollStrikes::Side(..)) => "side",
             other => panic!("{other:?}"),
         })
         .collect();
     assert_eq!(sizes, ["lots", "lots", "of", "of", "budget", "side"]);
     // After a comma the expiry is the leg's own, without one it is the structure's.
-    let ItemKind::Structure(s) = &p.ast.items[1].kind else { panic!() };
-    assert!(matches!(&s.shape.clauses[0].value, LegClause::Leg { expiry: Some(_), .. }));
+    let ItemKind::Structure(s) = &p.ast.items[1].kind else {
+        panic!()
+    };
+    assert!(matches!(
+        &s.shape.clauses[0].value,
+        LegClause::Leg { expiry: Some(_), .. }
+    ));
     assert!(matches!(&s.shape.clauses[1].value, LegClause::Expiry(_)));
 }
 
@@ -213,212 +296,30 @@ fn documentation_finds_its_item() {
     );
     let docs: Vec<&str> = p.ast.items.iter().map(|i| i.doc.as_str()).collect();
     assert_eq!(docs, ["one\ntwo\nthree\nfour", "", ""]);
-    let ItemKind::Hedge(h) = &p.ast.items[2].kind else { panic!() };
+    let ItemKind::Hedge(h) = &p.ast.items[2].kind else {
+        panic!()
+    };
     assert_eq!(h.layers[0].value.doc, "layer one");
-    let misplaced = "this comment documents nothing | write it with two slashes, or put it before an item or a layer";
+    let misplaced =
+        "this comment documents nothing | write it with two slashes, or put it before an item or a layer";
     let at = |place: &str| format!("A0116 {place} {misplaced}");
     assert_eq!(findings(&p), [at("1:1"), at("14:3"), at("20:1")]);
     assert!(p.diagnostics.iter().all(|d| d.severity == Severity::Warning));
 }
 
 #[test]
-fn three_broken_items_give_three_errors_and_the_others_parse() {
-    let p = read(
-        "alula 1
-signal one = rsi(VIX.close, 14)
-signal two = 3 +
-policy three on core {
-    open when one size 3 lotz of x
-}
-signal four = one > 5
-structure five = iron condor on SPX {
-    short put at delta 16
-}
-guard six { require four else block open }
-",
-    );
-    assert_eq!(
-        findings(&p),
-        [
-            "A0101 3:16 expected a value, found the end of the item",
-            "A0101 5:26 expected `lots`, found `lotz` | did you mean `lots`?",
-            "A0120 9:18 the unit `delta` stands before its number | write `16 delta`",
-        ]
-    );
-    assert_eq!(p.ast.items.len(), 3);
-    let broken: Vec<&str> = p.broken.iter().map(|b| b.value.as_str()).collect();
-    assert_eq!(broken, ["two", "three", "five"]);
-}
-
-#[test]
-fn an_unclosed_bracket_points_at_its_opener_and_ends_at_the_next_item() {
-    for (open, close) in [("(", ")"), ("[", "]"), ("{", "}")] {
-        let p = read(format!("alula 1\nsignal a = x{open}1\nsignal b = 2\n"));
-        let expected = format!("A0108 2:13 `{open}` is never closed | add the missing `{close}`");
-        assert_eq!(findings(&p), [expected]);
-        assert_eq!(p.ast.items.len(), 1);
-        assert_eq!(p.diagnostics[0].secondary[0].text, "the next item begins here");
-    }
-    check(
-        "hedge h on c {\n  layer a {\n    cap $5\n  layer b {\n  }\n}\nsignal y = 1",
-        &["A0108 3:11 `{` is never closed | add the missing `}`"],
-    );
-    check("policy p on c {\n  close a when (b\n}\nsignal y = 1", &["A0108 3:16 `(` is never closed | add the missing `)`"]);
-    check("strategy s {\n  capital $5\n", &["A0108 2:12 `{` is never closed | add the missing `}`"]);
-    check("import \"x\nsignal y = 1", &["A0109 2:8 this string has no end on its line | add the closing `\"`"]);
-    check("signal a = (b]", &["A0110 2:14 `]` closes nothing | remove it, or open it before"]);
-    check("signal a = b)\nsignal c = 1", &["A0110 2:13 `)` closes nothing | remove it, or open it before"]);
-    check("}\nsignal a = 1", &["A0110 2:1 `}` closes nothing | remove it, or open it before"]);
-    // Words of items inside brackets are not items unless they begin a line and name something.
-    check("signal a = x.policy + f(\n  script g() -> ratio)", &[]);
-}
-
-#[test]
-fn the_first_line_is_the_version() {
-    let missing = "the first line does not name the language version | begin the file with `alula 1`";
-    let cases: &[(&str, &str)] = &[
-        ("", "A0102 1:1 the file is empty | begin it with `alula 1`"),
-        (" \n\t\n", "A0102 1:1 the file is empty | begin it with `alula 1`"),
-        ("// only a comment", "A0102 1:1 the file holds only comments | begin it with `alula 1`"),
-        ("signal a = 1", &format!("A0102 1:1 {missing}")),
-        ("\n\n  signal a = 1", &format!("A0102 3:3 {missing}")),
-        ("alula", "A0103 1:1 `alula` is not a language version | the first line is `alula 1` and nothing else"),
-        ("alula 0", "A0103 1:1 `alula 0` is not a language version | the first line is `alula 1` and nothing else"),
-        ("alula 1.0", "A0103 1:1 `alula 1.0` is not a language version | the first line is `alula 1` and nothing else"),
-        ("alula one", "A0103 1:1 `alula one` is not a language version | the first line is `alula 1` and nothing else"),
-        ("alula 1 signal a = 1", "A0103 1:1 `alula 1 signal a = 1` is not a language version | the first line is `alula 1` and nothing else"),
-        ("alulla 1", "A0103 1:1 `alulla` is not the word `alula` | begin the file with `alula 1`"),
-        ("alula 2\nnonsense", "A0104 1:1 language version 2 is not known here | this program reads version 1: update it, or write `alula 1`"),
-        ("alula 99999999999", "A0104 1:1 language version 99999999999 is not known here | this program reads version 1: update it, or write `alula 1`"),
-    ];
-    for (text, expected) in cases {
-        let found = findings(&read(text));
-        assert_eq!(found.first().map(String::as_str), Some(*expected), "{text}");
-    }
-    assert_eq!(findings(&read("// licence\n\n  alula   1  // why\nsignal a = 1")), Vec::<String>::new());
-    // The items are read all the same, except those of a version that is not known.
-    assert_eq!(read("signal a = 1").ast.items.len(), 1);
-    assert_eq!(read("alula 2\nsignal a = 1").ast.items.len(), 0);
-    check("alula 1\nsignal a = 1", &["A0111 2:1 `alula` begins no item | the language version stands once, on the first line"]);
-}
-
-#[test]
-fn bytes_that_are_no_plain_text() {
-    // Byte-order mark, Windows line ends, tabs, no final newline: all fine.
-    let p = read("\u{FEFF}alula 1\r\n\tsignal\ta = 1 // note\r\nsignal b = 2");
-    assert_eq!(findings(&p), Vec::<String>::new());
-    assert_eq!(p.ast.items.len(), 2);
-    assert!(!p.text.starts_with('\u{FEFF}'));
-    assert_eq!(p.trivia.comments[0].text(&p.text), "// note");
-    let bytes: &[(&[u8], &str)] = &[
-        (b"alula 1\nsignal a = \xFF1", "A0105 2:12 byte 0xFF at line 2, column 12 is not UTF-8 text | save the file as UTF-8"),
-        (b"alula 1\n// \xC3\xA9 \xC3", "A0105 2:6 byte 0xC3 at line 2, column 6 is not UTF-8 text | save the file as UTF-8"),
-        (b"\xFF\xFEa\0l\0", "A0105 1:1 byte 0xFF at line 1, column 1 is not UTF-8 text | this looks like UTF-16; save the file as UTF-8"),
-        (b"\x1F\x8B\x08\0", "A0105 1:2 byte 0x8B at line 1, column 2 is not UTF-8 text | this looks like a gzip archive; unpack it first"),
-        (b"alula 1\nsignal a =\0 1", "A0106 2:11 NUL in the text | delete it"),
-        (b"alula 1\n// \x1B[31m \x1B", "A0106 2:4 control character U+001B in the text (2 in this file) | delete it"),
-        (b"alula 1\rsignal a = 1", "A0106 1:8 carriage return without a line feed in the text | end lines with LF or CR LF"),
-        ("alula 1\n// \u{202E}x".as_bytes(), "A0106 2:4 control character U+202E in the text | delete it"),
-    ];
-    for (bytes, expected) in bytes {
-        assert_eq!(findings(&read(bytes)), [*expected], "{bytes:?}");
-    }
-}
-
-#[test]
-fn look_alikes_are_named() {
-    check("signal a = –5%", &["A0107 2:12 unexpected character `–` | write `-`"]);
-    check("series a = feed(“X”)", &["A0107 2:17 unexpected character `“` | write `\"`"]);
-    check("signal a =\u{A0}5", &["A0107 2:11 unexpected character U+00A0 | replace it by an ordinary space"]);
-    check("signal a = b ≥ 5", &["A0107 2:14 unexpected character `≥` | write `>=`"]);
-    check("signal a = b × 5", &["A0107 2:14 unexpected character `×` | write `*`"]);
-    check("signal a = b\u{200B}", &["A0107 2:13 unexpected character U+200B | delete it"]);
-    check("signal größe = 5", &["A0107 2:10 unexpected character `ö` | names are made of ASCII letters, digits and `_`"]);
-    check("signal a = ５", &["A0107 2:12 unexpected character `５` | write `5`"]);
-    check("signal a = 'x'", &["A0107 2:12 unexpected `'` | write strings between double quotes: \"…\""]);
-    check("signal a = 1;", &["A0107 2:13 unexpected `;` | leave it out: each clause begins with its own word"]);
-    check("/* x */ signal a = 1", &["A0107 2:1 `/*` begins no comment here | begin each line of a comment with `//`"]);
-    check("# x\nsignal a = 1", &["A0107 2:1 `#` begins no comment here | begin a comment with `//`; `#` stands only in `#allow(code) because \"…\"`"]);
-    // In comments and strings they are text.
-    check("series a = feed(\"– “ \u{A0}\") // – “ é", &[]);
-    check("overlay o on c { trade ES to delta 0 ± 5 delta }", &[]);
-}
-
-#[test]
-fn habits_from_other_languages_are_met() {
-    let operator = |text: &str, column: usize, help: &str| {
-        let place = format!("A0112 2:{column}");
-        let found = findings(&read(format!("alula 1\nsignal x = {text}")));
-        assert_eq!(found.len(), 1, "{text}: {found:?}");
-        assert!(found[0].starts_with(&place) && found[0].ends_with(&format!("| {help}")), "{text}: {found:?}");
-    };
-    operator("a == b", 14, "write `=`");
-    operator("a && b", 14, "write `and`");
-    operator("a & b", 14, "write `and`");
-    operator("a || b", 14, "write `or`");
-    operator("!a", 12, "write `not`");
-    operator("a <> b", 14, "write `!=`");
-    operator("a =< b", 14, "write `<=`");
-    operator("a => b", 14, "write `>=`");
-    operator("a ^ 2", 14, "there is no power operator: write `x * x`");
-    operator("a is b", 14, "write `=`");
-    operator("a between 1 and 5", 14, "write a range: `x in 12..20`");
-    operator("+a", 12, "leave it out; a sign stands only before a number");
-    let unit = |text: &str, help: &str| {
-        let found = findings(&read(format!("alula 1\nsignal x = {text}")));
-        assert_eq!(found.len(), 1, "{text}: {found:?}");
-        assert!(found[0].starts_with("A0119") && found[0].ends_with(&format!("| {help}")), "{text}: {found:?}");
-    };
-    unit("5 percent", "write `5%`");
-    unit("50 points", "write `50 pts`");
-    unit("5 minutes", "write `5m`");
-    unit("20 dollars", "write `$20`");
-    unit("2 weeks", "write calendar `days` or trading `sessions`");
-    unit("3 contracts", "write `3 lots`");
-    unit("16d", "write `16 delta` or `16 days`");
-    check("signal x = VIX.close > vol 35", &["A0120 2:24 the unit `vol` stands before its number | write `35 vol`"]);
-    check("signal x = a < b < c", &["A0115 2:18 two comparisons in a row | join two comparisons with `and`, or use a range: `x in 12..20`"]);
-    check("signal x = a > 1..2", &["A0121 2:16 a range where one value is needed | a range stands after `in`: `x in 12..20`"]);
-    check("signal x = a in 5", &["A0121 2:14 `in` without a range after it | write both ends: `x in 12..20`"]);
-    check("signal x = .5", &["A0113 2:12 `.5` is not a number | write `0.5`"]);
-    check("signal x = 5.", &["A0113 2:12 `5.` is not a number | write a digit after the decimal point: `1.0`"]);
-    check("signal x = $1,000", &["A0113 2:13 `1,000` is not a number | group digits with `_`: `$1_000`"]);
-    check("signal x = 1.2.3", &["A0113 2:12 `1.2.3` is not a number | write one decimal point: `1.25`"]);
-    check("signal x = 1e6", &["A0113 2:12 `1e6` is not a number | write the number out: `1_000_000`"]);
-    check("signal x = $5 vol", &["A0113 2:12 `$5 vol` has two units | keep the `$` or the unit"]);
-    check("import \"a\\b\"", &["A0114 2:10 unknown escape `\\b` | write `\\\\` for a backslash and `\\\"` for a quote; paths use `/`"]);
-}
-
-#[test]
-fn messages_speak_of_what_could_stand_there() {
-    check("treshold x = 5 in 1..2", &["A0111 2:1 `treshold` begins no item | did you mean `threshold`?"]);
-    check("Signal x = 5", &["A0111 2:1 `Signal` begins no item | did you mean `signal`?"]);
-    check("signal when = 5", &["A0101 2:8 expected a name, found `when` | `when` is a word of the language; choose another name"]);
-    check("signal x 5", &["A0101 2:10 expected `=`, found `5`"]);
-    check("threshold x = 5 in 1-2", &["A0101 2:21 expected `..` or a unit, found `-`"]);
-    check("policy p on c { close a profit > 5 }", &["A0101 2:25 expected `when`, found `profit`"]);
-    check("policy p on c { open wen a > b }", &["A0101 2:22 expected `when`, found `wen` | did you mean `when`?"]);
-    check("policy p on c { open when a siz 3 lots }", &["A0101 2:29 expected `size`, found `siz` | did you mean `size`?"]);
-    check("strategy s { capitol $5 }", &["A0101 2:14 expected `capital`, found `capitol` | did you mean `capital`?"]);
-    check("guard g { require a else stop }", &["A0101 2:26 expected `block open`, `halt open`, `flatten STRUCTURE` or `alert \"…\"`, found `stop`"]);
-    check("signal x = within 3 days fomc", &["A0101 2:26 expected `before`, `after` or `of`, found `fomc`"]);
-    check("structure s = iron condor on SPX { short put 16 delta }", &["A0101 2:46 `16 delta` alone is not a strike | write `at 16 delta`, or say from where it is measured: `16 delta below short put`"]);
-    check("policy p on c { open when a require b }", &["A0118 2:17 this `open` has no `size` | add one, such as `size 2% of equity by max_loss`"]);
-    check("policy p on c { roll r when a }", &["A0118 2:17 this `roll` does not say where `to` | add one, such as `to 45 dte, recentred`"]);
-    check("policy p on c { open when a size 1 lots size 2 lots }", &["A0117 2:41 a second `size` clause in one rule | keep one of them"]);
-    check("policy p on c { open when a size 1 lots unknown act }", &["A0122 2:41 an `open` has no `unknown` clause | leave it out: an `open` needs its condition to be true, and never opens while it is unknown"]);
-    check("#allow(A0601) because \"no item\"", &["A0111 2:1 this attribute stands before no item | write `#allow(code) because \"…\"` on the line before the item"]);
-}
-
-#[test]
 fn reserved_words_are_no_names() {
-    for word in ["when", "open", "overlay", "over", "on", "only", "order", "in", "use", "strategy"] {
+    for word in [
+        "when", "open", "overlay", "over", "on", "only", "order", "in", "use", "strategy",
+    ] {
         assert_eq!(is_reserved(word), word != "order", "{word}");
         let found = findings(&read(format!("alula 1\nsignal {word} = 1")));
         assert_eq!(found.is_empty(), word == "order", "{word}");
     }
     // A name may begin with a reserved word.
-    for word in ["opening", "in_range", "overlays", "ontario", "use2", "not_a", "atr", "format", "upper"] {
+    for word in [
+        "opening", "in_range", "overlays", "ontario", "use2", "not_a", "atr", "format", "upper",
+    ] {
         check(&format!("signal {word} = {word}({word})"), &[]);
     }
 }

@@ -3,6 +3,14 @@
 //!
 //! The call limit is a setting of the whole process, so this file holds one test and nothing else.
 
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    reason = "a test may fail loudly, and so may its helpers"
+)]
+
 use alula_dsl::span::FileId;
 use alula_dsl::syntax::parse;
 use std::num::NonZeroUsize;
@@ -11,7 +19,11 @@ fn parses(text: &str, limit: usize) -> bool {
     pest::set_call_limit(NonZeroUsize::new(limit));
     let p = parse(FileId(0), text.as_bytes());
     pest::set_call_limit(None);
-    assert!(p.diagnostics.iter().all(|d| d.message.contains("too deep")), "{:?}", p.diagnostics);
+    assert!(
+        p.diagnostics.iter().all(|d| d.message.contains("too deep")),
+        "{:?}",
+        p.diagnostics
+    );
     p.diagnostics.is_empty()
 }
 
@@ -25,7 +37,11 @@ fn calls(text: &str) -> usize {
     }
     while high - low > 1 {
         let middle = low.midpoint(high);
-        if parses(text, middle) { high = middle } else { low = middle }
+        if parses(text, middle) {
+            high = middle
+        } else {
+            low = middle
+        }
     }
     high
 }
@@ -39,7 +55,10 @@ fn linear(what: &str, n: usize, text: impl Fn(usize) -> String) {
     let (first, second) = (two - one, four - two);
     let ratio = second as f64 / first as f64;
     println!("{what:32} n={n:3} calls {one:6} {two:6} {four:6}  growth ratio {ratio:.3}");
-    assert!((1.9..=2.1).contains(&ratio), "{what}: {one}, {two}, {four} calls; the steps grow by {ratio:.3}, not by 2");
+    assert!(
+        (1.9..=2.1).contains(&ratio),
+        "{what}: {one}, {two}, {four} calls; the steps grow by {ratio:.3}, not by 2"
+    );
 }
 
 #[test]
@@ -67,20 +86,80 @@ fn parse_cost_is_linear_in_every_bracketed_construct_and_chain() {
     linear("chain of of", 15, join(" of "));
     linear("chain of fields", 15, join("."));
     linear("unary chain", 2, |n| format!("signal x = {}a", "not ".repeat(n)));
-    linear("suffix chain", 5, |n| format!("signal x = a{}", " for 3 bars".repeat(n)));
-    linear("arguments", 10, |n| format!("signal x = f({})", vec!["a"; n].join(", ")));
-    linear("scenario shifts", 10, |n| format!("signal x = f(under {})", vec!["vol +5"; n].join(" & ")));
-    linear("votes", 10, |n| format!("hedge h on c {{ layer l {{ vote {} }} }}", vec!["f(a) > b"; n].join(", ")));
+    linear("suffix chain", 5, |n| {
+        format!("signal x = a{}", " for 3 bars".repeat(n))
+    });
+    linear("arguments", 10, |n| {
+        format!("signal x = f({})", vec!["a"; n].join(", "))
+    });
+    linear("scenario shifts", 10, |n| {
+        format!("signal x = f(under {})", vec!["vol +5"; n].join(" & "))
+    });
+    linear("votes", 10, |n| {
+        format!(
+            "hedge h on c {{ layer l {{ vote {} }} }}",
+            vec!["f(a) > b"; n].join(", ")
+        )
+    });
     // Blocks.
-    linear("settings", 10, |n| format!("strategy s {{ {} }}", "capital $5 ".repeat(n)));
-    linear("legs", 10, |n| format!("structure s = legs on SPX {{ {} }}", "short put at 16 delta ".repeat(n)));
-    linear("legs of legs", 10, |n| format!("structure s = legs on SPX {{ {} }}", "short put 5 pts below long put, expiry nearest 5 dte ".repeat(n)));
-    linear("opens", 10, |n| format!("policy p on c {{ {} }}", "open a when b size 1 lots up to 3 positions require d limit mid ".repeat(n)));
-    linear("closes", 10, |n| format!("policy p on c {{ {} }}", "close a when b portion 50% unknown act ".repeat(n)));
-    linear("rolls", 10, |n| format!("policy p on c {{ {} }}", "roll a when b to 45 dte, recentred ".repeat(n)));
-    linear("layers", 10, |n| format!("hedge h on c {{ {} }}", "layer l { own call on VIX { at 5 delta } active when a until b } ".repeat(n)));
-    linear("overlay clauses", 10, |n| format!("overlay o on c {{ {} }}", "trade ES to delta 0 ± 5 delta require a ".repeat(n)));
-    linear("guard rules", 10, |n| format!("guard g {{ {} }}", "require f(a) in 1..2 else block open ".repeat(n)));
-    linear("script parameters", 10, |n| format!("script f({}) -> ratio from \"f.rhai\"", vec!["a: vol"; n].join(", ")));
-    linear("attributes", 10, |n| format!("{}signal x = 1", "#allow(A0601) because \"y\" ".repeat(n)));
+    linear("settings", 10, |n| {
+        format!("strategy s {{ {} }}", "capital $5 ".repeat(n))
+    });
+    linear("legs", 10, |n| {
+        format!(
+            "structure s = legs on SPX {{ {} }}",
+            "short put at 16 delta ".repeat(n)
+        )
+    });
+    linear("legs of legs", 10, |n| {
+        format!(
+            "structure s = legs on SPX {{ {} }}",
+            "short put 5 pts below long put, expiry nearest 5 dte ".repeat(n)
+        )
+    });
+    linear("opens", 10, |n| {
+        format!(
+            "policy p on c {{ {} }}",
+            "open a when b size 1 lots up to 3 positions require d limit mid ".repeat(n)
+        )
+    });
+    linear("closes", 10, |n| {
+        format!(
+            "policy p on c {{ {} }}",
+            "close a when b portion 50% unknown act ".repeat(n)
+        )
+    });
+    linear("rolls", 10, |n| {
+        format!(
+            "policy p on c {{ {} }}",
+            "roll a when b to 45 dte, recentred ".repeat(n)
+        )
+    });
+    linear("layers", 10, |n| {
+        format!(
+            "hedge h on c {{ {} }}",
+            "layer l { own call on VIX { at 5 delta } active when a until b } ".repeat(n)
+        )
+    });
+    linear("overlay clauses", 10, |n| {
+        format!(
+            "overlay o on c {{ {} }}",
+            "trade ES to delta 0 ± 5 delta require a ".repeat(n)
+        )
+    });
+    linear("guard rules", 10, |n| {
+        format!(
+            "guard g {{ {} }}",
+            "require f(a) in 1..2 else block open ".repeat(n)
+        )
+    });
+    linear("script parameters", 10, |n| {
+        format!(
+            "script f({}) -> ratio from \"f.rhai\"",
+            vec!["a: vol"; n].join(", ")
+        )
+    });
+    linear("attributes", 10, |n| {
+        format!("{}signal x = 1", "#allow(A0601) because \"y\" ".repeat(n))
+    });
 }

@@ -1,5 +1,13 @@
 //! The formatter: one form, every comment, the same meaning.
 
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    reason = "a test may fail loudly, and so may its helpers"
+)]
+
 use alula_dsl::format::{FormatError, expr_text, format, literal_text, print};
 use alula_dsl::span::FileId;
 use alula_dsl::syntax::parse;
@@ -148,18 +156,30 @@ hedge h on c {
 
 #[test]
 fn a_comment_that_documents_nothing_loses_a_slash() {
-    check("alula 1\nguard g {\n  /// not documentation\n  //// four\n}", "alula 1\n\nguard g {\n    // not documentation\n    //// four\n}\n");
+    check(
+        "alula 1\nguard g {\n  /// not documentation\n  //// four\n}",
+        "alula 1\n\nguard g {\n    // not documentation\n    //// four\n}\n",
+    );
 }
 
 #[test]
 fn very_long_comments_stand_above_their_line() {
     let long = format!("// {}", "x".repeat(900));
-    check(&format!("alula 1\nsignal a = 1 {long}"), &format!("alula 1\n\n{long}\nsignal a = 1\n"));
+    check(
+        &format!("alula 1\nsignal a = 1 {long}"),
+        &format!("alula 1\n\n{long}\nsignal a = 1\n"),
+    );
     let doc = format!("/// {}", "x".repeat(900));
-    check(&format!("alula 1\n/// one\nsignal a = 1 {doc}"), &format!("alula 1\n\n/// one\n{doc}\nsignal a = 1\n"));
+    check(
+        &format!("alula 1\n/// one\nsignal a = 1 {doc}"),
+        &format!("alula 1\n\n/// one\n{doc}\nsignal a = 1\n"),
+    );
     // As long as a line may be: it moves left rather than past the limit.
     let longest = format!("// {}", "x".repeat(997));
-    check(&format!("alula 1\nguard g {{\n{longest}\n}}"), &format!("alula 1\n\nguard g {{\n{longest}\n}}\n"));
+    check(
+        &format!("alula 1\nguard g {{\n{longest}\n}}"),
+        &format!("alula 1\n\nguard g {{\n{longest}\n}}\n"),
+    );
 }
 
 #[test]
@@ -201,9 +221,14 @@ guard g {
 
 #[test]
 fn a_file_with_errors_is_refused_with_its_findings() {
-    let Err(FormatError::Syntax(findings)) = format("alula 1\nsignal a = ") else { panic!("it was formatted") };
+    let Err(FormatError::Syntax(findings)) = format("alula 1\nsignal a = ") else {
+        panic!("it was formatted")
+    };
     assert_eq!(findings.len(), 1);
-    assert!(format("signal a = 1").is_err(), "a file without version could mean anything");
+    assert!(
+        format("signal a = 1").is_err(),
+        "a file without version could mean anything"
+    );
 }
 
 #[test]
@@ -221,11 +246,20 @@ fn one_expression_and_one_number_have_a_canonical_text() {
         ("-(5) + -(a) - (-5)", "-(5) + -a - -5"),
         ("5 vol .x", "(5 vol).x"),
         ("(a until b) until c", "a until b until c"),
-        ("f((a = b), ((a = b) and c), a != b)", "f((a = b), (a = b and c), a != b)"),
+        (
+            "f((a = b), ((a = b) and c), a != b)",
+            "f((a = b), (a = b and c), a != b)",
+        ),
         ("x in 1 vol..2 vol", "x in 1..2 vol"),
         ("x in (a+1)..b", "x in a + 1..b"),
-        ("250000 + $1000 + 1000 + 10000 + -$8000.50 + +5 + 1.20", "250_000 + $1_000 + 1000 + 10_000 + -$8_000.50 + +5 + 1.20"),
-        ("1 day + 2 day + 1 lots + 1.0 session + 5 m", "1 day + 2 days + 1 lot + 1.0 sessions + 5m"),
+        (
+            "250000 + $1000 + 1000 + 10000 + -$8000.50 + +5 + 1.20",
+            "250_000 + $1_000 + 1000 + 10_000 + -$8_000.50 + +5 + 1.20",
+        ),
+        (
+            "1 day + 2 day + 1 lots + 1.0 session + 5 m",
+            "1 day + 2 days + 1 lot + 1.0 sessions + 5m",
+        ),
         ("(script f(a) -> ratio).x @ 5m", "(script f(a) -> ratio).x @ 5m"),
     ];
     for (before, after) in cases {
@@ -238,7 +272,9 @@ fn one_expression_and_one_number_have_a_canonical_text() {
         assert_eq!(again.ast, p.ast, "{after}");
     }
     let p = parse(FileId(0), b"alula 1\nthreshold t = -$8_000.50 in 0..1");
-    let Some(alula_dsl::ast::ItemKind::Threshold(t)) = p.ast.items.first().map(|i| &i.kind) else { panic!() };
+    let Some(alula_dsl::ast::ItemKind::Threshold(t)) = p.ast.items.first().map(|i| &i.kind) else {
+        panic!()
+    };
     assert_eq!(literal_text(&t.default), "-$8_000.50");
 }
 

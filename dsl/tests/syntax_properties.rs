@@ -1,5 +1,13 @@
 //! Properties over random trees, texts and bytes: nothing panics, everything ends, and the formatter never changes a meaning.
 
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    reason = "a test may fail loudly, and so may its helpers"
+)]
+
 mod syntax_trees;
 
 use alula_dsl::format::{FormatError, format, print};
@@ -33,8 +41,16 @@ fn survives(bytes: &[u8]) -> Result<(), TestCaseError> {
     let length = u32::try_from(p.text.len()).expect("below the limit");
     for d in &p.diagnostics {
         let s = d.primary.span;
-        prop_assert!(s.start <= s.end && s.end <= length, "{s:?} of {length}: {}", d.message);
-        prop_assert!(p.text.is_char_boundary(s.start as usize) && p.text.is_char_boundary(s.end as usize), "{}", d.message);
+        prop_assert!(
+            s.start <= s.end && s.end <= length,
+            "{s:?} of {length}: {}",
+            d.message
+        );
+        prop_assert!(
+            p.text.is_char_boundary(s.start as usize) && p.text.is_char_boundary(s.end as usize),
+            "{}",
+            d.message
+        );
     }
     if let Ok(text) = std::str::from_utf8(bytes) {
         match format(text) {

@@ -1,162 +1,17 @@
 //! Items with a block: structures, policies, hedges, overlays, guards.
 
-use super::expr::{amount_range_text, amount_text, leg_text, literal_text, right_text, side_text, string_text};
+use super::expr::{amount_range_text, amount_text, literal_text, string_text};
 use super::layout::Printer;
+use super::phrases::{
+    KEYWORD, budget, clause, clause_head, clause_tail, end_of_size, keyword, limit, roll_target, size,
+    span_of_amount, switch, unknown_text,
+};
 use super::pieces::{INDENT, Line, WIDTH, rank};
 use crate::ast::{
-    Amount, Anchor, Direction, ExpirySelector, Expr, ExprKind, Guard, GuardAction, Hedge, HedgeClause, Layer, LayerClause, LegClause,
-    LimitPrice, LitUnit, Node, OnUnknown, Overlay, OverlayClause, Policy, RollStrikes, RollTarget, Rule, Shape, SizeExpr,
-    StrikeSelector, Structure,
+    Expr, Guard, GuardAction, Hedge, HedgeClause, Layer, LayerClause, LegClause, LimitPrice, Node, OnUnknown,
+    Overlay, OverlayClause, Policy, Rule, Shape, Structure,
 };
 use crate::span::Span;
-
-/// Width of the keyword column in layers and overlays: `migrate` and `require`.
-const KEYWORD: usize = 7;
-
-const fn unknown_text(u: OnUnknown) -> &'static str {
-    match u {
-        OnUnknown::Hold => "unknown hold",
-        OnUnknown::Act => "unknown act",
-    }
-}
-
-fn nearest(e: &ExpirySelector) -> String {
-    match e {
-        ExpirySelector::Same => "same expiry".to_owned(),
-        ExpirySelector::Nearest { dte, window, only } => {
-            let mut out = amount_text(dte);
-            if let Some((lo, hi)) = window {
-                out.push_str(&format!(" in {}", amount_range_text(lo, hi)));
-            }
-            if let Some(only) = only {
-                out.push_str(&format!(" only {}", only.value));
-            }
-            out
-        }
-    }
-}
-
-fn strike(line: &mut Line, s: &StrikeSelector) {
-    match s {
-        StrikeSelector::At(amount) => {
-            line.word(format!("at {}", amount_text(amount)));
-            if matches!(amount, Amount::Literal(l) if l.unit == LitUnit::Percent) {
-                line.word("otm");
-            }
-        }
-        StrikeSelector::AtWord(w) => line.word(format!("at {}", w.value)),
-        StrikeSelector::SameAs(leg) => line.word(format!("at strike of {}", leg_text(leg))),
-        StrikeSelector::Formula(e) => {
-            line.word("at strike");
-            line.expr(e);
-        }
-        StrikeSelector::Offset { amount, direction, anchor, about } => {
-            let way = if *direction == Direction::Above { "above" } else { "below" };
-            let anchor = match anchor {
-                Anchor::Leg(leg) => leg_text(leg),
-                Anchor::Word(w) => w.value.clone(),
-            };
-            let about = if *about { "about " } else { "" };
-            line.word(format!("{about}{} {way} {anchor}", amount_text(amount)));
-        }
-    }
-}
-
-/// What a clause of a shape begins with; the rest is aligned behind it.
-fn clause_head(clause: &LegClause) -> String {
-    match clause {
-        LegClause::Expiry(_) => "expiry".to_owned(),
-        LegClause::Wings(_) => "wings".to_owned(),
-        LegClause::Strike(_) => "strike".to_owned(),
-        LegClause::Month { side, .. } => format!("{} month", side_text(*side)),
-        LegClause::Leg { leg, ratio, .. } => {
-            let whole = leg_text(leg);
-            let side = side_text(leg.side);
-            match (ratio, whole.strip_prefix(side)) {
-                (Some(n), Some(rest)) => format!("{side} {}{rest}", literal_text(n)),
-                _ => whole,
-            }
-        }
-    }
-}
-
-fn clause_tail(line: &mut Line, clause: &LegClause) {
-    match clause {
-        LegClause::Expiry(e) => line.word(format!("nearest {}", nearest(e))),
-        LegClause::Wings(a) => line.word(amount_text(a)),
-        LegClause::Strike(s) => strike(line, s),
-        LegClause::Month { month, .. } => line.word(literal_text(month)),
-        LegClause::Leg { strike: s, expiry, .. } => {
-            strike(line, s);
-            if let Some(e) = expiry {
-                line.comma();
-                line.word(format!("expiry nearest {}", nearest(e)));
-            }
-        }
-    }
-}
-
-fn size(line: &mut Line, s: &SizeExpr) {
-    match s {
-        SizeExpr::Lots(a) => line.word(amount_text(a)),
-        SizeExpr::Budget { amount, by } => {
-            line.expr(amount);
-            line.break_word(format!("by {}", by.value), rank::CLAUSE);
-        }
-        SizeExpr::Of(e) => {
-            // A bare name or number of lots would be read as a count of lots.
-            let lots = match &e.kind {
-                ExprKind::Name(_) => true,
-                ExprKind::Literal(l) => l.unit == LitUnit::Lots,
-                _ => false,
-            };
-            if lots { line.bracketed(e) } else { line.expr(e) }
-        }
-        SizeExpr::Scale { lo, hi, by, step } => {
-            line.word(format!("scale {} of target by {}", amount_range_text(lo, hi), by.value));
-            if let Some(step) = step {
-                line.comma();
-                line.word(format!("step at most {} per day", amount_text(step)));
-            }
-        }
-    }
-}
-
-fn limit(line: &mut Line, l: &LimitPrice) {
-    match l {
-        LimitPrice::Market => line.word("market"),
-        LimitPrice::Mid => line.word("mid"),
-        LimitPrice::Natural => line.word("natural"),
-        LimitPrice::At(e) => {
-            let word = matches!(&e.kind, ExprKind::Name(n) if matches!(n.as_str(), "market" | "mid" | "natural"));
-            if word { line.bracketed(e) } else { line.expr(e) }
-        }
-    }
-}
-
-fn clause(word: &str, fill: impl FnOnce(&mut Line)) -> Line {
-    let mut line = Line::new(word);
-    fill(&mut line);
-    line
-}
-
-fn span_of_amount(a: &Amount) -> Span {
-    match a {
-        Amount::Literal(l) => l.span,
-        Amount::Name(n) => n.span,
-    }
-}
-
-/// Where the text of a size ends in the source; `None` where the tree does not know.
-fn end_of_size(s: &SizeExpr) -> Option<u32> {
-    Some(match s {
-        SizeExpr::Lots(a) => span_of_amount(a).end,
-        SizeExpr::Budget { by, .. } => by.span.end,
-        SizeExpr::Of(e) => e.span.end,
-        SizeExpr::Scale { by, step: None, .. } => by.span.end,
-        SizeExpr::Scale { step: Some(_), .. } => return None,
-    })
-}
 
 /// The clauses of a rule as lines, each with the end of its text in the source where the tree knows it.
 struct Parts {
@@ -166,13 +21,18 @@ struct Parts {
 impl Parts {
     fn require(&mut self, e: Option<&Expr>) {
         if let Some(e) = e {
-            self.lines.push((clause("require", |l| l.expr(e)), Some(e.span.end)));
+            self.lines
+                .push((clause("require", |l| l.expr(e)), Some(e.span.end)));
         }
     }
 
     fn limit(&mut self, l: Option<&LimitPrice>) {
         if let Some(l) = l {
-            let end = if let LimitPrice::At(e) = l { Some(e.span.end) } else { None };
+            let end = if let LimitPrice::At(e) = l {
+                Some(e.span.end)
+            } else {
+                None
+            };
             self.lines.push((clause("limit", |line| limit(line, l)), end));
         }
     }
@@ -186,14 +46,27 @@ impl Parts {
 
 impl Printer<'_> {
     pub fn structure(&mut self, s: &Structure, span: Span) {
-        let head = format!("structure {} = {} on {}", s.name.value, s.shape.kind.value, s.shape.underlying.value);
-        self.header(head, Span { end: s.shape.underlying.span.end, ..span });
+        let head = format!(
+            "structure {} = {} on {}",
+            s.name.value, s.shape.kind.value, s.shape.underlying.value
+        );
+        self.header(
+            head,
+            Span {
+                end: s.shape.underlying.span.end,
+                ..span
+            },
+        );
         self.leg_clauses(&s.shape.clauses);
         self.close_block(span);
     }
 
     fn leg_clauses(&mut self, clauses: &[Node<LegClause>]) {
-        let width = clauses.iter().map(|c| clause_head(&c.value).chars().count()).max().unwrap_or(0);
+        let width = clauses
+            .iter()
+            .map(|c| clause_head(&c.value).chars().count())
+            .max()
+            .unwrap_or(0);
         for c in clauses {
             let mut line = Line::new(format!("{:width$}", clause_head(&c.value)));
             clause_tail(&mut line, &c.value);
@@ -202,7 +75,13 @@ impl Printer<'_> {
     }
 
     pub fn policy(&mut self, p: &Policy, span: Span) {
-        self.header(format!("policy {} on {}", p.name.value, p.on.value), Span { end: p.on.span.end, ..span });
+        self.header(
+            format!("policy {} on {}", p.name.value, p.on.value),
+            Span {
+                end: p.on.span.end,
+                ..span
+            },
+        );
         let width = |roll: bool| {
             let names = p.rules.iter().filter_map(|r| match &r.value {
                 Rule::Close { name, .. } if !roll => Some(name),
@@ -222,7 +101,15 @@ impl Printer<'_> {
         let mut parts = Parts { lines: Vec::new() };
         let mut together = true;
         let (head, when) = match &rule.value {
-            Rule::Open { name, when, size: s, at_most, up_to, require, limit } => {
+            Rule::Open {
+                name,
+                when,
+                size: s,
+                at_most,
+                up_to,
+                require,
+                limit,
+            } => {
                 together = false;
                 let mut end = end_of_size(s);
                 let mut line = clause("size", |l| size(l, s));
@@ -233,21 +120,44 @@ impl Printer<'_> {
                 }
                 parts.lines.push((line, end));
                 if let Some(a) = up_to {
-                    parts.lines.push((Line::new(format!("up to {}", amount_text(a))), Some(span_of_amount(a).end)));
+                    parts.lines.push((
+                        Line::new(format!("up to {}", amount_text(a))),
+                        Some(span_of_amount(a).end),
+                    ));
                 }
                 parts.require(require.as_ref());
                 parts.limit(limit.as_ref());
-                (name.as_ref().map_or("open".to_owned(), |n| format!("open {}", n.value)), when)
+                (
+                    name.as_ref()
+                        .map_or("open".to_owned(), |n| format!("open {}", n.value)),
+                    when,
+                )
             }
-            Rule::Close { name, when, portion, limit, unknown } => {
+            Rule::Close {
+                name,
+                when,
+                portion,
+                limit,
+                unknown,
+            } => {
                 if let Some(a) = portion {
-                    parts.lines.push((Line::new(format!("portion {}", amount_text(a))), Some(span_of_amount(a).end)));
+                    parts.lines.push((
+                        Line::new(format!("portion {}", amount_text(a))),
+                        Some(span_of_amount(a).end),
+                    ));
                 }
                 parts.limit(limit.as_ref());
                 parts.unknown(*unknown);
                 (format!("close {:close$}", name.value), when)
             }
-            Rule::Roll { name, when, to, require, limit, unknown } => {
+            Rule::Roll {
+                name,
+                when,
+                to,
+                require,
+                limit,
+                unknown,
+            } => {
                 parts.lines.push((roll_target(to), None));
                 parts.require(require.as_ref());
                 parts.limit(limit.as_ref());
@@ -274,7 +184,14 @@ impl Printer<'_> {
         let column = self.column();
         let last = parts.lines.len();
         let first_end = if last == 0 { rule.span.end } else { when.span.end };
-        self.row(Span { end: first_end, ..rule.span }, false, first.wrap(column, column + hang + INDENT));
+        self.row(
+            Span {
+                end: first_end,
+                ..rule.span
+            },
+            false,
+            first.wrap(column, column + hang + INDENT),
+        );
         for (n, (line, end)) in parts.lines.into_iter().enumerate() {
             let end = if n + 1 == last { Some(rule.span.end) } else { end };
             let mut lines = line.wrap(column + hang, column + hang + INDENT);
@@ -286,7 +203,13 @@ impl Printer<'_> {
     }
 
     pub fn hedge(&mut self, h: &Hedge, span: Span) {
-        self.header(format!("hedge {} on {}", h.name.value, h.on.value), Span { end: h.on.span.end, ..span });
+        self.header(
+            format!("hedge {} on {}", h.name.value, h.on.value),
+            Span {
+                end: h.on.span.end,
+                ..span
+            },
+        );
         let mut clauses = h.clauses.iter().peekable();
         let mut first = true;
         for layer in &h.layers {
@@ -326,7 +249,13 @@ impl Printer<'_> {
             self.blank_line(true);
         }
         self.doc(&l.doc);
-        self.header(format!("layer {}", l.name.value), Span { end: l.name.span.end, ..layer.span });
+        self.header(
+            format!("layer {}", l.name.value),
+            Span {
+                end: l.name.span.end,
+                ..layer.span
+            },
+        );
         for c in &l.clauses {
             self.layer_clause(c);
         }
@@ -356,7 +285,9 @@ impl Printer<'_> {
                 switch(l, when, None);
             }),
             LayerClause::Cap(e) => keyword("cap", |l| l.expr(e)),
-            LayerClause::Budget { amount, per } => budget(&format!("{:KEYWORD$}", "budget"), amount, &per.value),
+            LayerClause::Budget { amount, per } => {
+                budget(&format!("{:KEYWORD$}", "budget"), amount, &per.value)
+            }
             LayerClause::Unknown(u) => Line::new(unknown_text(*u)),
         };
         self.line(c.span, &line, KEYWORD + 1);
@@ -364,7 +295,10 @@ impl Printer<'_> {
 
     /// `own SHAPE`: on one line when it fits.
     fn own(&mut self, shape: &Shape, span: Span) {
-        let head = format!("{:KEYWORD$} {} on {}", "own", shape.kind.value, shape.underlying.value);
+        let head = format!(
+            "{:KEYWORD$} {} on {}",
+            "own", shape.kind.value, shape.underlying.value
+        );
         let mut inner = Vec::new();
         // Behind a leg, `, expiry` would belong to that leg.
         let mut ambiguous = false;
@@ -381,20 +315,42 @@ impl Printer<'_> {
             self.row(span, false, vec![flat]);
             return;
         }
-        self.header(head, Span { end: shape.underlying.span.end, ..span });
+        self.header(
+            head,
+            Span {
+                end: shape.underlying.span.end,
+                ..span
+            },
+        );
         self.leg_clauses(&shape.clauses);
         self.close_block(span);
     }
 
     pub fn overlay(&mut self, o: &Overlay, span: Span) {
-        self.header(format!("overlay {} on {}", o.name.value, o.on.value), Span { end: o.on.span.end, ..span });
+        self.header(
+            format!("overlay {} on {}", o.name.value, o.on.value),
+            Span {
+                end: o.on.span.end,
+                ..span
+            },
+        );
         for c in &o.clauses {
             let line = match &c.value {
-                OverlayClause::Trade { instrument, greek, target, band } => keyword("trade", |l| {
+                OverlayClause::Trade {
+                    instrument,
+                    greek,
+                    target,
+                    band,
+                } => keyword("trade", |l| {
                     let (target, band) = (amount_text(target), amount_text(band));
-                    l.word(format!("{} to {} {target} ± {band}", instrument.value, greek.value));
+                    l.word(format!(
+                        "{} to {} {target} ± {band}",
+                        instrument.value, greek.value
+                    ));
                 }),
-                OverlayClause::Active { when, until } => keyword("active", |l| switch(l, when, until.as_ref())),
+                OverlayClause::Active { when, until } => {
+                    keyword("active", |l| switch(l, when, until.as_ref()))
+                }
                 OverlayClause::Require(e) => keyword("require", |l| l.expr(e)),
             };
             self.line(c.span, &line, KEYWORD + 1);
@@ -403,7 +359,13 @@ impl Printer<'_> {
     }
 
     pub fn guard(&mut self, g: &Guard, span: Span) {
-        self.header(format!("guard {}", g.name.value), Span { end: g.name.span.end, ..span });
+        self.header(
+            format!("guard {}", g.name.value),
+            Span {
+                end: g.name.span.end,
+                ..span
+            },
+        );
         let column = self.column();
         let rows: Vec<(Line, String)> = g
             .rules
@@ -415,14 +377,24 @@ impl Printer<'_> {
                     GuardAction::Flatten(s) => format!("flatten {}", s.value),
                     GuardAction::Alert(t) => format!("alert {}", string_text(&t.value)),
                 };
-                let unknown = r.value.unknown.map_or(String::new(), |u| format!(", {}", unknown_text(u)));
-                (clause("require", |l| l.expr(&r.value.require)), format!("else {action}{unknown}"))
+                let unknown = r
+                    .value
+                    .unknown
+                    .map_or(String::new(), |u| format!(", {}", unknown_text(u)));
+                (
+                    clause("require", |l| l.expr(&r.value.require)),
+                    format!("else {action}{unknown}"),
+                )
             })
             .collect();
         let width = |text: &str| text.chars().count();
         // `else` stands in one column as far as lines stay short enough for it.
         let fits = |cond: usize, action: &str| column + cond + 1 + width(action) <= WIDTH;
-        let short = rows.iter().map(|(l, a)| (width(&l.flat()), a)).filter(|(w, a)| fits(*w, a)).map(|(w, _)| w);
+        let short = rows
+            .iter()
+            .map(|(l, a)| (width(&l.flat()), a))
+            .filter(|(w, a)| fits(*w, a))
+            .map(|(w, _)| w);
         let aligned = short.max().unwrap_or(0);
         for ((line, action), rule) in rows.iter().zip(&g.rules) {
             let flat = line.flat();
@@ -440,43 +412,4 @@ impl Printer<'_> {
         }
         self.close_block(span);
     }
-}
-
-fn keyword(word: &str, fill: impl FnOnce(&mut Line)) -> Line {
-    clause(&format!("{word:KEYWORD$}"), fill)
-}
-
-fn budget(word: &str, amount: &Expr, per: &str) -> Line {
-    let mut line = Line::new(word);
-    line.expr(amount);
-    line.break_word(format!("per {per}"), rank::CLAUSE);
-    line
-}
-
-fn switch(line: &mut Line, when: &Expr, until: Option<&Expr>) {
-    line.word("when");
-    line.expr(when);
-    if let Some(off) = until {
-        line.break_word("until", rank::UNTIL);
-        // A second `until` would be read as this one's.
-        if matches!(off.kind, ExprKind::Until(..)) { line.bracketed(off) } else { line.expr(off) }
-    }
-}
-
-fn roll_target(to: &RollTarget) -> Line {
-    let mut line = Line::new(format!("to {}", nearest(&to.expiry)));
-    line.comma();
-    match &to.strikes {
-        RollStrikes::Recentred => line.word("recentred"),
-        RollStrikes::Same => line.word("same strikes"),
-        RollStrikes::Tested(s) => {
-            line.word("tested side");
-            strike(&mut line, s);
-        }
-        RollStrikes::Side(right, s) => {
-            line.word(format!("{} side", right_text(*right)));
-            strike(&mut line, s);
-        }
-    }
-    line
 }

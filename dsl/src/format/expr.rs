@@ -1,7 +1,10 @@
 //! Expressions and numbers as text, with as few brackets as their meaning allows.
 
 use super::pieces::{Line, rank};
-use crate::ast::{Amount, Arg, BinaryOp, Direction, EventSide, Expr, ExprKind, LegRef, LitUnit, Literal, Right, Side, UnaryOp};
+use crate::ast::{
+    Amount, Arg, BinaryOp, Direction, EventSide, Expr, ExprKind, LegRef, LitUnit, Literal, Right, Side,
+    UnaryOp,
+};
 use crate::syntax::binding::{
     Binding, base_in_brackets, binding, binding_of, first_is_equation, is_unsigned, sides, tighter,
 };
@@ -71,7 +74,9 @@ fn number_text(l: &Literal) -> String {
     };
     let dollar = if l.unit == LitUnit::Usd { "$" } else { "" };
     let plain = format!("{:.*}", usize::from(l.decimals), l.number.abs());
-    let (whole, fraction) = plain.split_once('.').map_or((plain.as_str(), None), |(w, f)| (w, Some(f)));
+    let (whole, fraction) = plain
+        .split_once('.')
+        .map_or((plain.as_str(), None), |(w, f)| (w, Some(f)));
     let group = whole.len() > if l.unit == LitUnit::Usd { 3 } else { 4 };
     let mut digits = String::new();
     for (i, c) in whole.chars().enumerate() {
@@ -244,7 +249,11 @@ impl Line {
                 self.word("-");
                 // `-5` is a number; the negation of a number keeps its brackets.
                 self.open_glue();
-                if is_unsigned(of) { self.bracketed(of) } else { self.bound(of, Binding::Negate) }
+                if is_unsigned(of) {
+                    self.bracketed(of)
+                } else {
+                    self.bound(of, Binding::Negate)
+                }
             }
             ExprKind::Binary(op, left, right) => {
                 let (l, r) = sides(*op);
@@ -262,9 +271,22 @@ impl Line {
                 self.break_word("until", rank::UNTIL);
                 self.bound(off, tighter(Binding::Until));
             }
-            ExprKind::Moves { expr, direction, amount, over } => {
+            ExprKind::Moves {
+                expr,
+                direction,
+                amount,
+                over,
+            } => {
                 self.bound(expr, tighter(Binding::Compare));
-                self.suffix(if *direction == Direction::Above { "up" } else { "down" }, amount, rank::COMPARE);
+                self.suffix(
+                    if *direction == Direction::Above {
+                        "up"
+                    } else {
+                        "down"
+                    },
+                    amount,
+                    rank::COMPARE,
+                );
                 self.suffix("over", over, rank::COMPARE);
             }
             leaf => self.leaf(leaf),
@@ -318,7 +340,11 @@ impl Line {
 
     /// What stands before `.field`, `[n]` or `@`.
     fn base(&mut self, of: &Expr) {
-        if base_in_brackets(of) { self.bracketed(of) } else { self.bound(of, Binding::Postfix) }
+        if base_in_brackets(of) {
+            self.bracketed(of)
+        } else {
+            self.bound(of, Binding::Postfix)
+        }
     }
 
     /// An argument without an expression in it.

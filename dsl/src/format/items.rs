@@ -29,35 +29,70 @@ struct Columns {
 fn columns_of(item: &Item) -> Columns {
     let width = |i: &Ident| i.value.chars().count();
     match &item.kind {
-        ItemKind::Threshold(t) => {
-            Columns { name: width(&t.name), value: literal_text(&t.default).chars().count() }
-        }
-        ItemKind::Signal(s) => Columns { name: width(&s.name), value: 0 },
-        ItemKind::Series(s) => Columns { name: width(&s.name), value: 0 },
-        ItemKind::Event(e) => Columns { name: width(&e.name), value: 0 },
+        ItemKind::Threshold(t) => Columns {
+            name: width(&t.name),
+            value: literal_text(&t.default).chars().count(),
+        },
+        ItemKind::Signal(s) => Columns {
+            name: width(&s.name),
+            value: 0,
+        },
+        ItemKind::Series(s) => Columns {
+            name: width(&s.name),
+            value: 0,
+        },
+        ItemKind::Event(e) => Columns {
+            name: width(&e.name),
+            value: 0,
+        },
         _ => Columns::default(),
     }
 }
 
 fn begin(item: &Item) -> u32 {
-    item.allow.first().map_or(item.span.start, |a| a.code.span.start.min(item.span.start))
+    item.allow
+        .first()
+        .map_or(item.span.start, |a| a.code.span.start.min(item.span.start))
+}
+
+/// Where the text of the first row of an item ends: comments before it stand above the item.
+fn first_end(item: &Item) -> u32 {
+    if let Some(a) = item.allow.first() {
+        return a.reason.span.end;
+    }
+    match &item.kind {
+        ItemKind::Strategy(s) => s.name.span.end,
+        ItemKind::Structure(s) => s.shape.underlying.span.end,
+        ItemKind::Policy(p) => p.on.span.end,
+        ItemKind::Hedge(h) => h.on.span.end,
+        ItemKind::Overlay(o) => o.on.span.end,
+        ItemKind::Guard(g) => g.name.span.end,
+        _ => item.span.end,
+    }
 }
 
 impl Printer<'_> {
     /// Writes a whole file.
     pub fn file(mut self, file: &File) -> String {
         let version = file.version.clone().unwrap_or_default();
-        self.row(version.span, false, vec![format!("alula {}", version.value.max(1))]);
+        self.row(
+            version.span,
+            false,
+            vec![format!("alula {}", version.value.max(1))],
+        );
         let mut block_before = true;
         let mut start = 0;
         let items = file.items.as_slice();
         while let Some(run) = items.get(start..).filter(|r| !r.is_empty()) {
             let len = self.run_length(run);
             let group = run.get(..len).unwrap_or(run);
-            let columns = group.iter().map(columns_of).fold(Columns::default(), |a, b| Columns {
-                name: a.name.max(b.name),
-                value: a.value.max(b.value),
-            });
+            let columns = group
+                .iter()
+                .map(columns_of)
+                .fold(Columns::default(), |a, b| Columns {
+                    name: a.name.max(b.name),
+                    value: a.value.max(b.value),
+                });
             for (n, item) in group.iter().enumerate() {
                 // A tree without source has no blank lines of its own: groups stand apart.
                 let forced = block_before || (!self.has_source() && n == 0);
@@ -75,7 +110,8 @@ impl Printer<'_> {
             [a, b] => {
                 let same = std::mem::discriminant(&a.kind) == std::mem::discriminant(&b.kind) && !is_block(a);
                 let apart = if self.has_source() {
-                    self.interrupted(a.span.end, begin(b), b.span.end) || self.blank_between(a.span.end, begin(b))
+                    self.interrupted(a.span.end, begin(b), b.span.end)
+                        || self.blank_between(a.span.end, begin(b))
                 } else {
                     !b.doc.is_empty()
                 };
@@ -88,7 +124,7 @@ impl Printer<'_> {
 
     fn item(&mut self, item: &Item, forced: bool, columns: Columns) {
         // A block stands apart from what is above it, together with the comments directly above it.
-        let pending = self.pending(begin(item));
+        let pending = self.pending(first_end(item));
         let mut force_at = (forced && !pending.is_empty()).then_some(0);
         let mut force_item = forced && pending.is_empty();
         if is_block(item) && !forced {
@@ -107,15 +143,27 @@ impl Printer<'_> {
                 force_item = true;
             }
         }
-        self.leading(begin(item), force_at);
+        self.leading(first_end(item), force_at);
         if force_item && !self.has_source() && !item.doc.is_empty() {
             self.blank_line(std::mem::take(&mut force_item));
         }
         self.doc(&item.doc);
         for a in &item.allow {
-            let text = format!("#allow({}) because {}", a.code.value, string_text(&a.reason.value));
+            let text = format!(
+                "#allow({}) because {}",
+                a.code.value,
+                string_text(&a.reason.value)
+            );
             let force = std::mem::take(&mut force_item);
-            self.row(Span { start: begin(item), end: a.reason.span.end, ..item.span }, force, vec![text]);
+            self.row(
+                Span {
+                    start: begin(item),
+                    end: a.reason.span.end,
+                    ..item.span
+                },
+                force,
+                vec![text],
+            );
         }
         if force_item {
             self.blank_line(true);
@@ -138,7 +186,10 @@ impl Printer<'_> {
             )),
             ItemKind::Series(s) => {
                 let (name, feed) = (&s.name.value, string_text(&s.feed.value));
-                let mut line = Line::new(format!("series {name:width$} = feed({feed})", width = columns.name));
+                let mut line = Line::new(format!(
+                    "series {name:width$} = feed({feed})",
+                    width = columns.name
+                ));
                 if let Some(unit) = &s.unit {
                     line.break_word(format!("as {}", unit.value), rank::CLAUSE);
                 }
@@ -149,7 +200,10 @@ impl Printer<'_> {
             }
             ItemKind::Event(e) => {
                 let (name, feed) = (&e.name.value, string_text(&e.feed.value));
-                Line::new(format!("event {name:width$} = feed({feed})", width = columns.name))
+                Line::new(format!(
+                    "event {name:width$} = feed({feed})",
+                    width = columns.name
+                ))
             }
             ItemKind::Signal(s) => {
                 let mut line = Line::new(format!("signal {:width$} =", s.name.value, width = columns.name));
@@ -168,18 +222,39 @@ impl Printer<'_> {
     }
 
     fn strategy(&mut self, s: &Strategy, span: Span) {
-        self.header(format!("strategy {}", s.name.value), Span { end: s.name.span.end, ..span });
+        self.header(
+            format!("strategy {}", s.name.value),
+            Span {
+                end: s.name.span.end,
+                ..span
+            },
+        );
         for setting in &s.settings {
             let (word, rest) = match &setting.value {
                 Setting::Capital(l) => ("capital", literal_text(l)),
-                Setting::Evaluate { every, instrument, session } => {
-                    ("evaluate", format!("every {} in {}.{}", literal_text(every), instrument.value, session.value))
-                }
+                Setting::Evaluate {
+                    every,
+                    instrument,
+                    session,
+                } => (
+                    "evaluate",
+                    format!(
+                        "every {} in {}.{}",
+                        literal_text(every),
+                        instrument.value,
+                        session.value
+                    ),
+                ),
                 Setting::Posture(p) => ("posture", p.value.clone()),
-                Setting::FillSameBar(same) => ("fill", if *same { "same bar" } else { "next snapshot" }.to_owned()),
+                Setting::FillSameBar(same) => (
+                    "fill",
+                    if *same { "same bar" } else { "next snapshot" }.to_owned(),
+                ),
                 Setting::Cross(l) => ("cross", format!("{} of spread", literal_text(l))),
                 Setting::Fees(f) => ("fees", f.value.clone()),
-                Setting::SettleApproximate(a) => ("settle", if *a { "approximate" } else { "exact" }.to_owned()),
+                Setting::SettleApproximate(a) => {
+                    ("settle", if *a { "approximate" } else { "exact" }.to_owned())
+                }
                 Setting::Margin(m) => ("margin", m.value.clone()),
             };
             self.row(setting.span, false, vec![format!("{word:8} {rest}")]);
@@ -208,4 +283,3 @@ fn script(s: &Script) -> Line {
     line.break_word(format!("from {}", string_text(&s.file.value)), rank::CLAUSE);
     line
 }
-

@@ -29,7 +29,15 @@ pub(super) struct Printer<'t> {
 
 impl<'t> Printer<'t> {
     pub fn new(text: &'t str, comments: &'t [Comment]) -> Self {
-        Self { text, comments, next: 0, lines: Vec::new(), last_end: 0, may_blank: false, indent: 0 }
+        Self {
+            text,
+            comments,
+            next: 0,
+            lines: Vec::new(),
+            last_end: 0,
+            may_blank: false,
+            indent: 0,
+        }
     }
 
     /// Whether there is a source text (else the tree was made by a program).
@@ -64,7 +72,8 @@ impl<'t> Printer<'t> {
     /// Comments not yet written that begin before `end`.
     pub fn pending(&self, end: u32) -> &'t [Comment] {
         let rest = self.comments.get(self.next..).unwrap_or_default();
-        rest.get(..rest.partition_point(|c| c.span.start < end)).unwrap_or_default()
+        rest.get(..rest.partition_point(|c| c.span.start < end))
+            .unwrap_or_default()
     }
 
     /// Whether a comment will stand on a line of its own between two one-line items: after the first, which ends at `from`, and
@@ -76,7 +85,9 @@ impl<'t> Printer<'t> {
             let same_line = !c.own_line && !self.between(end, c.span.start).contains('\n');
             same_line && c.text(self.text).chars().count() > TRAILING_CHARACTERS
         };
-        let inside = inside.iter().any(|c| c.span.start >= from && (c.own_line || c.span.start >= begin));
+        let inside = inside
+            .iter()
+            .any(|c| c.span.start >= from && (c.own_line || c.span.start >= begin));
         inside || behind.is_some_and(long)
     }
 
@@ -103,7 +114,10 @@ impl<'t> Printer<'t> {
         // A comment near the longest line that is allowed moves left when its block is indented more deeply.
         let room = limits::LINE_CHARACTERS.saturating_sub(text.chars().count());
         let code = " ".repeat(self.column().min(room));
-        self.lines.push(Out { code: code + &text, comment: None });
+        self.lines.push(Out {
+            code: code + &text,
+            comment: None,
+        });
         self.next += 1;
         self.last_end = self.last_end.max(c.span.end);
         self.may_blank = true;
@@ -112,7 +126,10 @@ impl<'t> Printer<'t> {
     /// Writes an empty line if `wanted` and if one may stand here.
     pub fn blank_line(&mut self, wanted: bool) {
         if wanted && self.may_blank {
-            self.lines.push(Out { code: String::new(), comment: None });
+            self.lines.push(Out {
+                code: String::new(),
+                comment: None,
+            });
         }
         self.may_blank = false;
     }
@@ -123,8 +140,15 @@ impl<'t> Printer<'t> {
             return;
         }
         for line in doc.split('\n') {
-            let words = if line.is_empty() { String::new() } else { format!(" {line}") };
-            self.lines.push(Out { code: format!("{}///{words}", " ".repeat(self.column())), comment: None });
+            let words = if line.is_empty() {
+                String::new()
+            } else {
+                format!(" {line}")
+            };
+            self.lines.push(Out {
+                code: format!("{}///{words}", " ".repeat(self.column())),
+                comment: None,
+            });
             self.may_blank = false;
         }
     }
@@ -133,7 +157,10 @@ impl<'t> Printer<'t> {
     fn trailing(&self, end: u32) -> Option<&'t Comment> {
         let c = self.comments.get(self.next)?;
         let fits = c.span.start >= end
-            && self.between(end, c.span.start).chars().all(|c| matches!(c, ' ' | '\t' | '{' | ',' | ')' | ']'));
+            && self
+                .between(end, c.span.start)
+                .chars()
+                .all(|c| matches!(c, ' ' | '\t' | '{' | ',' | ')' | ']'));
         (fits && self.has_source()).then_some(c)
     }
 
@@ -181,7 +208,16 @@ impl<'t> Printer<'t> {
     /// is not known no comment stands behind it, and those around it wait for the next row.
     pub fn clause_row(&mut self, span: Span, end: Option<u32>, lines: Vec<String>) {
         let known = end.unwrap_or(0).max(self.last_end);
-        self.put(Span { start: self.last_end, end: known, ..span }, false, end.is_some(), lines);
+        self.put(
+            Span {
+                start: self.last_end,
+                end: known,
+                ..span
+            },
+            false,
+            end.is_some(),
+            lines,
+        );
     }
 
     /// Writes a logical line as a row, wrapped; continuation lines hang `hang` columns right of the indentation.
@@ -198,7 +234,10 @@ impl<'t> Printer<'t> {
 
     /// Writes the comments at the end of a block and its closing brace, which ends at `end` in the source.
     pub fn close_block(&mut self, span: Span) {
-        let brace = Span { start: span.end.saturating_sub(1), ..span };
+        let brace = Span {
+            start: span.end.saturating_sub(1),
+            ..span
+        };
         self.leading(brace.start, None);
         self.indent = self.indent.saturating_sub(1);
         self.may_blank = false;
@@ -231,10 +270,16 @@ fn align(lines: &[Out]) -> Vec<usize> {
     while start < lines.len() {
         let first = lines.get(start).map_or(0, indent);
         let run = lines.get(start..).unwrap_or_default().iter();
-        let run: Vec<usize> =
-            run.take_while(|l| l.comment.is_some() && indent(l) == first).map(|l| l.code.chars().count()).collect();
+        let run: Vec<usize> = run
+            .take_while(|l| l.comment.is_some() && indent(l) == first)
+            .map(|l| l.code.chars().count())
+            .collect();
         let column = run.iter().max().map_or(0, |w| w + 2);
-        columns.iter_mut().skip(start).take(run.len()).for_each(|c| *c = column);
+        columns
+            .iter_mut()
+            .skip(start)
+            .take(run.len())
+            .for_each(|c| *c = column);
         start += run.len().max(1);
     }
     columns

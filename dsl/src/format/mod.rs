@@ -7,6 +7,7 @@ mod blocks;
 mod expr;
 mod items;
 mod layout;
+mod phrases;
 mod pieces;
 
 use crate::ast::File;
@@ -64,5 +65,10 @@ fn is_broken(parsed: &Parsed) -> bool {
 
 /// The words of all comments. Slashes are left out: a misplaced `///` becomes `//`.
 fn comment_words(parsed: &Parsed) -> Vec<&str> {
-    parsed.trivia.comments.iter().map(|c| c.text(&parsed.text).trim_start_matches('/')).collect()
+    parsed
+        .trivia
+        .comments
+        .iter()
+        .map(|c| c.text(&parsed.text).trim_start_matches('/'))
+        .collect()
 }

@@ -43,8 +43,10 @@ pub(super) mod rank {
 impl Line {
     /// A line that begins with `text`.
     pub fn new(text: impl Into<String>) -> Self {
-        let mut line = Self::default();
-        line.glue = true;
+        let mut line = Self {
+            glue: true,
+            ..Self::default()
+        };
         line.word(text);
         line
     }
@@ -102,7 +104,11 @@ impl Line {
     /// A comma of a list: the next text begins a piece of its own.
     pub fn comma(&mut self) {
         self.tight(",");
-        self.pieces.push(Piece { blank: true, text: String::new(), rank: Some(self.depth * rank::LEVELS + rank::LIST) });
+        self.pieces.push(Piece {
+            blank: true,
+            text: String::new(),
+            rank: Some(self.depth * rank::LEVELS + rank::LIST),
+        });
         self.glue = true;
     }
 
@@ -144,7 +150,8 @@ fn width(text: &str) -> usize {
 
 /// Puts `pieces` after `current`, which is the unfinished last line (after `column` columns if it is the first one).
 fn fill(pieces: &[Piece], column: usize, hang: usize, current: &mut String, lines: &mut Vec<String>) {
-    let place = |current: &String, lines: &Vec<String>| width(current) + if lines.is_empty() { column } else { 0 };
+    let place =
+        |current: &String, lines: &Vec<String>| width(current) + if lines.is_empty() { column } else { 0 };
     let loosest = pieces.iter().skip(1).filter_map(|p| p.rank).min();
     let mut groups: Vec<&[Piece]> = Vec::new();
     let mut rest = pieces;
@@ -171,7 +178,13 @@ fn fill(pieces: &[Piece], column: usize, hang: usize, current: &mut String, line
             }
             current.push_str(&text);
         } else {
-            fill(group, column, hang + INDENT.min(WIDTH / 2 - hang.min(WIDTH / 2)), current, lines);
+            fill(
+                group,
+                column,
+                hang + INDENT.min(WIDTH / 2 - hang.min(WIDTH / 2)),
+                current,
+                lines,
+            );
         }
         first = false;
     }

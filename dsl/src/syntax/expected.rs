@@ -27,19 +27,40 @@ const VALUE_STARTS: [Rule; 13] = [
 
 /// Units of one word, for slips of the pen.
 const UNITS: &[&str] = &[
-    "vol", "pts", "delta", "bps", "dte", "lots", "positions", "days", "sessions", "bars", "ticks", "day", "session", "bar",
-    "tick", "lot", "position",
+    "vol",
+    "pts",
+    "delta",
+    "bps",
+    "dte",
+    "lots",
+    "positions",
+    "days",
+    "sessions",
+    "bars",
+    "ticks",
+    "day",
+    "session",
+    "bar",
+    "tick",
+    "lot",
+    "position",
 ];
 
 /// How a rule is called in a message; `None` for rules that are of no help there.
 fn words(rule: Rule) -> Option<String> {
     let debug = format!("{rule:?}");
     if let Some(keyword) = debug.strip_prefix("kw_") {
-        return Some(if rule == Rule::kw_allow { "`#allow`".to_owned() } else { format!("`{keyword}`") });
+        return Some(if rule == Rule::kw_allow {
+            "`#allow`".to_owned()
+        } else {
+            format!("`{keyword}`")
+        });
     }
     Some(
         match rule {
-            Rule::name | Rule::word | Rule::shape_word | Rule::leg_name | Rule::own_name | Rule::arg_name => "a name",
+            Rule::name | Rule::word | Rule::shape_word | Rule::leg_name | Rule::own_name | Rule::arg_name => {
+                "a name"
+            }
             Rule::shape_kind => "a shape such as `iron condor`",
             Rule::shape => "a shape such as `iron condor on SPX { … }`",
             Rule::string => "a string \"…\"",
@@ -62,7 +83,9 @@ fn words(rule: Rule) -> Option<String> {
             Rule::right => "`put` or `call`",
             Rule::event_side => "`before`, `after` or `of`",
             Rule::strike => "a strike such as `at 16 delta` or `50 pts below short put`",
-            Rule::roll_strikes => "`recentred`, `same strikes`, `tested side at …`, `put side at …` or `call side at …`",
+            Rule::roll_strikes => {
+                "`recentred`, `same strikes`, `tested side at …`, `put side at …` or `call side at …`"
+            }
             Rule::same_expiry | Rule::roll_expiry => "an expiry such as `45 dte` or `same expiry`",
             Rule::nearest => "`nearest`",
             Rule::guard_action => "`block open`, `halt open`, `flatten STRUCTURE` or `alert \"…\"`",
@@ -129,13 +152,24 @@ pub(super) fn finding(file: FileId, text: &str, base: usize, error: &Error<Rule>
         InputLocation::Pos(p) | InputLocation::Span((p, _)) => p,
     };
     let rest = text.get(at..).unwrap_or("");
-    let word_len = rest.bytes().take_while(|b| b.is_ascii_alphanumeric() || *b == b'_').count();
-    let len = if word_len > 0 { word_len } else { rest.chars().next().map_or(0, char::len_utf8) };
+    let word_len = rest
+        .bytes()
+        .take_while(|b| b.is_ascii_alphanumeric() || *b == b'_')
+        .count();
+    let len = if word_len > 0 {
+        word_len
+    } else {
+        rest.chars().next().map_or(0, char::len_utf8)
+    };
     let found = rest.get(..len).unwrap_or("");
     let here = super::span(file, base + at, base + at + len);
     let rules = match &error.variant {
         ErrorVariant::CustomError { message } if message.contains("limit") => {
-            let d = Diagnostic::error(codes::NESTED_TOO_DEEPLY, super::span(file, base, base + text.len().min(1)), "too deep for the stack at hand");
+            let d = Diagnostic::error(
+                codes::NESTED_TOO_DEEPLY,
+                super::span(file, base, base + text.len().min(1)),
+                "too deep for the stack at hand",
+            );
             return d.help("name inner parts as signals");
         }
         ErrorVariant::CustomError { .. } => Vec::new(),
@@ -144,7 +178,10 @@ pub(super) fn finding(file: FileId, text: &str, base: usize, error: &Error<Rule>
     let mut expected: Vec<String> = Vec::new();
     // A value can begin in many ways; together they are called a value.
     let value = rules.contains(&Rule::net_credit);
-    let rules: Vec<Rule> = rules.into_iter().filter(|r| !value || !VALUE_STARTS.contains(r)).collect();
+    let rules: Vec<Rule> = rules
+        .into_iter()
+        .filter(|r| !value || !VALUE_STARTS.contains(r))
+        .collect();
     for w in rules.iter().filter_map(|r| words(*r)) {
         if !expected.contains(&w) {
             expected.push(w);
@@ -152,7 +189,10 @@ pub(super) fn finding(file: FileId, text: &str, base: usize, error: &Error<Rule>
     }
     // Exact words first, kinds of words after them.
     expected.sort_by_key(|w| !w.starts_with('`') || w.contains(' ') || w == "`(`");
-    let keywords: Vec<&str> = expected.iter().filter_map(|w| w.strip_prefix('`')?.strip_suffix('`')).collect();
+    let keywords: Vec<&str> = expected
+        .iter()
+        .filter_map(|w| w.strip_prefix('`')?.strip_suffix('`'))
+        .collect();
     let units = if rules.contains(&Rule::unit) { UNITS } else { &[] };
     let keywords: Vec<&str> = keywords.into_iter().chain(units.iter().copied()).collect();
     // A misspelt word may have been read as a name, so that the failure shows one word later.
@@ -160,18 +200,32 @@ pub(super) fn finding(file: FileId, text: &str, base: usize, error: &Error<Rule>
     let slip = nearest(found, &keywords).map(|k| (k, found, here));
     let slip = slip.or_else(|| {
         let span = super::span(file, base + before_at, base + before_at + before.len());
-        nearest(before, &keywords).filter(|_| !super::is_reserved(before)).map(|k| (k, before, span))
+        nearest(before, &keywords)
+            .filter(|_| !super::is_reserved(before))
+            .map(|k| (k, before, span))
     });
     if let Some((keyword, wrong, place)) = slip {
-        let d = Diagnostic::error(codes::SYNTAX, place, format!("expected `{keyword}`, found `{wrong}`"));
+        let d = Diagnostic::error(
+            codes::SYNTAX,
+            place,
+            format!("expected `{keyword}`, found `{wrong}`"),
+        );
         return d.help(format!("did you mean `{keyword}`?"));
     }
     let mut wanted = list(expected.iter().take(SHOWN).cloned());
     if expected.len() > SHOWN {
         wanted.push_str(", among others");
     }
-    let what = if found.is_empty() { "the end of the item".to_owned() } else { format!("`{found}`") };
-    let message = if wanted.is_empty() { format!("unexpected {what}") } else { format!("expected {wanted}, found {what}") };
+    let what = if found.is_empty() {
+        "the end of the item".to_owned()
+    } else {
+        format!("`{found}`")
+    };
+    let message = if wanted.is_empty() {
+        format!("unexpected {what}")
+    } else {
+        format!("expected {wanted}, found {what}")
+    };
     // At the end of the item there is nothing to underline but its last character.
     let here = if found.is_empty() {
         let end = text.trim_end().len();
@@ -181,7 +235,9 @@ pub(super) fn finding(file: FileId, text: &str, base: usize, error: &Error<Rule>
     };
     let d = Diagnostic::error(codes::SYNTAX, here, message);
     if super::is_reserved(found) && expected.iter().any(|w| w == "a name") {
-        return d.help(format!("`{found}` is a word of the language; choose another name"));
+        return d.help(format!(
+            "`{found}` is a word of the language; choose another name"
+        ));
     }
     d
 }
@@ -189,6 +245,9 @@ pub(super) fn finding(file: FileId, text: &str, base: usize, error: &Error<Rule>
 /// The word that ends before `at`, and where it begins.
 fn last_word(text: &str, at: usize) -> (&str, usize) {
     let before = text.get(..at).unwrap_or("").trim_end();
-    let start = before.bytes().rposition(|b| !(b.is_ascii_alphanumeric() || b == b'_')).map_or(0, |n| n + 1);
+    let start = before
+        .bytes()
+        .rposition(|b| !(b.is_ascii_alphanumeric() || b == b'_'))
+        .map_or(0, |n| n + 1);
     (before.get(start..).unwrap_or(""), start)
 }

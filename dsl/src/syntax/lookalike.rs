@@ -32,7 +32,8 @@ fn meant(c: char) -> Option<(&'static str, &'static str)> {
 }
 
 fn full_width(c: char) -> Option<&'static str> {
-    const ASCII: &str = "!\"#$%&'()*+,-./0123456789:;<=>?@ABCDEFGHIJKLMNOPQRSTUVWXYZ[\\]^_`abcdefghijklmnopqrstuvwxyz{|}~";
+    const ASCII: &str =
+        "!\"#$%&'()*+,-./0123456789:;<=>?@ABCDEFGHIJKLMNOPQRSTUVWXYZ[\\]^_`abcdefghijklmnopqrstuvwxyz{|}~";
     let n = usize::try_from(u32::from(c).checked_sub(0xFF01)?).ok()?;
     ASCII.get(n..=n)
 }
@@ -44,7 +45,11 @@ pub(super) fn finding(span: Span, c: char) -> Diagnostic {
     } else {
         format!("`{c}`")
     };
-    let d = Diagnostic::error(codes::UNEXPECTED_CHARACTER, span, format!("unexpected character {shown}"));
+    let d = Diagnostic::error(
+        codes::UNEXPECTED_CHARACTER,
+        span,
+        format!("unexpected character {shown}"),
+    );
     match meant(c) {
         Some(("", what)) => d.label(what).help("delete it"),
         Some((" ", what)) => d.label(what).help("replace it by an ordinary space"),

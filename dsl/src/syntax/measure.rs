@@ -20,7 +20,11 @@ struct Size {
     depth: u16,
 }
 
-const LEAF: Size = Size { operands: 1, prefixes: 0, depth: 0 };
+const LEAF: Size = Size {
+    operands: 1,
+    prefixes: 0,
+    depth: 0,
+};
 
 /// A limit that is passed: code, place, message, help.
 pub(super) type Excess = (Code, Span, &'static str, String);
@@ -32,13 +36,30 @@ pub(super) fn excess(e: &Expr) -> Option<Excess> {
     measure.size(e);
     let (span, size) = measure.found?;
     let (code, message, help) = if usize::from(size.operands) > limits::OPERANDS {
-        let help = format!("at most {} may be joined; name groups of them as signals", limits::OPERANDS);
-        (codes::TOO_MANY_OPERANDS, "one expression joins too many values", help)
+        let help = format!(
+            "at most {} may be joined; name groups of them as signals",
+            limits::OPERANDS
+        );
+        (
+            codes::TOO_MANY_OPERANDS,
+            "one expression joins too many values",
+            help,
+        )
     } else if usize::from(size.prefixes) > limits::UNARY_CHAIN {
-        let help = format!("at most {} are allowed, and two cancel each other", limits::UNARY_CHAIN);
-        (codes::UNARY_CHAIN_TOO_LONG, "too many `not` or `-` in a row", help)
+        let help = format!(
+            "at most {} are allowed, and two cancel each other",
+            limits::UNARY_CHAIN
+        );
+        (
+            codes::UNARY_CHAIN_TOO_LONG,
+            "too many `not` or `-` in a row",
+            help,
+        )
     } else {
-        let help = format!("at most {} may be open at once; name an inner part as a signal", limits::EXPRESSION_NESTING);
+        let help = format!(
+            "at most {} may be open at once; name an inner part as a signal",
+            limits::EXPRESSION_NESTING
+        );
         (codes::NESTED_TOO_DEEPLY, "brackets are nested too deeply", help)
     };
     Some((code, span, message, help))
@@ -57,15 +78,24 @@ impl Measure {
             | ExprKind::Name(_)
             | ExprKind::Leg(_)
             | ExprKind::Within(..) => LEAF,
-            ExprKind::Field(of, _) | ExprKind::OnBars(of, _) => Size { depth: self.base(of).depth, ..LEAF },
+            ExprKind::Field(of, _) | ExprKind::OnBars(of, _) => Size {
+                depth: self.base(of).depth,
+                ..LEAF
+            },
             ExprKind::Index(of, index) => {
                 let depth = self.base(of).depth;
-                Size { depth: depth.max(self.bracketed(index).depth), ..LEAF }
+                Size {
+                    depth: depth.max(self.bracketed(index).depth),
+                    ..LEAF
+                }
             }
             ExprKind::Call(_, args) => self.call(args),
             ExprKind::ScriptCall { args, .. } => {
                 let depth = args.iter().map(|e| self.bracketed(e).depth).max().unwrap_or(0);
-                Size { depth: depth.max(1), ..LEAF }
+                Size {
+                    depth: depth.max(1),
+                    ..LEAF
+                }
             }
             ExprKind::Unary(op, of) => {
                 let of = match op {
@@ -73,7 +103,10 @@ impl Measure {
                     UnaryOp::Neg if is_unsigned(of) => self.bracketed(of),
                     UnaryOp::Neg => self.within(of, Binding::Negate),
                 };
-                Size { prefixes: of.prefixes.saturating_add(1), ..of }
+                Size {
+                    prefixes: of.prefixes.saturating_add(1),
+                    ..of
+                }
             }
             ExprKind::Binary(op, left, right) => {
                 let (l, r) = sides(*op);
@@ -85,9 +118,10 @@ impl Measure {
                 join(join(x, self.within(lo, end)), self.within(hi, end))
             }
             ExprKind::For(of, _) => self.within(of, Binding::For),
-            ExprKind::Until(on, off) => {
-                join(self.within(on, Binding::Until), self.within(off, tighter(Binding::Until)))
-            }
+            ExprKind::Until(on, off) => join(
+                self.within(on, Binding::Until),
+                self.within(off, tighter(Binding::Until)),
+            ),
             ExprKind::Moves { expr, .. } => self.within(expr, tighter(Binding::Compare)),
         };
         let too_large = usize::from(size.operands) > limits::OPERANDS
@@ -112,19 +146,34 @@ impl Measure {
     }
 
     fn within(&mut self, e: &Expr, least: Binding) -> Size {
-        if binding_of(&e.kind) < least { self.bracketed(e) } else { self.size(e) }
+        if binding_of(&e.kind) < least {
+            self.bracketed(e)
+        } else {
+            self.size(e)
+        }
     }
 
     fn base(&mut self, e: &Expr) -> Size {
-        if base_in_brackets(e) { self.bracketed(e) } else { self.within(e, Binding::Postfix) }
+        if base_in_brackets(e) {
+            self.bracketed(e)
+        } else {
+            self.within(e, Binding::Postfix)
+        }
     }
 
     fn bracketed(&mut self, e: &Expr) -> Size {
-        Size { depth: self.size(e).depth.saturating_add(1), ..LEAF }
+        Size {
+            depth: self.size(e).depth.saturating_add(1),
+            ..LEAF
+        }
     }
 }
 
 fn join(left: Size, right: Size) -> Size {
     let operands = left.operands.saturating_add(right.operands);
-    Size { operands, prefixes: left.prefixes, depth: left.depth.max(right.depth) }
+    Size {
+        operands,
+        prefixes: left.prefixes,
+        depth: left.depth.max(right.depth),
+    }
 }

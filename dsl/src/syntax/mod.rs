@@ -43,7 +43,11 @@ pub struct Parsed {
 #[must_use]
 pub fn parse(file: FileId, bytes: &[u8]) -> Parsed {
     let read = text::read(file, bytes);
-    let mut parsed = Parsed { text: read.text, diagnostics: read.findings, ..Parsed::default() };
+    let mut parsed = Parsed {
+        text: read.text,
+        diagnostics: read.findings,
+        ..Parsed::default()
+    };
     if let Some(clean) = read.clean {
         let scan = prescan::scan(file, &clean);
         parsed.trivia.comments = scan.comments.clone();
@@ -61,7 +65,11 @@ pub fn is_reserved(word: &str) -> bool {
 
 /// A span of byte offsets that are known to be below the byte limit of a file.
 fn span(file: FileId, start: usize, end: usize) -> Span {
-    Span::new(file, u32::try_from(start).unwrap_or(u32::MAX), u32::try_from(end).unwrap_or(u32::MAX))
+    Span::new(
+        file,
+        u32::try_from(start).unwrap_or(u32::MAX),
+        u32::try_from(end).unwrap_or(u32::MAX),
+    )
 }
 
 fn read_items(file: FileId, mut scan: prescan::Scan, parsed: &mut Parsed) {
@@ -84,13 +92,20 @@ fn read_items(file: FileId, mut scan: prescan::Scan, parsed: &mut Parsed) {
         match tree {
             Some((allow, kind)) => {
                 let span = span(file, chunk.keyword_at, chunk.end);
-                parsed.ast.items.push(ast::Item { doc: String::new(), allow, kind, span });
+                parsed.ast.items.push(ast::Item {
+                    doc: String::new(),
+                    allow,
+                    kind,
+                    span,
+                });
             }
             None => {
                 if let Some((start, end)) = chunk.name
                     && let Some(name) = scan.masked.get(start..end)
                 {
-                    parsed.broken.push(ast::Node::new(name.to_owned(), span(file, start, end)));
+                    parsed
+                        .broken
+                        .push(ast::Node::new(name.to_owned(), span(file, start, end)));
                 }
             }
         }
@@ -103,18 +118,36 @@ fn read_items(file: FileId, mut scan: prescan::Scan, parsed: &mut Parsed) {
 fn read_version(file: FileId, scan: &prescan::Scan, parsed: &mut Parsed) -> Option<Option<ast::Node<u32>>> {
     let first = scan.first.unwrap_or(0);
     let Some((start, end)) = scan.version else {
-        let word = scan.masked.get(first..).unwrap_or("").split_whitespace().next().unwrap_or("");
+        let word = scan
+            .masked
+            .get(first..)
+            .unwrap_or("")
+            .split_whitespace()
+            .next()
+            .unwrap_or("");
         let close = strsim::damerau_levenshtein(&word.to_lowercase(), "alula") <= 2 && !word.is_empty();
         let d = if close {
-            let d = Diagnostic::error(codes::BAD_VERSION, span(file, first, first + word.len()), format!("`{word}` is not the word `alula`"));
+            let d = Diagnostic::error(
+                codes::BAD_VERSION,
+                span(file, first, first + word.len()),
+                format!("`{word}` is not the word `alula`"),
+            );
             d.help(format!("begin the file with `alula {VERSION}`"))
         } else if scan.first.is_none() {
-            let message = if scan.comments.is_empty() { "the file is empty" } else { "the file holds only comments" };
+            let message = if scan.comments.is_empty() {
+                "the file is empty"
+            } else {
+                "the file holds only comments"
+            };
             Diagnostic::error(codes::MISSING_VERSION, span(file, 0, 0), message)
                 .help(format!("begin it with `alula {VERSION}`"))
         } else {
-            Diagnostic::error(codes::MISSING_VERSION, span(file, first, first), "the first line does not name the language version")
-                .help(format!("begin the file with `alula {VERSION}`"))
+            Diagnostic::error(
+                codes::MISSING_VERSION,
+                span(file, first, first),
+                "the first line does not name the language version",
+            )
+            .help(format!("begin the file with `alula {VERSION}`"))
         };
         parsed.diagnostics.push(d);
         return Some(None);
@@ -128,16 +161,32 @@ fn read_version(file: FileId, scan: &prescan::Scan, parsed: &mut Parsed) -> Opti
             let at = span(file, end - number.len(), end);
             Some(Some(ast::Node::new(n, at)))
         }
-        _ if digits && number.trim_start_matches('0') > "" => {
-            let d = Diagnostic::error(codes::FUTURE_VERSION, place, format!("language version {number} is not known here"));
-            parsed.diagnostics.push(d.help(format!("this program reads version {VERSION}: update it, or write `alula {VERSION}`")));
+        _ if digits && number.contains(|c| c != '0') => {
+            let d = Diagnostic::error(
+                codes::FUTURE_VERSION,
+                place,
+                format!("language version {number} is not known here"),
+            );
+            parsed.diagnostics.push(d.help(format!(
+                "this program reads version {VERSION}: update it, or write `alula {VERSION}`"
+            )));
             None
         }
         _ => {
             // A look-alike or control character on the line was reported already.
-            if !parsed.diagnostics.iter().any(|d| d.primary.span.start >= place.start && d.primary.span.end <= place.end) {
-                let d = Diagnostic::error(codes::BAD_VERSION, place, format!("`{line}` is not a language version"));
-                parsed.diagnostics.push(d.help(format!("the first line is `alula {VERSION}` and nothing else")));
+            if !parsed
+                .diagnostics
+                .iter()
+                .any(|d| d.primary.span.start >= place.start && d.primary.span.end <= place.end)
+            {
+                let d = Diagnostic::error(
+                    codes::BAD_VERSION,
+                    place,
+                    format!("`{line}` is not a language version"),
+                );
+                parsed
+                    .diagnostics
+                    .push(d.help(format!("the first line is `alula {VERSION}` and nothing else")));
             }
             Some(None)
         }
@@ -152,15 +201,29 @@ fn stray(file: FileId, chunk: &prescan::Chunk, masked: &str) -> Diagnostic {
         let d = Diagnostic::error(codes::UNKNOWN_ITEM, place, "this attribute stands before no item");
         return d.help("write `#allow(code) because \"…\"` on the line before the item");
     }
-    let len = text.bytes().take_while(|b| b.is_ascii_alphanumeric() || *b == b'_').count();
-    let len = if len > 0 { len } else { text.chars().next().map_or(0, char::len_utf8) };
+    let len = text
+        .bytes()
+        .take_while(|b| b.is_ascii_alphanumeric() || *b == b'_')
+        .count();
+    let len = if len > 0 {
+        len
+    } else {
+        text.chars().next().map_or(0, char::len_utf8)
+    };
     let word = text.get(..len).unwrap_or("");
-    let d = Diagnostic::error(codes::UNKNOWN_ITEM, span(file, chunk.start, chunk.start + len), format!("`{word}` begins no item"));
+    let d = Diagnostic::error(
+        codes::UNKNOWN_ITEM,
+        span(file, chunk.start, chunk.start + len),
+        format!("`{word}` begins no item"),
+    );
     if word == "alula" {
         return d.help("the language version stands once, on the first line");
     }
     match expected::nearest(word, &prescan::ITEM_KEYWORDS) {
         Some(k) => d.help(format!("did you mean `{k}`?")),
-        None => d.help(format!("an item begins with {}", expected::list(prescan::ITEM_KEYWORDS.iter().map(|k| format!("`{k}`"))))),
+        None => d.help(format!(
+            "an item begins with {}",
+            expected::list(prescan::ITEM_KEYWORDS.iter().map(|k| format!("`{k}`")))
+        )),
     }
 }

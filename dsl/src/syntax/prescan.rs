@@ -4,21 +4,34 @@
 //! sees it, and reports what only makes sense at this level: unclosed and unmatched brackets, unclosed strings,
 //! look-alike characters. An item with such a finding is not parsed further: one mistake, one message.
 
+mod tokens;
+
 use super::limits;
-use super::lookalike;
 use super::trivia::Comment;
 use crate::diagnostic::{Diagnostic, codes};
 use crate::span::{FileId, Span};
 
 /// The words that begin an item.
 pub(super) const ITEM_KEYWORDS: [&str; 13] = [
-    "import", "use", "strategy", "threshold", "series", "event", "signal", "script", "structure", "policy", "hedge",
-    "overlay", "guard",
+    "import",
+    "use",
+    "strategy",
+    "threshold",
+    "series",
+    "event",
+    "signal",
+    "script",
+    "structure",
+    "policy",
+    "hedge",
+    "overlay",
+    "guard",
 ];
 
 /// After these words an expression goes on, so `script` after them is a call and not an item.
 const JOINING_WORDS: [&str; 14] = [
-    "and", "or", "not", "of", "in", "above", "below", "until", "when", "require", "size", "limit", "cap", "strike",
+    "and", "or", "not", "of", "in", "above", "below", "until", "when", "require", "size", "limit", "cap",
+    "strike",
 ];
 
 /// The text of one item.
@@ -193,8 +206,16 @@ impl Scanner<'_> {
             b'{' | b'(' | b'[' => self.open(at, b),
             b'}' | b')' | b']' => self.close(at, b),
             b';' => {
-                let d = Diagnostic::error(codes::UNEXPECTED_CHARACTER, self.span(at, at + 1), "unexpected `;`");
-                self.refuse(at, at + 1, d.help("leave it out: each clause begins with its own word"))
+                let d = Diagnostic::error(
+                    codes::UNEXPECTED_CHARACTER,
+                    self.span(at, at + 1),
+                    "unexpected `;`",
+                );
+                self.refuse(
+                    at,
+                    at + 1,
+                    d.help("leave it out: each clause begins with its own word"),
+                )
             }
             0x80.. => self.foreign(at),
             _ => {
@@ -204,65 +225,10 @@ impl Scanner<'_> {
         }
     }
 
-    /// A dot before a digit begins a number only where no value stands before it.
-    fn starts_number(&self) -> bool {
-        match self.previous {
-            Some((Token::Word | Token::Number | Token::Text | Token::Close(_), ..)) => false,
-            Some((Token::Other(b), ..)) => b != b'.',
-            _ => true,
-        }
-    }
-
     fn line_end(&self, at: usize) -> usize {
-        self.slice(at, self.bytes.len()).find('\n').map_or(self.bytes.len(), |n| at + n)
-    }
-
-    fn comment(&mut self, at: usize) -> usize {
-        let end = self.line_end(at);
-        let text = self.slice(at, end).trim_end();
-        let doc = text.starts_with("///") && !text.starts_with("////");
-        let span = self.span(at, at + text.len());
-        let own_line = self.line_fresh;
-        self.out.comments.push(Comment { span, doc, own_line });
-        self.blank(at, end);
-        end
-    }
-
-    fn blank(&mut self, start: usize, end: usize) {
-        if let Some(area) = self.masked.get_mut(start..end) {
-            area.iter_mut().filter(|b| **b != b'\n').for_each(|b| *b = b' ');
-        }
-    }
-
-    fn block_comment(&mut self, at: usize) -> usize {
-        let rest = self.slice(at + 2, self.bytes.len());
-        let end = rest.find("*/").map_or(self.bytes.len(), |n| at + 2 + n + 2);
-        let d = Diagnostic::error(codes::UNEXPECTED_CHARACTER, self.span(at, at + 2), "`/*` begins no comment here");
-        self.refuse(at, end, d.help("begin each line of a comment with `//`"))
-    }
-
-    fn hash_comment(&mut self, at: usize) -> usize {
-        let end = self.line_end(at);
-        let d = Diagnostic::error(codes::UNEXPECTED_CHARACTER, self.span(at, at + 1), "`#` begins no comment here");
-        self.refuse(at, end, d.help("begin a comment with `//`; `#` stands only in `#allow(code) because \"…\"`"))
-    }
-
-    fn single_quote(&mut self, at: usize) -> usize {
-        let line = self.slice(at + 1, self.line_end(at));
-        let end = line.find('\'').map_or(at + 1, |n| at + n + 2);
-        let d = Diagnostic::error(codes::UNEXPECTED_CHARACTER, self.span(at, end), "unexpected `'`");
-        self.refuse(at, end, d.help("write strings between double quotes: \"…\""))
-    }
-
-    fn foreign(&mut self, at: usize) -> usize {
-        let Some(c) = self.slice(at, self.bytes.len()).chars().next() else { return at + 1 };
-        let end = at + c.len_utf8();
-        if c == '±' {
-            self.token(Token::Other(b'~'), at, end);
-            return end;
-        }
-        let d = lookalike::finding(self.span(at, end), c);
-        self.refuse(at, end, d)
+        self.slice(at, self.bytes.len())
+            .find('\n')
+            .map_or(self.bytes.len(), |n| at + n)
     }
 
     /// Reports something that no item survives, and skips it.
@@ -284,94 +250,18 @@ impl Scanner<'_> {
         }
     }
 
-    fn string(&mut self, at: usize) -> usize {
-        let line_end = self.line_end(at);
-        let mut bad = None;
-        let mut i = at + 1;
-        while i < line_end && self.byte(i) != b'"' {
-            if self.byte(i) == b'\\' {
-                if !matches!(self.byte(i + 1), b'"' | b'\\') {
-                    bad = bad.or(Some(i));
-                }
-                i += 1;
-            }
-            i += 1;
-        }
-        if i >= line_end {
-            self.token(Token::Text, at, line_end);
-            let d = Diagnostic::error(codes::UNCLOSED_STRING, self.span(at, at + 1), "this string has no end on its line");
-            self.fail(d.help("add the closing `\"`"));
-            return line_end;
-        }
-        self.token(Token::Text, at, i + 1);
-        if let Some(b) = bad {
-            let escape = self.slice(b, b + 1 + self.slice(b + 1, line_end).chars().next().map_or(0, char::len_utf8));
-            let d = Diagnostic::error(codes::BAD_ESCAPE, self.span(b, b + escape.len()), format!("unknown escape `{escape}`"));
-            self.fail(d.help("write `\\\\` for a backslash and `\\\"` for a quote; paths use `/`"));
-        } else if i - at - 1 > limits::STRING_BYTES {
-            let d = Diagnostic::error(codes::STRING_TOO_LONG, self.span(at, i + 1), format!("a string of {} bytes", i - at - 1));
-            self.fail(d.help(format!("at most {} bytes may stand between the quotes", limits::STRING_BYTES)));
-        }
-        i + 1
-    }
-
-    fn number(&mut self, at: usize) -> usize {
-        let run = |s: &Self, mut i: usize| {
-            while s.byte(i).is_ascii_digit() || s.byte(i) == b'_' {
-                i += 1;
-            }
-            i
-        };
-        let mut end = run(self, at);
-        let mut bad = None;
-        if self.byte(end) == b'.' && self.byte(end + 1).is_ascii_digit() {
-            end = run(self, end + 1);
-            if self.byte(end) == b'.' && self.byte(end + 1).is_ascii_digit() {
-                end = run(self, end + 1);
-                bad = Some("write one decimal point: `1.25`");
-            }
-        } else if self.byte(end) == b'.' && self.byte(end + 1) != b'.' && !self.byte(end + 1).is_ascii_alphabetic() {
-            end += 1;
-            bad = Some("write a digit after the decimal point: `1.0`");
-        }
-        let dollar = matches!(self.previous, Some((Token::Other(b'$'), _, e)) if e == at);
-        if dollar && self.byte(end) == b',' && run(self, end + 1) == end + 4 {
-            end += 4;
-            bad = Some("group digits with `_`: `$1_000`");
-        }
-        if matches!(self.byte(end), b'e' | b'E') && (self.byte(end + 1).is_ascii_digit() || matches!(self.byte(end + 1), b'+' | b'-')) {
-            end = run(self, end + 2);
-            bad = Some("write the number out: `1_000_000`");
-        }
-        self.token(Token::Number, at, end);
-        let text = self.slice(at, end);
-        let digits = text.bytes().filter(u8::is_ascii_digit).skip_while(|b| *b == b'0').count();
-        if let Some(help) = bad {
-            let d = Diagnostic::error(codes::BAD_NUMBER, self.span(at, end), format!("`{text}` is not a number"));
-            self.fail(d.help(help));
-        } else if digits > limits::NUMBER_DIGITS || text.len() > limits::NUMBER_CHARACTERS {
-            let d = Diagnostic::error(codes::NUMBER_TOO_LONG, self.span(at, end), format!("a number of {digits} digits"));
-            let (digits, all) = (limits::NUMBER_DIGITS, limits::NUMBER_CHARACTERS);
-            self.fail(d.help(format!("round it: at most {digits} significant digits and {all} characters are kept")));
-        }
-        end
-    }
-
-    fn bare_fraction(&mut self, at: usize) -> usize {
-        let mut end = at + 1;
-        while self.byte(end).is_ascii_digit() {
-            end += 1;
-        }
-        let text = self.slice(at, end).to_owned();
-        let d = Diagnostic::error(codes::BAD_NUMBER, self.span(at, end), format!("`{text}` is not a number"));
-        self.refuse(at, end, d.help(format!("write `0{text}`")))
-    }
-
     fn open(&mut self, at: usize, b: u8) -> usize {
         self.token(Token::Open(b), at, at + 1);
         if self.brackets.len() == limits::NESTING {
-            let d = Diagnostic::error(codes::NESTED_TOO_DEEPLY, self.span(at, at + 1), "brackets are nested too deeply");
-            let help = format!("at most {} may be open at once; name an inner part as a signal", limits::NESTING);
+            let d = Diagnostic::error(
+                codes::NESTED_TOO_DEEPLY,
+                self.span(at, at + 1),
+                "brackets are nested too deeply",
+            );
+            let help = format!(
+                "at most {} may be open at once; name an inner part as a signal",
+                limits::NESTING
+            );
             self.fail(d.help(help));
         }
         self.brackets.push(b, at);
@@ -392,13 +282,25 @@ impl Scanner<'_> {
                 self.brackets.pop();
             }
             Some((top, top_at)) if self.brackets.has(opener) => {
-                self.unclosed(top, top_at, here, format!("`{shown}` stands here while it is still open"));
+                self.unclosed(
+                    top,
+                    top_at,
+                    here,
+                    format!("`{shown}` stands here while it is still open"),
+                );
                 while self.brackets.pop().is_some_and(|(o, _)| o != opener) {}
             }
             open => {
-                let mut d = Diagnostic::error(codes::UNMATCHED_BRACKET, here, format!("`{shown}` closes nothing"));
+                let mut d = Diagnostic::error(
+                    codes::UNMATCHED_BRACKET,
+                    here,
+                    format!("`{shown}` closes nothing"),
+                );
                 if let Some((top, top_at)) = open {
-                    d = d.also(self.span(top_at, top_at + 1), format!("`{}` is open", char::from(top)));
+                    d = d.also(
+                        self.span(top_at, top_at + 1),
+                        format!("`{}` is open", char::from(top)),
+                    );
                 }
                 self.fail(d.help("remove it, or open it before"));
             }
@@ -416,20 +318,11 @@ impl Scanner<'_> {
         let (open, close) = (char::from(bracket), closing(bracket));
         let message = format!("`{open}` is never closed");
         let d = Diagnostic::error(codes::UNCLOSED_BRACKET, self.span(at, at + 1), message);
-        self.fail(d.label("opened here").also(other, why).help(format!("add the missing `{close}`")));
-    }
-
-    fn word(&mut self, at: usize) -> usize {
-        let mut end = at;
-        while self.byte(end).is_ascii_alphanumeric() || self.byte(end) == b'_' {
-            end += 1;
-        }
-        self.token(Token::Word, at, end);
-        if end - at > limits::NAME_BYTES {
-            let d = Diagnostic::error(codes::NAME_TOO_LONG, self.span(at, end), format!("a name of {} bytes", end - at));
-            self.fail(d.help(format!("at most {} are allowed", limits::NAME_BYTES)));
-        }
-        end
+        self.fail(
+            d.label("opened here")
+                .also(other, why)
+                .help(format!("add the missing `{close}`")),
+        );
     }
 
     /// Hands one token to the splitter.
@@ -465,7 +358,11 @@ impl Scanner<'_> {
             if new_item || new_layer {
                 let here = self.span(start, end);
                 if let Some((top, at)) = self.brackets.last() {
-                    let what = if new_item { "the next item begins here" } else { "the next layer begins here" };
+                    let what = if new_item {
+                        "the next item begins here"
+                    } else {
+                        "the next layer begins here"
+                    };
                     self.unclosed(top, at, here, what.to_owned());
                 }
                 if new_layer {
@@ -476,7 +373,10 @@ impl Scanner<'_> {
             }
         }
         let top = self.brackets.is_empty();
-        let attribute_open = self.chunk.as_ref().is_some_and(|c| c.attribute && c.keyword.is_none());
+        let attribute_open = self
+            .chunk
+            .as_ref()
+            .is_some_and(|c| c.attribute && c.keyword.is_none());
         if top && token == Token::Other(b'#') && !attribute_open {
             self.begin(start, end, None);
             if let Some(c) = &mut self.chunk {
@@ -510,8 +410,15 @@ impl Scanner<'_> {
     fn begin(&mut self, start: usize, end: usize, keyword: Option<&'static str>) {
         self.out.chunks.extend(self.chunk.take());
         if self.out.chunks.len() == limits::ITEMS {
-            let d = Diagnostic::error(codes::TOO_MANY_ITEMS, self.span(start, end), "the file has too many items");
-            let help = format!("at most {} are allowed; split the file and `import` the parts", limits::ITEMS);
+            let d = Diagnostic::error(
+                codes::TOO_MANY_ITEMS,
+                self.span(start, end),
+                "the file has too many items",
+            );
+            let help = format!(
+                "at most {} are allowed; split the file and `import` the parts",
+                limits::ITEMS
+            );
             self.out.findings.push(d.help(help));
             self.full = true;
             return;
@@ -545,7 +452,7 @@ impl Scanner<'_> {
     /// Whether the token before leaves an expression open, so that a value must follow.
     fn expects_value(&self) -> bool {
         match self.previous {
-            Some((Token::Other(b), ..)) => b != b'?',
+            Some((Token::Other(b), ..)) => !matches!(b, b'?' | b'%'),
             Some((Token::Word, start, end)) => JOINING_WORDS.contains(&self.slice(start, end)),
             Some((Token::Open(_), ..)) => true,
             _ => false,

@@ -23,8 +23,15 @@ pub(super) fn read(file: FileId, bytes: &[u8]) -> Text {
             super::span(file, 0, 0),
             format!("the file has {} bytes", bytes.len()),
         );
-        let d = d.help(format!("at most {} are allowed; split it and `import` the parts", limits::FILE_BYTES));
-        return Text { text: String::new(), clean: None, findings: vec![d] };
+        let d = d.help(format!(
+            "at most {} are allowed; split it and `import` the parts",
+            limits::FILE_BYTES
+        ));
+        return Text {
+            text: String::new(),
+            clean: None,
+            findings: vec![d],
+        };
     }
     let body = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes);
     match std::str::from_utf8(body) {
@@ -44,7 +51,11 @@ pub(super) fn read(file: FileId, bytes: &[u8]) -> Text {
                 _ => "save the file as UTF-8",
             };
             let d = Diagnostic::error(codes::NOT_UTF8, span, message).help(help);
-            Text { text: String::from_utf8_lossy(body).into_owned(), clean: None, findings: vec![d] }
+            Text {
+                text: String::from_utf8_lossy(body).into_owned(),
+                clean: None,
+                findings: vec![d],
+            }
         }
     }
 }
@@ -53,25 +64,51 @@ fn check(file: FileId, text: &str) -> Text {
     let mut findings = Vec::new();
     let lines = text.lines().count();
     if lines > limits::LINES {
-        let d = Diagnostic::error(codes::TOO_MANY_LINES, super::span(file, 0, 0), format!("the file has {lines} lines"));
-        findings.push(d.help(format!("at most {} are allowed; split it and `import` the parts", limits::LINES)));
-        return Text { text: text.to_owned(), clean: None, findings };
+        let d = Diagnostic::error(
+            codes::TOO_MANY_LINES,
+            super::span(file, 0, 0),
+            format!("the file has {lines} lines"),
+        );
+        findings.push(d.help(format!(
+            "at most {} are allowed; split it and `import` the parts",
+            limits::LINES
+        )));
+        return Text {
+            text: text.to_owned(),
+            clean: None,
+            findings,
+        };
     }
     let mut start = 0;
     for line in text.split('\n') {
         // Most lines are short enough by their bytes alone.
-        let characters = if line.len() > limits::LINE_CHARACTERS { line.trim_end_matches('\r').chars().count() } else { 0 };
+        let characters = if line.len() > limits::LINE_CHARACTERS {
+            line.trim_end_matches('\r').chars().count()
+        } else {
+            0
+        };
         if characters > limits::LINE_CHARACTERS {
             let message = format!("a line of {characters} characters");
-            let cut: usize = line.chars().take(limits::LINE_CHARACTERS).map(char::len_utf8).sum();
+            let cut: usize = line
+                .chars()
+                .take(limits::LINE_CHARACTERS)
+                .map(char::len_utf8)
+                .sum();
             let span = super::span(file, start + cut, start + line.len());
             let d = Diagnostic::error(codes::LINE_TOO_LONG, span, message);
-            findings.push(d.help(format!("break it: at most {} are allowed", limits::LINE_CHARACTERS)));
+            findings.push(d.help(format!(
+                "break it: at most {} are allowed",
+                limits::LINE_CHARACTERS
+            )));
         }
         start += line.len() + 1;
     }
     let clean = clean(file, text, &mut findings);
-    Text { text: text.to_owned(), clean: Some(clean), findings }
+    Text {
+        text: text.to_owned(),
+        clean: Some(clean),
+        findings,
+    }
 }
 
 /// Blanks out what may not be seen, each kind reported once.
@@ -103,14 +140,30 @@ fn clean(file: FileId, text: &str, findings: &mut Vec<Diagnostic>) -> String {
             '\r' => "carriage return without a line feed".to_owned(),
             c => format!("control character U+{:04X}", u32::from(c)),
         };
-        let more = if count > 1 { format!(" ({count} in this file)") } else { String::new() };
-        let help = if c == '\r' { "end lines with LF or CR LF" } else { "delete it" };
-        findings.push(Diagnostic::error(codes::CONTROL_CHARACTER, span, format!("{name} in the text{more}")).help(help));
+        let more = if count > 1 {
+            format!(" ({count} in this file)")
+        } else {
+            String::new()
+        };
+        let help = if c == '\r' {
+            "end lines with LF or CR LF"
+        } else {
+            "delete it"
+        };
+        findings.push(
+            Diagnostic::error(
+                codes::CONTROL_CHARACTER,
+                span,
+                format!("{name} in the text{more}"),
+            )
+            .help(help),
+        );
     }
     out
 }
 
 /// Control characters, and the marks that make text look different from what it means.
 fn is_hidden(c: char) -> bool {
-    c.is_control() || matches!(c, '\u{200E}' | '\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}' | '\u{2028}' | '\u{2029}')
+    c.is_control()
+        || matches!(c, '\u{200E}' | '\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}' | '\u{2028}' | '\u{2029}')
 }

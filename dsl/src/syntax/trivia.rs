@@ -17,7 +17,8 @@ impl Comment {
     /// The comment as written, slashes included; `text` is the text that was parsed.
     #[must_use]
     pub fn text<'t>(&self, text: &'t str) -> &'t str {
-        text.get(self.span.start as usize..self.span.end as usize).unwrap_or("")
+        text.get(self.span.start as usize..self.span.end as usize)
+            .unwrap_or("")
     }
 
     /// The words of a documentation comment: without slashes and without the blank after them.

@@ -2,10 +2,11 @@
 
 use alula_dsl::ast::Strategy as Strategy_;
 use alula_dsl::ast::{
-    Allow, Amount, Anchor, Arg, BinaryOp, Direction, EventDecl, EventSide, ExpirySelector, Expr, ExprKind, File, Guard, GuardAction,
-    GuardRule, Hedge, HedgeClause, Ident, Item, ItemKind, Layer, LayerClause, LegClause, LegRef, LimitPrice, LitUnit, Literal, Node,
-    OnUnknown, Overlay, OverlayClause, Policy, Right, RollStrikes, RollTarget, Rule, Script, Series, Setting, Shape, Shift, Side,
-    Signal, SizeExpr, StrikeSelector, Structure, Threshold, UnaryOp,
+    Allow, Amount, Anchor, Arg, BinaryOp, Direction, EventDecl, EventSide, ExpirySelector, Expr, ExprKind,
+    File, Guard, GuardAction, GuardRule, Hedge, HedgeClause, Ident, Item, ItemKind, Layer, LayerClause,
+    LegClause, LegRef, LimitPrice, LitUnit, Literal, Node, OnUnknown, Overlay, OverlayClause, Policy, Right,
+    RollStrikes, RollTarget, Rule, Script, Series, Setting, Shape, Shift, Side, Signal, SizeExpr,
+    StrikeSelector, Structure, Threshold, UnaryOp,
 };
 use alula_dsl::span::Span;
 use proptest::collection::vec;
@@ -20,8 +21,38 @@ fn node<T>(value: T) -> Node<T> {
 /// Names, many of which mean something elsewhere.
 fn word() -> impl Strategy<Value = String> {
     select(vec![
-        "a", "core", "vix_rsi", "VIX", "delta", "vol", "credit", "net", "mid", "market", "votes", "target", "scale", "step", "put", "call",
-        "same", "tested", "m", "d", "x", "hold", "month", "capital", "alula", "dte", "lots", "_x9", "feed", "recentred", "act", "block",
+        "a",
+        "core",
+        "vix_rsi",
+        "VIX",
+        "delta",
+        "vol",
+        "credit",
+        "net",
+        "mid",
+        "market",
+        "votes",
+        "target",
+        "scale",
+        "step",
+        "put",
+        "call",
+        "same",
+        "tested",
+        "m",
+        "d",
+        "x",
+        "hold",
+        "month",
+        "capital",
+        "alula",
+        "dte",
+        "lots",
+        "_x9",
+        "feed",
+        "recentred",
+        "act",
+        "block",
     ])
     .prop_map(str::to_owned)
 }
@@ -41,27 +72,34 @@ fn doc() -> impl Strategy<Value = String> {
 fn unit() -> impl Strategy<Value = LitUnit> {
     use LitUnit::*;
     select(vec![
-        None, Percent, Bps, Usd, Vol, Pts, Delta, Sd, Dte, Lots, Positions, Minutes, Hours, Days, Sessions, Bars, Ticks,
+        None, Percent, Bps, Usd, Vol, Pts, Delta, Sd, Dte, Lots, Positions, Minutes, Hours, Days, Sessions,
+        Bars, Ticks,
     ])
 }
 
 /// A number as a text would give it.
 fn number(signed: bool) -> impl Strategy<Value = Literal> {
-    (prop_oneof![0..20_u64, 0..2_000_000_000_u64], 0..4_u8, 0..3_u8, unit()).prop_map(move |(digits, decimals, sign, unit)| {
-        let mut text = format!("{digits:0>width$}", width = usize::from(decimals) + 1);
-        if decimals > 0 {
-            text.insert(text.len() - usize::from(decimals), '.');
-        }
-        let number: f64 = text.parse().expect("digits");
-        let minus = signed && sign == 1;
-        Literal {
-            number: if minus { -number } else { number },
-            decimals,
-            unit,
-            plus: signed && sign == 2,
-            span: Span::default(),
-        }
-    })
+    (
+        prop_oneof![0..20_u64, 0..2_000_000_000_u64],
+        0..4_u8,
+        0..3_u8,
+        unit(),
+    )
+        .prop_map(move |(digits, decimals, sign, unit)| {
+            let mut text = format!("{digits:0>width$}", width = usize::from(decimals) + 1);
+            if decimals > 0 {
+                text.insert(text.len() - usize::from(decimals), '.');
+            }
+            let number: f64 = text.parse().expect("digits");
+            let minus = signed && sign == 1;
+            Literal {
+                number: if minus { -number } else { number },
+                decimals,
+                unit,
+                plus: signed && sign == 2,
+                span: Span::default(),
+            }
+        })
 }
 
 fn literal() -> impl Strategy<Value = Literal> {
@@ -70,7 +108,10 @@ fn literal() -> impl Strategy<Value = Literal> {
 
 /// A count without unit and sign.
 fn count() -> impl Strategy<Value = Literal> {
-    number(false).prop_map(|l| Literal { unit: LitUnit::None, ..l })
+    number(false).prop_map(|l| Literal {
+        unit: LitUnit::None,
+        ..l
+    })
 }
 
 fn share(lo: &mut Literal, hi: &Literal) {
@@ -87,7 +128,10 @@ fn literal_range() -> impl Strategy<Value = (Literal, Literal)> {
 }
 
 fn amount() -> impl Strategy<Value = Amount> {
-    prop_oneof![literal().prop_map(Amount::Literal), ident().prop_map(Amount::Name)]
+    prop_oneof![
+        literal().prop_map(Amount::Literal),
+        ident().prop_map(Amount::Name)
+    ]
 }
 
 fn amount_range() -> impl Strategy<Value = (Amount, Amount)> {
@@ -114,18 +158,42 @@ fn direction() -> impl Strategy<Value = Direction> {
 fn leg(named: bool) -> impl Strategy<Value = LegRef> {
     (side(), option::of((right(), option::of(ident())))).prop_map(move |(side, rest)| {
         let (right, name) = rest.map_or((None, None), |(r, n)| (Some(r), n.filter(|_| named)));
-        LegRef { side, right, name, span: Span::default() }
+        LegRef {
+            side,
+            right,
+            name,
+            span: Span::default(),
+        }
     })
 }
 
 fn make(kind: ExprKind) -> Expr {
-    Expr { kind, span: Span::default() }
+    Expr {
+        kind,
+        span: Span::default(),
+    }
 }
 
 fn op() -> impl Strategy<Value = BinaryOp> {
     use BinaryOp::*;
     select(vec![
-        Add, Sub, Mul, Div, Of, Lt, Le, Gt, Ge, Eq, Ne, Above, Below, CrossesAbove, CrossesBelow, And, Or,
+        Add,
+        Sub,
+        Mul,
+        Div,
+        Of,
+        Lt,
+        Le,
+        Gt,
+        Ge,
+        Eq,
+        Ne,
+        Above,
+        Below,
+        CrossesAbove,
+        CrossesBelow,
+        And,
+        Or,
     ])
 }
 
@@ -159,7 +227,11 @@ fn arg(expr: impl Strategy<Value = Expr> + Clone) -> impl Strategy<Value = Arg> 
 }
 
 fn expr() -> impl Strategy<Value = Expr> + Clone {
-    let field = prop_oneof![word(), select(vec!["open", "close", "event", "in"]).prop_map(str::to_owned)].prop_map(node);
+    let field = prop_oneof![
+        word(),
+        select(vec!["open", "close", "event", "in"]).prop_map(str::to_owned)
+    ]
+    .prop_map(node);
     leaf()
         .prop_recursive(5, 24, 4, move |e| {
             let boxed = e.clone().prop_map(Box::new).boxed();
@@ -217,7 +289,14 @@ fn strike() -> impl Strategy<Value = StrikeSelector> {
 }
 
 fn leg_clause() -> impl Strategy<Value = LegClause> {
-    let decl = (side(), right(), option::of(ident()), option::of(count()), strike(), option::of(nearest()));
+    let decl = (
+        side(),
+        right(),
+        option::of(ident()),
+        option::of(count()),
+        strike(),
+        option::of(nearest()),
+    );
     prop_oneof![
         2 => nearest().prop_map(LegClause::Expiry),
         3 => decl.prop_map(|(side, right, name, ratio, strike, expiry)| {
@@ -232,8 +311,11 @@ fn leg_clause() -> impl Strategy<Value = LegClause> {
 
 fn shape() -> impl Strategy<Value = Shape> {
     let kind = select(vec!["iron condor", "put spread", "call", "legs", "future spread"]);
-    (kind, ident(), vec(leg_clause().prop_map(node), 0..4))
-        .prop_map(|(kind, underlying, clauses)| Shape { kind: node(kind.to_owned()), underlying, clauses })
+    (kind, ident(), vec(leg_clause().prop_map(node), 0..4)).prop_map(|(kind, underlying, clauses)| Shape {
+        kind: node(kind.to_owned()),
+        underlying,
+        clauses,
+    })
 }
 
 fn size() -> impl Strategy<Value = SizeExpr> {
@@ -281,8 +363,21 @@ fn rule() -> impl Strategy<Value = Rule> {
         option::of(expr()),
         option::of(limit()),
     );
-    let close = (ident(), expr(), option::of(amount()), option::of(limit()), option::of(unknown()));
-    let roll = (ident(), expr(), roll_target(), option::of(expr()), option::of(limit()), option::of(unknown()));
+    let close = (
+        ident(),
+        expr(),
+        option::of(amount()),
+        option::of(limit()),
+        option::of(unknown()),
+    );
+    let roll = (
+        ident(),
+        expr(),
+        roll_target(),
+        option::of(expr()),
+        option::of(limit()),
+        option::of(unknown()),
+    );
     prop_oneof![
         open.prop_map(|(name, when, size, at_most, up_to, require, limit)| Rule::Open {
             name,
@@ -293,16 +388,32 @@ fn rule() -> impl Strategy<Value = Rule> {
             require,
             limit
         }),
-        close.prop_map(|(name, when, portion, limit, unknown)| Rule::Close { name, when, portion, limit, unknown }),
-        roll.prop_map(|(name, when, to, require, limit, unknown)| Rule::Roll { name, when, to, require, limit, unknown }),
+        close.prop_map(|(name, when, portion, limit, unknown)| Rule::Close {
+            name,
+            when,
+            portion,
+            limit,
+            unknown
+        }),
+        roll.prop_map(|(name, when, to, require, limit, unknown)| Rule::Roll {
+            name,
+            when,
+            to,
+            require,
+            limit,
+            unknown
+        }),
     ]
 }
 
 fn setting() -> impl Strategy<Value = Setting> {
     prop_oneof![
         literal().prop_map(Setting::Capital),
-        (literal(), ident(), ident())
-            .prop_map(|(every, instrument, session)| Setting::Evaluate { every, instrument, session }),
+        (literal(), ident(), ident()).prop_map(|(every, instrument, session)| Setting::Evaluate {
+            every,
+            instrument,
+            session
+        }),
         ident().prop_map(Setting::Posture),
         any::<bool>().prop_map(Setting::FillSameBar),
         literal().prop_map(Setting::Cross),
@@ -325,29 +436,51 @@ fn layer() -> impl Strategy<Value = Node<Layer>> {
         1 => (expr(), ident()).prop_map(|(amount, per)| LayerClause::Budget { amount, per }),
         1 => unknown().prop_map(LayerClause::Unknown),
     ];
-    (doc(), ident(), vec(clause.prop_map(node), 0..4)).prop_map(|(doc, name, clauses)| node(Layer { doc, name, clauses }))
+    (doc(), ident(), vec(clause.prop_map(node), 0..4))
+        .prop_map(|(doc, name, clauses)| node(Layer { doc, name, clauses }))
 }
 
 fn hedge() -> impl Strategy<Value = Hedge> {
-    let clause = prop_oneof![
-        (ident(), expr(), option::of(amount_range()))
-            .prop_map(|(greek, amount, band)| HedgeClause::Target { greek, amount, band }),
-        (expr(), ident()).prop_map(|(amount, per)| HedgeClause::Budget { amount, per }),
-        expr().prop_map(HedgeClause::Cap),
-        amount().prop_map(HedgeClause::NoTradeBand),
-    ];
-    (ident(), ident(), vec(clause.prop_map(node), 0..3), vec(layer(), 0..3))
-        .prop_map(|(name, on, clauses, layers)| Hedge { name, on, clauses, layers })
+    let clause =
+        prop_oneof![
+            (ident(), expr(), option::of(amount_range()))
+                .prop_map(|(greek, amount, band)| HedgeClause::Target { greek, amount, band }),
+            (expr(), ident()).prop_map(|(amount, per)| HedgeClause::Budget { amount, per }),
+            expr().prop_map(HedgeClause::Cap),
+            amount().prop_map(HedgeClause::NoTradeBand),
+        ];
+    (
+        ident(),
+        ident(),
+        vec(clause.prop_map(node), 0..3),
+        vec(layer(), 0..3),
+    )
+        .prop_map(|(name, on, clauses, layers)| Hedge {
+            name,
+            on,
+            clauses,
+            layers,
+        })
 }
 
 fn overlay() -> impl Strategy<Value = Overlay> {
     let clause = prop_oneof![
-        (ident(), ident(), amount(), amount())
-            .prop_map(|(instrument, greek, target, band)| OverlayClause::Trade { instrument, greek, target, band }),
+        (ident(), ident(), amount(), amount()).prop_map(|(instrument, greek, target, band)| {
+            OverlayClause::Trade {
+                instrument,
+                greek,
+                target,
+                band,
+            }
+        }),
         switch().prop_map(|(when, until)| OverlayClause::Active { when, until }),
         expr().prop_map(OverlayClause::Require),
     ];
-    (ident(), ident(), vec(clause.prop_map(node), 0..4)).prop_map(|(name, on, clauses)| Overlay { name, on, clauses })
+    (ident(), ident(), vec(clause.prop_map(node), 0..4)).prop_map(|(name, on, clauses)| Overlay {
+        name,
+        on,
+        clauses,
+    })
 }
 
 fn guard() -> impl Strategy<Value = Guard> {
@@ -357,8 +490,13 @@ fn guard() -> impl Strategy<Value = Guard> {
         ident().prop_map(GuardAction::Flatten),
         string().prop_map(GuardAction::Alert),
     ];
-    let rule = (expr(), action, option::of(unknown()))
-        .prop_map(|(require, action, unknown)| node(GuardRule { require, action, unknown }));
+    let rule = (expr(), action, option::of(unknown())).prop_map(|(require, action, unknown)| {
+        node(GuardRule {
+            require,
+            action,
+            unknown,
+        })
+    });
     (ident(), vec(rule, 0..4)).prop_map(|(name, rules)| Guard { name, rules })
 }
 
@@ -389,7 +527,19 @@ fn kind() -> impl Strategy<Value = ItemKind> {
 pub fn file() -> impl Strategy<Value = File> {
     let code = select(vec!["A0601", "can-flap"]).prop_map(|c| node(c.to_owned()));
     let allow = (code, string()).prop_map(|(code, reason)| Allow { code, reason });
-    let item = (doc(), prop_oneof![3 => Just(Vec::new()).boxed(), 1 => vec(allow, 1..3).boxed()], kind())
-        .prop_map(|(doc, allow, kind)| Item { doc, allow, kind, span: Span::default() });
-    vec(item, 0..6).prop_map(|items| File { version: Some(node(1)), items })
+    let item = (
+        doc(),
+        prop_oneof![3 => Just(Vec::new()).boxed(), 1 => vec(allow, 1..3).boxed()],
+        kind(),
+    )
+        .prop_map(|(doc, allow, kind)| Item {
+            doc,
+            allow,
+            kind,
+            span: Span::default(),
+        });
+    vec(item, 0..6).prop_map(|items| File {
+        version: Some(node(1)),
+        items,
+    })
 }

@@ -17,7 +17,11 @@ pub(in crate::syntax) fn attach(starts: &[usize], parsed: &mut Parsed) {
         let begin = item.span.start;
         // Comments that belong to a broken item in between are left to it.
         let own = starts.partition_point(|s| *s <= begin as usize);
-        let before = own.checked_sub(2).and_then(|n| starts.get(n)).copied().unwrap_or(0);
+        let before = own
+            .checked_sub(2)
+            .and_then(|n| starts.get(n))
+            .copied()
+            .unwrap_or(0);
         let from = previous_end.max(u32::try_from(before).unwrap_or(u32::MAX));
         let mut doc = take(text, comments, &mut used, from..begin, |c| c.own_line);
         if let ItemKind::Hedge(hedge) = &mut item.kind {
@@ -26,7 +30,10 @@ pub(in crate::syntax) fn attach(starts: &[usize], parsed: &mut Parsed) {
             }
         }
         let end = item.span.end;
-        let line_end = text.get(end as usize..).and_then(|t| t.find('\n')).map_or(text.len(), |n| end as usize + n);
+        let line_end = text
+            .get(end as usize..)
+            .and_then(|t| t.find('\n'))
+            .map_or(text.len(), |n| end as usize + n);
         // The next item may begin on the same line.
         let line_end = starts.get(own).map_or(line_end, |next| line_end.min(*next));
         let line_end = u32::try_from(line_end).unwrap_or(u32::MAX);
@@ -38,8 +45,14 @@ pub(in crate::syntax) fn attach(starts: &[usize], parsed: &mut Parsed) {
     for (comment, used) in parsed.trivia.comments.iter_mut().zip(used) {
         if comment.doc && !used && !has_broken {
             comment.doc = false;
-            let d = Diagnostic::warning(codes::MISPLACED_DOC, comment.span, "this comment documents nothing");
-            parsed.diagnostics.push(d.help("write it with two slashes, or put it before an item or a layer"));
+            let d = Diagnostic::warning(
+                codes::MISPLACED_DOC,
+                comment.span,
+                "this comment documents nothing",
+            );
+            parsed
+                .diagnostics
+                .push(d.help("write it with two slashes, or put it before an item or a layer"));
         }
     }
 }

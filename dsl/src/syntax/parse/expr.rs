@@ -2,9 +2,11 @@
 //!
 //! The only recursion is over brackets, whose depth the prescan has bounded.
 
+mod values;
+
 use super::literal::share_unit;
-use super::{Builder, Kids, Rule, has};
-use crate::ast::{Arg, BinaryOp, Direction, EventSide, Expr, ExprKind, Ident, Literal, Node, Shift, UnaryOp};
+use super::{Builder, Kids, Rule};
+use crate::ast::{Arg, BinaryOp, Direction, Expr, ExprKind, Ident, UnaryOp};
 use crate::diagnostic::{Diagnostic, codes};
 use crate::span::Span;
 use crate::syntax::binding::{Binding, binding};
@@ -147,7 +149,7 @@ impl<'t> Level<'t> {
 enum Next<'t> {
     /// An inner `expr` pair has to be read first.
     Inner(Pair<'t, Rule>),
-    Done(Out),
+    Done(Box<Out>),
 }
 
 impl Builder {
@@ -169,7 +171,12 @@ impl Builder {
 
     fn misplaced_range(&mut self, span: Span) {
         let help = "a range stands after `in`: `x in 12..20`";
-        self.refuse(codes::MISPLACED_RANGE, span, "a range where one value is needed", help);
+        self.refuse(
+            codes::MISPLACED_RANGE,
+            span,
+            "a range where one value is needed",
+            help,
+        );
     }
 
     /// Shunting-yard over the flat list of an `expr` pair. What is in brackets waits on a stack of its own, so that depth
@@ -183,9 +190,9 @@ impl Builder {
                 Next::Done(out) => {
                     levels.pop();
                     if levels.is_empty() {
-                        return self.measured(out);
+                        return self.measured(*out);
                     }
-                    value = Some(out);
+                    value = Some(*out);
                 }
             }
         }
@@ -219,13 +226,23 @@ impl Builder {
                 Rule::prefix => {
                     level.prefixes.push((part.into_inner().next()?.as_rule(), span));
                     if level.prefixes.len() > limits::UNARY_CHAIN {
-                        let help = format!("at most {} are allowed, and two cancel each other", limits::UNARY_CHAIN);
-                        self.refuse(codes::UNARY_CHAIN_TOO_LONG, span, "too many `not` or `-` in a row", help);
+                        let help = format!(
+                            "at most {} are allowed, and two cancel each other",
+                            limits::UNARY_CHAIN
+                        );
+                        self.refuse(
+                            codes::UNARY_CHAIN_TOO_LONG,
+                            span,
+                            "too many `not` or `-` in a row",
+                            help,
+                        );
                         return None;
                     }
                 }
                 Rule::infix => self.infix(part, level)?,
-                Rule::suffix => self.suffix(part.into_inner().next()?, &mut level.done, &mut level.waiting)?,
+                Rule::suffix => {
+                    self.suffix(part.into_inner().next()?, &mut level.done, &mut level.waiting)?
+                }
                 Rule::field | Rule::on_bars => {
                     self.count_postfix(level, span)?;
                     self.field(part, level)?;
@@ -246,7 +263,7 @@ impl Builder {
         while let Some(op) = level.waiting.pop() {
             self.apply(op, &mut level.done)?;
         }
-        level.done.pop().map(Next::Done)
+        level.done.pop().map(|out| Next::Done(Box::new(out)))
     }
 
     /// Puts the value of inner brackets where the level waits for it; gives the next inner brackets of the same call.
@@ -255,7 +272,11 @@ impl Builder {
             Awaits::Nothing => return None,
             Awaits::Paren(span) => {
                 let one = self.one(value)?;
-                level.done.push(Out::One(One { bare: false, reach: span, ..one }));
+                level.done.push(Out::One(One {
+                    bare: false,
+                    reach: span,
+                    ..one
+                }));
             }
             Awaits::Index(span) => {
                 let index = self.one(value)?;
@@ -298,17 +319,33 @@ impl Builder {
     }
 
     /// Counts a value and turns the prefixes before it into waiting operators; gives the sign that belongs to a number.
-    fn begin_operand(&mut self, what: Rule, level: &mut Level<'_>, span: Span) -> Option<Option<(bool, Span)>> {
+    fn begin_operand(
+        &mut self,
+        what: Rule,
+        level: &mut Level<'_>,
+        span: Span,
+    ) -> Option<Option<(bool, Span)>> {
         level.operands += 1;
         level.postfixes = 0;
         if level.operands > limits::OPERANDS {
-            let help = format!("at most {} may be joined; name groups of them as signals", limits::OPERANDS);
-            self.refuse(codes::TOO_MANY_OPERANDS, span, "one expression joins too many values", help);
+            let help = format!(
+                "at most {} may be joined; name groups of them as signals",
+                limits::OPERANDS
+            );
+            self.refuse(
+                codes::TOO_MANY_OPERANDS,
+                span,
+                "one expression joins too many values",
+                help,
+            );
             return None;
         }
         let mut prefixes = std::mem::take(&mut level.prefixes);
         // A sign belongs to the number that it stands before, unless a field is taken of that number.
-        let postfix = level.parts.peek().is_some_and(|p| matches!(p.as_rule(), Rule::field | Rule::on_bars | Rule::index));
+        let postfix = level
+            .parts
+            .peek()
+            .is_some_and(|p| matches!(p.as_rule(), Rule::field | Rule::on_bars | Rule::index));
         let mut sign = None;
         if what == Rule::number
             && !postfix
@@ -326,7 +363,12 @@ impl Builder {
                     return None;
                 }
                 _ => {
-                    self.refuse(codes::FOREIGN_OPERATOR, span, "`!` is not an operator here", "write `not`");
+                    self.refuse(
+                        codes::FOREIGN_OPERATOR,
+                        span,
+                        "`!` is not an operator here",
+                        "write `not`",
+                    );
                     return None;
                 }
             };
@@ -337,7 +379,13 @@ impl Builder {
     }
 
     /// Applies the waiting operators that bind more tightly than one of binding `next` (or as tightly, from the left).
-    fn reduce(&mut self, done: &mut Vec<Out>, waiting: &mut Vec<Waiting>, next: Binding, from_right: bool) -> Option<()> {
+    fn reduce(
+        &mut self,
+        done: &mut Vec<Out>,
+        waiting: &mut Vec<Waiting>,
+        next: Binding,
+        from_right: bool,
+    ) -> Option<()> {
         // Two comparisons in a row stay on the stack for `not_chained` to see.
         let ties = !from_right && next != Binding::Compare;
         while let Some(op) = waiting.pop_if(|w| w.binding() > next || (ties && w.binding() == next)) {
@@ -351,7 +399,8 @@ impl Builder {
             Some(Waiting::Infix(op, first)) if next == Binding::Compare && op.binding() == next => {
                 let d = Diagnostic::error(codes::CHAINED_COMPARISON, span, "two comparisons in a row");
                 let help = "join two comparisons with `and`, or use a range: `x in 12..20`";
-                self.findings.push(d.label("the second").also(*first, "the first").help(help));
+                self.findings
+                    .push(d.label("the second").also(*first, "the first").help(help));
                 None
             }
             _ => Some(()),
@@ -369,7 +418,8 @@ impl Builder {
             Waiting::Infix(Infix::Range, _) => {
                 let mut hi = self.one(right)?;
                 let mut lo = done.pop().and_then(|lo| self.one(lo))?;
-                if let (ExprKind::Literal(lo), ExprKind::Literal(hi)) = (&mut lo.expr.kind, &mut hi.expr.kind) {
+                if let (ExprKind::Literal(lo), ExprKind::Literal(hi)) = (&mut lo.expr.kind, &mut hi.expr.kind)
+                {
                     share_unit(lo, hi);
                 }
                 Out::Range(lo, hi)
@@ -378,7 +428,12 @@ impl Builder {
                 let x = done.pop().and_then(|x| self.one(x))?;
                 let Out::Range(lo, hi) = right else {
                     let help = "write both ends: `x in 12..20`";
-                    self.refuse(codes::MISPLACED_RANGE, span, "`in` without a range after it", help);
+                    self.refuse(
+                        codes::MISPLACED_RANGE,
+                        span,
+                        "`in` without a range after it",
+                        help,
+                    );
                     return None;
                 };
                 let height = x.height.max(lo.height).max(hi.height) + 1;
@@ -417,16 +472,35 @@ impl Builder {
     fn node(&mut self, kind: ExprKind, span: Span, height: usize) -> Option<One> {
         if height > limits::TREE_HEIGHT {
             let help = "name its inner parts as signals";
-            self.refuse(codes::EXPRESSION_TOO_TALL, span, "this expression is too deep", help);
+            self.refuse(
+                codes::EXPRESSION_TOO_TALL,
+                span,
+                "this expression is too deep",
+                help,
+            );
             return None;
         }
-        Some(One { expr: Expr { kind, span }, bare: false, reach: span, height })
+        Some(One {
+            expr: Expr { kind, span },
+            bare: false,
+            reach: span,
+            height,
+        })
     }
 
     /// `for 3 bars`, `up 15% over 3 sessions`.
-    fn suffix(&mut self, pair: Pair<'_, Rule>, done: &mut Vec<Out>, waiting: &mut Vec<Waiting>) -> Option<()> {
+    fn suffix(
+        &mut self,
+        pair: Pair<'_, Rule>,
+        done: &mut Vec<Out>,
+        waiting: &mut Vec<Waiting>,
+    ) -> Option<()> {
         let span = self.span(&pair);
-        let binding = if pair.as_rule() == Rule::for_bars { Binding::For } else { Binding::Compare };
+        let binding = if pair.as_rule() == Rule::for_bars {
+            Binding::For
+        } else {
+            Binding::Compare
+        };
         self.reduce(done, waiting, binding, false)?;
         self.not_chained(waiting, binding, span)?;
         let of = done.pop().and_then(|of| self.one(of))?;
@@ -435,10 +509,19 @@ impl Builder {
         let kind = if binding == Binding::For {
             ExprKind::For(Box::new(of.expr), self.next_literal(&mut kids)?)
         } else {
-            let direction = if kids.next()?.as_str() == "up" { Direction::Above } else { Direction::Below };
+            let direction = if kids.next()?.as_str() == "up" {
+                Direction::Above
+            } else {
+                Direction::Below
+            };
             let amount = self.next_literal(&mut kids)?;
             let over = self.next_literal(&mut kids)?;
-            ExprKind::Moves { expr: Box::new(of.expr), direction, amount, over }
+            ExprKind::Moves {
+                expr: Box::new(of.expr),
+                direction,
+                amount,
+                over,
+            }
         };
         done.push(Out::One(self.node(kind, reach, height)?));
         Some(())
@@ -457,156 +540,11 @@ impl Builder {
             "xor" => "write `(a and not b) or (b and not a)`",
             _ => "there is no power operator: write `x * x`",
         };
-        self.refuse(codes::FOREIGN_OPERATOR, span, format!("`{text}` is not an operator here"), help);
-    }
-
-    /// `.field` or `@ 5m` behind the value at hand.
-    fn field(&mut self, pair: Pair<'_, Rule>, level: &mut Level<'_>) -> Option<()> {
-        let base = level.done.pop().and_then(|base| self.one(base))?;
-        let (reach, height) = (base.reach.to(self.span(&pair)), base.height + 1);
-        let field = pair.as_rule() == Rule::field;
-        let mut kids = Kids::of(pair);
-        let of = Box::new(base.expr);
-        let kind = if field {
-            ExprKind::Field(of, self.next_ident(&mut kids)?)
-        } else {
-            ExprKind::OnBars(of, self.next_literal(&mut kids)?)
-        };
-        let one = self.node(kind, reach, height)?;
-        level.done.push(Out::One(one));
-        Some(())
-    }
-
-    /// Reads a value, or gives the brackets that have to be read first.
-    fn primary<'t>(
-        &mut self,
-        pair: Pair<'t, Rule>,
-        sign: Option<(bool, Span)>,
-        level: &mut Level<'t>,
-    ) -> Option<Option<Pair<'t, Rule>>> {
-        let mut span = self.span(&pair);
-        let kind = match pair.as_rule() {
-            Rule::paren => {
-                level.awaits = Awaits::Paren(span);
-                return Kids::of(pair).next().map(Some);
-            }
-            Rule::script_call | Rule::call_or_name => {
-                let script = pair.as_rule() == Rule::script_call;
-                let is_call = has(&pair, Rule::paren_open);
-                let mut kids = Kids::of(pair);
-                let name = self.next_ident(&mut kids)?;
-                if is_call {
-                    let call = Call { script, name, kids, args: Vec::new(), named: None, height: 0, span };
-                    return self.call(Box::new(call), level);
-                }
-                ExprKind::Name(name.value)
-            }
-            Rule::string => ExprKind::Text(self.string(&pair).value),
-            Rule::number => {
-                let literal = self.number(&pair, sign.map(|(plus, _)| plus))?;
-                span = sign.map_or(span, |(_, sign)| sign.to(span));
-                ExprKind::Literal(Literal { span, ..literal })
-            }
-            Rule::net_credit => ExprKind::Name("net_credit".to_owned()),
-            Rule::leg => ExprKind::Leg(Box::new(self.leg(pair)?)),
-            Rule::in_window => self.in_window(pair)?,
-            Rule::bad_reversed => {
-                self.reversed(&pair);
-                return None;
-            }
-            _ => return None,
-        };
-        let one = self.node(kind, span, 1)?;
-        level.done.push(Out::One(One { bare: true, ..one }));
-        Some(None)
-    }
-
-    fn in_window(&mut self, pair: Pair<'_, Rule>) -> Option<ExprKind> {
-        let mut kids = Kids::of(pair);
-        let window = self.next_literal(&mut kids)?;
-        let side = match kids.next()?.as_str() {
-            "before" => EventSide::Before,
-            "after" => EventSide::After,
-            _ => EventSide::Of,
-        };
-        Some(ExprKind::Within(window, side, self.next_ident(&mut kids)?))
-    }
-
-    /// Reads the arguments of a call up to the next one that is an expression, or finishes the call.
-    fn call<'t>(&mut self, mut call: Box<Call<'t>>, level: &mut Level<'t>) -> Option<Option<Pair<'t, Rule>>> {
-        let mut returns = None;
-        while let Some(pair) = call.kids.next() {
-            match pair.as_rule() {
-                Rule::expr => {
-                    level.awaits = Awaits::Call(call);
-                    return Some(Some(pair));
-                }
-                Rule::arg_name => call.named = Kids::of(pair).next().map(|p| self.ident(&p)),
-                Rule::word => returns = Some(self.ident(&pair)),
-                _ => {
-                    let arg = self.plain_arg(pair)?;
-                    call.args.push(arg);
-                }
-            }
-        }
-        let Call { name, args, height, span, script, .. } = *call;
-        let kind = if script {
-            let values = args.into_iter().filter_map(|a| match a {
-                Arg::Value(e) => Some(e),
-                _ => None,
-            });
-            ExprKind::ScriptCall { name, args: values.collect(), returns: returns? }
-        } else {
-            ExprKind::Call(name, args)
-        };
-        let one = self.node(kind, span, height + 1)?;
-        level.done.push(Out::One(One { bare: true, ..one }));
-        Some(None)
-    }
-
-    /// An argument without an expression in it.
-    fn plain_arg(&mut self, pair: Pair<'_, Rule>) -> Option<Arg> {
-        let span = self.span(&pair);
-        let what = pair.as_rule();
-        let mut kids = Kids::of(pair);
-        Some(match what {
-            Rule::arg_over => Arg::Over(self.next_literal(&mut kids)?),
-            Rule::arg_since => Arg::SinceEntry(Node::new((), span)),
-            _ => {
-                let mut shifts = Vec::new();
-                while let Some(p) = kids.next_if(Rule::shift) {
-                    let span = self.span(&p);
-                    let mut parts = Kids::of(p);
-                    let axis = self.next_ident(&mut parts)?;
-                    shifts.push(Node::new(Shift { axis, amount: self.next_literal(&mut parts)? }, span));
-                }
-                Arg::Under(shifts)
-            }
-        })
-    }
-
-    fn add_arg(&mut self, call: &mut Call<'_>, value: Out) -> Option<()> {
-        let named = call.named.take();
-        let range_allowed = named.is_none() && !call.script;
-        let arg = match value {
-            Out::Range(lo, hi) if range_allowed => match (lo.expr.kind, hi.expr.kind) {
-                (ExprKind::Literal(lo), ExprKind::Literal(hi)) => Arg::Range(lo, hi),
-                _ => {
-                    let (span, help) = (lo.reach.to(hi.reach), "write two numbers: `8..15 bps`");
-                    self.refuse(codes::MISPLACED_RANGE, span, "a range of something other than numbers", help);
-                    return None;
-                }
-            },
-            value => {
-                let one = self.one(value)?;
-                call.height = call.height.max(one.height);
-                match named {
-                    Some(name) => Arg::Named(name, one.expr),
-                    None => Arg::Value(one.expr),
-                }
-            }
-        };
-        call.args.push(arg);
-        Some(())
+        self.refuse(
+            codes::FOREIGN_OPERATOR,
+            span,
+            format!("`{text}` is not an operator here"),
+            help,
+        );
     }
 }

@@ -2,7 +2,8 @@
 
 use super::{Builder, Kids, Rule, has};
 use crate::ast::{
-    Expr, ExprKind, Guard, GuardAction, GuardRule, Hedge, HedgeClause, Ident, Layer, LayerClause, Node, Overlay, OverlayClause,
+    Expr, ExprKind, Guard, GuardAction, GuardRule, Hedge, HedgeClause, Ident, Layer, LayerClause, Node,
+    Overlay, OverlayClause,
 };
 use pest::iterators::Pair;
 
@@ -38,7 +39,12 @@ impl Builder {
             };
             clauses.push(Node::new(clause, span));
         }
-        Some(Hedge { name, on, clauses, layers })
+        Some(Hedge {
+            name,
+            on,
+            clauses,
+            layers,
+        })
     }
 
     fn budget(&mut self, mut parts: Kids<'_>) -> Option<(Expr, Ident)> {
@@ -54,7 +60,11 @@ impl Builder {
             let span = self.span(&p);
             clauses.push(Node::new(self.layer_clause(p)?, span));
         }
-        Some(Layer { doc: String::new(), name, clauses })
+        Some(Layer {
+            doc: String::new(),
+            name,
+            clauses,
+        })
     }
 
     fn layer_clause(&mut self, pair: Pair<'_, Rule>) -> Option<LayerClause> {
@@ -140,7 +150,14 @@ impl Builder {
             let require = self.next_expr(&mut parts)?;
             let action = self.guard_action(parts.next()?)?;
             let unknown = parts.next_if(Rule::unknown).map(|p| self.on_unknown(&p));
-            rules.push(Node::new(GuardRule { require, action, unknown }, span));
+            rules.push(Node::new(
+                GuardRule {
+                    require,
+                    action,
+                    unknown,
+                },
+                span,
+            ));
         }
         Some(Guard { name, rules })
     }

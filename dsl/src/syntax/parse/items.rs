@@ -37,7 +37,12 @@ impl Builder {
         let name = self.next_ident(&mut kids)?;
         let default = self.next_literal(&mut kids)?;
         let (min, max) = self.literal_range(kids.next()?)?;
-        Some(Threshold { name, default, min, max })
+        Some(Threshold {
+            name,
+            default,
+            min,
+            max,
+        })
     }
 
     /// `feed("ID")`
@@ -54,7 +59,12 @@ impl Builder {
             Some(p) => Some(self.literal(&p)?),
             None => None,
         };
-        Some(Series { name, feed, unit, stale_after })
+        Some(Series {
+            name,
+            feed,
+            unit,
+            stale_after,
+        })
     }
 
     pub(super) fn event(&mut self, mut kids: Kids<'_>) -> Option<EventDecl> {
@@ -78,6 +88,11 @@ impl Builder {
         }
         let returns = self.next_ident(&mut kids)?;
         let file = self.string(&kids.next()?);
-        Some(Script { name, params, returns, file })
+        Some(Script {
+            name,
+            params,
+            returns,
+            file,
+        })
     }
 }

@@ -62,7 +62,12 @@ impl Builder {
                 _ => {
                     let wrong = p.as_str();
                     let help = instead(wrong, text);
-                    self.refuse(codes::FOREIGN_UNIT, self.span(&p), format!("unknown unit `{wrong}`"), help);
+                    self.refuse(
+                        codes::FOREIGN_UNIT,
+                        self.span(&p),
+                        format!("unknown unit `{wrong}`"),
+                        help,
+                    );
                     return None;
                 }
             }
@@ -81,7 +86,11 @@ impl Builder {
         Some(Literal {
             number: if sign == Some(false) { -number } else { number },
             decimals: u8::try_from(decimals).unwrap_or(u8::MAX),
-            unit: if dollar { LitUnit::Usd } else { unit.unwrap_or(LitUnit::None) },
+            unit: if dollar {
+                LitUnit::Usd
+            } else {
+                unit.unwrap_or(LitUnit::None)
+            },
             plus: sign == Some(true),
             span,
         })
@@ -111,7 +120,12 @@ impl Builder {
         let unit = inner.next().map_or("", |p| p.as_str());
         let number = inner.next().map_or("", |p| p.as_str());
         let message = format!("the unit `{unit}` stands before its number");
-        self.refuse(codes::UNIT_BEFORE_NUMBER, span, message, format!("write `{number} {unit}`"));
+        self.refuse(
+            codes::UNIT_BEFORE_NUMBER,
+            span,
+            message,
+            format!("write `{number} {unit}`"),
+        );
     }
 
     /// An `amount` pair.

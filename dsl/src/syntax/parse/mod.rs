@@ -33,7 +33,11 @@ pub(super) fn item(
             return None;
         }
     };
-    let mut builder = Builder { file, base, findings: Vec::new() };
+    let mut builder = Builder {
+        file,
+        base,
+        findings: Vec::new(),
+    };
     let whole = builder.span(&pair);
     let tree = builder.item(pair);
     if tree.is_none() && builder.findings.is_empty() {
@@ -58,7 +62,9 @@ struct Kids<'t> {
 
 impl<'t> Kids<'t> {
     fn of(pair: Pair<'t, Rule>) -> Self {
-        Self { pairs: pair.into_inner().peekable() }
+        Self {
+            pairs: pair.into_inner().peekable(),
+        }
     }
 
     /// The next child.
@@ -80,7 +86,8 @@ impl<'t> Kids<'t> {
 
 /// Keywords and punctuation stand together in the grammar file, and rules are ordered as they stand there.
 fn is_noise(rule: Rule) -> bool {
-    (Rule::kw_about..=Rule::kw_within).contains(&rule) || (Rule::brace_open..=Rule::end_of_item).contains(&rule)
+    (Rule::kw_about..=Rule::kw_within).contains(&rule)
+        || (Rule::brace_open..=Rule::end_of_item).contains(&rule)
 }
 
 /// Whether a keyword stands directly in `pair`.
@@ -101,7 +108,8 @@ impl Builder {
 
     /// Reports an error with what to do.
     fn refuse(&mut self, code: Code, span: Span, message: impl Into<String>, help: impl Into<String>) {
-        self.findings.push(Diagnostic::error(code, span, message).help(help));
+        self.findings
+            .push(Diagnostic::error(code, span, message).help(help));
     }
 
     fn ident(&self, pair: &Pair<'_, Rule>) -> Ident {
@@ -137,7 +145,12 @@ impl Builder {
             let code = self.next_ident(&mut parts)?;
             if code.value.len() > limits::NAME_BYTES {
                 let help = "write a code such as `A0601`, or its name";
-                self.refuse(codes::NAME_TOO_LONG, code.span, "this is not the code of a finding", help);
+                self.refuse(
+                    codes::NAME_TOO_LONG,
+                    code.span,
+                    "this is not the code of a finding",
+                    help,
+                );
             }
             let reason = self.string(&parts.next()?);
             allow.push(Allow { code, reason });

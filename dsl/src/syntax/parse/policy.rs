@@ -3,7 +3,8 @@
 use super::structure::right;
 use super::{Builder, Kids, Rule, has};
 use crate::ast::{
-    Amount, ExpirySelector, Expr, ExprKind, LimitPrice, LitUnit, Node, OnUnknown, Policy, RollStrikes, RollTarget, SizeExpr,
+    Amount, ExpirySelector, Expr, ExprKind, LimitPrice, LitUnit, Node, OnUnknown, Policy, RollStrikes,
+    RollTarget, SizeExpr,
 };
 use crate::diagnostic::{Diagnostic, codes};
 use crate::span::Span;
@@ -50,7 +51,12 @@ impl Builder {
             Rule::open_rule => {
                 if let Some((_, span)) = c.unknown {
                     let help = "leave it out: an `open` needs its condition to be true, and never opens while it is unknown";
-                    self.refuse(codes::CLAUSE_NOT_HERE, span, "an `open` has no `unknown` clause", help);
+                    self.refuse(
+                        codes::CLAUSE_NOT_HERE,
+                        span,
+                        "an `open` has no `unknown` clause",
+                        help,
+                    );
                 }
                 let Some(size) = c.size else {
                     let help = "add one, such as `size 2% of equity by max_loss`";
@@ -58,18 +64,42 @@ impl Builder {
                     return None;
                 };
                 let (at_most, up_to, require, limit) = (c.at_most, c.up_to, c.require, c.limit);
-                crate::ast::Rule::Open { name, when, size, at_most, up_to, require, limit }
+                crate::ast::Rule::Open {
+                    name,
+                    when,
+                    size,
+                    at_most,
+                    up_to,
+                    require,
+                    limit,
+                }
             }
-            Rule::close_rule => {
-                crate::ast::Rule::Close { name: name?, when, portion: c.portion, limit: c.limit, unknown }
-            }
+            Rule::close_rule => crate::ast::Rule::Close {
+                name: name?,
+                when,
+                portion: c.portion,
+                limit: c.limit,
+                unknown,
+            },
             Rule::roll_rule => {
                 let Some(to) = c.to else {
                     let help = "add one, such as `to 45 dte, recentred`";
-                    self.refuse(codes::INCOMPLETE_RULE, keyword, "this `roll` does not say where `to`", help);
+                    self.refuse(
+                        codes::INCOMPLETE_RULE,
+                        keyword,
+                        "this `roll` does not say where `to`",
+                        help,
+                    );
                     return None;
                 };
-                crate::ast::Rule::Roll { name: name?, when, to, require: c.require, limit: c.limit, unknown }
+                crate::ast::Rule::Roll {
+                    name: name?,
+                    when,
+                    to,
+                    require: c.require,
+                    limit: c.limit,
+                    unknown,
+                }
             }
             _ => return None,
         })
@@ -82,8 +112,16 @@ impl Builder {
             let (rule, span) = (p.as_rule(), self.span(&p));
             if let Some((_, first)) = seen.iter().find(|(r, _)| *r == rule) {
                 let word = p.as_str().split_whitespace().next().unwrap_or("");
-                let help = if rule == Rule::require { "join the two with `and`" } else { "keep one of them" };
-                let d = Diagnostic::error(codes::REPEATED_CLAUSE, span, format!("a second `{word}` clause in one rule"));
+                let help = if rule == Rule::require {
+                    "join the two with `and`"
+                } else {
+                    "keep one of them"
+                };
+                let d = Diagnostic::error(
+                    codes::REPEATED_CLAUSE,
+                    span,
+                    format!("a second `{word}` clause in one rule"),
+                );
                 self.findings.push(d.also(*first, "the first one").help(help));
                 return None;
             }
@@ -109,7 +147,11 @@ impl Builder {
     }
 
     pub(super) fn on_unknown(&self, pair: &Pair<'_, Rule>) -> OnUnknown {
-        if has(pair, Rule::kw_act) { OnUnknown::Act } else { OnUnknown::Hold }
+        if has(pair, Rule::kw_act) {
+            OnUnknown::Act
+        } else {
+            OnUnknown::Hold
+        }
     }
 
     fn limit(&mut self, pair: Pair<'_, Rule>) -> Option<LimitPrice> {
@@ -159,7 +201,10 @@ impl Builder {
         }
         let one = self.single(kids.next()?)?;
         if let Some(by) = kids.next_if(Rule::name) {
-            return Some(SizeExpr::Budget { amount: one.expr, by: self.ident(&by) });
+            return Some(SizeExpr::Budget {
+                amount: one.expr,
+                by: self.ident(&by),
+            });
         }
         Some(match one.expr.kind {
             ExprKind::Name(n) if one.bare => SizeExpr::Lots(Amount::Name(Node::new(n, one.expr.span))),

@@ -2,18 +2,26 @@
 
 use super::{Builder, Kids, Rule, has};
 use crate::ast::{
-    Amount, Anchor, Direction, ExpirySelector, Ident, LegClause, LegRef, LitUnit, Node, Right, Shape, Side, StrikeSelector,
-    Structure,
+    Amount, Anchor, Direction, ExpirySelector, Ident, LegClause, LegRef, LitUnit, Node, Right, Shape, Side,
+    StrikeSelector, Structure,
 };
 use crate::diagnostic::codes;
 use pest::iterators::Pair;
 
 fn side(pair: &Pair<'_, Rule>) -> Side {
-    if pair.as_str() == "long" { Side::Long } else { Side::Short }
+    if pair.as_str() == "long" {
+        Side::Long
+    } else {
+        Side::Short
+    }
 }
 
 pub(super) fn right(pair: &Pair<'_, Rule>) -> Right {
-    if pair.as_str() == "call" { Right::Call } else { Right::Put }
+    if pair.as_str() == "call" {
+        Right::Call
+    } else {
+        Right::Put
+    }
 }
 
 impl Builder {
@@ -34,7 +42,11 @@ impl Builder {
             let span = self.span(&p);
             clauses.push(Node::new(self.leg_clause(p)?, span));
         }
-        Some(Shape { kind, underlying, clauses })
+        Some(Shape {
+            kind,
+            underlying,
+            clauses,
+        })
     }
 
     fn leg_clause(&mut self, pair: Pair<'_, Rule>) -> Option<LegClause> {
@@ -45,7 +57,10 @@ impl Builder {
             Rule::expiry_clause => LegClause::Expiry(self.nearest(kids.next()?)?),
             Rule::month_clause => {
                 let side = side(&kids.next()?);
-                LegClause::Month { side, month: self.number(&kids.next()?, None)? }
+                LegClause::Month {
+                    side,
+                    month: self.number(&kids.next()?, None)?,
+                }
             }
             Rule::leg_decl => {
                 let side = side(&kids.next()?);
@@ -54,7 +69,12 @@ impl Builder {
                     None => None,
                 };
                 let right = kids.next_if(Rule::right)?;
-                let mut leg = LegRef { side, right: Some(self::right(&right)), name: None, span: span.to(span) };
+                let mut leg = LegRef {
+                    side,
+                    right: Some(self::right(&right)),
+                    name: None,
+                    span: span.to(span),
+                };
                 leg.span.end = self.span(&right).end;
                 if let Some(name) = kids.next_if(Rule::own_name) {
                     leg.span.end = self.span(&name).end;
@@ -65,7 +85,12 @@ impl Builder {
                     Some(p) => Some(self.nearest(Kids::of(p).next()?)?),
                     None => None,
                 };
-                LegClause::Leg { leg, ratio, strike, expiry }
+                LegClause::Leg {
+                    leg,
+                    ratio,
+                    strike,
+                    expiry,
+                }
             }
             Rule::wings_clause => LegClause::Wings(self.next_amount(&mut kids)?),
             Rule::strike_clause => LegClause::Strike(self.strike(kids.next()?)?),
@@ -96,7 +121,12 @@ impl Builder {
         let right = kids.next_if(Rule::right).map(|p| right(&p));
         // `name` of a reference, `leg_name` (which holds a `name`) in an expression.
         let name = kids.next().map(|p| self.ident(&p));
-        Some(LegRef { side, right, name, span })
+        Some(LegRef {
+            side,
+            right,
+            name,
+            span,
+        })
     }
 
     pub(super) fn strike(&mut self, pair: Pair<'_, Rule>) -> Option<StrikeSelector> {
@@ -111,8 +141,14 @@ impl Builder {
         Some(match rule {
             Rule::bad_strike => {
                 let text = words.join(" ");
-                let help = format!("write `at {text}`, or say from where it is measured: `{text} below short put`");
-                self.refuse(codes::SYNTAX, span, format!("`{text}` alone is not a strike"), help);
+                let help =
+                    format!("write `at {text}`, or say from where it is measured: `{text} below short put`");
+                self.refuse(
+                    codes::SYNTAX,
+                    span,
+                    format!("`{text}` alone is not a strike"),
+                    help,
+                );
                 return None;
             }
             Rule::strike_as => StrikeSelector::SameAs(self.leg(kids.next()?)?),
@@ -125,7 +161,12 @@ impl Builder {
                 amount => {
                     if otm {
                         let help = "leave `otm` out, or give the distance as a percentage: `at 5% otm`";
-                        self.refuse(codes::CLAUSE_NOT_HERE, span, "`otm` stands after a percentage", help);
+                        self.refuse(
+                            codes::CLAUSE_NOT_HERE,
+                            span,
+                            "`otm` stands after a percentage",
+                            help,
+                        );
                         return None;
                     }
                     StrikeSelector::At(amount)
@@ -139,7 +180,12 @@ impl Builder {
                     Rule::leg_ref => Anchor::Leg(self.leg(anchor)?),
                     _ => Anchor::Word(self.ident(&anchor)),
                 };
-                StrikeSelector::Offset { about, amount, direction, anchor }
+                StrikeSelector::Offset {
+                    about,
+                    amount,
+                    direction,
+                    anchor,
+                }
             }
             _ => return None,
         })

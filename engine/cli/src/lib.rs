@@ -4,6 +4,7 @@
 //! standard error. Absent on purpose: decisions of its own. One file per subcommand in [`command`].
 
 pub mod args;
+pub mod at;
 pub mod command;
 pub mod exit;
 pub mod explain;

@@ -246,7 +246,7 @@ fn trades(out: &mut String, report: &Report, width: u16) {
             " {}",
             paint(
                 DIM,
-                &format!("the last {TRADES_MAX}; {left_out} before them are in trades.csv")
+                &format!("the last {TRADES_MAX}; {left_out} before them are in positions.csv")
             )
         );
     }

@@ -4,4 +4,6 @@
 //! were skipped.
 
 mod architecture;
+mod independent;
+mod language;
 mod support;

@@ -113,7 +113,8 @@ pub enum Indicator {
     Correlation,
     /// `beta(y, x, n)`: cov(y, x)/var(x) of one-bar simple returns.
     Beta,
-    /// `realized_vol(INSTRUMENT, n, estimator = close_close)`: vol points, annualised with 252. Inputs open, high, low, close.
+    /// `realized_vol(INSTRUMENT, n, estimator = close_close)`: vol points, annualised with 252 sessions (on
+    /// `@ 5m` bars: times the 390/5 bars of a regular session). Inputs open, high, low, close.
     RealizedVol,
     /// `divergence(x, y, over n, min_z = 0.5)`: condition: the least-squares slopes over n bars have opposite signs and each
     /// net move is at least `min_z` sample standard deviations of its own one-bar changes times sqrt(n).

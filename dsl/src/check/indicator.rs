@@ -7,10 +7,14 @@ use super::value::{Affine, Place, Val, canonical, number};
 use crate::ast::{Direction, Expr, ExprKind, Ident, LitUnit, Literal};
 use crate::builtin::{Field, Indicator, VolEstimator};
 use crate::diagnostic::codes;
-use crate::graph::{Domain, NodeId, Op, Param, ValueKind};
+use crate::graph::{Arith, Clock, Domain, NodeId, Op, Param, ValueKind};
+use crate::lower::Origin;
 use crate::resolve::suggest::{did_you_mean, one_of};
 use crate::span::Span;
 use crate::unit::Unit;
+
+/// Minutes from the open at 09:30 to the close at 16:00.
+const REGULAR_SESSION_MINUTES: f64 = 390.0;
 
 /// Words of `estimator = …`.
 const ESTIMATORS: [(&str, VolEstimator); 5] = [
@@ -319,10 +323,37 @@ impl Checker<'_> {
                 }
             };
             params.push(Param::Estimator(estimator));
-            return Some(self.windowed(call, which, params, 0, inputs, number(Unit::VOL), Affine::Level));
+            let vol = self.windowed(call, which, params, 0, inputs, number(Unit::VOL), Affine::Level);
+            return Some(self.per_year(call, vol));
         }
         let unit = crate::reference::price_unit(quoted.instrument);
         Some(self.windowed(call, which, params, 0, inputs, number(unit), Affine::Change))
+    }
+
+    /// `realized_vol` annualises with 252 bars a year; on intraday bars there are more of them, by the regular session's
+    /// 390 minutes.
+    fn per_year(&mut self, call: Call<'_>, vol: Val) -> Val {
+        let Clock::Minutes(minutes) = self.builder.clock(vol.id) else {
+            return vol;
+        };
+        let bars_per_session = REGULAR_SESSION_MINUTES / f64::from(minutes.max(1));
+        let bars = Origin::new(
+            format!("{}.bars", call.key),
+            format!("sqrt({bars_per_session} bars per session)"),
+            call.e.span,
+        );
+        let scale = self
+            .builder
+            .number(bars_per_session.sqrt(), number(Unit::NONE), bars);
+        let whole = Origin::new(
+            format!("{}.per_year", call.key),
+            self.expr_text(call.e),
+            call.e.span,
+        );
+        let id = self
+            .builder
+            .arith(Arith::Mul, vol.id, scale, number(Unit::VOL), whole);
+        Val::of(id, Affine::Level)
     }
 
     /// One of a few words as an argument.

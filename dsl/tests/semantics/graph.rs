@@ -310,3 +310,18 @@ fn a_broken_item_is_not_reported_again_where_it_is_used() {
     let c = with_core("signal a = = 1\nsignal b = a + 1\npolicy p on core { open when b > 1 size 1 lot }");
     assert_eq!(errors(&c).len(), 1, "{}", super::common::shown(&c));
 }
+
+#[test]
+fn realized_vol_of_intraday_bars_is_annualised_by_their_number() {
+    let scales = |text: &str| -> Vec<f64> {
+        let compiled = with_core(&opens_when(&format!("realized_vol({text}, 20) > 5 vol")));
+        let numbers = graph(&compiled).nodes.iter().filter_map(|n| match n.op {
+            Op::Number(x) if n.text.contains("bars per session") => Some(x),
+            _ => None,
+        });
+        numbers.collect()
+    };
+    assert!(scales("SPX").is_empty(), "daily bars need no scale");
+    // 390 minutes of a regular session are 78 bars of five.
+    assert_eq!(scales("SPX @ 5m"), [78_f64.sqrt()]);
+}

@@ -38,9 +38,12 @@ pub fn lines(report: &Report) -> Vec<String> {
             shown.join(", ")
         ));
     }
-    // The simulator says of itself what is said above.
-    let own = |n: &&String| !(report.data.simulated && n.starts_with("every price is simulated"));
-    out.extend(report.data.notes.iter().filter(own).map(|n| sentence(n)));
+    // What the data say of themselves, but for what is said above already.
+    let missing = format!("{} chains are missing for", report.underlying);
+    let said = |n: &str| {
+        n.starts_with(&missing) || (report.data.simulated && n.starts_with("every price is simulated"))
+    };
+    out.extend(report.data.notes.iter().filter(|n| !said(n)).map(|n| sentence(n)));
     out.push(format!(
         "Quotes are not fills: the band runs from every fill at natural to every fill at mid; the line gives up {:.0}% of the half-spread.",
         report.cross * 100.0

@@ -177,9 +177,6 @@ fn holdings(number: u32, trades: &[TradeRow], end: Instant) -> Vec<Holding> {
     let mut package = Package::new();
     let mut lots = 0_i64;
     for row in trades.iter().filter(|t| t.position == number) {
-        if let Some(last) = out.last_mut() {
-            last.to = row.at;
-        }
         let partial = row.kind == ExecutionKind::Close && i64::from(row.lots) < lots;
         match row.kind {
             ExecutionKind::Open => lots += i64::from(row.lots),
@@ -189,6 +186,9 @@ fn holdings(number: u32, trades: &[TradeRow], end: Instant) -> Vec<Holding> {
         // Fewer packages of the same legs are the same picture.
         if partial {
             continue;
+        }
+        if let Some(last) = out.last_mut() {
+            last.to = row.at;
         }
         for leg in &row.legs {
             let right = if leg.right == "put" {
@@ -273,7 +273,75 @@ fn firing(d: &DecisionRow, run: &RunOutput, why: &mut impl FnMut(&DecisionRow) -
 
 #[cfg(test)]
 mod tests {
-    use super::with_suffix;
+    use super::*;
+    use alula_book::Band;
+    use alula_run::output::TradeLegRow;
+
+    fn fill(day: u32, kind: ExecutionKind, lots: u32, legs: &[(i64, i64)]) -> TradeRow {
+        let date = Date::from_ymd_opt(2019, 5, day).unwrap();
+        let at = Instant::from_eastern(date, 15, 45).unwrap();
+        let zero = Band::flat(Price::ZERO);
+        let leg = |&(ratio, strike): &(i64, i64)| TradeLegRow {
+            root: "SPXW".to_owned(),
+            expiry: Date::from_ymd_opt(2019, 5, 31).unwrap(),
+            right: "put".to_owned(),
+            strike: Price(strike * 1000),
+            ratio,
+            points: zero,
+            bid: Price::ZERO,
+            ask: Price::ZERO,
+        };
+        TradeRow {
+            sequence: day,
+            at,
+            decided_at: at,
+            kind,
+            position: 1,
+            structure: "core".to_owned(),
+            key: "income.open".to_owned(),
+            order: String::new(),
+            lots,
+            legs: legs.iter().map(leg).collect(),
+            net: zero,
+            cash: Band::default(),
+            fees: alula_market::money::Usd::ZERO,
+            underlying: Price::ZERO,
+            approximate: false,
+        }
+    }
+
+    #[test]
+    fn holdings_follow_rolls_partial_closings_and_settlements() {
+        use ExecutionKind::{Close, Open, Roll, Settle};
+        let fills = [
+            fill(1, Open, 2, &[(-1, 2800), (1, 2750)]),
+            fill(2, Close, 1, &[(1, 2800), (-1, 2750)]),
+            fill(3, Roll, 1, &[(1, 2800), (-1, 2750), (-1, 2700), (1, 2650)]),
+            fill(6, Settle, 1, &[(1, 2700)]),
+            fill(7, Settle, 1, &[(-1, 2650)]),
+        ];
+        let end = fills[4].at;
+        let seen: Vec<(u32, u32, Vec<i64>)> = holdings(1, &fills, end)
+            .iter()
+            .map(|h| {
+                let day = |i: Instant| chrono::Datelike::day(&i.date());
+                (
+                    day(h.from),
+                    day(h.to),
+                    h.legs.iter().map(|l| l.ratio * l.strike.0 / 1000).collect(),
+                )
+            })
+            .collect();
+        assert_eq!(
+            seen,
+            [
+                (1, 3, vec![2750, -2800]),
+                (3, 6, vec![2650, -2700]),
+                (6, 7, vec![2650]),
+            ]
+        );
+        assert!(holdings(2, &fills, end).is_empty());
+    }
 
     #[test]
     fn thresholds_read_as_they_are_written() {

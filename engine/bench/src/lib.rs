@@ -25,12 +25,19 @@ pub fn is_wanted(name: &str) -> bool {
 /// One way to do the work: called with no arguments, it does the whole of it once and returns something that depends on all of it.
 type Work<'a> = Box<dyn FnMut() -> f64 + 'a>;
 
+/// A contestant: its name, how much it does in one call, and the work.
+struct Contestant<'a> {
+    name: String,
+    units: f64,
+    work: Work<'a>,
+}
+
 /// Contestants that do the same work, measured in turns.
 pub struct Race<'a> {
     title: String,
     unit: &'static str,
     units: f64,
-    contestants: Vec<(String, Work<'a>)>,
+    contestants: Vec<Contestant<'a>>,
 }
 
 impl<'a> Race<'a> {
@@ -47,8 +54,19 @@ impl<'a> Race<'a> {
 
     /// Adds a contestant. The first added is the one that the others are compared with.
     #[must_use]
-    pub fn with(mut self, name: impl Into<String>, work: impl FnMut() -> f64 + 'a) -> Self {
-        self.contestants.push((name.into(), Box::new(work)));
+    pub fn with(self, name: impl Into<String>, work: impl FnMut() -> f64 + 'a) -> Self {
+        let units = self.units;
+        self.push(name.into(), units, Box::new(work))
+    }
+
+    /// Adds a contestant whose work is `units` in one call: a slow one need not do as much as the others.
+    #[must_use]
+    pub fn with_units(self, name: impl Into<String>, units: u32, work: impl FnMut() -> f64 + 'a) -> Self {
+        self.push(name.into(), f64::from(units), Box::new(work))
+    }
+
+    fn push(mut self, name: String, units: f64, work: Work<'a>) -> Self {
+        self.contestants.push(Contestant { name, units, work });
         self
     }
 
@@ -59,11 +77,11 @@ impl<'a> Race<'a> {
         let repeats: Vec<u32> = self
             .contestants
             .iter_mut()
-            .map(|(_, work)| {
+            .map(|c| {
                 let started = Instant::now();
                 let mut done = 0_u32;
                 while started.elapsed() < slice {
-                    black_box(work());
+                    black_box((c.work)());
                     done += 1;
                 }
                 done.max(1)
@@ -76,7 +94,7 @@ impl<'a> Race<'a> {
                 order.reverse();
             }
             for index in order {
-                let (Some((_, work)), Some(repeats), Some(times)) = (
+                let (Some(contestant), Some(repeats), Some(times)) = (
                     self.contestants.get_mut(index),
                     repeats.get(index),
                     times.get_mut(index),
@@ -85,10 +103,10 @@ impl<'a> Race<'a> {
                 };
                 let started = ProcessTime::now();
                 for _ in 0..*repeats {
-                    black_box(work());
+                    black_box((contestant.work)());
                 }
                 let ns = started.elapsed().as_secs_f64() * 1e9;
-                times.push(ns / (f64::from(*repeats) * self.units));
+                times.push(ns / (f64::from(*repeats) * contestant.units));
             }
         }
         Results {
@@ -97,7 +115,7 @@ impl<'a> Race<'a> {
             rows: self
                 .contestants
                 .into_iter()
-                .map(|(name, _)| name)
+                .map(|c| c.name)
                 .zip(times)
                 .collect(),
         }

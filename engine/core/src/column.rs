@@ -60,10 +60,18 @@ impl Mask {
         self.len += 1;
     }
 
-    /// Appends a whole word; only where the length is a multiple of 64.
-    fn push_word(&mut self, word: u64) {
-        self.words.push(word);
-        self.len += WORD;
+    /// Appends whole words of zeros and gives them; only where the length is a multiple of 64.
+    fn append(&mut self, words: usize) -> &mut [u64] {
+        let first = self.words.len();
+        self.words.resize(first + words, 0);
+        self.len += words * WORD;
+        self.words.get_mut(first..).unwrap_or_default()
+    }
+
+    /// Appends another mask; only where the length is a multiple of 64.
+    fn extend(&mut self, other: &Self) {
+        self.words.extend_from_slice(&other.words);
+        self.len += other.len;
     }
 
     fn clear(&mut self) {
@@ -83,6 +91,23 @@ impl Causes {
         if self.runs.last().is_none_or(|(_, last)| *last != cause) {
             self.runs.push((step, cause));
         }
+    }
+
+    /// Notes the missing steps of words that begin at step `base`.
+    fn note(&mut self, base: usize, known: &[u64], mut cause: impl FnMut(usize) -> Cause) {
+        for (word, known) in known.iter().enumerate() {
+            let mut missing = !known;
+            while missing != 0 {
+                let step = base + word * WORD + missing.trailing_zeros() as usize;
+                self.push(step, cause(step));
+                missing &= missing - 1;
+            }
+        }
+    }
+
+    /// Appends another column's runs; its step 0 is step `base` here.
+    fn extend(&mut self, base: usize, other: &Self) {
+        other.runs.iter().for_each(|(start, cause)| self.push(base + start, *cause));
     }
 
     fn at(&self, step: usize) -> Cause {
@@ -285,62 +310,62 @@ impl Column {
         (0..self.len()).map(|step| self.get(step))
     }
 
-    /// Appends 64 numbers at once; `values` must be 0 outside `known` and finite inside. `cause` is asked for each missing
-    /// step, in order. Falls back to single pushes off a word boundary or on a column of truth values.
-    pub(crate) fn push_numbers(
+    /// Appends whole words of numbers to a column of numbers at a word's start; `fill` writes them and their known bits, 0
+    /// where missing and finite elsewhere. `cause` is asked for each missing step, in order. False where the column is
+    /// another; then nothing is done.
+    pub(crate) fn append_numbers(
         &mut self,
-        values: &[f64; WORD],
-        known: u64,
-        mut cause: impl FnMut(usize) -> Cause,
-    ) {
-        let base = self.len();
-        match self {
-            Self::Numbers(c) if base.is_multiple_of(WORD) => {
-                c.values.extend_from_slice(values);
-                c.known.push_word(known);
-                each_clear_bit(known, |bit| c.causes.push(base + bit, cause(base + bit)));
-            }
-            _ => {
-                for (bit, &v) in values.iter().enumerate() {
-                    let cell = if known >> bit & 1 == 1 {
-                        Cell::number(v)
-                    } else {
-                        Cell::missing(cause(base + bit))
-                    };
-                    self.push(cell);
-                }
-            }
+        words: usize,
+        fill: impl FnOnce(&mut [[f64; WORD]], &mut [u64]),
+        cause: impl FnMut(usize) -> Cause,
+    ) -> bool {
+        let Self::Numbers(c) = self else { return false };
+        let base = c.known.len;
+        if !base.is_multiple_of(WORD) {
+            return false;
         }
+        c.values.resize(base + words * WORD, 0.0);
+        let values = c.values.get_mut(base..).unwrap_or_default().as_chunks_mut().0;
+        let known = c.known.append(words);
+        fill(values, known);
+        c.causes.note(base, known, cause);
+        true
     }
 
-    /// Appends 64 truth values at once; `truth` must be a subset of `known`. As [`Column::push_numbers`].
-    pub(crate) fn push_booleans(&mut self, truth: u64, known: u64, mut cause: impl FnMut(usize) -> Cause) {
-        let base = self.len();
-        match self {
-            Self::Booleans(c) if base.is_multiple_of(WORD) => {
-                c.truth.push_word(truth);
-                c.known.push_word(known);
-                each_clear_bit(known, |bit| c.causes.push(base + bit, cause(base + bit)));
-            }
-            _ => {
-                for bit in 0..WORD {
-                    let cell = if known >> bit & 1 == 1 {
-                        Cell::boolean(truth >> bit & 1 == 1)
-                    } else {
-                        Cell::missing(cause(base + bit))
-                    };
-                    self.push(cell);
-                }
-            }
+    /// As [`Column::append_numbers`], for truth values; `fill` writes truth and known bits, the first a part of the second.
+    pub(crate) fn append_booleans(
+        &mut self,
+        words: usize,
+        fill: impl FnOnce(&mut [u64], &mut [u64]),
+        cause: impl FnMut(usize) -> Cause,
+    ) -> bool {
+        let Self::Booleans(c) = self else { return false };
+        let base = c.known.len;
+        if !base.is_multiple_of(WORD) {
+            return false;
         }
+        let known = c.known.append(words);
+        fill(c.truth.append(words), known);
+        c.causes.note(base, known, cause);
+        true
     }
-}
 
-fn each_clear_bit(word: u64, mut f: impl FnMut(usize)) {
-    let mut rest = !word;
-    while rest != 0 {
-        f(rest.trailing_zeros() as usize);
-        rest &= rest - 1;
+    /// Appends all steps of another column.
+    pub(crate) fn append(&mut self, other: &Self) {
+        let base = self.len();
+        match (&mut *self, other) {
+            (Self::Numbers(to), Self::Numbers(from)) if base.is_multiple_of(WORD) => {
+                to.values.extend_from_slice(&from.values);
+                to.known.extend(&from.known);
+                to.causes.extend(base, &from.causes);
+            }
+            (Self::Booleans(to), Self::Booleans(from)) if base.is_multiple_of(WORD) => {
+                to.truth.extend(&from.truth);
+                to.known.extend(&from.known);
+                to.causes.extend(base, &from.causes);
+            }
+            _ => other.iter().for_each(|cell| self.push(cell)),
+        }
     }
 }
 
@@ -349,6 +374,8 @@ fn each_clear_bit(word: u64, mut f: impl FnMut(usize)) {
 pub enum Input<'a> {
     /// A column over the steps of the node's clock.
     Column(&'a Column),
+    /// A column of which only the steps from the given one on are read: step 0 of the operator is that step.
+    Stretch(&'a Column, usize),
     /// The same at each step.
     Constant(Cell),
 }
@@ -359,6 +386,7 @@ impl Input<'_> {
     pub fn get(&self, step: usize) -> Cell {
         match self {
             Self::Column(column) => column.get(step),
+            Self::Stretch(column, from) => column.get(from.saturating_add(step)),
             Self::Constant(cell) => *cell,
         }
     }
@@ -401,26 +429,41 @@ mod tests {
 
     #[test]
     fn words_and_single_pushes_give_the_same_column() {
-        for offset in [0, 1, 63, 64] {
+        for offset in [0, 64, 128] {
             let mut whole = Column::numbers();
             let mut single = Column::numbers();
             for _ in 0..offset {
                 whole.push(Cell::number(1.0));
                 single.push(Cell::number(1.0));
             }
-            let mut values = [0.0; WORD];
-            let known = 0xF0F0_0000_FFFF_1234;
-            for (i, v) in values.iter_mut().enumerate() {
-                let cell = if known >> i & 1 == 1 {
-                    Cell::number(7.5)
-                } else {
-                    Cell::missing(Cause::NoQuote)
-                };
-                *v = cell.raw();
-                single.push(cell);
+            let masks = [0xF0F0_0000_FFFF_1234, !0, 0];
+            let cause = |step: usize| if step % 3 == 0 { Cause::NoQuote } else { Cause::Stale };
+            for step in 0..masks.len() * WORD {
+                let known = masks[step / WORD] >> (step % WORD) & 1 == 1;
+                single.push(if known { Cell::number(7.5) } else { Cell::missing(cause(offset + step)) });
             }
-            whole.push_numbers(&values, known, |_| Cause::NoQuote);
+            let fill = |values: &mut [[f64; WORD]], known: &mut [u64]| {
+                known.copy_from_slice(&masks);
+                for (step, v) in values.iter_mut().flatten().enumerate() {
+                    *v = if masks[step / WORD] >> (step % WORD) & 1 == 1 { 7.5 } else { 0.0 };
+                }
+            };
+            assert!(whole.append_numbers(masks.len(), fill, cause));
             assert!(whole.iter().eq(single.iter()));
+            assert!(!whole.append_booleans(1, |_, _| {}, cause));
+        }
+    }
+
+    #[test]
+    fn a_column_put_together_from_stretches_is_the_column() {
+        let cells = cells();
+        for cut in [64, 128, 100, 7] {
+            let (a, b) = cells.split_at(cut);
+            let mut whole = Column::from_numbers(a.iter().copied());
+            whole.append(&Column::from_numbers(b.iter().copied()));
+            assert_eq!(whole.iter().collect::<Vec<_>>(), cells);
+            let stretch = Input::Stretch(&whole, cut);
+            assert!((0..b.len()).all(|i| stretch.get(i) == b[i]));
         }
     }
 }

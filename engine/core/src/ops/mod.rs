@@ -1,7 +1,7 @@
 //! Operators: what a node of the graph computes, one step at a time or over columns.
 //!
 //! One implementation serves both drivers. [`Operator::step`] is the definition; [`Operator::extend`] appends many steps to
-//! a column and is either the same step in a loop (everything with state) or a kernel over 64 steps at a time (everything
+//! a column and is either the same step in a loop (everything with state) or a kernel over words of 64 steps (everything
 //! without), whose missing steps are re-evaluated by `step` for their cause. Kernels and `step` share their formulas.
 //!
 //! **Missing inputs.** A bar on which an input is missing gives a missing output for that bar, with the cause of the first
@@ -15,9 +15,11 @@ pub(crate) mod paired;
 pub(crate) mod pure;
 pub mod realized;
 pub(crate) mod recursive;
+pub mod row;
 pub(crate) mod single;
 mod state;
 mod stats;
+pub mod sweep;
 pub mod window;
 pub(crate) mod windowed;
 
@@ -65,6 +67,11 @@ pub trait Operator: fmt::Debug + Send + Sync {
     /// # Errors
     /// When the bytes were not written by an operator of this kind and parameters, or are damaged.
     fn load(&mut self, bytes: &[u8]) -> Result<(), StateError>;
+
+    /// The formula, for an operator that is nothing else: its value depends on this step's inputs alone.
+    fn pure(&self) -> Option<pure::Pure> {
+        None
+    }
 
     /// A copy with its state.
     fn boxed_clone(&self) -> Box<dyn Operator>;

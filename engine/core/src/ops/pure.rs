@@ -1,6 +1,6 @@
-//! Operators without memory: one formula for a step, and kernels over 64 steps at a time with the same formula.
+//! Operators without memory: one formula for a step, and kernels over words of 64 steps with the same formula.
 
-use super::kernel::{self, Lanes};
+use super::kernel::{self, One, Truths, Two};
 use super::state::{Reader, Tag, Writer};
 use super::{Operator, StateError, input};
 use crate::column::{Column, Input, WORD};
@@ -10,16 +10,34 @@ use alula_dsl::graph::{Arith, Cmp};
 
 /// An operator whose output depends on this step's inputs alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Pure {
+pub enum Pure {
+    /// Arithmetic on two numbers.
     Arith(Arith),
+    /// Minus a number.
     Neg,
+    /// A function of numbers.
     Math(Math),
+    /// Comparison of two numbers.
     Compare(Cmp),
+    /// Whether the first number lies between the other two, bounds included.
     InRange,
+    /// Kleene conjunction.
     And,
+    /// Kleene disjunction.
     Or,
+    /// Kleene negation.
     Not,
+    /// How many conditions hold.
     Votes,
+}
+
+const fn two_of(op: Arith) -> Two {
+    match op {
+        Arith::Add => Two::Add,
+        Arith::Sub => Two::Sub,
+        Arith::Mul => Two::Mul,
+        Arith::Div => Two::Div,
+    }
 }
 
 fn arith(op: Arith, a: f64, b: f64) -> f64 {
@@ -82,7 +100,8 @@ pub(crate) fn compare(op: Cmp, a: Cell, b: Cell) -> Cell {
 }
 
 impl Pure {
-    fn eval(self, inputs: &[Cell]) -> Cell {
+    #[inline]
+    pub(crate) fn eval(self, inputs: &[Cell]) -> Cell {
         let [a, b] = [input(inputs, 0), input(inputs, 1)];
         match self {
             Self::Arith(Arith::Div) => binary(a, b, |x, y| {
@@ -117,80 +136,74 @@ impl Pure {
         }
     }
 
-    /// Appends the 64 steps of word `w`.
-    fn word(self, inputs: &[Input<'_>], w: usize, out: &mut Column) {
+    /// Appends whole words, all steps of which the inputs have. False where inputs or column are not of the kinds that the
+    /// operator is about, or begin inside a word; then nothing is done.
+    fn words(self, inputs: &[Input<'_>], words: usize, out: &mut Column) -> bool {
+        let base = out.len();
         let cause = |step: usize| self.cause(inputs, step);
-        let at = |i: usize| {
-            inputs
-                .get(i)
-                .copied()
-                .unwrap_or(Input::Constant(Cell::missing(Cause::NoData)))
+        let number = |i: usize| kernel::numbers(*inputs.get(i)?, base, words);
+        let truths = || inputs.iter().map(|i| kernel::truths(*i, base, words));
+        let two = |op: Two, out: &mut Column| {
+            let (Some(x), Some(y)) = (number(0), number(1)) else { return false };
+            out.append_numbers(words, |values, known| kernel::two(op, x, y, values, known), cause)
         };
-        let [a, b] = [at(0), at(1)];
-        let numbers = |out: &mut Column, mut r: Lanes, known: u64| {
-            let known = kernel::settle(&mut r, known);
-            out.push_numbers(&r, known, cause);
+        let one = |op: One, out: &mut Column| {
+            let Some(x) = number(0) else { return false };
+            out.append_numbers(words, |values, known| kernel::one(op, x, values, known), cause)
         };
-        macro_rules! two {
-            ($f:expr) => {{
-                let (r, known) = kernel::binary(a, b, w, $f);
-                numbers(out, r, known);
-            }};
-        }
-        macro_rules! one {
-            ($f:expr) => {{
-                let (r, known) = kernel::unary(a, w, $f);
-                numbers(out, r, known);
-            }};
-        }
-        // Each arm names its operation, so that each loop is compiled for it alone.
         match self {
-            Self::Arith(Arith::Add) => two!(|x, y| x + y),
-            Self::Arith(Arith::Sub) => two!(|x, y| x - y),
-            Self::Arith(Arith::Mul) => two!(|x, y| x * y),
-            Self::Arith(Arith::Div) => two!(|x, y| x / y),
-            Self::Neg => one!(|x: f64| -x),
-            Self::Math(Math::Abs) => one!(f64::abs),
-            Self::Math(Math::Min) => two!(min),
-            Self::Math(Math::Max) => two!(max),
-            Self::Math(op @ (Math::Sqrt | Math::Ln | Math::Exp)) => one!(|x| math1(op, x)),
+            Self::Arith(op) => two(two_of(op), out),
+            Self::Neg => one(One::Neg, out),
+            Self::Math(Math::Min) => two(Two::Min, out),
+            Self::Math(Math::Max) => two(Two::Max, out),
+            Self::Math(Math::Abs) => one(One::Abs, out),
+            Self::Math(Math::Sqrt) => one(One::Sqrt, out),
+            Self::Math(op @ (Math::Ln | Math::Exp)) => {
+                let Some(x) = number(0) else { return false };
+                out.append_numbers(words, |values, known| kernel::each(|v| math1(op, v), x, values, known), cause)
+            }
             Self::Compare(op) => {
-                let (truth, known) = kernel::compare(op, a, b, w);
-                out.push_booleans(truth, known, cause);
+                let (Some(x), Some(y)) = (number(0), number(1)) else { return false };
+                out.append_booleans(words, |truth, known| kernel::compare(op, x, y, truth, known), cause)
             }
             Self::InRange => {
-                let lo = kernel::compare(Cmp::Ge, a, b, w);
-                let hi = kernel::compare(Cmp::Le, a, at(2), w);
-                let (truth, known) = kernel::and(lo, hi);
-                out.push_booleans(truth, known, cause);
+                let (Some(x), Some(lo), Some(hi)) = (number(0), number(1), number(2)) else { return false };
+                let (mut below, mut known_below) = (vec![0; words], vec![0; words]);
+                kernel::compare(Cmp::Le, x, hi, &mut below, &mut known_below);
+                let fill = |truth: &mut [u64], known: &mut [u64]| {
+                    kernel::compare(Cmp::Ge, x, lo, truth, known);
+                    kernel::and(Truths::Each(&below, &known_below), truth, known);
+                };
+                out.append_booleans(words, fill, cause)
             }
-            Self::And => {
-                let all = inputs
-                    .iter()
-                    .fold((!0, !0), |acc, i| kernel::and(acc, kernel::truths(*i, w)));
-                out.push_booleans(all.0, all.1, cause);
-            }
-            Self::Or => {
-                let any = inputs
-                    .iter()
-                    .fold((0, !0), |acc, i| kernel::or(acc, kernel::truths(*i, w)));
-                out.push_booleans(any.0, any.1, cause);
-            }
-            Self::Not => {
-                let (truth, known) = kernel::truths(a, w);
-                out.push_booleans(!truth & known, known, cause);
+            Self::And | Self::Or | Self::Not => {
+                // Every input must be there before the first is used: a column half filled cannot be taken back.
+                if truths().any(|t| t.is_none()) || (self == Self::Not && inputs.is_empty()) {
+                    return false;
+                }
+                let fill = |truth: &mut [u64], known: &mut [u64]| {
+                    truth.fill(if self == Self::And { !0 } else { 0 });
+                    known.fill(!0);
+                    for input in truths().flatten() {
+                        match self {
+                            Self::And => kernel::and(input, truth, known),
+                            Self::Or => kernel::or(input, truth, known),
+                            _ => kernel::not(input, truth, known),
+                        }
+                    }
+                };
+                out.append_booleans(words, fill, cause)
             }
             Self::Votes => {
-                let mut r = [0.0; WORD];
-                let mut known = !0;
-                for i in inputs {
-                    let (truth, k) = kernel::truths(*i, w);
-                    known &= k;
-                    for (bit, v) in r.iter_mut().enumerate() {
-                        *v += if truth >> bit & 1 == 1 { 1.0 } else { 0.0 };
-                    }
+                if truths().any(|t| t.is_none()) {
+                    return false;
                 }
-                numbers(out, r, known);
+                let fill = |values: &mut [[f64; WORD]], known: &mut [u64]| {
+                    known.fill(!0);
+                    truths().flatten().for_each(|input| kernel::vote(input, values, known));
+                    kernel::settle(values, known);
+                };
+                out.append_numbers(words, fill, cause)
             }
         }
     }
@@ -210,8 +223,9 @@ impl Operator for Pure {
     fn extend(&mut self, inputs: &[Input<'_>], upto: usize, out: &mut Column) {
         let aligned = out.len().next_multiple_of(WORD).min(upto);
         super::extend_by_steps(self, inputs, aligned, out);
-        while upto.saturating_sub(out.len()) >= WORD {
-            self.word(inputs, out.len() / WORD, out);
+        let words = upto.saturating_sub(out.len()) / WORD;
+        if words > 0 {
+            self.words(inputs, words, out);
         }
         super::extend_by_steps(self, inputs, upto, out);
     }
@@ -230,6 +244,10 @@ impl Operator for Pure {
         let mut header = Vec::new();
         self.save(&mut header);
         Reader::after(&header, bytes)?.end()
+    }
+
+    fn pure(&self) -> Option<Self> {
+        Some(*self)
     }
 
     fn boxed_clone(&self) -> Box<dyn Operator> {

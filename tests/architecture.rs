@@ -45,7 +45,11 @@ fn code() -> Vec<(String, String)> {
         .map(|path| {
             let text = fs::read_to_string(&path).expect("a source file is readable");
             let code: Vec<&str> = text.lines().map(|l| l.split("//").next().unwrap_or("")).collect();
-            let name = path.strip_prefix(&root).unwrap_or(&path).to_string_lossy().replace('\\', "/");
+            let name = path
+                .strip_prefix(&root)
+                .unwrap_or(&path)
+                .to_string_lossy()
+                .replace('\\', "/");
             (name, code.join("\n"))
         })
         .collect()
@@ -68,10 +72,14 @@ fn dependencies(manifest: &str, section: &str) -> Vec<String> {
 fn dependencies_between_rooms_point_downwards() {
     let floor: BTreeMap<&str, u8> = FLOORS.iter().map(|(name, _, floor)| (*name, *floor)).collect();
     for (name, path, own) in FLOORS {
-        let manifest = fs::read_to_string(root().join(path).join("Cargo.toml")).expect("every room has a manifest");
+        let manifest =
+            fs::read_to_string(root().join(path).join("Cargo.toml")).expect("every room has a manifest");
         for dependency in dependencies(&manifest, "dependencies") {
             if let Some(other) = floor.get(dependency.as_str()) {
-                assert!(other < own, "{name} (floor {own}) must not depend on {dependency} (floor {other})");
+                assert!(
+                    other < own,
+                    "{name} (floor {own}) must not depend on {dependency} (floor {other})"
+                );
             }
         }
     }
@@ -85,22 +93,39 @@ fn every_room_of_the_workspace_has_a_floor() {
         .skip_while(|l| !l.starts_with("members"))
         .skip(1)
         .take_while(|l| !l.starts_with(']'))
-        .filter_map(|l| l.trim().trim_end_matches(',').trim_matches('"').split_whitespace().next())
+        .filter_map(|l| {
+            l.trim()
+                .trim_end_matches(',')
+                .trim_matches('"')
+                .split_whitespace()
+                .next()
+        })
         .collect();
-    assert!(members.len() >= FLOORS.len(), "members were not read: {members:?}");
+    assert!(
+        members.len() >= FLOORS.len(),
+        "members were not read: {members:?}"
+    );
     for member in members {
         let known = FLOORS.iter().any(|(_, path, _)| *path == member);
-        assert!(known || ["tests", "engine/bench"].contains(&member), "{member} has no floor");
+        assert!(
+            known || ["tests", "engine/bench"].contains(&member),
+            "{member} has no floor"
+        );
     }
 }
 
 #[test]
 fn the_top_level_holds_only_the_fixed_rooms() {
-    let allowed = ["dsl", "engine", "rules", "plugins", "examples", "tests", "target", "runs", "store"];
+    let allowed = [
+        "dsl", "engine", "rules", "plugins", "examples", "tests", "target", "runs", "store",
+    ];
     for entry in fs::read_dir(root()).expect("the workspace root").flatten() {
         let name = entry.file_name().to_string_lossy().into_owned();
         if entry.path().is_dir() && !name.starts_with('.') {
-            assert!(allowed.contains(&name.as_str()), "unexpected top-level folder `{name}`");
+            assert!(
+                allowed.contains(&name.as_str()),
+                "unexpected top-level folder `{name}`"
+            );
         }
     }
 }
@@ -126,13 +151,22 @@ fn each_outside_engine_has_one_door() {
     let only = |word: &str, door: &str| {
         for path in files_naming(word) {
             let bench = path.starts_with("engine/bench/");
-            assert!(bench || path.starts_with(door), "{path} names `{word}`, which belongs to {door}");
+            assert!(
+                bench || path.starts_with(door),
+                "{path} names `{word}`, which belongs to {door}"
+            );
         }
     };
     only("rhai", "engine/core/src/script/");
     only("serde_yaml", "engine/core/src/thresholds/");
     only("libloading", "plugins/loader/");
-    assert_eq!(files_naming("rhai").iter().filter(|p| p.starts_with("engine/core")).count(), 1);
+    assert_eq!(
+        files_naming("rhai")
+            .iter()
+            .filter(|p| p.starts_with("engine/core"))
+            .count(),
+        1
+    );
 }
 
 #[test]
@@ -141,15 +175,33 @@ fn unsafe_code_stands_in_plugins_alone() {
         let doors = ["plugins/loader/", "plugins/sdk/", "plugins/abi/"];
         let mut words = code.split(|c: char| !(c.is_alphanumeric() || c == '_'));
         let has = words.any(|w| w == "unsafe");
-        assert!(!has || doors.iter().any(|d| path.starts_with(d)) || path == "tests/architecture.rs", "{path} is unsafe");
+        assert!(
+            !has || doors.iter().any(|d| path.starts_with(d)) || path == "tests/architecture.rs",
+            "{path} is unsafe"
+        );
     }
 }
 
 #[test]
 fn the_language_and_the_core_touch_no_disk_clock_or_environment() {
-    let banned = ["std::fs", "std::net", "std::env", "std::process", "SystemTime", "Instant::now", "Utc::now", "Local::now"];
+    let banned = [
+        "std::fs",
+        "std::net",
+        "std::env",
+        "std::process",
+        "SystemTime",
+        "Instant::now",
+        "Utc::now",
+        "Local::now",
+    ];
     for (path, code) in code() {
-        let quiet = ["dsl/src/", "engine/core/src/", "engine/pricing/src/", "engine/book/src/", "engine/report/src/"];
+        let quiet = [
+            "dsl/src/",
+            "engine/core/src/",
+            "engine/pricing/src/",
+            "engine/book/src/",
+            "engine/report/src/",
+        ];
         if !quiet.iter().any(|room| path.starts_with(room)) {
             continue;
         }

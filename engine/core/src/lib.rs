@@ -18,3 +18,4 @@ pub mod stream;
 pub mod thresholds;
 pub mod trace;
 pub mod value;
+pub mod why;

@@ -9,6 +9,7 @@
 pub mod backtest;
 mod data;
 pub mod error;
+pub mod explain;
 pub mod folder;
 mod hash;
 mod manifest;
@@ -19,4 +20,5 @@ mod walk;
 
 pub use backtest::{BacktestRequest, Inputs, Progress, backtest};
 pub use error::{ErrorClass, RunError};
+pub use explain::{Explainer, Moment};
 pub use output::{Mode, RunOutput};

@@ -5,7 +5,8 @@ use alula_core::thresholds::ThresholdSet;
 use alula_dsl::source::NoImports;
 use alula_market::history::History;
 use alula_market::sim::{SimConfig, SimulatedMarket};
-use alula_run::{BacktestRequest, Inputs, Mode, RunOutput, backtest, folder};
+use alula_core::why::render;
+use alula_run::{BacktestRequest, Explainer, Inputs, Mode, Moment, RunOutput, backtest, folder};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -91,4 +92,32 @@ fn an_input_cannot_leave_the_run_folder() {
     output.inputs.insert("../escape".to_owned(), Vec::new());
     let dir = tempfile::tempdir().unwrap();
     assert!(folder::write(&output, &dir.path().join("run"), &BTreeMap::new(), false).is_err());
+}
+
+#[test]
+fn why_names_values_the_first_failure_and_the_smallest_change() {
+    let text = include_str!("../../../rules/iron_condor.alula");
+    let output = run(text, &market(120), Mode::Batch);
+    let graph = alula_dsl::compile::compile("test.alula", text.as_bytes(), &NoImports).graph.unwrap();
+    let explainer = Explainer::new(&output, &graph).unwrap();
+    for tick in &output.ticks {
+        let all = explainer.explain(tick, None).unwrap();
+        for why in &all {
+            let recorded = output.decisions.iter().find(|d| {
+                d.tick == tick.tick && d.key == why.key && d.position == why.position.map(|p| p.0)
+            });
+            // The explanation is recomputed from the trace; it must say what the run decided.
+            assert_eq!(recorded.is_none(), why.outcome.is_none());
+            let parts = why.condition.conjuncts.iter().map(|c| c.cell).collect::<Vec<_>>();
+            assert_eq!(alula_core::value::Cell::all(&parts), why.condition.cell, "{}", render(why));
+        }
+    }
+    for (tick, key) in [(0, None), (20, None), (31, Some("income.tested"))] {
+        for why in explainer.explain(&output.ticks[tick], key).unwrap() {
+            println!("{}", render(&why));
+        }
+    }
+    assert!(explainer.explain(&output.ticks[0], Some("income.tset")).is_err());
+    let sunday = chrono::NaiveDate::from_ymd_opt(2023, 1, 8).unwrap();
+    assert!(explainer.tick(Moment::Day(sunday)).unwrap_err().help.contains("2023-01-06"));
 }

@@ -1,13 +1,12 @@
 //! From a graph to a plan.
 
-use super::rules::{leg_reads, rule_reads};
+use super::rules::{kind_of, leg_reads, rule_reads};
 use super::{BarField, LinkError, NodeKind, Plan, PlanGuard, PlanNode, PlanRule, SeriesNeed, check_thresholds};
 use crate::clock::Freshness;
-use crate::decision::RuleKind;
 use crate::registry::Registry;
 use crate::value::{Cause, Cell};
 use alula_dsl::builtin::{Field, Instrument};
-use alula_dsl::graph::{Clock, Domain, Graph, GuardAct, Node, NodeId, Op, RuleAction, ValueKind};
+use alula_dsl::graph::{Clock, Domain, Graph, GuardAct, Node, NodeId, Op, ValueKind};
 use alula_dsl::unit::Unit;
 use alula_market::series::BarSize;
 use std::collections::BTreeMap;
@@ -430,18 +429,13 @@ impl Linker<'_> {
         for policy in &self.graph.policies {
             exists(policy.structure, &policy.key)?;
             for rule in &policy.rules {
-                let kind = match rule.action {
-                    RuleAction::Open { .. } => RuleKind::Open,
-                    RuleAction::Close { .. } => RuleKind::Close,
-                    RuleAction::Roll { .. } => RuleKind::Roll,
-                };
                 let mut reads = rule_reads(rule);
                 if let Some(structure) = self.graph.structures.get(policy.structure.0 as usize) {
                     reads.extend(leg_reads(&structure.legs));
                 }
                 rules.push(PlanRule {
                     key: Arc::from(rule.key.as_str()),
-                    kind,
+                    kind: kind_of(rule),
                     structure: policy.structure,
                     action: rule.action.clone(),
                     when: tick(rule.when),

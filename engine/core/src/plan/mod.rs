@@ -10,7 +10,7 @@ mod link;
 mod rules;
 
 pub use link::link;
-pub use rules::{PlanGuard, PlanRule};
+pub use rules::{PlanGuard, PlanRule, rule_keys};
 
 use crate::clock::Freshness;
 use crate::ops::Operator;

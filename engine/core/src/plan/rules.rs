@@ -2,7 +2,7 @@
 
 use crate::decision::RuleKind;
 use alula_dsl::graph::{
-    ExpiryPick, GuardAct, LegDef, NodeId, OffsetAmount, RollDef, RuleAction, RuleDef, SizeDef, StrikePick,
+    ExpiryPick, Graph, GuardAct, LegDef, NodeId, OffsetAmount, RollDef, RuleAction, RuleDef, SizeDef, StrikePick,
     StructureId,
 };
 use alula_dsl::{ast::OnUnknown, graph::LimitDef};
@@ -44,6 +44,23 @@ pub struct PlanGuard {
     pub act: GuardAct,
     /// When unknown.
     pub unknown: OnUnknown,
+}
+
+/// Kind of a rule.
+pub(super) const fn kind_of(rule: &RuleDef) -> RuleKind {
+    match rule.action {
+        RuleAction::Open { .. } => RuleKind::Open,
+        RuleAction::Close { .. } => RuleKind::Close,
+        RuleAction::Roll { .. } => RuleKind::Roll,
+    }
+}
+
+/// Keys of all rules in the order in which a tick walks them: the numbers that a trace names them by.
+#[must_use]
+pub fn rule_keys(graph: &Graph) -> Vec<&str> {
+    let mut rules: Vec<&RuleDef> = graph.policies.iter().flat_map(|p| &p.rules).collect();
+    rules.sort_by_key(|r| kind_of(r));
+    rules.into_iter().map(|r| r.key.as_str()).collect()
 }
 
 /// Node ids that a rule reads besides its structure's.

@@ -1,0 +1,158 @@
+//! `why`, from what a run recorded: which tick is meant, which rules, and what became of them.
+
+use crate::error::{ErrorClass, RunError};
+use crate::output::{DecisionRow, RunOutput, TickRow};
+use alula_book::PositionId;
+use alula_core::decision::RuleKind;
+use alula_core::why::{Subject, TraceIndex, Why, keys, why};
+use alula_dsl::graph::Graph;
+use alula_market::time::{Date, Instant};
+
+/// A moment as a person gives it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Moment {
+    /// A session: its last tick.
+    Day(Date),
+    /// An instant: the newest tick at or before it, on the same day.
+    At(Instant),
+}
+
+/// Answers questions about one run.
+#[derive(Debug)]
+pub struct Explainer<'a> {
+    run: &'a RunOutput,
+    graph: &'a Graph,
+    thresholds: Vec<f64>,
+    trace: TraceIndex,
+}
+
+fn request(what: String, help: impl Into<String>) -> RunError {
+    RunError::new(ErrorClass::Request, what, help)
+}
+
+impl<'a> Explainer<'a> {
+    /// With the run and the graph that it was made from (compiled again from the run's inputs).
+    ///
+    /// # Errors
+    /// When the graph is another one than the run's.
+    pub fn new(run: &'a RunOutput, graph: &'a Graph) -> Result<Self, RunError> {
+        let matches = run
+            .nodes
+            .iter()
+            .filter_map(|row| graph.nodes.get(row.node as usize).map(|node| node.key == row.key))
+            .all(|same| same);
+        if !matches || run.manifest.thresholds.len() != graph.thresholds.len() {
+            return Err(request(
+                "the strategy is not the one of the run".to_owned(),
+                "ask with the program version that made the run",
+            ));
+        }
+        let thresholds = run.manifest.thresholds.iter().map(|t| t.value).collect();
+        Ok(Self { run, graph, thresholds, trace: TraceIndex::new(&run.trace) })
+    }
+
+    /// The tick that a moment means.
+    ///
+    /// # Errors
+    /// When the run has no tick there; the help names the nearest ones.
+    pub fn tick(&self, moment: Moment) -> Result<&'a TickRow, RunError> {
+        let (date, until) = match moment {
+            Moment::Day(date) => (date, Instant(i64::MAX)),
+            Moment::At(at) => (at.date(), at),
+        };
+        let found = self.run.ticks.iter().rev().find(|t| t.at.date() == date && t.at <= until);
+        found.ok_or_else(|| {
+            let what = match moment {
+                Moment::Day(date) => format!("the run has no tick on {date}"),
+                Moment::At(at) => format!("the run has no tick on {date} at or before {at}"),
+            };
+            let before = self.run.ticks.iter().rev().find(|t| t.at <= until && t.at.date() < date);
+            let after = self.run.ticks.iter().find(|t| t.at.date() > date || (t.at.date() == date && t.at > until));
+            let near: Vec<String> = before.into_iter().chain(after).map(|t| t.at.to_string()).collect();
+            let gap = if self.run.manifest.gaps.contains(&date) { "the data have no snapshot of that session; " } else { "" };
+            request(what, format!("{gap}the nearest ticks are {}", near.join(" and ")))
+        })
+    }
+
+    /// Explains one rule, or all of them, at a tick. Rules about positions are explained for each position open then.
+    ///
+    /// # Errors
+    /// When the strategy has no such rule.
+    pub fn explain(&self, tick: &TickRow, key: Option<&str>) -> Result<Vec<Why>, RunError> {
+        let known = keys(self.graph);
+        if let Some(key) = key
+            && !known.iter().any(|(k, _)| *k == key)
+        {
+            let names: Vec<&str> = known.iter().map(|(k, _)| *k).collect();
+            return Err(request(format!("no rule `{key}`"), format!("the strategy has {}", names.join(", "))));
+        }
+        let mut out = Vec::new();
+        for (rule, kind) in known.into_iter().filter(|(k, _)| key.is_none_or(|wanted| wanted == *k)) {
+            let positions: Vec<Option<PositionId>> = match kind {
+                RuleKind::Close | RuleKind::Roll => self.open_at(rule, tick.at).into_iter().map(Some).collect(),
+                RuleKind::Guard | RuleKind::Hedge | RuleKind::Open => vec![None],
+            };
+            for position in positions {
+                let subject = Subject { key: rule, position, tick: tick.tick, at: tick.at };
+                if let Some(mut found) = why(self.graph, &self.thresholds, &self.trace, &subject) {
+                    self.complete(&mut found, tick);
+                    out.push(found);
+                }
+            }
+        }
+        Ok(out)
+    }
+
+    /// Positions of the rule's structure that were open when a tick was decided.
+    fn open_at(&self, rule: &str, at: Instant) -> Vec<PositionId> {
+        let policy = self.graph.policies.iter().find(|p| p.rules.iter().any(|r| r.key == rule));
+        let structure = policy.and_then(|p| self.graph.structures.get(p.structure.0 as usize)).map(|s| &s.key);
+        self.run
+            .positions
+            .iter()
+            .filter(|p| Some(&p.structure) == structure)
+            // Filled at or before the tick, and gone only after it; what settles on the tick's own instant is gone first.
+            .filter(|p| p.opened_at <= at && p.closed_at.is_none_or(|end| end > at))
+            .map(|p| PositionId(p.number))
+            .collect()
+    }
+
+    /// Adds what was recorded of the outcome.
+    fn complete(&self, why: &mut Why, tick: &TickRow) {
+        let position = why.position.map(|p| p.0);
+        let row = self
+            .run
+            .decisions
+            .iter()
+            .find(|d| d.tick == tick.tick && d.key == why.key && d.position == position);
+        // The cell that decided is the recorded one, where there is a record.
+        if let Some(row) = row {
+            why.condition.cell = row.condition;
+            if let (Some(require), Some(cell)) = (&mut why.require, row.require) {
+                require.cell = cell;
+            }
+            if row.require.is_none() {
+                why.require = None;
+            }
+        } else {
+            why.require = None;
+        }
+        why.outcome = row.map(|r| self.outcome(r));
+    }
+
+    fn outcome(&self, row: &DecisionRow) -> String {
+        let order = row.order.as_ref().and_then(|id| self.run.orders.iter().find(|o| o.id == *id));
+        let Some(order) = order else { return row.detail.clone() };
+        let fate = match (order.status.as_str(), order.ended_at) {
+            ("filled", Some(at)) => {
+                let net = self.run.trades.iter().find(|t| t.order == order.id).map(|t| t.net.share);
+                let price = net.map(|n| format!(" for {n} net")).unwrap_or_default();
+                format!("filled at {at}{price}")
+            }
+            ("cancelled", Some(at)) => format!("cancelled at {at}: {}", order.reason),
+            _ if order.reason.is_empty() => "still at work at the end of the run".to_owned(),
+            _ => format!("still at work at the end of the run: {}", order.reason),
+        };
+        format!("{}; {fate}", row.detail)
+    }
+}

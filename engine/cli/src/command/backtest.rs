@@ -34,7 +34,7 @@ pub fn run(args: &BacktestArgs, out: &mut Output) -> Result<Exit, Failure> {
         run_folder::check_target(dir, args.force)?;
     }
     let run = turn(args, &linked, history.as_ref(), out)?;
-    let report = crate::explain::report(&run, linked.graph);
+    let report = crate::explain::report(&run, linked.graph)?;
     let dir = run_folder::write(args.out.as_deref(), &run, &report, args.force)?;
     match args.format {
         TextFormat::Text => out.data(&text(&report, &dir, out.columns))?,

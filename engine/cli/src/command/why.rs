@@ -1,13 +1,179 @@
-//! `alula why`.
+//! `alula why RUN --at TIME [KEY]`.
 
-use crate::args::WhyArgs;
+use crate::args::{TextFormat, WhyArgs};
+use crate::at;
+use crate::command::backtest::failure;
 use crate::exit::{Exit, Failure};
+use crate::explain::graph_of;
 use crate::output::Output;
+use crate::run_folder;
+use alula_core::decision::RuleKind;
+use alula_core::value::Cell;
+use alula_core::why::{Condition, Why, render};
+use alula_run::{Explainer, Moment};
+use anstyle::{AnsiColor, Style};
+use serde_json::{Value, json};
+use std::fmt::Write as _;
 
-/// Not there yet.
+const TITLE: Style = Style::new().bold();
+const YES: Style = AnsiColor::Green.on_default();
+const NO: Style = AnsiColor::Red.on_default();
+const UNKNOWN: Style = AnsiColor::Yellow.on_default();
+const DIM: Style = Style::new().dimmed();
+
+/// Explains the decisions of a tick, or of one rule at it.
 ///
 /// # Errors
-/// Always.
-pub fn run(_args: &WhyArgs, _out: &mut Output) -> Result<Exit, Failure> {
-    Err(Failure::usage("this command is not there yet"))
+/// When the run cannot be read, or has no such tick or rule.
+pub fn run(args: &WhyArgs, out: &mut Output) -> Result<Exit, Failure> {
+    let moment = at::parse(&args.at)?;
+    let run = run_folder::read(&args.run)?.output;
+    let graph = graph_of(&run)?;
+    let explainer = Explainer::new(&run, &graph).map_err(|e| failure(&e))?;
+    let tick = explainer.tick(moment).map_err(|e| failure(&e))?;
+    if let Moment::At(asked) = moment
+        && tick.at < asked
+    {
+        out.note(&format!(
+            "there is no tick at {asked}; this is the last one before it"
+        ));
+    }
+    let found = explainer
+        .explain(tick, args.key.as_deref())
+        .map_err(|e| failure(&e))?;
+    match args.format {
+        TextFormat::Text => {
+            let simulated = run.manifest.simulated;
+            let label = if simulated {
+                "simulated market"
+            } else {
+                "recorded data"
+            };
+            let name = &run.manifest.strategy;
+            let mut text = format!(
+                "{TITLE}{name} at {}{TITLE:#} {DIM}· {label} · tick {}{DIM:#}\n",
+                tick.at, tick.tick
+            );
+            if found.is_empty() {
+                let about = args.key.as_deref().unwrap_or("rules");
+                let _ = writeln!(text, "\n`{about}` is about open positions, and none was open");
+            }
+            // Without a key there is a rule for each position: those that called for nothing get one line each.
+            let full = args.key.is_some() || out.verbose;
+            let (loud, calm): (Vec<&Why>, Vec<&Why>) = found.iter().partition(|w| full || called(w));
+            for why in loud {
+                text.push('\n');
+                text.push_str(&painted(why));
+            }
+            if !calm.is_empty() {
+                let _ = writeln!(text, "\n{TITLE}called for nothing{TITLE:#}");
+                calm.iter().for_each(|w| text.push_str(&brief(w)));
+                let key = calm.first().map_or("KEY", |w| w.key.as_str());
+                let _ = writeln!(
+                    text,
+                    "\n{DIM}name a rule to see what would have changed it: … {key}{DIM:#}"
+                );
+            }
+            out.data(&text)?;
+        }
+        TextFormat::Json => {
+            let all: Vec<Value> = found.iter().map(value).collect();
+            let document = json!({
+                "strategy": run.manifest.strategy,
+                "run": run.manifest.run_id,
+                "simulated": run.manifest.simulated,
+                "tick": tick.tick,
+                "at": tick.at.eastern().to_rfc3339(),
+                "rules": all,
+            });
+            out.data(&format!("{document:#}\n"))?;
+        }
+    }
+    Ok(Exit::Ok)
+}
+
+/// The explanation with its marks coloured. The instant is in the headline of the page already.
+fn painted(why: &Why) -> String {
+    let mut text = String::new();
+    let at = format!(" at {}", why.at);
+    for (i, line) in render(why).lines().enumerate() {
+        let trimmed = line.trim_start();
+        let style = match trimmed.chars().next() {
+            _ if i == 0 => TITLE,
+            Some('✓') => YES,
+            Some('✗') => NO,
+            Some('?') => UNKNOWN,
+            _ => Style::new(),
+        };
+        let line = if i == 0 {
+            line.replacen(&at, "", 1)
+        } else {
+            line.to_owned()
+        };
+        let _ = writeln!(text, "{style}{line}{style:#}");
+    }
+    text
+}
+
+/// The condition was unknown, or such that the rule acts; or something was recorded about it.
+fn called(why: &Why) -> bool {
+    let acts = if why.kind == RuleKind::Guard {
+        Some(false)
+    } else {
+        Some(true)
+    };
+    why.condition.cell.truth() == acts || !why.condition.cell.is_known()
+}
+
+/// The condition that decided, in one line.
+fn brief(why: &Why) -> String {
+    let about = why.position.map(|p| format!(" {p}")).unwrap_or_default();
+    let text = render(why);
+    let marks = |mark: char| text.lines().map(str::trim).find(|l| l.starts_with(mark));
+    let line = marks('✗').or_else(|| marks('✓')).unwrap_or_default();
+    let line = line.split("  ← ").next().unwrap_or_default();
+    let style = if line.starts_with('✗') { NO } else { YES };
+    let head = line.chars().next().map(String::from).unwrap_or_default();
+    let rest = line.strip_prefix(&head).unwrap_or_default();
+    format!(
+        "  {style}{head}{style:#} {}{about}: {}\n",
+        why.key,
+        rest.trim_start()
+    )
+}
+
+fn cell(cell: Cell, is_bool: bool) -> Value {
+    match (cell.known(), cell.truth(), cell.cause()) {
+        (_, _, Some(cause)) => json!({ "missing": cause.to_string() }),
+        (_, Some(truth), _) if is_bool => json!(truth),
+        (number, _, _) => json!(number),
+    }
+}
+
+fn condition(c: &Condition) -> Value {
+    let conjuncts: Vec<Value> = c
+        .conjuncts
+        .iter()
+        .map(|part| {
+            let read: Vec<Value> = part
+                .readings
+                .iter()
+                .map(|r| json!({ "text": r.text, "value": cell(r.cell, false) }))
+                .collect();
+            json!({ "text": part.text, "value": cell(part.cell, true), "read": read })
+        })
+        .collect();
+    json!({ "text": c.text, "value": cell(c.cell, true), "conjuncts": conjuncts, "failed_first": c.failed_first })
+}
+
+fn value(why: &Why) -> Value {
+    json!({
+        "key": why.key,
+        "kind": why.kind.word(),
+        "position": why.position.map(|p| p.0),
+        "condition": condition(&why.condition),
+        "require": why.require.as_ref().map(condition),
+        "outcome": why.outcome,
+        "words": render(why),
+    })
 }

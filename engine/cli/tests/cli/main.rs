@@ -11,3 +11,4 @@ mod import;
 mod new;
 mod streams;
 mod support;
+mod why;

@@ -49,7 +49,7 @@ fn axis_number(v: f64) -> String {
     let decimals = match v.abs() {
         a if a >= 100.0 => 0,
         a if a >= 1.0 => 1,
-        _ => 3,
+        _ => 4,
     };
     let mut text = format!("{v:.decimals$}");
     if text.contains('.') {

@@ -98,6 +98,11 @@ fn an_unclosed_bracket_points_at_its_opener_and_ends_at_the_next_item() {
         "}\nsignal a = 1",
         &["A0110 2:1 `}` closes nothing | remove it, or open it before"],
     );
+    // Words behind a dot are fields, whatever they are elsewhere.
+    check(
+        "signal a = b.in\nscript f() -> ratio from \"f.rhai\"\nsignal c = d.policy",
+        &[],
+    );
     // Words of items inside brackets are not items unless they begin a line and name something.
     check("signal a = x.policy + f(\n  script g() -> ratio)", &[]);
 }

@@ -125,6 +125,8 @@ impl Brackets {
 #[derive(Clone, Copy, PartialEq)]
 enum Token {
     Word,
+    /// A word behind a dot: never a keyword.
+    Field,
     Number,
     Text,
     Open(u8),
@@ -439,8 +441,7 @@ impl Scanner<'_> {
 
     fn item_keyword(&self, start: usize, end: usize) -> Option<&'static str> {
         let word = self.slice(start, end);
-        let after_dot = matches!(self.previous, Some((Token::Other(b'.'), ..)));
-        ITEM_KEYWORDS.iter().copied().find(|k| *k == word && !after_dot)
+        ITEM_KEYWORDS.iter().copied().find(|k| *k == word)
     }
 
     /// Whether the text goes on with a name or a string, as it does after an item's keyword.

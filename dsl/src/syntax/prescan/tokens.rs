@@ -9,7 +9,7 @@ impl Scanner<'_> {
     /// A dot before a digit begins a number only where no value stands before it.
     pub(super) fn starts_number(&self) -> bool {
         match self.previous {
-            Some((Token::Word | Token::Number | Token::Text | Token::Close(_), ..)) => false,
+            Some((Token::Word | Token::Field | Token::Number | Token::Text | Token::Close(_), ..)) => false,
             Some((Token::Other(b), ..)) => b != b'.',
             _ => true,
         }
@@ -211,7 +211,8 @@ impl Scanner<'_> {
         while self.byte(end).is_ascii_alphanumeric() || self.byte(end) == b'_' {
             end += 1;
         }
-        self.token(Token::Word, at, end);
+        let field = matches!(self.previous, Some((Token::Other(b'.'), ..)));
+        self.token(if field { Token::Field } else { Token::Word }, at, end);
         if end - at > limits::NAME_BYTES {
             let d = Diagnostic::error(
                 codes::NAME_TOO_LONG,

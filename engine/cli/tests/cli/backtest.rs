@@ -195,3 +195,34 @@ fn recorded_chains_are_labelled_as_such_with_their_gaps() {
     );
     assert!(!here.read("run/report.html").contains("simulated market</span>"));
 }
+
+#[test]
+fn a_missing_settlement_value_stops_the_run_and_leaves_no_folder() {
+    let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data/spx_chain_2019");
+    if !data.is_dir() {
+        println!("skipped: {} absent", data.display());
+        return;
+    }
+    // Chains alone: nothing says at which level the index closed.
+    let expiring = CONDOR
+        .replace("nearest 45 dte in 35..55 dte", "nearest 2 dte in 1..3 dte")
+        .replace("VIX.last < vix_ceiling", "SPX.last > 0 pts")
+        .replace(
+            "threshold vix_ceiling = 35 vol in 15..80 vol  /// no new condor at or above this VIX\n\n",
+            "",
+        );
+    let here = Folder::new(&[("condor.alula", &expiring)]);
+    let mut args = vec!["import".to_owned(), "--store".to_owned(), "spx".to_owned()];
+    args.extend(
+        ["0506", "0507", "0508", "0509"]
+            .map(|d| data.join(format!("SPX_2019{d}.csv.gz")).display().to_string()),
+    );
+    assert_eq!(here.alula(&args).code, 0);
+    let outcome = here.alula(&["backtest", "condor.alula", "--data", "spx", "--out", "run"]);
+    assert_eq!((outcome.code, outcome.stdout.as_str()), (4, ""), "{outcome}");
+    assert!(
+        outcome.stderr.contains("no settlement value for SPXW"),
+        "{outcome}"
+    );
+    assert!(!here.join("run").exists());
+}

@@ -77,7 +77,7 @@ impl std::fmt::Debug for BacktestRequest<'_> {
 pub fn backtest(request: BacktestRequest<'_>) -> Result<RunOutput, RunError> {
     let plan = link(&request.graph, &request.thresholds, &request.registry)?;
     let underlying = request.graph.settings.instrument.name().to_owned();
-    let (first, last) = period(&request, &underlying)?;
+    let (first, last, cut) = period(&request, &underlying)?;
     let (data, absent) = load(&plan, request.history)?;
     let settings = &request.graph.settings;
     let (capital, cross, fees, rulebook) = terms(settings)?;
@@ -101,7 +101,7 @@ pub fn backtest(request: BacktestRequest<'_>) -> Result<RunOutput, RunError> {
         settle_approximate: settings.settle_approximate,
     });
     let last_instant = end_of_day(last);
-    Walk { request, plan, data, absent, visited, ticks, warm_up, book, rulebook, manifest, last_instant }.run()
+    Walk { request, plan, data, absent, cut, visited, ticks, warm_up, book, rulebook, manifest, last_instant }.run()
 }
 
 /// The last second of an exchange day.
@@ -109,8 +109,9 @@ pub(crate) fn end_of_day(date: Date) -> Instant {
     Instant::from_eastern(date, 23, 59).map_or(Instant(i64::MAX), |t| Instant(t.0 + 59))
 }
 
-/// The period asked for, cut to what the history has.
-fn period(request: &BacktestRequest<'_>, underlying: &str) -> Result<(Date, Date), RunError> {
+/// The period asked for, cut to what the history has, and a line about the cut. Beyond the data nothing may happen: open
+/// positions would settle to closes that no snapshot of the run led to.
+fn period(request: &BacktestRequest<'_>, underlying: &str) -> Result<(Date, Date, Option<String>), RunError> {
     let (first, last) = request.history.range(underlying).ok_or_else(|| {
         let what = format!("the data hold no option chains of `{underlying}`");
         RunError::new(ErrorClass::Data, what, "import chains first, or choose other data")
@@ -124,7 +125,11 @@ fn period(request: &BacktestRequest<'_>, underlying: &str) -> Result<(Date, Date
         let what = format!("the data have chains from {first} to {last}, none from `{from}` to `{to}`");
         return Err(RunError::new(ErrorClass::Request, what, "choose dates inside the data"));
     }
-    Ok((from, to))
+    let early = (from < first).then(|| format!("asked from {from}, the data begin {first}"));
+    let late = (to > last).then(|| format!("asked to {to}, the data end {last}"));
+    let cut: Vec<String> = early.into_iter().chain(late).collect();
+    let cut = (!cut.is_empty()).then(|| format!("period: {}", cut.join("; ")));
+    Ok((from.max(first), to.min(last), cut))
 }
 
 fn terms(settings: &Settings) -> Result<(Usd, Cross, FeeSchedule, Rulebook), RunError> {

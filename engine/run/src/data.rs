@@ -57,7 +57,7 @@ fn aggregated(history: &dyn History, id: &str, size: BarSize) -> Result<Option<A
 }
 
 /// First open, extreme high and low, last close, summed volume. A part without a value leaves the bar without it. A bar is
-/// available when its last part is.
+/// available when its last part is, and not before it ends (or the session does): its last part may be missing.
 fn combine(fine: &SeriesData, minutes: u16) -> SeriesData {
     let calendar = alula_market::calendar::ExchangeCalendar::nyse();
     let mut out = SeriesData::default();
@@ -69,7 +69,7 @@ fn combine(fine: &SeriesData, minutes: u16) -> SeriesData {
         else {
             break;
         };
-        let Some(open) = calendar.open_at(*date) else { continue };
+        let (Some(open), Some(close)) = (calendar.open_at(*date), calendar.close_at(*date)) else { continue };
         let slot = (start.0 - open.0).div_euclid(i64::from(minutes) * 60);
         let values = [
             at(&fine.open, i),
@@ -81,7 +81,8 @@ fn combine(fine: &SeriesData, minutes: u16) -> SeriesData {
         if bucket.replace((*date, slot)) != Some((*date, slot)) {
             out.date.push(*date);
             out.starts_at.push(Instant(open.0 + slot * i64::from(minutes) * 60));
-            out.available_at.push(*available);
+            let end = Instant(open.0 + (slot + 1) * i64::from(minutes) * 60).min(close);
+            out.available_at.push((*available).max(end));
             for (column, value) in columns(&mut out).into_iter().zip(values) {
                 column.push(value);
             }
@@ -178,5 +179,45 @@ impl ViewSource for Snapshots<'_> {
             self.cache.insert(at, (Arc::clone(&views), strikes));
         }
         Ok(views)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::combine;
+    use alula_market::series::SeriesData;
+    use alula_market::time::{Date, Instant};
+
+    /// One-minute bars of 28 May 2019 that start at these minutes after the open, closing at the minute's number.
+    fn minutes(starts: &[i64]) -> SeriesData {
+        let date = Date::from_ymd_opt(2019, 5, 28).unwrap();
+        let open = Instant::from_eastern(date, 9, 30).unwrap();
+        let mut s = SeriesData::default();
+        for &m in starts {
+            let value = Some(f64::from(i32::try_from(m).unwrap()));
+            s.date.push(date);
+            s.starts_at.push(Instant(open.0 + m * 60));
+            s.available_at.push(Instant(open.0 + m * 60 + 60));
+            for column in super::columns(&mut s) {
+                column.push(value);
+            }
+        }
+        s
+    }
+
+    fn known_at(s: &SeriesData) -> Vec<String> {
+        s.available_at.iter().map(|t| t.to_string()).collect()
+    }
+
+    #[test]
+    fn a_bar_whose_last_part_is_missing_is_not_known_before_it_ends() {
+        let at = |h, m| Instant::from_eastern(Date::from_ymd_opt(2019, 5, 28).unwrap(), h, m).unwrap();
+        // 9:30 to 9:35 lacks its last two minutes, 9:35 to 9:40 is whole, the last bar of the day has its first minute only.
+        let five = combine(&minutes(&[0, 1, 2, 5, 6, 7, 8, 9, 385]), 5);
+        assert_eq!(five.close, [Some(2.0), Some(9.0), Some(385.0)]);
+        assert_eq!(five.available_at, [at(9, 35), at(9, 40), at(16, 0)], "{:?}", known_at(&five));
+        // A bar that the close cuts short is known at the close: the seventh hour has thirty minutes.
+        let hours = combine(&minutes(&[360, 361]), 60);
+        assert_eq!(hours.available_at, [at(16, 0)], "{:?}", known_at(&hours));
     }
 }

@@ -66,9 +66,9 @@ pub struct Manifest {
     pub doc: String,
     /// Underlying whose snapshots are the ticks.
     pub underlying: String,
-    /// First date asked for.
+    /// First date asked for, or of the data where they begin later.
     pub from: Option<Date>,
-    /// Last date asked for.
+    /// Last date asked for, or of the data where they end earlier.
     pub to: Option<Date>,
     /// First and last tick evaluated.
     pub first_tick: Option<Instant>,
@@ -96,7 +96,7 @@ pub struct Manifest {
     pub gaps: Vec<Date>,
     /// Snapshots that held no usable chain.
     pub empty_chains: Vec<Instant>,
-    /// Hash chain after the last tick.
+    /// Hash chain at the end: the last tick's link, and one more over what came after it and the final book.
     pub chain: String,
     /// Thresholds.
     pub thresholds: Vec<ThresholdRow>,

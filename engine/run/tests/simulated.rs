@@ -112,11 +112,11 @@ fn why_names_values_the_first_failure_and_the_smallest_change() {
             assert_eq!(alula_core::value::Cell::all(&parts), why.condition.cell, "{}", render(why));
         }
     }
-    for (tick, key) in [(0, None), (20, None), (31, Some("income.tested"))] {
-        for why in explainer.explain(&output.ticks[tick], key).unwrap() {
-            println!("{}", render(&why));
-        }
-    }
+    let asked = |tick: usize, key: &str| {
+        explainer.explain(&output.ticks[tick], Some(key)).unwrap().iter().map(render).collect::<String>()
+    };
+    let profit = asked(20, "income.take_profit");
+    assert!(profit.contains("profit_target of credit $") && profit.contains("or if `profit_target` were set"), "{profit}");
     assert!(explainer.explain(&output.ticks[0], Some("income.tset")).is_err());
     let sunday = chrono::NaiveDate::from_ymd_opt(2023, 1, 8).unwrap();
     assert!(explainer.tick(Moment::Day(sunday)).unwrap_err().help.contains("2023-01-06"));

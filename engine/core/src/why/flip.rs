@@ -5,6 +5,7 @@ use super::show::{Style, style_of};
 use super::{missing_leaf, through};
 use crate::value::{Cause, Cell};
 use alula_dsl::ast::Direction;
+use alula_dsl::builtin::BookObs;
 use alula_dsl::graph::{Arith, Clock, Cmp, Node, NodeId, Op, ThresholdId, ValueKind};
 
 /// One change that would do.
@@ -292,6 +293,8 @@ fn bounds(cells: &Recorded<'_>, id: NodeId, from: f64, cmp: Cmp, bound: f64, sty
         }
         Op::Arith(Arith::Mul) => scaled(cells, node, cmp, bound, style)
             .unwrap_or_else(|| value(node, from, cmp, bound, style)),
+        // What the strategy declares is no reading that could have been different.
+        Op::Book { what: BookObs::Capital, .. } => Vec::new(),
         _ if node.clock == Clock::Constant => Vec::new(),
         _ => value(node, from, cmp, bound, style),
     }
@@ -320,7 +323,11 @@ fn scaled(cells: &Recorded<'_>, node: &Node, cmp: Cmp, bound: f64, style: Style)
             ValueKind::Number(_) if matches!(inner.op, Op::Threshold(_)) => style,
             kind => style_of(kind, &inner.text),
         };
-        out.extend(bounds(cells, id, now, cmp, bound, style));
+        // A factor that would have to change its sign is no change that a reader could wish for.
+        let plausible = matches!(inner.op, Op::Threshold(_)) || (now >= 0.0) == (bound >= 0.0);
+        if plausible {
+            out.extend(bounds(cells, id, now, cmp, bound, style));
+        }
     }
     Some(out)
 }

@@ -8,6 +8,9 @@ use crate::value::Cell;
 use alula_dsl::graph::Cmp;
 use std::fmt::Write;
 
+/// Alternatives that are told of one need; the smallest come first, and the rest is in the value.
+const ALTERNATIVES_MAX: usize = 3;
+
 /// The explanation as lines of text, without colour, ending in a newline.
 #[must_use]
 pub fn render(why: &Why) -> String {
@@ -69,7 +72,7 @@ fn condition(out: &mut String, condition: &Condition, kind: RuleKind) {
                 (_, true) => "it would not have held if",
                 (_, false) => "it would have held if",
             };
-            for (i, change) in changes.iter().enumerate() {
+            for (i, change) in changes.iter().take(ALTERNATIVES_MAX).enumerate() {
                 let lead = if i == 0 { words } else { "or if" };
                 let _ = writeln!(out, "    {lead} {}", sentence(change));
             }

@@ -359,9 +359,10 @@ pub struct Policy {
 /// What a rule does when its condition is unknown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum OnUnknown {
-    /// Do nothing, say so in the trace. The default of every kind of rule.
+    /// Do nothing, say so in the trace. The default of closes and rolls.
     Hold,
-    /// Act as if it were true (`unknown act`): for a stop that must not sleep through an outage.
+    /// Act as if it were true (`unknown act`; for a guard, as if it failed): for a stop that must not sleep through an
+    /// outage.
     Act,
 }
 
@@ -404,7 +405,8 @@ pub enum Rule {
         name: Ident,
         /// When.
         when: Expr,
-        /// Share of the position's lots, rounded up to whole lots; all when left out.
+        /// Share of the position's lots, rounded up to whole lots; all when left out. A part is closed once: the rule acts
+        /// on the position again only after its condition has been known to be false.
         portion: Option<Amount>,
         /// Order price.
         limit: Option<LimitPrice>,
@@ -627,7 +629,7 @@ pub struct GuardRule {
     pub require: Expr,
     /// What happens when it does not.
     pub action: GuardAction,
-    /// When unknown (`act` is the default of guards: a blind guard blocks).
+    /// When unknown; left out, opening is blocked for the tick, whatever the action is.
     pub unknown: Option<OnUnknown>,
 }
 

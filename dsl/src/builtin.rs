@@ -164,7 +164,8 @@ pub enum Math {
 /// A greek.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Greek {
-    /// Change of value for one point of the underlying, in underlyings (16 delta is 0.16 for one contract's leg).
+    /// Change of today's value for one point of the expiry's forward: the forward delta, discounted to today. In underlyings
+    /// (16 delta is 0.16 for one contract's leg).
     Delta,
     /// Change of delta for one point.
     Gamma,

@@ -610,9 +610,22 @@ pub struct GuardRuleDef {
     /// What happens when it does not.
     pub action: GuardAct,
     /// When unknown.
-    pub unknown: OnUnknown,
+    pub unknown: GuardUnknown,
     /// Where.
     pub span: Span,
+}
+
+/// What a guard does while its requirement is unknown.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum GuardUnknown {
+    /// No open this tick, whatever its action is: nothing is waved through, and nothing is halted, closed or said for
+    /// want of a number. The default.
+    #[default]
+    Block,
+    /// `unknown hold`: as if it held.
+    Hold,
+    /// `unknown act`: its action, as if it failed.
+    Act,
 }
 
 /// What a guard does.

@@ -4,7 +4,7 @@ use super::Checker;
 use super::call::{Args, Call, has_options};
 use super::items::whole_number;
 use super::value::{Affine, Place, Val, canonical};
-use crate::ast::{Expr, ExprKind, ItemKind, LitUnit, Literal, Node, Shift};
+use crate::ast::{Expr, ExprKind, ItemKind, LitUnit, Literal, Node, OnUnknown, Shift};
 use crate::builtin::{BookObs, Instrument};
 use crate::diagnostic::{Diagnostic, codes};
 use crate::graph::{Clock, Domain, Op, ShiftBy};
@@ -151,10 +151,16 @@ impl Checker<'_> {
             Place::Candidate(_) => {
                 "it is read as missing, so this `require` is never true and nothing is ordered by this rule"
             }
-            _ if self.in_guard => {
-                "it is read as missing, and a guard acts on what is unknown; `unknown hold` makes it wait"
-            }
-            _ => "it is read as missing, so the condition is unknown and the rule holds",
+            _ => match self.in_guard {
+                Some(None) => {
+                    "it is read as missing, and a guard that is unknown blocks opening; `unknown hold` lets it pass"
+                }
+                Some(Some(OnUnknown::Act)) => {
+                    "it is read as missing, and with `unknown act` the guard does so at every tick; leave that out"
+                }
+                Some(Some(OnUnknown::Hold)) => "it is read as missing, so the guard lets everything pass",
+                None => "it is read as missing, so the condition is unknown and the rule holds",
+            },
         };
         self.report(Diagnostic::note(codes::NOT_EVALUATED_YET, span, message).help(help));
     }

@@ -6,7 +6,7 @@ use super::shape::{Parts, Slot, Want};
 use crate::ast::{Anchor, Direction, LegRef, Right, Shape, Side, StrikeSelector};
 use crate::builtin::Instrument;
 use crate::diagnostic::{Diagnostic, codes};
-use crate::graph::{ExpiryPick, LegDef, OffsetAmount, StrikeAnchor, StrikePick, StructureDef};
+use crate::graph::{ExpiryPick, LegDef, NodeId, OffsetAmount, StrikeAnchor, StrikePick, StructureDef};
 use crate::resolve::suggest::one_of;
 use crate::span::Span;
 
@@ -291,54 +291,45 @@ impl Checker<'_> {
         Some(())
     }
 
-    /// Whether bought contracts cover the sold ones of each right, none of them expiring sooner. Futures never are.
+    /// Whether bought contracts cover the sold ones of each right that settle with them. A leg that settles later covers
+    /// nothing: until then the market can go anywhere. Futures never are.
     fn defined_risk(&self, legs: &[LegDef]) -> bool {
-        let covers = |short: &LegDef, long: &LegDef| {
-            long.side == Side::Long
-                && long.right == short.right
-                && self.not_sooner(&long.expiry, &short.expiry)
-        };
-        legs.iter().all(|leg| leg.right.is_some())
-            && [Right::Put, Right::Call].into_iter().all(|right| {
-                let shorts: Vec<&LegDef> = legs
-                    .iter()
-                    .filter(|l| l.side == Side::Short && l.right == Some(right))
-                    .collect();
-                let sold: u32 = shorts.iter().map(|l| l.ratio).sum();
-                let bought: u32 = legs
-                    .iter()
-                    .filter(|l| shorts.iter().all(|s| covers(s, l)) && l.right == Some(right))
-                    .map(|l| l.ratio)
-                    .sum();
-                sold == 0 || bought >= sold
-            })
+        legs.iter().all(|leg| {
+            let count = |side: Side| -> u64 {
+                legs.iter()
+                    .filter(|l| l.side == side && l.right == leg.right && self.same_expiry(&l.expiry, &leg.expiry))
+                    .map(|l| u64::from(l.ratio))
+                    .sum()
+            };
+            leg.right.is_some() && count(Side::Long) >= count(Side::Short)
+        })
     }
 
-    /// Whether one expiry is surely no earlier than another: the same selection, or a later constant target.
-    fn not_sooner(&self, a: &ExpiryPick, b: &ExpiryPick) -> bool {
-        if a == b {
-            return true;
-        }
+    /// Whether two clauses surely choose one expiry: the same clause, or the same numbers in both.
+    fn same_expiry(&self, a: &ExpiryPick, b: &ExpiryPick) -> bool {
+        let number = |id: &NodeId| self.builder.constant(*id).map(f64::to_bits);
+        let same = |x: &NodeId, y: &NodeId| x == y || number(x).zip(number(y)).is_some_and(|(x, y)| x == y);
         match (a, b) {
             (
                 ExpiryPick::Nearest {
-                    dte: x, window: v, ..
+                    dte: x,
+                    window: v,
+                    only: o,
                 },
                 ExpiryPick::Nearest {
-                    dte: y, window: w, ..
+                    dte: y,
+                    window: w,
+                    only: p,
                 },
             ) => {
-                // By their windows where both have one: only then can they not overlap the wrong way.
-                let (x, y) = match (v, w) {
-                    (Some((from, _)), Some((_, to))) => (from, to),
-                    _ => (x, y),
+                let windows = match (v, w) {
+                    (None, None) => true,
+                    (Some((a, b)), Some((c, d))) => same(a, c) && same(b, d),
+                    _ => false,
                 };
-                self.builder
-                    .constant(*x)
-                    .zip(self.builder.constant(*y))
-                    .is_some_and(|(x, y)| x >= y)
+                o == p && same(x, y) && windows
             }
-            _ => false,
+            (a, b) => a == b,
         }
     }
 }

@@ -64,7 +64,7 @@ pub(crate) struct Checker<'a> {
     /// Cadence, when the strategy says one.
     every: Option<Length>,
     /// A guard is being checked, whose unknowns act.
-    in_guard: bool,
+    in_guard: Option<Option<crate::ast::OnUnknown>>,
 }
 
 /// Checks all items. The graph is there when nothing was wrong.
@@ -94,7 +94,7 @@ pub(crate) fn check(
         overlays: Vec::new(),
         plugins: Vec::new(),
         every: None,
-        in_guard: false,
+        in_guard: None,
     };
     let settings = c.strategy(files);
     c.every = settings.as_ref().map(|s| s.every);

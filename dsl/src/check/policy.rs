@@ -8,7 +8,7 @@ use crate::ast::{
 };
 use crate::diagnostic::{Diagnostic, codes};
 use crate::graph::{
-    GuardAct, GuardRuleDef, LegDef, LimitDef, NodeId, PolicyDef, RollDef, RuleAction, RuleDef, SizeBasis,
+    GuardAct, GuardRuleDef, GuardUnknown, LegDef, LimitDef, NodeId, PolicyDef, RollDef, RuleAction, RuleDef, SizeBasis,
     SizeDef, StrikePick, StructureId,
 };
 use crate::resolve::kind_word;
@@ -425,9 +425,9 @@ impl<'a> Checker<'a> {
         }
         for (i, rule) in g.rules.iter().enumerate() {
             let key = format!("{}.{i}", g.name.value);
-            self.in_guard = rule.value.unknown != Some(OnUnknown::Hold);
+            self.in_guard = Some(rule.value.unknown);
             let require = self.rule_condition(&rule.value.require, Place::Book, &key);
-            self.in_guard = false;
+            self.in_guard = None;
             let action = match &rule.value.action {
                 GuardAction::BlockOpen => Some(GuardAct::BlockOpen),
                 GuardAction::HaltOpen => Some(GuardAct::HaltOpen),
@@ -437,7 +437,11 @@ impl<'a> Checker<'a> {
             let (Some(require), Some(action)) = (require, action) else {
                 continue;
             };
-            let unknown = rule.value.unknown.unwrap_or(OnUnknown::Act);
+            let unknown = match rule.value.unknown {
+                None => GuardUnknown::Block,
+                Some(OnUnknown::Hold) => GuardUnknown::Hold,
+                Some(OnUnknown::Act) => GuardUnknown::Act,
+            };
             self.guards.push(GuardRuleDef {
                 key,
                 require,

@@ -3,7 +3,7 @@
 
 use super::words;
 use crate::builtin::Indicator;
-use crate::graph::{Domain, Graph, Node, NodeId, Op, StructureId};
+use crate::graph::{Domain, Graph, GuardUnknown, Node, NodeId, Op, StructureId};
 use crate::lower::ids;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -422,10 +422,10 @@ impl Sketcher<'_> {
             };
             last = Some((name, group));
             let title = format!("else {}", words::guard_action(g, &rule.action));
-            let lines = if rule.unknown == crate::ast::OnUnknown::Hold {
-                vec!["unknown hold".to_owned()]
-            } else {
-                Vec::new()
+            let lines = match rule.unknown {
+                GuardUnknown::Block => Vec::new(),
+                GuardUnknown::Hold => vec!["unknown hold".to_owned()],
+                GuardUnknown::Act => vec!["unknown act".to_owned()],
             };
             let at = self.action(&rule.key, title, lines, &[], group);
             self.lead(rule.require, at, "require");

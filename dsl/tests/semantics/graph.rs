@@ -246,6 +246,12 @@ fn defaults_are_those_documented() {
         format!("{:?} {:?}", rules[0].unknown, rules[1].unknown),
         "Hold Act"
     );
+    let guards = sound(
+        "guard g { require VIX.last < 30 vol else halt open\nrequire VIX.last < 31 vol else halt open unknown act\n\
+         require VIX.last < 32 vol else halt open unknown hold }",
+    );
+    let unknown: Vec<String> = guards.guards.iter().map(|g| format!("{:?}", g.unknown)).collect();
+    assert_eq!(unknown, ["Block", "Act", "Hold"]);
     let RuleAction::Open { up_to, size, .. } = &rules[0].action else {
         panic!()
     };

@@ -4,6 +4,7 @@ use crate::fees::FeeError;
 use crate::fill::NoFill;
 use crate::package::Package;
 use crate::position::{Execution, PositionId};
+use alula_market::contract::OptionContract;
 use alula_market::money::Price;
 use alula_market::time::Instant;
 use std::fmt;
@@ -51,6 +52,17 @@ pub enum OrderKind {
         /// What to hold afterwards, per lot.
         to: Package,
     },
+}
+
+impl OrderKind {
+    /// What would be held after a fill; `None` for a close, which holds less of the same.
+    #[must_use]
+    pub const fn target(&self) -> Option<&Package> {
+        match self {
+            Self::Open { package } | Self::Roll { to: package, .. } => Some(package),
+            Self::Close { .. } => None,
+        }
+    }
 }
 
 /// What the engine asks for.
@@ -158,6 +170,13 @@ pub enum CancelReason {
     PositionChanged,
     /// A leg no longer trades.
     LastTradePassed,
+    /// A position that was opened meanwhile holds a contract the other way round: the trade would shrink it.
+    Conflict {
+        /// Contract.
+        contract: OptionContract,
+        /// Position that holds it.
+        position: PositionId,
+    },
     /// Taken back.
     Withdrawn,
 }
@@ -195,6 +214,9 @@ impl fmt::Display for CancelReason {
             Self::NotFilled(why) => write!(f, "not filled: {why}"),
             Self::PositionChanged => f.write_str("the position changed meanwhile"),
             Self::LastTradePassed => f.write_str("a leg no longer trades"),
+            Self::Conflict { contract, position } => {
+                write!(f, "position {position} holds `{contract}` the other way round")
+            }
             Self::Withdrawn => f.write_str("withdrawn"),
         }
     }

@@ -103,6 +103,18 @@ impl Package {
         self.legs.first().map_or(1, |l| l.contract.root.multiplier())
     }
 
+    /// The first contract of this package that the other holds the other way round.
+    #[must_use]
+    pub fn opposite(&self, other: &Self) -> Option<OptionContract> {
+        let against = |a: &Leg| {
+            other
+                .legs
+                .iter()
+                .any(|b| a.contract == b.contract && (a.ratio > 0) != (b.ratio > 0))
+        };
+        self.legs.iter().find(|l| against(l)).map(|l| l.contract)
+    }
+
     /// The package that undoes this one.
     #[must_use]
     pub fn flipped(&self) -> Self {

@@ -1,7 +1,7 @@
 //! Payoffs at expiry: what legs can be worth, whatever happens.
 
 use crate::package::{Leg, Package};
-use alula_market::contract::Right;
+use alula_market::contract::{Right, Settlement};
 use alula_market::money::Price;
 use alula_market::time::Date;
 use alula_pricing::payoff::{Bound, Payoff, PayoffLeg};
@@ -53,38 +53,23 @@ pub fn range(legs: &[Leg]) -> Range {
     )
 }
 
-/// Worst value of a package in points, when bounded: what its holder may have to pay (negative) at expiry.
+/// Worst value of a package in points, when bounded: what its holder may have to pay (negative) at settlement.
 ///
-/// Several expiries: if at each expiry the legs that live on can never cost anything, the bound is that of all legs
-/// settling together (a long calendar or diagonal; its long legs are taken at intrinsic when the near ones settle, so
-/// this bounds the loss *at that expiry*, not of what is then kept). Otherwise each expiry has to be bounded alone
-/// and the bounds add up.
+/// Legs that settle at one instant are bounded together, and the bounds of several instants add up: between two of them
+/// the underlying can go anywhere. A long call calendar therefore has no bound (its short call settles alone), and a long
+/// put calendar that of its short put.
 #[must_use]
 pub fn worst(package: &Package) -> Option<Price> {
+    let settles = |l: &Leg| (l.contract.expiry, l.contract.root.settlement());
     let legs = package.legs();
-    let mut expiries: Vec<Date> = legs.iter().map(|l| l.contract.expiry).collect();
-    expiries.sort_unstable();
-    expiries.dedup();
-    let covered = expiries.iter().skip(1).all(|from| {
-        let alive: Vec<Leg> = legs
-            .iter()
-            .filter(|l| l.contract.expiry >= *from)
-            .copied()
-            .collect();
-        range(&alive).low.is_some_and(|low| low >= Price::ZERO)
-    });
-    if covered {
-        return range(legs).low;
-    }
-    expiries
+    let mut instants: Vec<(Date, Settlement)> = legs.iter().map(settles).collect();
+    instants.sort_unstable();
+    instants.dedup();
+    instants
         .iter()
-        .map(|on| {
-            let alone: Vec<Leg> = legs
-                .iter()
-                .filter(|l| l.contract.expiry == *on)
-                .copied()
-                .collect();
-            range(&alone).low
+        .map(|at| {
+            let together: Vec<Leg> = legs.iter().filter(|l| settles(l) == *at).copied().collect();
+            range(&together).low
         })
         .try_fold(Price::ZERO, |sum, low| Some(sum + low?))
 }

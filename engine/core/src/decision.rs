@@ -107,6 +107,20 @@ pub enum PickError {
         /// Position that holds it.
         position: PositionId,
     },
+    /// An order of this tick, or one at work, is about to hold the contract the other way round.
+    OrderConflict {
+        /// Contract.
+        contract: OptionContract,
+        /// Key of the rule that ordered.
+        order: Arc<str>,
+    },
+    /// Some legs have settled, and the roll needs all of them (or cannot tell which are left).
+    PartlyExpired {
+        /// Legs that are left.
+        left: usize,
+        /// Legs of the structure.
+        of: usize,
+    },
     /// The legs as picked have a loss without bound although the structure's shape promises one.
     NotDefinedRisk,
     /// Futures legs, or an underlying without option chains.
@@ -135,6 +149,12 @@ impl fmt::Display for PickError {
             Self::Package(error) => write!(f, "{error}"),
             Self::Conflict { contract, position } => {
                 write!(f, "position {position} holds `{contract}` the other way round")
+            }
+            Self::OrderConflict { contract, order } => {
+                write!(f, "an order of `{order}` is about to hold `{contract}` the other way round")
+            }
+            Self::PartlyExpired { left, of } => {
+                write!(f, "{left} of {of} legs are left, the others have settled; only a side that is whole can roll")
             }
             Self::NotDefinedRisk => f.write_str("the legs found do not bound the loss"),
             Self::Unsupported(what) => write!(f, "{what} cannot be traded yet"),
@@ -198,6 +218,8 @@ pub enum Skip {
         /// Value.
         value: f64,
     },
+    /// The rule closes a part of the position and did so; its condition has held or been unknown since.
+    PartClosed,
     /// The roll would change nothing.
     NothingToRoll,
     /// The book did not take the order.
@@ -225,6 +247,7 @@ impl fmt::Display for Skip {
             Self::LessThanOneLot(lots) => write!(f, "zero lots: the size is {lots}"),
             Self::Missing { what, cause } => write!(f, "{what} is missing ({cause})"),
             Self::OutOfRange { what, value } => write!(f, "{what} is out of range ({value})"),
+            Self::PartClosed => f.write_str("it closed its part, and its condition has not been false since"),
             Self::NothingToRoll => f.write_str("the roll would change nothing"),
             Self::Refused(error) => write!(f, "{error}"),
             Self::Unsupported => f.write_str("hedges and overlays are not evaluated yet"),

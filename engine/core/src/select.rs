@@ -109,8 +109,13 @@ pub fn roll_target(
     view: &SnapshotView,
     amount: Amount<'_>,
 ) -> Result<Package, NoPick> {
+    let partly = || PickError::PartlyExpired { left: held.len(), of: structure.legs.len() };
+    if let RollDef::Side { side, strike, expiry } = to {
+        let held = matched(structure, held).ok_or_else(partly)?;
+        return roll_side(structure, side.map(market_right), (strike, expiry), &held, view, amount);
+    }
     if held.len() != structure.legs.len() {
-        return Err(PickError::ExpiryGone.into());
+        return Err(partly().into());
     }
     let common = structure.legs.first().map(|l| &l.expiry);
     let rolled = |def: &LegDef, to: &ExpiryPick| {
@@ -129,22 +134,41 @@ pub fn roll_target(
             picker.strikes.clear();
             finish(structure, legs)
         }
-        RollDef::Side { side, strike, expiry } => {
-            roll_side(structure, side.map(market_right), strike, expiry, held, view, amount)
-        }
+        // Done above.
+        RollDef::Side { .. } => Err(partly().into()),
     }
+}
+
+/// Legs held with what the structure says of them, in structure order. After some have settled the others are known by
+/// right, side and ratio; `None` where that could be several.
+fn matched<'a>(
+    structure: &'a StructureDef,
+    held: &'a [PositionLeg],
+) -> Option<Vec<(&'a LegDef, &'a PositionLeg)>> {
+    if held.len() == structure.legs.len() {
+        return Some(structure.legs.iter().zip(held).collect());
+    }
+    let fits = |def: &LegDef, leg: &PositionLeg| {
+        def.right.map(market_right) == Some(leg.contract.right) && signed(def) == Some(leg.ratio)
+    };
+    held.iter()
+        .map(|leg| {
+            let mut defs = structure.legs.iter().filter(|def| fits(def, leg));
+            let alone = held.iter().filter(|l| l.contract.right == leg.contract.right && l.ratio == leg.ratio).count() == 1;
+            defs.next().filter(|_| alone && defs.next().is_none()).map(|def| (def, leg))
+        })
+        .collect()
 }
 
 fn roll_side(
     structure: &StructureDef,
     side: Option<Right>,
-    strike: &StrikePick,
-    expiry: &ExpiryPick,
-    held: &[PositionLeg],
+    (strike, expiry): (&StrikePick, &ExpiryPick),
+    held: &[(&LegDef, &PositionLeg)],
     view: &SnapshotView,
     amount: Amount<'_>,
 ) -> Result<Package, NoPick> {
-    let shorts = structure.legs.iter().zip(held).filter(|(def, leg)| {
+    let shorts = held.iter().copied().filter(|(def, leg)| {
         matches!(def.side, ast::Side::Short) && side.is_none_or(|right| leg.contract.right == right)
     });
     // The tested leg: largest absolute delta; of equal ones the first in structure order.
@@ -161,11 +185,11 @@ fn roll_side(
     }
     let Some((def, short, _)) = tested else { return Err(PickError::NoQuotes.into()) };
     let fail = |name: &str, reason| NoPick { leg: name.to_owned(), reason };
-    let mut picker = Picker { view, amount, strikes: held.iter().map(|l| l.contract.strike).collect() };
+    let mut picker = Picker { view, amount, strikes: held.iter().map(|(_, l)| l.contract.strike).collect() };
     let moved = picker.leg(def, expiry, strike, Some(short)).map_err(|e| fail(&def.name, e))?;
     let shift = moved.contract.strike - short.contract.strike;
     let mut legs = Vec::new();
-    for (def, now) in structure.legs.iter().zip(held) {
+    for &(def, now) in held {
         if now.contract.right != short.contract.right {
             legs.push(Leg { contract: now.contract, ratio: now.ratio });
             continue;

@@ -6,6 +6,7 @@ use crate::plan::{NodeKind, Plan};
 use alula_book::{Book, PositionId};
 use alula_dsl::graph::Domain;
 use alula_market::money::Usd;
+use alula_market::time::Instant;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -25,6 +26,9 @@ pub struct State {
     pub(crate) peak: Option<Usd>,
     /// Highest P&L of each structure so far, from zero.
     pub(crate) structure_peaks: BTreeMap<Arc<str>, Usd>,
+    /// When the condition of a rule that closes a part was last known to be false, by position and rule. Such a rule may act
+    /// once after that.
+    pub(crate) ready_since: BTreeMap<PositionId, BTreeMap<Arc<str>, Instant>>,
     /// The hedges' silence was traced once.
     pub(crate) hedges_noted: bool,
 }
@@ -46,7 +50,9 @@ impl State {
             let peak = self.structure_peaks.entry(Arc::clone(key)).or_insert(Usd::ZERO);
             *peak = (*peak).max(pnl);
         }
-        self.positions.retain(|id, _| book.position(*id).is_some_and(alula_book::Position::is_open));
+        let is_open = |id: &PositionId| book.position(*id).is_some_and(alula_book::Position::is_open);
+        self.positions.retain(|id, _| is_open(id));
+        self.ready_since.retain(|id, _| is_open(id));
     }
 
     /// Highest equity so far, or of a structure its highest P&L.

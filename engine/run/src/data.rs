@@ -20,14 +20,18 @@ const FINER_MINUTES: [u16; 4] = [30, 15, 5, 1];
 pub fn load(plan: &Plan, history: &dyn History) -> Result<(MarketData, Vec<String>), RunError> {
     let mut data = MarketData::default();
     let mut absent = Vec::new();
+    let chains = plan.chains();
     for need in plan.series() {
+        let stands_in = need.unless_chain.and_then(|at| chains.get(at));
+        let has_chain = stands_in.is_some_and(|c| history.range(c).is_some());
+        let required = need.required || (need.unless_chain.is_some() && !has_chain);
         let series = match history.series(&need.id, need.size)? {
             Some(found) => Some(found),
             // Bars behind `last` are wanted as they are; only a size that the strategy names is put together.
-            None if need.required => aggregated(history, &need.id, need.size)?,
+            None if required => aggregated(history, &need.id, need.size)?,
             None => None,
         };
-        if series.is_none() && need.required {
+        if series.is_none() && required {
             absent.push(match need.size {
                 BarSize::Session => format!("series `{}`", need.id),
                 BarSize::Minutes(n) => format!("{n}-minute bars of `{}`", need.id),

@@ -121,9 +121,10 @@ impl Book {
         if self.open.is_empty() {
             return Ok(());
         }
+        // A value may be published hours after the settlement instant, not days.
         let today = self.now.date();
         for position in self.open.values() {
-            if let Some(leg) = position.legs.iter().find(|l| l.contract.expiry < today) {
+            if let Some(leg) = position.legs.iter().find(|l| l.settles_at.date() < today) {
                 let evidence = format!(
                     "position {} still holds `{}` on {today}",
                     position.id, leg.contract

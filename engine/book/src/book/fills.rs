@@ -87,6 +87,9 @@ impl Book {
         let Some(legs) = self.trade_legs(order) else {
             return Outcome::Cancel(CancelReason::PositionChanged);
         };
+        if let Some(reason) = self.crossing(order) {
+            return Outcome::Cancel(reason);
+        }
         let price = match fill::price(&legs, snapshot, self.config.cross) {
             Ok(price) => price,
             Err(reason) => return self.unfilled(order, reason, snapshot),
@@ -118,6 +121,21 @@ impl Book {
             // Roots were checked when the order was taken; a position's own roots were traded before.
             Err(_) => Outcome::Cancel(CancelReason::PositionChanged),
         }
+    }
+
+    /// Whether another position holds a contract of the order's target the other way round. The engine asks before it
+    /// orders; between that and the fill another order may have filled.
+    fn crossing(&self, order: &Order) -> Option<CancelReason> {
+        let own = match order.request.kind {
+            OrderKind::Roll { position, .. } => Some(position),
+            OrderKind::Open { .. } | OrderKind::Close { .. } => None,
+        };
+        let target = order.request.kind.target()?;
+        let found = self
+            .conflicts(target)
+            .into_iter()
+            .find(|(id, _)| Some(*id) != own);
+        found.map(|(position, contract)| CancelReason::Conflict { contract, position })
     }
 
     /// A missing chain after the last trade of a held leg is an end, not a wait.

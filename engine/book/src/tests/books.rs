@@ -243,6 +243,26 @@ fn two_orders_never_work_on_one_position() {
 }
 
 #[test]
+fn an_order_does_not_open_what_would_shrink_a_position_opened_meanwhile() {
+    let mut book = Book::new(config());
+    book.submit(open(1)).unwrap();
+    // Buys the put that the condor sells: neither is held when both are ordered.
+    let package = legs(EXPIRY, &[(Put, 2825, 1)]);
+    let against = request(OrderKind::Open { package }, 1, tick_on("2019-04-29"));
+    let id = book.submit(against).unwrap();
+    let events = book.on_snapshot(&chain(tick_on("2019-04-30"), 2943, &condor_rows(EXPIRY)));
+    let [BookEvent::Filled(_), BookEvent::Cancelled { order, reason, .. }] = &events[..] else {
+        panic!("{events:?}")
+    };
+    let contract = contract(Root::Spxw, EXPIRY, Put, 2825);
+    let position = PositionId(1);
+    assert_eq!(
+        (order, reason),
+        (&id, &CancelReason::Conflict { contract, position })
+    );
+}
+
+#[test]
 fn an_order_ends_with_its_position() {
     let mut book = opened(1);
     let mut order = close(1, tick_on(EXPIRY));

@@ -91,13 +91,35 @@ fn a_long_calendar_is_margined_as_a_spread() {
         requirement(Rulebook::Cboe, &long, 1, pts("2900"), price),
         usd("2000")
     );
-    assert_eq!(payoff::loss_bound(&long, pts("-20")), Some(pts("20")));
+    // Its debit is what it can lose when both legs settle at once, and no bound for its life.
+    assert_eq!(payoff::loss_bound(&long, pts("-20")), None);
     assert_eq!(payoff::worst(&short), None);
     // Naked short: 40... the far one: 60 is the long price here, the short carries 40 + 435; the long one 60 is paid.
     assert_eq!(
         requirement(Rulebook::Cboe, &short, 1, pts("2900"), price),
         usd("53500")
     );
+}
+
+#[test]
+fn a_put_calendar_can_lose_its_short_strike_and_its_debit() {
+    let leg = |expiry, ratio| Leg {
+        contract: contract(Root::Spxw, expiry, Put, 2900),
+        ratio,
+    };
+    let calendar = Package::new(vec![leg(NEAR, -1), leg(FAR, 1)]).unwrap();
+    // Settled at zero the near put costs 2900; the market may then rise, and the far put expires worthless.
+    assert_eq!(payoff::loss_bound(&calendar, pts("-21.75")), Some(pts("2921.75")));
+}
+
+#[test]
+fn a_morning_and_a_closing_leg_of_one_date_do_not_cover_each_other() {
+    let leg = |root, strike, ratio| Leg {
+        contract: contract(root, "2019-06-21", Call, strike),
+        ratio,
+    };
+    let apart = Package::new(vec![leg(Root::Spx, 2900, -1), leg(Root::Spxw, 2950, 1)]).unwrap();
+    assert_eq!(payoff::worst(&apart), None);
 }
 
 #[test]

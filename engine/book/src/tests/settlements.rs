@@ -199,6 +199,27 @@ fn missing_and_approximate_values_stop_before_anything_settles() {
 }
 
 #[test]
+fn a_leg_is_past_its_settlement_instant_not_its_label() {
+    // Listed with a Saturday as expiry, as monthly options were until 2015, and settled on the Friday.
+    let mut book = Book::new(config());
+    let package = legs("2013-06-22", &[(Put, 1500, 1)]);
+    let rows = [(contract(Root::Spxw, "2013-06-22", Put, 1500), 1_000, 1_100)];
+    let snapshot = |on: &str| {
+        let mut chain = chain(tick_on(on), 1600, &rows);
+        for expiry in &mut chain.expiries {
+            expiry.settles_at = Instant::from_eastern(day("2013-06-21"), 16, 0).unwrap();
+        }
+        chain
+    };
+    book.submit(request(OrderKind::Open { package }, 1, tick_on("2013-06-19")))
+        .unwrap();
+    book.on_snapshot(&snapshot("2013-06-20"));
+    book.check().unwrap();
+    book.mark(&snapshot("2013-06-22"));
+    assert_eq!(book.check().unwrap_err().which, Invariant::NothingPastExpiry);
+}
+
+#[test]
 fn a_leg_past_its_expiry_is_a_breach() {
     let expiry = "2019-05-31";
     let mut book = holding(&[condor(expiry)], &condor_rows(expiry), config());

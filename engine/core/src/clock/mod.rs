@@ -7,7 +7,8 @@
 //! that were available by then and on nothing else: there is no look-ahead to forget.
 //!
 //! **Age.** A tick reads the newest closed row, if it is not too old: an instrument's session row must be of the previous
-//! session or newer, its minute row at most one bar behind the newest that has ended, a feed's as its `stale after` says.
+//! session or newer, its minute row at most one bar behind the newest that has ended, a feed's as its `stale after` says, or as an
+//! instrument's.
 
 pub mod events;
 

@@ -97,7 +97,7 @@ impl Linker<'_> {
             need.required |= required;
             return at;
         }
-        self.series.push(SeriesNeed { id: id.to_owned(), size, required });
+        self.series.push(SeriesNeed { id: id.to_owned(), size, required, unless_chain: None });
         self.series.len() - 1
     }
 
@@ -280,8 +280,7 @@ impl Linker<'_> {
                     continue;
                 }
                 Op::Feed(id) => {
-                    let feed = self.graph.feeds.get(id.0 as usize);
-                    found.extend(feed.and_then(|f| f.stale_after).map(Freshness::after));
+                    found.push(self.feed_freshness(id.0, size));
                 }
                 _ => {}
             }
@@ -290,6 +289,12 @@ impl Linker<'_> {
         found.sort_unstable();
         found.dedup();
         found
+    }
+
+    /// What `stale after` asks of a feed; what is asked of an instrument where the strategy does not say.
+    fn feed_freshness(&self, feed: u32, size: BarSize) -> Freshness {
+        let declared = self.graph.feeds.get(feed as usize).and_then(|f| f.stale_after);
+        declared.map_or(Freshness::instrument(size), Freshness::after)
     }
 
     fn event_id(&self, event: u32) -> String {
@@ -338,8 +343,7 @@ impl Linker<'_> {
         });
         let mut fresh = vec![Freshness::instrument(BarSize::Session)];
         if let Op::Feed(id) = &node.op {
-            let feed = self.graph.feeds.get(id.0 as usize);
-            fresh = feed.and_then(|f| f.stale_after).map(Freshness::after).into_iter().collect();
+            fresh = vec![self.feed_freshness(id.0, BarSize::Session)];
         }
         (NodeKind::AsOf(fresh), vec![rows])
     }
@@ -394,8 +398,11 @@ impl Linker<'_> {
         let minutes = LAST_BAR_MINUTES.into_iter().map(|n| (BarSize::Minutes(n), Clock::Minutes(n)));
         for (size, clock) in minutes.chain([(BarSize::Session, Clock::Session)]) {
             // A spot in the snapshots makes the bars a stand-in; without one the session bars have to be there.
-            let required = size == BarSize::Session && chain.is_none();
-            let series = self.need(name, size, required);
+            let session = size == BarSize::Session;
+            let series = self.need(name, size, session && chain.is_none());
+            if let (true, Some(chain), Some(need)) = (session, chain, self.series.get_mut(series)) {
+                need.unless_chain = Some(chain);
+            }
             inputs.push(self.append(PlanNode {
                 kind: NodeKind::Bars { series, field: BarField::Close },
                 inputs: Vec::new(),

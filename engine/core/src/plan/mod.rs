@@ -45,8 +45,11 @@ pub struct SeriesNeed {
     pub id: String,
     /// Bar size.
     pub size: BarSize,
-    /// A node is useless without it (the bars behind `last` are wanted, not needed).
+    /// A node is useless without it (the intraday bars behind `last` are wanted, not needed).
     pub required: bool,
+    /// A node is useless without it unless the history has option chains of this underlying (index into
+    /// [`Plan::chains`]), whose snapshots carry the spot.
+    pub unless_chain: Option<usize>,
 }
 
 /// What a node does.

@@ -2,7 +2,7 @@
 
 use crate::decision::RuleKind;
 use alula_dsl::graph::{
-    ExpiryPick, Graph, GuardAct, LegDef, NodeId, OffsetAmount, RollDef, RuleAction, RuleDef, SizeDef, StrikePick,
+    ExpiryPick, Graph, GuardAct, GuardUnknown, LegDef, NodeId, OffsetAmount, RollDef, RuleAction, RuleDef, SizeDef, StrikePick,
     StructureId,
 };
 use alula_dsl::{ast::OnUnknown, graph::LimitDef};
@@ -43,7 +43,7 @@ pub struct PlanGuard {
     /// What happens when it does not.
     pub act: GuardAct,
     /// When unknown.
-    pub unknown: OnUnknown,
+    pub unknown: GuardUnknown,
 }
 
 /// Kind of a rule.

@@ -1,6 +1,6 @@
 //! Guards, closes and rolls.
 
-use super::{CLOSE_TRIES, Walk, calls, eval};
+use super::{ORDER_TRIES, Walk, calls, eval};
 use crate::decision::{Alert, Candidate, PickError, RuleKind, Skip, Verdict};
 use crate::observe::CandidateView;
 use crate::plan::PlanRule;
@@ -8,9 +8,9 @@ use crate::select::{NoPick, roll_target};
 use crate::state::State;
 use crate::trace::Scope;
 use crate::value::{Cause, Cell};
-use alula_book::{OrderKind, OrderRequest, Package, PackagePrice, Position, PositionId, fill};
+use alula_book::{ExecutionKind, OrderKind, OrderRequest, Package, PackagePrice, Position, PositionId, fill};
 use alula_dsl::ast::OnUnknown;
-use alula_dsl::graph::{GuardAct, LimitDef, NodeId, RollDef, RuleAction, StructureId};
+use alula_dsl::graph::{GuardAct, GuardUnknown, LimitDef, NodeId, RollDef, RuleAction, StructureId};
 use alula_market::money::Price;
 use std::sync::Arc;
 
@@ -21,8 +21,15 @@ impl<'a> Walk<'a> {
             let condition = self.cell(guard.require);
             let fails = match (condition.truth(), guard.unknown) {
                 (Some(holds), _) => !holds,
-                (None, OnUnknown::Act) => true,
-                (None, OnUnknown::Hold) => {
+                (None, GuardUnknown::Act) => true,
+                // Nothing is waved through, and nothing is done for want of a number that cannot be undone.
+                (None, GuardUnknown::Block) => {
+                    let orders = self.guard_acts(&guard.key, &GuardAct::BlockOpen, state);
+                    let verdict = Verdict::Guarded { act: GuardAct::BlockOpen, orders };
+                    self.outcome(&guard.key, RuleKind::Guard, None, (condition, None), verdict);
+                    continue;
+                }
+                (None, GuardUnknown::Hold) => {
                     let cause = condition.cause().unwrap_or(Cause::NoData);
                     let verdict = Verdict::Skipped(Skip::Unknown(cause));
                     self.outcome(&guard.key, RuleKind::Guard, None, (condition, None), verdict);
@@ -72,7 +79,7 @@ impl<'a> Walk<'a> {
             }
             self.acted.insert(id, Arc::clone(key));
             let kind = OrderKind::Close { position: id };
-            orders.push(self.order(key, &name, kind, lots, None, CLOSE_TRIES));
+            orders.push(self.order(key, &name, kind, lots, None));
         }
         orders
     }
@@ -84,7 +91,6 @@ impl<'a> Walk<'a> {
         kind: OrderKind,
         lots: u32,
         limit: Option<Price>,
-        good_for: u32,
     ) -> usize {
         self.decision.orders.push(OrderRequest {
             key: Arc::clone(key),
@@ -93,19 +99,22 @@ impl<'a> Walk<'a> {
             lots,
             limit,
             decided_at: self.tick.at,
-            good_for,
+            good_for: ORDER_TRIES,
         });
         self.decision.orders.len() - 1
     }
 
     /// A close or roll rule on one position.
-    pub(super) fn manage(&mut self, index: usize, rule: &PlanRule, id: PositionId) {
+    pub(super) fn manage(&mut self, index: usize, rule: &PlanRule, id: PositionId, state: &mut State) {
         let condition = self.positions.get(&id).map_or(Cell::missing(Cause::NoData), |c| eval::cell(c, rule.when));
+        if condition.truth() == Some(false) && takes_a_part(rule) {
+            state.ready_since.entry(id).or_default().insert(Arc::clone(&rule.key), self.tick.at);
+        }
         let mut require = None;
         let verdict = match calls(condition, rule.unknown) {
             Ok(false) => Verdict::Idle,
             Err(skip) => Verdict::Skipped(skip),
-            Ok(true) => match self.act_on(index, rule, id, &mut require) {
+            Ok(true) => match self.act_on(index, rule, id, state, &mut require) {
                 Ok(order) => {
                     self.acted.insert(id, Arc::clone(&rule.key));
                     Verdict::Ordered(order)
@@ -121,6 +130,7 @@ impl<'a> Walk<'a> {
         index: usize,
         rule: &PlanRule,
         id: PositionId,
+        state: &State,
         require: &mut Option<Cell>,
     ) -> Result<usize, Skip> {
         if let Some(first) = self.acted.get(&id) {
@@ -132,11 +142,23 @@ impl<'a> Walk<'a> {
         let book = self.book;
         let missing = Skip::Missing { what: "position", cause: Cause::NoPosition };
         let position = book.position(id).ok_or(missing)?;
+        if takes_a_part(rule) && self.took_its_part(rule, position, state) {
+            return Err(Skip::PartClosed);
+        }
         match &rule.action {
             RuleAction::Close { portion } => self.close(rule, position, *portion),
             RuleAction::Roll { to } => self.roll(index, rule, position, to, require),
             RuleAction::Open { .. } => Err(Skip::Unsupported),
         }
+    }
+
+    /// Whether a rule that closes a part did so since its condition was last known to be false: a level that stays met is
+    /// one occasion, not one at every tick.
+    fn took_its_part(&self, rule: &PlanRule, position: &Position, state: &State) -> bool {
+        let ready = state.ready_since.get(&position.id).and_then(|rules| rules.get(&rule.key));
+        self.book
+            .executions_of(position)
+            .any(|e| e.key == rule.key && e.kind == ExecutionKind::Close && ready.is_none_or(|at| *at < e.decided_at))
     }
 
     fn position_cell(&self, id: PositionId, node: NodeId) -> Cell {
@@ -157,9 +179,8 @@ impl<'a> Walk<'a> {
         let price = package.as_ref().and_then(|p| self.price(p.underlying(), |s, c| fill::price_close(p, s, c)));
         let own = self.positions.get(&position.id).map_or(self.cells, Vec::as_slice);
         let limit = self.limit(rule.limit, price.as_ref(), own)?;
-        let tries = if limit.is_none() { CLOSE_TRIES } else { 1 };
         let kind = OrderKind::Close { position: position.id };
-        Ok(self.order(&rule.key, &position.structure, kind, lots, limit, tries))
+        Ok(self.order(&rule.key, &position.structure, kind, lots, limit))
     }
 
     fn roll(
@@ -193,7 +214,7 @@ impl<'a> Walk<'a> {
         let limit = self.limit(rule.limit, Some(&price), &own)?;
         self.note(rule, &target, Some(&price), Some(position.lots));
         let kind = OrderKind::Roll { position: id, to: target };
-        Ok(self.order(&rule.key, &position.structure, kind, position.lots, limit, 1))
+        Ok(self.order(&rule.key, &position.structure, kind, position.lots, limit))
     }
 
     /// Evaluates the candidate nodes of a rule on a package and records them.
@@ -266,9 +287,22 @@ impl<'a> Walk<'a> {
     pub(super) fn no_conflict(&self, package: &Package, own: Option<PositionId>) -> Result<(), Skip> {
         let found = self.book.conflicts(package).into_iter().find(|(id, _)| Some(*id) != own);
         match found {
-            None => Ok(()),
+            None => self.no_crossing(package),
             Some((position, contract)) => Err(pick_skip(PickError::Conflict { contract, position }.into())),
         }
+    }
+
+    /// The same for what orders of this tick and orders at work are about to hold.
+    fn no_crossing(&self, package: &Package) -> Result<(), Skip> {
+        let requests = self.book.orders().iter().map(|o| &o.request).chain(&self.decision.orders);
+        for request in requests {
+            let Some(other) = request.kind.target() else { continue };
+            if let Some(contract) = other.opposite(package) {
+                let order = Arc::clone(&request.key);
+                return Err(pick_skip(PickError::OrderConflict { contract, order }.into()));
+            }
+        }
+        Ok(())
     }
 
     /// Keeps a package for the record.
@@ -293,6 +327,11 @@ pub(super) fn pick_skip(pick: NoPick) -> Skip {
 /// A package that was picked but cannot be priced.
 pub(super) fn no_price(reason: alula_book::NoFill) -> Skip {
     Skip::Pick { leg: String::new(), reason: PickError::NoFill(reason) }
+}
+
+/// A close of less than the whole position.
+const fn takes_a_part(rule: &PlanRule) -> bool {
+    matches!(rule.action, RuleAction::Close { portion: Some(_) })
 }
 
 /// A share of lots, rounded up to whole lots; `None` unless the share is in 0..=1 (and more than nothing).

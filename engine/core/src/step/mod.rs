@@ -23,9 +23,9 @@ use alula_market::time::Instant;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// Snapshots at which a closing market order is tried before the rule has to speak again. Every other order is tried once:
-/// entries, rolls and limits are only as good as the snapshot they were decided on.
-pub const CLOSE_TRIES: u32 = 5;
+/// Snapshots at which an order is tried before its rule has to speak again: one. An order is only as good as the snapshot
+/// that it was decided on, and a rule that still wants it asks again at the next tick.
+pub const ORDER_TRIES: u32 = 1;
 
 /// A tick as the step sees it.
 #[derive(Clone, Copy, Debug)]
@@ -72,10 +72,10 @@ pub fn step(
         trace,
     };
     walk.guards(state);
-    walk.rules(RuleKind::Close);
-    walk.rules(RuleKind::Roll);
+    walk.rules(RuleKind::Close, state);
+    walk.rules(RuleKind::Roll, state);
     walk.hedges(state);
-    walk.rules(RuleKind::Open);
+    walk.rules(RuleKind::Open, state);
     walk.decision
 }
 
@@ -115,7 +115,7 @@ fn calls(condition: Cell, unknown: OnUnknown) -> Result<bool, Skip> {
 }
 
 impl Walk<'_> {
-    fn rules(&mut self, kind: RuleKind) {
+    fn rules(&mut self, kind: RuleKind, state: &mut State) {
         for (index, rule) in self.plan.rules().iter().enumerate().filter(|(_, r)| r.kind == kind) {
             if kind == RuleKind::Open {
                 self.open(index, rule);
@@ -125,7 +125,7 @@ impl Walk<'_> {
             let open: Vec<PositionId> =
                 self.book.positions().filter(|p| *p.structure == *key).map(|p| p.id).collect();
             for id in open {
-                self.manage(index, rule, id);
+                self.manage(index, rule, id, state);
             }
         }
     }

@@ -66,7 +66,7 @@ impl Walk<'_> {
         self.required(rule, &own, require)?;
         let lots = sized?;
         let limit = self.limit(rule.limit, Some(&price), &own)?;
-        Ok(self.order(&rule.key, &name, OrderKind::Open { package }, lots, limit, 1))
+        Ok(self.order(&rule.key, &name, OrderKind::Open { package }, lots, limit))
     }
 
     fn allowed(&self, rule: &PlanRule) -> Result<(), Skip> {

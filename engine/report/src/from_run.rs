@@ -144,9 +144,13 @@ fn day(d: &alula_run::output::DailyRow) -> Day {
     Day {
         date: d.date,
         equity: d.equity,
+        high: d.equity + d.drawdown,
+        fall: d.drawdown_max,
+        fall_from: d.drawdown_peak,
         underlying: d.underlying.map(Price::to_f64),
         open_positions: d.positions,
         margin: d.margin,
+        margin_max: d.margin_max,
         delta: d.greeks.map(|g| g.delta),
         gamma: d.greeks.map(|g| g.gamma),
         vega: d.greeks.map(|g| g.vega),

@@ -17,12 +17,20 @@ pub struct Day {
     pub date: Date,
     /// Cash plus marked positions.
     pub equity: Band,
+    /// Highest equity of the run up to the session's end.
+    pub high: Band,
+    /// Deepest drawdown at any snapshot of the session, positive.
+    pub fall: Band,
+    /// Highest equity before `fall`.
+    pub fall_from: Band,
     /// Underlying's price at the last tick of the session, in points.
     pub underlying: Option<f64>,
     /// Positions held.
     pub open_positions: u32,
     /// Margin required, in dollars.
     pub margin: Option<Usd>,
+    /// Largest margin at any snapshot of the session.
+    pub margin_max: Option<Usd>,
     /// Net delta, in underlyings.
     pub delta: Option<f64>,
     /// Net gamma, in underlyings for one point.

@@ -1,6 +1,6 @@
 //! Figures that a trader asks for first, computed from the model alone.
 
-use crate::model::{Band, Ending, Report, Trade};
+use crate::model::{Band, Day, Ending, Report, Trade};
 use alula_market::money::Usd;
 use alula_market::time::Date;
 
@@ -54,7 +54,7 @@ pub struct Stats {
     pub average_loss: Option<Usd>,
     /// Sum of gains over sum of losses; none without a loss.
     pub profit_factor: Option<f64>,
-    /// Largest margin at a session's end.
+    /// Largest margin at any snapshot.
     pub margin_peak: Option<Usd>,
     /// Number and P&L of the worst trade.
     pub worst: Option<(u32, Usd)>,
@@ -83,30 +83,29 @@ fn mean(values: impl Iterator<Item = Usd>) -> Option<Usd> {
     (n > 0).then(|| Usd(sum.0 / n))
 }
 
-/// Deepest drawdown of a line that starts at `start`.
+/// Deepest drawdown of a run that starts with `capital`, over every snapshot of its sessions, at one of the band's values.
 #[must_use]
-pub fn deepest(start: Usd, line: impl Iterator<Item = (Date, Usd)>) -> Drawdown {
-    let mut peak = (start, None);
+pub fn deepest(capital: Usd, days: &[Day], of: impl Fn(&Band) -> Usd) -> Drawdown {
     let mut worst = Drawdown {
         depth: Usd::ZERO,
-        peak: start,
+        peak: capital,
         from: None,
         to: None,
     };
-    for (date, equity) in line {
-        if equity > peak.0 {
-            peak = (equity, Some(date));
-        }
-        let depth = peak.0 - equity;
+    for day in days {
+        let depth = of(&day.fall);
         if depth > worst.depth {
             worst = Drawdown {
                 depth,
-                peak: peak.0,
-                from: peak.1,
-                to: Some(date),
+                peak: of(&day.fall_from),
+                from: None,
+                to: Some(day.date),
             };
         }
     }
+    // The capital itself is no session's high.
+    let reached = |d: &&Day| worst.peak > capital && of(&d.high) >= worst.peak;
+    worst.from = days.iter().find(reached).map(|d| d.date);
     worst
 }
 
@@ -140,20 +139,14 @@ impl Stats {
             wins,
             win_rate: (!ended.is_empty()).then(|| wins as f64 / ended.len() as f64),
             return_on_capital: ratio(pnl.share, report.capital),
-            drawdown: deepest(
-                report.capital,
-                report.days.iter().map(|d| (d.date, d.equity.share)),
-            ),
-            drawdown_natural: deepest(
-                report.capital,
-                report.days.iter().map(|d| (d.date, d.equity.natural)),
-            ),
+            drawdown: deepest(report.capital, &report.days, |b| b.share),
+            drawdown_natural: deepest(report.capital, &report.days, |b| b.natural),
             fees: report.trades.iter().map(|t| t.fees).sum(),
             average_credit_per_lot: (lots > 0).then(|| Usd(credit.0 / lots)),
             average_win: mean(ended.iter().map(|t| t.pnl.share).filter(|p| p.0 > 0)),
             average_loss: mean(ended.iter().map(|t| t.pnl.share).filter(|p| p.0 <= 0)),
             profit_factor: (losses.0 < 0).then(|| gains.to_f64() / -losses.to_f64()),
-            margin_peak: report.days.iter().filter_map(|d| d.margin).max(),
+            margin_peak: report.days.iter().filter_map(|d| d.margin_max).max(),
             worst: report
                 .trades
                 .iter()
@@ -176,31 +169,50 @@ impl Stats {
 mod tests {
     use super::*;
 
-    fn day(n: u32) -> Date {
+    fn date(n: u32) -> Date {
         Date::from_ymd_opt(2019, 5, n).unwrap()
     }
 
+    /// A session that ends at `equity` with `high` so far, and fell by `fall` from `from` on the way.
+    fn day(n: u32, equity: i64, high: i64, (fall, from): (i64, i64)) -> Day {
+        Day {
+            date: date(n),
+            equity: Band::flat(Usd(equity)),
+            high: Band::flat(Usd(high)),
+            fall: Band::flat(Usd(fall)),
+            fall_from: Band::flat(Usd(from)),
+            underlying: None,
+            open_positions: 0,
+            margin: None,
+            margin_max: None,
+            delta: None,
+            gamma: None,
+            vega: None,
+            theta: None,
+        }
+    }
+
     #[test]
-    fn the_deepest_drawdown_is_measured_from_the_peak_before_it() {
-        let line = [100, 120, 90, 130, 101].into_iter().enumerate();
-        let d = deepest(
-            Usd(100),
-            line.map(|(i, v)| (day(1 + u32::try_from(i).unwrap()), Usd(v))),
-        );
-        assert_eq!(
-            d,
-            Drawdown {
-                depth: Usd(30),
-                peak: Usd(120),
-                from: Some(day(2)),
-                to: Some(day(3))
-            }
-        );
+    fn the_deepest_drawdown_is_measured_within_sessions_from_the_peak_before_it() {
+        let days = [
+            day(1, 100, 100, (0, 100)),
+            day(2, 120, 125, (4, 120)),
+            // Down to 90 and back within the session, which ends near its high.
+            day(3, 124, 125, (35, 125)),
+            day(4, 101, 130, (29, 130)),
+        ];
+        let worst = Drawdown {
+            depth: Usd(35),
+            peak: Usd(125),
+            from: Some(date(2)),
+            to: Some(date(3)),
+        };
+        assert_eq!(deepest(Usd(100), &days, |b| b.share), worst);
     }
 
     #[test]
     fn a_loss_from_the_first_day_counts_from_the_capital() {
-        let d = deepest(Usd(100), [(day(1), Usd(80))].into_iter());
+        let d = deepest(Usd(100), &[day(1, 80, 100, (20, 100))], |b| b.share);
         assert_eq!((d.depth, d.from), (Usd(20), None));
         assert!((d.fraction() - 0.2).abs() < 1e-15);
     }

@@ -51,6 +51,7 @@ pub fn sample() -> Report {
         .take(46)
         .collect();
     let gaps = vec![weekdays[11], weekdays[36], weekdays[37]];
+    let mut high = Band::flat(usd(250_000.0));
     let days: Vec<Day> = weekdays
         .iter()
         .filter(|d| !gaps.contains(d))
@@ -59,16 +60,22 @@ pub fn sample() -> Report {
             let t = f64::from(u32::try_from(i).unwrap());
             let wave = (t / 5.0).sin() * 900.0 - if (18.0..26.0).contains(&t) { 1_900.0 } else { 0.0 };
             let share = 250_000.0 + t * 60.0 + wave;
+            let equity = Band {
+                mid: usd(share + 90.0 + t * 6.0),
+                share: usd(share),
+                natural: usd(share - 60.0 - t * 5.0),
+            };
+            high = high.zip(equity, |a: Usd, b: Usd| a.max(b));
             Day {
                 date: *date,
-                equity: Band {
-                    mid: usd(share + 90.0 + t * 6.0),
-                    share: usd(share),
-                    natural: usd(share - 60.0 - t * 5.0),
-                },
+                equity,
+                high,
+                fall: high - equity,
+                fall_from: high,
                 underlying: Some(2925.0 - 45.0 * (t / 9.0).sin() + t),
                 open_positions: u32::from(i > 2),
                 margin: Some(usd(8_420.0)),
+                margin_max: Some(usd(8_420.0)),
                 delta: (i > 2).then_some((t / 4.0).sin() * 12.0),
                 gamma: (i > 2).then_some(-0.02 - t * 0.0004),
                 vega: (i > 2 && i != 15).then_some(-240.0 + t * 3.0),

@@ -81,7 +81,7 @@ impl Chain {
     pub fn tick(
         &mut self,
         at: Instant,
-        cells: impl ExactSizeIterator<Item = Cell>,
+        cells: &[Cell],
         (decision, state): (&Decision, &State),
         book: &Book,
     ) {

@@ -13,6 +13,7 @@ pub mod explain;
 pub mod folder;
 mod hash;
 mod manifest;
+mod marks;
 pub mod output;
 mod record;
 pub mod tables;

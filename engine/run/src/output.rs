@@ -264,7 +264,8 @@ pub struct GreekSum {
     pub theta: f64,
 }
 
-/// The account at the last tick of a session.
+/// The account at the last tick of a session, and its extremes over the session's snapshots. A last row follows where
+/// something happened after the last session with a tick: it has no underlying, no greeks and no margin of open positions.
 #[derive(Clone, Debug, PartialEq)]
 pub struct DailyRow {
     /// Session.
@@ -273,14 +274,20 @@ pub struct DailyRow {
     pub at: Instant,
     /// Cash plus marked positions.
     pub equity: Band<Usd>,
-    /// Highest equity so far minus equity.
+    /// Highest equity so far, over every snapshot seen, minus equity.
     pub drawdown: Band<Usd>,
+    /// Deepest drawdown at any snapshot of the session, fills and settlements included.
+    pub drawdown_max: Band<Usd>,
+    /// Highest equity before `drawdown_max`.
+    pub drawdown_peak: Band<Usd>,
     /// Cash.
     pub cash: Band<Usd>,
     /// Fees so far.
     pub fees: Usd,
     /// Margin of open positions; none where the rulebook has no answer.
     pub margin: Option<Usd>,
+    /// Largest margin at any snapshot of the session; none where the rulebook had no answer at some of them.
+    pub margin_max: Option<Usd>,
     /// Greeks; none where a leg has no quote.
     pub greeks: Option<GreekSum>,
     /// Open positions.

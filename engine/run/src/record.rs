@@ -1,5 +1,6 @@
 //! Turns what happened into rows.
 
+use crate::error::{ErrorClass, RunError};
 use crate::output::{
     DailyRow, DecisionRow, GreekSum, NodeRow, OrderRow, PositionRow, RuleStat, RunOutput, TickRow, TradeLegRow, TradeRow,
 };
@@ -21,13 +22,17 @@ pub struct Recorder {
     pub output: RunOutput,
     stats: BTreeMap<String, usize>,
     orders: BTreeMap<String, usize>,
-    peak: Option<Band<Usd>>,
+    /// Highest equity so far.
+    peak: Band<Usd>,
+    /// Of the session at hand: deepest drawdown, the peak before it, largest margin (none: unknown at some snapshot).
+    deepest: Option<(Band<Usd>, Band<Usd>)>,
+    margin: Option<Option<Usd>>,
 }
 
 impl Recorder {
     /// With one row of statistics for each rule, in the order of the file: policies, then guards, then hedges and overlays.
-    pub fn new(graph: &Graph) -> Self {
-        let mut recorder = Self::default();
+    pub fn new(graph: &Graph, capital: Usd) -> Self {
+        let mut recorder = Self { peak: Band::flat(capital), ..Self::default() };
         let text = |id: alula_dsl::graph::NodeId| graph.node(id).map(|n| n.text.clone()).unwrap_or_default();
         for policy in &graph.policies {
             for rule in &policy.rules {
@@ -184,29 +189,86 @@ impl Recorder {
         self.output.orders.get_mut(index)
     }
 
+    /// The account after a snapshot was marked, or (without sight) after a settlement: the session's extremes.
+    pub fn observe(&mut self, book: &Book, sight: Option<&Sight<'_>>) {
+        let equity = book.equity();
+        self.peak = self.peak.zip(equity, |a: Usd, b: Usd| a.max(b));
+        let fall = self.peak - equity;
+        let (mut depth, mut from) = self.deepest.unwrap_or((fall, self.peak));
+        for (new, depth, peak, from) in [
+            (fall.mid, &mut depth.mid, self.peak.mid, &mut from.mid),
+            (fall.share, &mut depth.share, self.peak.share, &mut from.share),
+            (fall.natural, &mut depth.natural, self.peak.natural, &mut from.natural),
+        ] {
+            if new > *depth {
+                (*depth, *from) = (new, peak);
+            }
+        }
+        self.deepest = Some((depth, from));
+        if let Some(sight) = sight {
+            let now = margin(sight, book);
+            self.margin = Some(self.margin.map_or(now, |so_far| Some(so_far?.max(now?))));
+        }
+    }
+
     /// The account at the end of a session; `at` is its last tick.
     pub fn day(&mut self, date: Date, at: Instant, book: &Book, sight: Option<&Sight<'_>>) {
+        self.observe(book, None);
         let equity = book.equity();
-        let start = Band::flat(book.config().capital);
-        let peak = self.peak.unwrap_or(start).zip(equity, |a: Usd, b: Usd| a.max(b));
-        self.peak = Some(peak);
+        let flat = book.positions().next().is_none();
         let underlying = sight
             .and_then(|s| s.plan.chains().first().and_then(|c| s.view(c)))
             .map(|v| v.snapshot.spot)
             .filter(|p| p.0 > 0);
+        let margin = sight.map_or_else(|| flat.then_some(Usd::ZERO), |s| margin(s, book));
+        let (drawdown_max, drawdown_peak) = self.deepest.take().unwrap_or_default();
         self.output.daily.push(DailyRow {
             date,
             at,
             equity,
-            drawdown: peak - equity,
+            drawdown: self.peak - equity,
+            drawdown_max,
+            drawdown_peak,
             cash: book.cash(),
             fees: book.fees(),
-            margin: sight.and_then(|s| margin(s, book)),
-            greeks: sight.and_then(|s| greeks(s, book)),
+            margin,
+            margin_max: self.margin.take().unwrap_or(margin),
+            greeks: sight.map_or_else(|| flat.then(GreekSum::default), |s| greeks(s, book)),
             positions: u32::try_from(book.positions().count()).unwrap_or(u32::MAX),
             underlying,
             stale_marks: book.positions().any(|p| p.mark_age_secs(at) > 0),
         });
+    }
+
+    /// A last row, if the account is not what the last one says: settlements and fills after the last tick count too.
+    pub fn last_day(&mut self, book: &Book) {
+        let told = self.output.daily.last().map(|d| (d.equity, d.cash));
+        let capital = Band::flat(book.config().capital);
+        if told.unwrap_or((capital, capital)) == (book.equity(), book.cash()) {
+            return;
+        }
+        let executed = book.trades().last().map(|e| e.at);
+        let Some(at) = executed.max(self.output.daily.last().map(|d| d.at)) else { return };
+        self.day(at.date(), at, book, None);
+    }
+
+    /// The last row, the book and the positions must tell one story, to the cent.
+    pub fn add_up(&self, book: &Book) -> Result<(), RunError> {
+        let capital = Band::flat(book.config().capital);
+        let positions = self.output.positions.iter().fold(capital, |sum, p| sum + p.pnl);
+        let row = self.output.daily.last().map_or(capital, |d| d.equity);
+        let book = book.equity();
+        if row == book && book == positions {
+            return Ok(());
+        }
+        Err(RunError::new(
+            ErrorClass::Invariant,
+            format!(
+                "accounting invariant broken: equity is {book:?} in the book, {row:?} in the last daily row, {positions:?} \
+                 from capital and P&L of positions"
+            ),
+            "the results cannot be trusted; please report this with the strategy and the data",
+        ))
     }
 
     /// The positions as they stand at the end.

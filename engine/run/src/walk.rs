@@ -8,6 +8,7 @@ use crate::backtest::{BacktestRequest, Progress, end_of_day};
 use crate::data::Snapshots;
 use crate::error::RunError;
 use crate::hash::Chain;
+use crate::marks::{self, Facts, GuardActs};
 use crate::output::{Manifest, Mode, RunOutput};
 use crate::record::Recorder;
 use alula_book::{Book, OrderId, Rulebook};
@@ -20,6 +21,7 @@ use alula_core::step::{Tick, step};
 use alula_core::stream::{Event, Stream, schedule};
 use alula_core::trace::Trace;
 use alula_core::value::{Cause, Cell};
+use alula_dsl::graph::{Clock, Domain};
 use alula_market::contract::{Root, SettlementValue};
 use alula_market::history::HistoryError;
 use alula_market::time::{Date, Instant};
@@ -33,6 +35,8 @@ pub struct Walk<'a> {
     pub data: MarketData,
     /// What the strategy reads and the data do not have.
     pub absent: Vec<String>,
+    /// How the period asked for was cut to the data.
+    pub cut: Option<String>,
     /// Snapshots of the period in regular hours.
     pub visited: Vec<Instant>,
     /// Ticks before the period, if some node remembers them, then those of the period.
@@ -113,6 +117,7 @@ struct Turn<'a> {
     state: State,
     trace: Trace,
     recorder: Recorder,
+    guards: GuardActs,
     chain: Chain,
     /// Number of the next tick of the period.
     tick: usize,
@@ -131,8 +136,9 @@ impl<'a> Walk<'a> {
             driver,
             state: State::new(&self.plan),
             trace: Trace::default(),
-            recorder: Recorder::new(self.plan.graph()),
-            chain: Chain::new(crate::hash::seed(&self.manifest.run_id)),
+            recorder: Recorder::new(self.plan.graph(), self.book.config().capital),
+            guards: GuardActs::default(),
+            chain: Chain::new(),
             tick: 0,
             cells: vec![Cell::missing(Cause::NoData); self.plan.nodes().len()],
             day: None,
@@ -151,8 +157,11 @@ impl<'a> Walk<'a> {
         }
         self.end_day(&mut turn)?;
         self.settle(&mut turn, self.last_instant)?;
+        self.book.check().map_err(|e| RunError::from(e).at(self.last_instant))?;
+        turn.recorder.last_day(&self.book);
         let date = self.last_instant.date();
         (self.request.progress)(Progress { done: total, total, date });
+        self.visited = visited;
         self.finish(turn)
     }
 
@@ -165,7 +174,7 @@ impl<'a> Walk<'a> {
             return Ok(());
         }
         let views = turn.snapshots.views(at)?;
-        self.fill_and_mark(turn, &views)?;
+        self.fill_and_mark(turn, at, &views)?;
         if is_tick {
             self.tick(turn, at, number, &views)?;
             if let Some(day) = &mut turn.day {
@@ -176,13 +185,15 @@ impl<'a> Walk<'a> {
         Ok(())
     }
 
-    fn fill_and_mark(&mut self, turn: &mut Turn<'a>, views: &Views) -> Result<(), RunError> {
+    fn fill_and_mark(&mut self, turn: &mut Turn<'a>, at: Instant, views: &Views) -> Result<(), RunError> {
         for view in views.iter().flatten() {
             let events = self.book.on_snapshot(&view.snapshot);
             turn.recorder.events(&events);
             self.book.mark(&view.snapshot);
         }
         self.book.check()?;
+        let sight = Sight { plan: &self.plan, at, views, rulebook: self.rulebook };
+        turn.recorder.observe(&self.book, Some(&sight));
         Ok(())
     }
 
@@ -203,12 +214,14 @@ impl<'a> Walk<'a> {
             self.rulebook,
             &mut turn.trace,
         );
+        turn.guards.note(&decision);
         let shared = self.plan.order().iter().filter_map(|i| {
             let node = self.plan.nodes().get(*i)?;
-            let shared = node.domain <= alula_dsl::graph::Domain::Book && !node.has_rows();
+            let shared = node.domain <= Domain::Book && node.clock != Clock::Constant && !node.has_rows();
             turn.cells.get(*i).copied().filter(|_| shared)
         });
-        turn.chain.tick(at, shared, &decision, &self.book);
+        let shared: Vec<Cell> = shared.collect();
+        turn.chain.tick(at, &shared, (&decision, &turn.state), &self.book);
         let mut submitted: Vec<Result<OrderId, String>> = Vec::new();
         for request in &decision.orders {
             match self.book.submit(request.clone()) {
@@ -223,7 +236,7 @@ impl<'a> Walk<'a> {
         turn.recorder.decision(tick_number, &decision, &submitted, equity, turn.chain.hex());
         turn.tick += 1;
         if self.book.config().same_bar {
-            self.fill_and_mark(turn, views)?;
+            self.fill_and_mark(turn, at, views)?;
         }
         Ok(())
     }
@@ -252,6 +265,7 @@ impl<'a> Walk<'a> {
         let Some((date, seen)) = turn.day.take() else { return Ok(()) };
         self.settle(turn, end_of_day(date))?;
         self.book.check().map_err(|e| RunError::from(e).at(end_of_day(date)))?;
+        turn.recorder.observe(&self.book, None);
         if let Some((at, views)) = seen {
             let sight = Sight { plan: &self.plan, at, views: &views, rulebook: self.rulebook };
             turn.recorder.day(date, at, &self.book, Some(&sight));
@@ -261,8 +275,10 @@ impl<'a> Walk<'a> {
 
     fn finish(mut self, turn: Turn<'a>) -> Result<RunOutput, RunError> {
         self.book.audit()?;
-        let Turn { mut recorder, driver, trace, chain, snapshots, empty, tick, .. } = turn;
+        let Turn { mut recorder, driver, trace, mut chain, snapshots, empty, guards, tick, .. } = turn;
         recorder.positions(&self.book);
+        recorder.add_up(&self.book).map_err(|e| e.at(self.last_instant))?;
+        chain.end(&self.book);
         recorder.nodes(&self.plan);
         let ticks = self.ticks.get(self.warm_up..).unwrap_or_default();
         if let (Some(first), Some(last)) = (ticks.first().copied(), ticks.last().copied()) {
@@ -274,45 +290,23 @@ impl<'a> Walk<'a> {
         self.manifest.ticks = u64::try_from(tick).unwrap_or(u64::MAX);
         self.manifest.chain = chain.hex();
         self.manifest.empty_chains = empty;
-        self.manifest.marks = self.marks(snapshots.without_rate);
+        self.manifest.marks = marks::of(&Facts {
+            plan: &self.plan,
+            data: &self.data,
+            manifest: &self.manifest,
+            book: &self.book,
+            guards: &guards,
+            cut: self.cut.as_deref(),
+            absent: &self.absent,
+            without_rate: snapshots.without_rate,
+            visited: &self.visited,
+            ticks: self.ticks.get(self.warm_up..).unwrap_or_default(),
+        });
         let mut output = recorder.output;
         let inputs = &self.request.inputs;
         let files = inputs.sources.iter().chain(&inputs.thresholds).chain(&inputs.scripts);
         output.inputs = files.cloned().collect();
         output.manifest = self.manifest;
         Ok(output)
-    }
-
-    /// What a reader of the results has to know before believing them.
-    fn marks(&self, without_rate: bool) -> Vec<String> {
-        let mut marks = Vec::new();
-        if self.manifest.simulated {
-            marks.push("simulated: every number rests on a simulated market".to_owned());
-        }
-        if self.book.config().same_bar {
-            marks.push("same bar: orders fill on the snapshot they were decided on".to_owned());
-        }
-        if self.book.is_approximate() {
-            marks.push("approximate: some settlement values stand in for missing official ones".to_owned());
-        }
-        if without_rate {
-            marks.push("no rate: discounts come from box spreads where no risk-free rate is known".to_owned());
-        }
-        let gaps = self.manifest.gaps.len();
-        if gaps > 0 {
-            let word = if gaps == 1 { "session has" } else { "sessions have" };
-            marks.push(format!("gaps: {gaps} {word} no snapshot; positions were held at the last mark"));
-        }
-        let open = self.book.positions().count();
-        if open > 0 {
-            let word = if open == 1 { "position is" } else { "positions are" };
-            marks.push(format!("open: {open} {word} open at the end, marked and not closed"));
-        }
-        marks.extend(self.absent.iter().map(|a| format!("absent: {a} is not in the data; what rests on it is unknown")));
-        let graph = self.plan.graph();
-        if !graph.hedges.is_empty() || !graph.overlays.is_empty() {
-            marks.push("hedges and overlays are declared and not evaluated yet".to_owned());
-        }
-        marks
     }
 }

@@ -78,22 +78,13 @@ pub fn equity(report: &Report, size: Size) -> String {
     )
 }
 
-/// Falls from the highest equity so far, as dollars below zero.
-fn falls(report: &Report, of: impl Fn(&crate::model::Day) -> Usd) -> Vec<f64> {
-    let mut peak = report.capital;
-    let fall = |d| {
-        let equity = of(d);
-        peak = peak.max(equity);
-        (equity - peak).to_f64()
-    };
-    report.days.iter().map(fall).collect()
-}
-
-/// Drawdown by session, at the stated share and at natural prices.
+/// Deepest drawdown of each session, at the stated share and at natural prices.
 #[must_use]
 pub fn drawdown(report: &Report, size: Size) -> String {
-    let share = falls(report, |d| d.equity.share);
-    let natural = falls(report, |d| d.equity.natural);
+    let falls = |of: fn(&crate::model::Band) -> Usd| -> Vec<f64> {
+        report.days.iter().map(|d| -of(&d.fall).to_f64()).collect()
+    };
+    let (share, natural) = (falls(|b| b.share), falls(|b| b.natural));
     let frame = Frame::new(
         size,
         150.0,

@@ -111,11 +111,18 @@ const DAILY: Columns = &[
     ("drawdown_mid_usd", Money),
     ("drawdown_share_usd", Money),
     ("drawdown_natural_usd", Money),
+    ("drawdown_max_mid_usd", Money),
+    ("drawdown_max_share_usd", Money),
+    ("drawdown_max_natural_usd", Money),
+    ("drawdown_peak_mid_usd", Money),
+    ("drawdown_peak_share_usd", Money),
+    ("drawdown_peak_natural_usd", Money),
     ("cash_mid_usd", Money),
     ("cash_share_usd", Money),
     ("cash_natural_usd", Money),
     ("fees_usd", Money),
     ("margin_usd", Money),
+    ("margin_max_usd", Money),
     ("delta", Float),
     ("gamma", Float),
     ("vega_usd", Float),
@@ -331,8 +338,10 @@ fn daily(run: &RunOutput) -> Table {
         let mut row = vec![r.date.into(), r.at.into()];
         row.extend(band(r.equity));
         row.extend(band(r.drawdown));
+        row.extend(band(r.drawdown_max));
+        row.extend(band(r.drawdown_peak));
         row.extend(band(r.cash));
-        row.extend([r.fees.into(), r.margin.into()]);
+        row.extend([r.fees.into(), r.margin.into(), r.margin_max.into()]);
         let greek = |f: fn(&GreekSum) -> f64| Value::from(r.greeks.as_ref().map(f));
         row.extend([greek(|g| g.delta), greek(|g| g.gamma), greek(|g| g.vega), greek(|g| g.theta)]);
         row.extend([r.positions.into(), r.underlying.into(), r.stale_marks.into()]);
@@ -555,17 +564,21 @@ fn read_position(r: &mut RowReader<'_>) -> Option<PositionRow> {
 
 fn read_day(r: &mut RowReader<'_>) -> Option<DailyRow> {
     let (date, at) = (r.day()?, r.time()?);
-    let (equity, drawdown, cash) = (dollars(r)?, dollars(r)?, dollars(r)?);
-    let (fees, margin) = (r.usd()?, r.usd());
+    let (equity, drawdown) = (dollars(r)?, dollars(r)?);
+    let (drawdown_max, drawdown_peak, cash) = (dollars(r)?, dollars(r)?, dollars(r)?);
+    let (fees, margin, margin_max) = (r.usd()?, r.usd(), r.usd());
     let greeks = [r.float(), r.float(), r.float(), r.float()];
     Some(DailyRow {
         date,
         at,
         equity,
         drawdown,
+        drawdown_max,
+        drawdown_peak,
         cash,
         fees,
         margin,
+        margin_max,
         greeks: match greeks {
             [Some(delta), Some(gamma), Some(vega), Some(theta)] => Some(GreekSum { delta, gamma, vega, theta }),
             _ => None,

@@ -107,12 +107,20 @@ impl<'a> Explainer<'a> {
     fn open_at(&self, rule: &str, at: Instant) -> Vec<PositionId> {
         let policy = self.graph.policies.iter().find(|p| p.rules.iter().any(|r| r.key == rule));
         let structure = policy.and_then(|p| self.graph.structures.get(p.structure.0 as usize)).map(|s| &s.key);
+        // Orders fill before a tick is decided, so what was filled at the tick's own instant was there, and what was closed
+        // then was gone. On the same bar it is the other way round.
+        let same_bar = self.run.manifest.settings.get("fill").is_some_and(|f| f == "same bar");
+        let there = |opened: Instant, closed: Option<Instant>| {
+            if same_bar {
+                opened < at && closed.is_none_or(|end| end >= at)
+            } else {
+                opened <= at && closed.is_none_or(|end| end > at)
+            }
+        };
         self.run
             .positions
             .iter()
-            .filter(|p| Some(&p.structure) == structure)
-            // Filled at or before the tick, and gone only after it; what settles on the tick's own instant is gone first.
-            .filter(|p| p.opened_at <= at && p.closed_at.is_none_or(|end| end > at))
+            .filter(|p| Some(&p.structure) == structure && there(p.opened_at, p.closed_at))
             .map(|p| PositionId(p.number))
             .collect()
     }

@@ -1,4 +1,14 @@
 //! Both drivers decide alike, and nothing decides on what it cannot know yet: over random strategies and random data with holes.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap,
+    clippy::cast_sign_loss,
+    reason = "tests may fail loudly, and their numbers are small"
+)]
 
 mod common;
 

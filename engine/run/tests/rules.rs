@@ -1,4 +1,14 @@
 //! What rules do on a market made by hand.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap,
+    clippy::cast_sign_loss,
+    reason = "tests may fail loudly, and their numbers are small"
+)]
 
 mod common;
 

@@ -1,4 +1,14 @@
 //! Shipped rules over the simulated market: both drivers agree, and the books balance.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap,
+    clippy::cast_sign_loss,
+    reason = "tests may fail loudly, and their numbers are small"
+)]
 
 use alula_core::registry::Registry;
 use alula_core::thresholds::ThresholdSet;

@@ -9,7 +9,7 @@ use alula_dsl::builtin::Field;
 use alula_dsl::graph::{GuardAct, Length, Op};
 use alula_market::series::{BarSize, SeriesData};
 use alula_market::time::{Date, Instant};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// What guards did that lasts or costs: it can decide a whole run, and no table of trades shows it.
@@ -19,6 +19,8 @@ pub struct GuardActs {
     halted: Option<(Date, Arc<str>)>,
     /// First flattening: when, by which guard; and the ticks at which guards flattened.
     flattened: Option<(Date, Arc<str>, u32)>,
+    /// Ticks at which a guard was unknown and blocked opening for it.
+    unknown: BTreeMap<Arc<str>, u32>,
 }
 
 impl GuardActs {
@@ -34,6 +36,9 @@ impl GuardActs {
                 Verdict::Guarded { act: GuardAct::Flatten(_), orders } if !orders.is_empty() => {
                     flattens.get_or_insert(&outcome.key);
                 }
+                Verdict::Guarded { act: GuardAct::BlockOpen, .. } if outcome.condition.truth().is_none() => {
+                    *self.unknown.entry(Arc::clone(&outcome.key)).or_default() += 1;
+                }
                 _ => {}
             }
         }
@@ -42,7 +47,7 @@ impl GuardActs {
         }
     }
 
-    fn marks(&self, plan: &Plan) -> Vec<String> {
+    fn marks(&self, plan: &Plan, ticks: usize) -> Vec<String> {
         let text = |key: &str| {
             let guard = plan.graph().guards.iter().find(|g| g.key == key);
             let node = guard.and_then(|g| plan.graph().node(g.require));
@@ -56,6 +61,9 @@ impl GuardActs {
             let more = if *times == 1 { String::new() } else { format!(", guards flattened at {times} ticks in all") };
             marks.push(format!("flattened: positions closed on {date} by `{key}`{}{more}", text(key)));
         }
+        marks.extend(self.unknown.iter().map(|(key, times)| {
+            format!("unknown: guard `{key}`{} was unknown at {times} of {ticks} ticks and blocked opening", text(key))
+        }));
         marks
     }
 }
@@ -86,7 +94,7 @@ pub fn of(facts: &Facts<'_>) -> Vec<String> {
     if manifest.simulated {
         marks.push("simulated: every number rests on a simulated market".to_owned());
     }
-    marks.extend(facts.guards.marks(plan));
+    marks.extend(facts.guards.marks(plan, facts.ticks.len()));
     marks.extend(facts.cut.map(ToOwned::to_owned));
     if book.config().same_bar {
         marks.push("same bar: orders fill on the snapshot they were decided on".to_owned());
@@ -150,7 +158,7 @@ fn yesterdays(facts: &Facts<'_>) -> Option<String> {
         if let Some(daily) = found(true).filter(|_| !chained && found(false).is_none())
             && facts.ticks.iter().any(|t| is_early(daily, *t))
         {
-            names.insert(format!("`{}.last`", if month.is_some() { &node.text } else { &name }).replace(".last.last", ".last"));
+            names.insert(format!("`{}`", node.text));
         }
     }
     let names: Vec<String> = names.into_iter().collect();

@@ -110,6 +110,13 @@ impl Driver {
     }
 }
 
+/// A session under way.
+struct Session {
+    date: Date,
+    /// Its newest tick and what was seen there.
+    seen: Option<(Instant, Arc<Views>)>,
+}
+
 /// What the loop carries from snapshot to snapshot.
 struct Turn<'a> {
     snapshots: Snapshots<'a>,
@@ -122,8 +129,8 @@ struct Turn<'a> {
     /// Number of the next tick of the period.
     tick: usize,
     cells: Vec<Cell>,
-    /// Session at hand, its newest tick and what was seen there.
-    day: Option<(Date, Option<(Instant, Arc<Views>)>)>,
+    /// Session at hand.
+    day: Option<Session>,
     empty: Vec<Instant>,
 }
 
@@ -148,9 +155,9 @@ impl<'a> Walk<'a> {
         let total = visited.len();
         for (done, &at) in visited.iter().enumerate() {
             let date = at.date();
-            if turn.day.as_ref().map(|d| d.0) != Some(date) {
+            if turn.day.as_ref().map(|d| d.date) != Some(date) {
                 self.end_day(&mut turn)?;
-                turn.day = Some((date, None));
+                turn.day = Some(Session { date, seen: None });
                 (self.request.progress)(Progress { done, total, date });
             }
             self.visit(&mut turn, at).map_err(|e| if e.at.is_some() { e } else { e.at(at) })?;
@@ -178,7 +185,7 @@ impl<'a> Walk<'a> {
         if is_tick {
             self.tick(turn, at, number, &views)?;
             if let Some(day) = &mut turn.day {
-                day.1 = Some((at, views));
+                day.seen = Some((at, views));
             }
         }
         turn.snapshots.release(at);
@@ -262,7 +269,7 @@ impl<'a> Walk<'a> {
 
     /// The end of the session at hand: what expired during it is settled, the account is recorded.
     fn end_day(&mut self, turn: &mut Turn<'a>) -> Result<(), RunError> {
-        let Some((date, seen)) = turn.day.take() else { return Ok(()) };
+        let Some(Session { date, seen }) = turn.day.take() else { return Ok(()) };
         self.settle(turn, end_of_day(date))?;
         self.book.check().map_err(|e| RunError::from(e).at(end_of_day(date)))?;
         turn.recorder.observe(&self.book, None);

@@ -253,7 +253,14 @@ fn a_halt_and_a_flattening_are_marks_of_the_run() {
     let r = with("require positions(core) < 1 else flatten core");
     assert!(mark(&r, "flattened: positions closed on 2019-06-04 by `g.0`").contains("ticks in all"));
     let r = with("require positions(core) < 9 else halt open");
-    assert!(unmarked(&r, "halted:") && unmarked(&r, "flattened:"));
+    assert!(unmarked(&r, "halted:") && unmarked(&r, "flattened:") && unmarked(&r, "unknown:"));
+    // Unknown while warming up: opening is blocked meanwhile and never halted.
+    let r = with("require sma(SPX.close, 3) > 1 pts else halt open");
+    assert!(unmarked(&r, "halted:") && !r.trades.is_empty());
+    assert_eq!(
+        mark(&r, "unknown:"),
+        "unknown: guard `g.0` (`require sma(SPX.close, 3) > 1 pts`) was unknown at 3 of 8 ticks and blocked opening"
+    );
 }
 
 #[test]

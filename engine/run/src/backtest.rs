@@ -82,7 +82,10 @@ pub fn backtest(request: BacktestRequest<'_>) -> Result<RunOutput, RunError> {
     let settings = &request.graph.settings;
     let (capital, cross, fees, rulebook) = terms(settings)?;
     let manifest = manifest::start(&request, &plan, &underlying, (first, last), capital);
-    let history_first = request.history.range(&underlying).map_or(first, |r| r.0.min(first));
+    let history_first = request
+        .history
+        .range(&underlying)
+        .map_or(first, |r| r.0.min(first));
     let snapshots = request.history.ticks(&underlying, history_first, last);
     let mut ticks = cadence(settings.every, &snapshots);
     // Counted from the history's first snapshot, so that a later start of the run does not shift the rhythm.
@@ -91,7 +94,10 @@ pub fn backtest(request: BacktestRequest<'_>) -> Result<RunOutput, RunError> {
         ticks.drain(..warm_up);
         warm_up = 0;
     }
-    let visited = snapshots.into_iter().filter(|t| t.date() >= first && in_regular_session(*t)).collect();
+    let visited = snapshots
+        .into_iter()
+        .filter(|t| t.date() >= first && in_regular_session(*t))
+        .collect();
     let book = Book::new(BookConfig {
         run: RunId(manifest::id_number(&manifest.run_id)),
         capital,
@@ -101,7 +107,21 @@ pub fn backtest(request: BacktestRequest<'_>) -> Result<RunOutput, RunError> {
         settle_approximate: settings.settle_approximate,
     });
     let last_instant = end_of_day(last);
-    Walk { request, plan, data, absent, cut, visited, ticks, warm_up, book, rulebook, manifest, last_instant }.run()
+    Walk {
+        request,
+        plan,
+        data,
+        absent,
+        cut,
+        visited,
+        ticks,
+        warm_up,
+        book,
+        rulebook,
+        manifest,
+        last_instant,
+    }
+    .run()
 }
 
 /// The last second of an exchange day.
@@ -114,16 +134,28 @@ pub(crate) fn end_of_day(date: Date) -> Instant {
 fn period(request: &BacktestRequest<'_>, underlying: &str) -> Result<(Date, Date, Option<String>), RunError> {
     let (first, last) = request.history.range(underlying).ok_or_else(|| {
         let what = format!("the data hold no option chains of `{underlying}`");
-        RunError::new(ErrorClass::Data, what, "import chains first, or choose other data")
+        RunError::new(
+            ErrorClass::Data,
+            what,
+            "import chains first, or choose other data",
+        )
     })?;
     let (from, to) = (request.from.unwrap_or(first), request.to.unwrap_or(last));
     if from > to {
         let what = format!("the period `{from}` to `{to}` runs backwards");
-        return Err(RunError::new(ErrorClass::Request, what, "give the earlier date first"));
+        return Err(RunError::new(
+            ErrorClass::Request,
+            what,
+            "give the earlier date first",
+        ));
     }
     if to < first || from > last {
         let what = format!("the data have chains from {first} to {last}, none from `{from}` to `{to}`");
-        return Err(RunError::new(ErrorClass::Request, what, "choose dates inside the data"));
+        return Err(RunError::new(
+            ErrorClass::Request,
+            what,
+            "choose dates inside the data",
+        ));
     }
     let early = (from < first).then(|| format!("asked from {from}, the data begin {first}"));
     let late = (to > last).then(|| format!("asked to {to}, the data end {last}"));
@@ -134,13 +166,29 @@ fn period(request: &BacktestRequest<'_>, underlying: &str) -> Result<(Date, Date
 
 fn terms(settings: &Settings) -> Result<(Usd, Cross, FeeSchedule, Rulebook), RunError> {
     let bad = |what: String, help: &str| RunError::new(ErrorClass::Request, what, help);
-    let capital = Usd::from_f64(settings.capital_usd)
-        .ok_or_else(|| bad(format!("capital `{}` is out of range", settings.capital_usd), "choose less"))?;
-    let cross = Cross::from_f64(settings.cross)
-        .ok_or_else(|| bad(format!("`cross {}` is not a share", settings.cross), "write 0% to 100%"))?;
-    let fees = FeeSchedule::named(&settings.fees)
-        .ok_or_else(|| bad(format!("no fee schedule `{}`", settings.fees), "use `ibkr`, `flat` or `none`"))?;
-    let rulebook = Rulebook::named(&settings.margin)
-        .ok_or_else(|| bad(format!("no margin rulebook `{}`", settings.margin), "use `cboe` or `ibkr`"))?;
+    let capital = Usd::from_f64(settings.capital_usd).ok_or_else(|| {
+        bad(
+            format!("capital `{}` is out of range", settings.capital_usd),
+            "choose less",
+        )
+    })?;
+    let cross = Cross::from_f64(settings.cross).ok_or_else(|| {
+        bad(
+            format!("`cross {}` is not a share", settings.cross),
+            "write 0% to 100%",
+        )
+    })?;
+    let fees = FeeSchedule::named(&settings.fees).ok_or_else(|| {
+        bad(
+            format!("no fee schedule `{}`", settings.fees),
+            "use `ibkr`, `flat` or `none`",
+        )
+    })?;
+    let rulebook = Rulebook::named(&settings.margin).ok_or_else(|| {
+        bad(
+            format!("no margin rulebook `{}`", settings.margin),
+            "use `cboe` or `ibkr`",
+        )
+    })?;
     Ok((capital, cross, fees, rulebook))
 }

@@ -51,8 +51,13 @@ pub fn load(plan: &Plan, history: &dyn History) -> Result<(MarketData, Vec<Strin
 
 /// Bars of a size put together from finer ones of the same session, whose length divides it.
 fn aggregated(history: &dyn History, id: &str, size: BarSize) -> Result<Option<Arc<SeriesData>>, RunError> {
-    let BarSize::Minutes(minutes) = size else { return Ok(None) };
-    for finer in FINER_MINUTES.into_iter().filter(|f| *f < minutes && minutes.is_multiple_of(*f)) {
+    let BarSize::Minutes(minutes) = size else {
+        return Ok(None);
+    };
+    for finer in FINER_MINUTES
+        .into_iter()
+        .filter(|f| *f < minutes && minutes.is_multiple_of(*f))
+    {
         if let Some(found) = history.series(id, BarSize::Minutes(finer))? {
             return Ok(Some(Arc::new(combine(&found, minutes))));
         }
@@ -73,7 +78,9 @@ fn combine(fine: &SeriesData, minutes: u16) -> SeriesData {
         else {
             break;
         };
-        let (Some(open), Some(close)) = (calendar.open_at(*date), calendar.close_at(*date)) else { continue };
+        let (Some(open), Some(close)) = (calendar.open_at(*date), calendar.close_at(*date)) else {
+            continue;
+        };
         let slot = (start.0 - open.0).div_euclid(i64::from(minutes) * 60);
         let values = [
             at(&fine.open, i),
@@ -84,7 +91,8 @@ fn combine(fine: &SeriesData, minutes: u16) -> SeriesData {
         ];
         if bucket.replace((*date, slot)) != Some((*date, slot)) {
             out.date.push(*date);
-            out.starts_at.push(Instant(open.0 + slot * i64::from(minutes) * 60));
+            out.starts_at
+                .push(Instant(open.0 + slot * i64::from(minutes) * 60));
             let end = Instant(open.0 + (slot + 1) * i64::from(minutes) * 60).min(close);
             out.available_at.push((*available).max(end));
             for (column, value) in columns(&mut out).into_iter().zip(values) {
@@ -98,9 +106,11 @@ fn combine(fine: &SeriesData, minutes: u16) -> SeriesData {
         let [_, high, low, close, volume] = values;
         let both = |a: Option<f64>, b: Option<f64>, f: fn(f64, f64) -> f64| Some(f(a?, b?));
         let [_, highs, lows, closes, volumes] = columns(&mut out);
-        for (column, value, f) in
-            [(highs, high, f64::max as fn(f64, f64) -> f64), (lows, low, f64::min), (volumes, volume, |a, b| a + b)]
-        {
+        for (column, value, f) in [
+            (highs, high, f64::max as fn(f64, f64) -> f64),
+            (lows, low, f64::min),
+            (volumes, volume, |a, b| a + b),
+        ] {
             if let Some(newest) = column.last_mut() {
                 *newest = both(*newest, value, f);
             }
@@ -113,7 +123,14 @@ fn combine(fine: &SeriesData, minutes: u16) -> SeriesData {
 }
 
 fn columns(series: &mut SeriesData) -> [&mut Vec<Option<f64>>; 5] {
-    let SeriesData { open, high, low, close, volume, .. } = series;
+    let SeriesData {
+        open,
+        high,
+        low,
+        close,
+        volume,
+        ..
+    } = series;
     [open, high, low, close, volume]
 }
 
@@ -130,7 +147,13 @@ pub struct Snapshots<'a> {
 impl<'a> Snapshots<'a> {
     pub fn new(plan: &Plan, history: &'a dyn History) -> Self {
         let chains = plan.chains().to_vec();
-        Self { history, chains, cache: BTreeMap::new(), strikes: 0, without_rate: false }
+        Self {
+            history,
+            chains,
+            cache: BTreeMap::new(),
+            strikes: 0,
+            without_rate: false,
+        }
     }
 
     /// Forgets snapshots before an instant; the tick loop does not come back to them.
@@ -150,7 +173,11 @@ impl<'a> Snapshots<'a> {
             let when = if index == 0 {
                 Some(at)
             } else {
-                self.history.ticks(underlying, date, date).into_iter().take_while(|t| *t <= at).last()
+                self.history
+                    .ticks(underlying, date, date)
+                    .into_iter()
+                    .take_while(|t| *t <= at)
+                    .last()
             };
             views.push(match when {
                 None => None,
@@ -219,7 +246,12 @@ mod tests {
         // 9:30 to 9:35 lacks its last two minutes, 9:35 to 9:40 is whole, the last bar of the day has its first minute only.
         let five = combine(&minutes(&[0, 1, 2, 5, 6, 7, 8, 9, 385]), 5);
         assert_eq!(five.close, [Some(2.0), Some(9.0), Some(385.0)]);
-        assert_eq!(five.available_at, [at(9, 35), at(9, 40), at(16, 0)], "{:?}", known_at(&five));
+        assert_eq!(
+            five.available_at,
+            [at(9, 35), at(9, 40), at(16, 0)],
+            "{:?}",
+            known_at(&five)
+        );
         // A bar that the close cuts short is known at the close: the seventh hour has thirty minutes.
         let hours = combine(&minutes(&[360, 361]), 60);
         assert_eq!(hours.available_at, [at(16, 0)], "{:?}", known_at(&hours));

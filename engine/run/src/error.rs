@@ -38,7 +38,12 @@ impl RunError {
     /// An error of a class.
     #[must_use]
     pub fn new(class: ErrorClass, what: impl Into<String>, help: impl Into<String>) -> Self {
-        Self { class, what: what.into(), help: help.into(), at: None }
+        Self {
+            class,
+            what: what.into(),
+            help: help.into(),
+            at: None,
+        }
     }
 
     /// With the instant at which it happened.

@@ -48,7 +48,12 @@ impl<'a> Explainer<'a> {
             ));
         }
         let thresholds = run.manifest.thresholds.iter().map(|t| t.value).collect();
-        Ok(Self { run, graph, thresholds, trace: TraceIndex::new(&run.trace) })
+        Ok(Self {
+            run,
+            graph,
+            thresholds,
+            trace: TraceIndex::new(&run.trace),
+        })
     }
 
     /// The tick that a moment means.
@@ -60,16 +65,38 @@ impl<'a> Explainer<'a> {
             Moment::Day(date) => (date, Instant(i64::MAX)),
             Moment::At(at) => (at.date(), at),
         };
-        let found = self.run.ticks.iter().rev().find(|t| t.at.date() == date && t.at <= until);
+        let found = self
+            .run
+            .ticks
+            .iter()
+            .rev()
+            .find(|t| t.at.date() == date && t.at <= until);
         found.ok_or_else(|| {
             let what = match moment {
                 Moment::Day(date) => format!("the run has no tick on {date}"),
                 Moment::At(at) => format!("the run has no tick on {date} at or before {at}"),
             };
-            let before = self.run.ticks.iter().rev().find(|t| t.at <= until && t.at.date() < date);
-            let after = self.run.ticks.iter().find(|t| t.at.date() > date || (t.at.date() == date && t.at > until));
-            let near: Vec<String> = before.into_iter().chain(after).map(|t| t.at.to_string()).collect();
-            let gap = if self.run.manifest.gaps.contains(&date) { "the data have no snapshot of that session; " } else { "" };
+            let before = self
+                .run
+                .ticks
+                .iter()
+                .rev()
+                .find(|t| t.at <= until && t.at.date() < date);
+            let after = self
+                .run
+                .ticks
+                .iter()
+                .find(|t| t.at.date() > date || (t.at.date() == date && t.at > until));
+            let near: Vec<String> = before
+                .into_iter()
+                .chain(after)
+                .map(|t| t.at.to_string())
+                .collect();
+            let gap = if self.run.manifest.gaps.contains(&date) {
+                "the data have no snapshot of that session; "
+            } else {
+                ""
+            };
             request(what, format!("{gap}the nearest ticks are {}", near.join(" and ")))
         })
     }
@@ -84,16 +111,29 @@ impl<'a> Explainer<'a> {
             && !known.iter().any(|(k, _)| *k == key)
         {
             let names: Vec<&str> = known.iter().map(|(k, _)| *k).collect();
-            return Err(request(format!("no rule `{key}`"), format!("the strategy has {}", names.join(", "))));
+            return Err(request(
+                format!("no rule `{key}`"),
+                format!("the strategy has {}", names.join(", ")),
+            ));
         }
         let mut out = Vec::new();
-        for (rule, kind) in known.into_iter().filter(|(k, _)| key.is_none_or(|wanted| wanted == *k)) {
+        for (rule, kind) in known
+            .into_iter()
+            .filter(|(k, _)| key.is_none_or(|wanted| wanted == *k))
+        {
             let positions: Vec<Option<PositionId>> = match kind {
-                RuleKind::Close | RuleKind::Roll => self.open_at(rule, tick.at).into_iter().map(Some).collect(),
+                RuleKind::Close | RuleKind::Roll => {
+                    self.open_at(rule, tick.at).into_iter().map(Some).collect()
+                }
                 RuleKind::Guard | RuleKind::Hedge | RuleKind::Open => vec![None],
             };
             for position in positions {
-                let subject = Subject { key: rule, position, tick: tick.tick, at: tick.at };
+                let subject = Subject {
+                    key: rule,
+                    position,
+                    tick: tick.tick,
+                    at: tick.at,
+                };
                 if let Some(mut found) = why(self.graph, &self.thresholds, &self.trace, &subject) {
                     self.complete(&mut found, tick);
                     out.push(found);
@@ -105,11 +145,22 @@ impl<'a> Explainer<'a> {
 
     /// Positions of the rule's structure that were open when a tick was decided.
     fn open_at(&self, rule: &str, at: Instant) -> Vec<PositionId> {
-        let policy = self.graph.policies.iter().find(|p| p.rules.iter().any(|r| r.key == rule));
-        let structure = policy.and_then(|p| self.graph.structures.get(p.structure.0 as usize)).map(|s| &s.key);
+        let policy = self
+            .graph
+            .policies
+            .iter()
+            .find(|p| p.rules.iter().any(|r| r.key == rule));
+        let structure = policy
+            .and_then(|p| self.graph.structures.get(p.structure.0 as usize))
+            .map(|s| &s.key);
         // Orders fill before a tick is decided, so what was filled at the tick's own instant was there, and what was closed
         // then was gone. On the same bar it is the other way round.
-        let same_bar = self.run.manifest.settings.get("fill").is_some_and(|f| f == "same bar");
+        let same_bar = self
+            .run
+            .manifest
+            .settings
+            .get("fill")
+            .is_some_and(|f| f == "same bar");
         let there = |opened: Instant, closed: Option<Instant>| {
             if same_bar {
                 opened < at && closed.is_none_or(|end| end >= at)
@@ -149,11 +200,21 @@ impl<'a> Explainer<'a> {
     }
 
     fn outcome(&self, row: &DecisionRow) -> String {
-        let order = row.order.as_ref().and_then(|id| self.run.orders.iter().find(|o| o.id == *id));
-        let Some(order) = order else { return row.detail.clone() };
+        let order = row
+            .order
+            .as_ref()
+            .and_then(|id| self.run.orders.iter().find(|o| o.id == *id));
+        let Some(order) = order else {
+            return row.detail.clone();
+        };
         let fate = match (order.status.as_str(), order.ended_at) {
             ("filled", Some(at)) => {
-                let net = self.run.trades.iter().find(|t| t.order == order.id).map(|t| t.net.share);
+                let net = self
+                    .run
+                    .trades
+                    .iter()
+                    .find(|t| t.order == order.id)
+                    .map(|t| t.net.share);
                 let price = net.map(|n| format!(" for {n} net")).unwrap_or_default();
                 format!("filled at {at}{price}")
             }

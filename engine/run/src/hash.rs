@@ -68,7 +68,10 @@ pub struct Chain {
 impl Chain {
     /// A chain before its first tick.
     pub fn new() -> Self {
-        Self { link: Sha256::digest(SEED).into(), executions: 0 }
+        Self {
+            link: Sha256::digest(SEED).into(),
+            executions: 0,
+        }
     }
 
     /// Hex of the newest link.
@@ -78,20 +81,16 @@ impl Chain {
 
     /// Adds a tick: its instant, the market's and the account's cells, what the strategy remembers, every rule's outcome,
     /// the orders and alerts, what was executed since the link before, the book.
-    pub fn tick(
-        &mut self,
-        at: Instant,
-        cells: &[Cell],
-        (decision, state): (&Decision, &State),
-        book: &Book,
-    ) {
+    pub fn tick(&mut self, at: Instant, cells: &[Cell], (decision, state): (&Decision, &State), book: &Book) {
         let mut hasher = self.link(b"tick");
         hasher.update(at.0.to_le_bytes());
         count(&mut hasher, cells.len());
         for cell in cells {
             hasher.update(cell.to_bytes());
         }
-        optional(&mut hasher, state.halted.as_deref(), |h, key| part(h, key.as_bytes()));
+        optional(&mut hasher, state.halted.as_deref(), |h, key| {
+            part(h, key.as_bytes())
+        });
         hasher.update(state.peak(None).0.to_le_bytes());
         count(&mut hasher, decision.outcomes.len());
         for outcome in &decision.outcomes {
@@ -119,7 +118,9 @@ impl Chain {
         count(&mut hasher, book.closed().len());
         for position in book.closed().iter().chain(book.positions()) {
             hasher.update(position.id.0.to_le_bytes());
-            optional(&mut hasher, position.closed_by.as_deref(), |h, key| part(h, key.as_bytes()));
+            optional(&mut hasher, position.closed_by.as_deref(), |h, key| {
+                part(h, key.as_bytes())
+            });
             add_band(&mut hasher, position.pnl());
         }
         self.close(hasher, book);

@@ -56,12 +56,19 @@ pub fn start(
 
 /// The first eight bytes of the run's identity, for order ids.
 pub fn id_number(run_id: &str) -> u64 {
-    run_id.get(..16).and_then(|s| u64::from_str_radix(s, 16).ok()).unwrap_or_default()
+    run_id
+        .get(..16)
+        .and_then(|s| u64::from_str_radix(s, 16).ok())
+        .unwrap_or_default()
 }
 
 fn input_hashes(inputs: &Inputs) -> BTreeMap<String, String> {
     let of = |files: &[(String, Vec<u8>)]| {
-        hash::of_files(files.iter().map(|(name, bytes)| (name.as_str(), bytes.as_slice())))
+        hash::of_files(
+            files
+                .iter()
+                .map(|(name, bytes)| (name.as_str(), bytes.as_slice())),
+        )
     };
     let thresholds: Vec<(String, Vec<u8>)> = inputs.thresholds.iter().cloned().collect();
     BTreeMap::from([
@@ -107,12 +114,31 @@ fn settings_table(settings: &Settings) -> BTreeMap<String, String> {
     let word = |flag: bool, yes: &str, no: &str| if flag { yes.to_owned() } else { no.to_owned() };
     BTreeMap::from([
         ("capital".to_owned(), format!("${:.2}", settings.capital_usd)),
-        ("evaluate".to_owned(), format!("every {every} in {}.{}", settings.instrument.name(), settings.session)),
-        ("posture".to_owned(), word(settings.promoter, "promoter", "steward")),
-        ("fill".to_owned(), word(settings.fill_same_bar, "same bar", "next snapshot")),
-        ("cross".to_owned(), format!("{}% of spread", settings.cross * 100.0)),
+        (
+            "evaluate".to_owned(),
+            format!(
+                "every {every} in {}.{}",
+                settings.instrument.name(),
+                settings.session
+            ),
+        ),
+        (
+            "posture".to_owned(),
+            word(settings.promoter, "promoter", "steward"),
+        ),
+        (
+            "fill".to_owned(),
+            word(settings.fill_same_bar, "same bar", "next snapshot"),
+        ),
+        (
+            "cross".to_owned(),
+            format!("{}% of spread", settings.cross * 100.0),
+        ),
         ("fees".to_owned(), settings.fees.clone()),
-        ("settle".to_owned(), word(settings.settle_approximate, "approximate", "exact")),
+        (
+            "settle".to_owned(),
+            word(settings.settle_approximate, "approximate", "exact"),
+        ),
         ("margin".to_owned(), settings.margin.clone()),
     ])
 }

@@ -30,13 +30,23 @@ impl GuardActs {
         let mut flattens = None;
         for outcome in &decision.outcomes {
             match &outcome.verdict {
-                Verdict::Guarded { act: GuardAct::HaltOpen, .. } => {
-                    self.halted.get_or_insert_with(|| (date, Arc::clone(&outcome.key)));
+                Verdict::Guarded {
+                    act: GuardAct::HaltOpen,
+                    ..
+                } => {
+                    self.halted
+                        .get_or_insert_with(|| (date, Arc::clone(&outcome.key)));
                 }
-                Verdict::Guarded { act: GuardAct::Flatten(_), orders } if !orders.is_empty() => {
+                Verdict::Guarded {
+                    act: GuardAct::Flatten(_),
+                    orders,
+                } if !orders.is_empty() => {
                     flattens.get_or_insert(&outcome.key);
                 }
-                Verdict::Guarded { act: GuardAct::BlockOpen, .. } if outcome.condition.truth().is_none() => {
+                Verdict::Guarded {
+                    act: GuardAct::BlockOpen,
+                    ..
+                } if outcome.condition.truth().is_none() => {
                     *self.unknown.entry(Arc::clone(&outcome.key)).or_default() += 1;
                 }
                 _ => {}
@@ -51,18 +61,32 @@ impl GuardActs {
         let text = |key: &str| {
             let guard = plan.graph().guards.iter().find(|g| g.key == key);
             let node = guard.and_then(|g| plan.graph().node(g.require));
-            node.map(|n| format!(" (`require {}`)", n.text)).unwrap_or_default()
+            node.map(|n| format!(" (`require {}`)", n.text))
+                .unwrap_or_default()
         };
         let mut marks = Vec::new();
         if let Some((date, key)) = &self.halted {
-            marks.push(format!("halted: opening halted on {date} by `{key}`{}; nothing opened after it", text(key)));
+            marks.push(format!(
+                "halted: opening halted on {date} by `{key}`{}; nothing opened after it",
+                text(key)
+            ));
         }
         if let Some((date, key, times)) = &self.flattened {
-            let more = if *times == 1 { String::new() } else { format!(", guards flattened at {times} ticks in all") };
-            marks.push(format!("flattened: positions closed on {date} by `{key}`{}{more}", text(key)));
+            let more = if *times == 1 {
+                String::new()
+            } else {
+                format!(", guards flattened at {times} ticks in all")
+            };
+            marks.push(format!(
+                "flattened: positions closed on {date} by `{key}`{}{more}",
+                text(key)
+            ));
         }
         marks.extend(self.unknown.iter().map(|(key, times)| {
-            format!("unknown: guard `{key}`{} was unknown at {times} of {ticks} ticks and blocked opening", text(key))
+            format!(
+                "unknown: guard `{key}`{} was unknown at {times} of {ticks} ticks and blocked opening",
+                text(key)
+            )
         }));
         marks
     }
@@ -89,7 +113,9 @@ pub struct Facts<'a> {
 
 /// All marks of a run.
 pub fn of(facts: &Facts<'_>) -> Vec<String> {
-    let Facts { plan, manifest, book, .. } = facts;
+    let Facts {
+        plan, manifest, book, ..
+    } = facts;
     let mut marks = Vec::new();
     if manifest.simulated {
         marks.push("simulated: every number rests on a simulated market".to_owned());
@@ -108,14 +134,23 @@ pub fn of(facts: &Facts<'_>) -> Vec<String> {
     let gaps = manifest.gaps.len();
     if gaps > 0 {
         let word = if gaps == 1 { "session has" } else { "sessions have" };
-        marks.push(format!("gaps: {gaps} {word} no snapshot; positions were held at the last mark"));
+        marks.push(format!(
+            "gaps: {gaps} {word} no snapshot; positions were held at the last mark"
+        ));
     }
     let open = book.positions().count();
     if open > 0 {
         let word = if open == 1 { "position is" } else { "positions are" };
-        marks.push(format!("open: {open} {word} open at the end, marked and not closed"));
+        marks.push(format!(
+            "open: {open} {word} open at the end, marked and not closed"
+        ));
     }
-    marks.extend(facts.absent.iter().map(|a| format!("absent: {a} is not in the data; what rests on it is unknown")));
+    marks.extend(
+        facts
+            .absent
+            .iter()
+            .map(|a| format!("absent: {a} is not in the data; what rests on it is unknown")),
+    );
     marks.extend(coarser(plan.graph().settings.every, facts.visited));
     marks.extend(yesterdays(facts));
     let graph = plan.graph();
@@ -127,12 +162,18 @@ pub fn of(facts: &Facts<'_>) -> Vec<String> {
 
 /// The strategy asks to be evaluated more often than there are snapshots.
 fn coarser(every: Length, visited: &[Instant]) -> Option<String> {
-    let Length::Minutes(asked) = every else { return None };
-    let same_day = visited.iter().zip(visited.iter().skip(1)).filter(|(a, b)| a.date() == b.date());
+    let Length::Minutes(asked) = every else {
+        return None;
+    };
+    let same_day = visited
+        .iter()
+        .zip(visited.iter().skip(1))
+        .filter(|(a, b)| a.date() == b.date());
     let Some(finest) = same_day.map(|(a, b)| b.0 - a.0).min() else {
         let what = "the data have one snapshot a session";
-        return (!visited.is_empty())
-            .then(|| format!("coarser: the rules ask for every {asked}m, {what}; they were evaluated once a session"));
+        return (!visited.is_empty()).then(|| {
+            format!("coarser: the rules ask for every {asked}m, {what}; they were evaluated once a session")
+        });
     };
     // Snapshots are minutes apart; one a few seconds late does not make the data coarser.
     let finest = (finest + 30) / 60;
@@ -145,9 +186,21 @@ fn coarser(every: Length, visited: &[Instant]) -> Option<String> {
 fn yesterdays(facts: &Facts<'_>) -> Option<String> {
     let mut names = BTreeSet::new();
     for &index in facts.plan.order() {
-        let Some(node) = facts.plan.graph().nodes.get(index) else { continue };
-        let Op::Field { instrument, month, field: Field::Last } = &node.op else { continue };
-        let name = month.map_or_else(|| instrument.name().to_owned(), |m| format!("{}{m}", instrument.name()));
+        let Some(node) = facts.plan.graph().nodes.get(index) else {
+            continue;
+        };
+        let Op::Field {
+            instrument,
+            month,
+            field: Field::Last,
+        } = &node.op
+        else {
+            continue;
+        };
+        let name = month.map_or_else(
+            || instrument.name().to_owned(),
+            |m| format!("{}{m}", instrument.name()),
+        );
         let found = |daily: bool| {
             let needs = facts.plan.series().iter().zip(&facts.data.series);
             let mut series = needs.filter(|(n, _)| n.id == name && (n.size == BarSize::Session) == daily);
@@ -162,7 +215,11 @@ fn yesterdays(facts: &Facts<'_>) -> Option<String> {
         }
     }
     let names: Vec<String> = names.into_iter().collect();
-    let (is, only) = if names.len() == 1 { ("is", "it has") } else { ("are", "they have") };
+    let (is, only) = if names.len() == 1 {
+        ("is", "it has")
+    } else {
+        ("are", "they have")
+    };
     (!names.is_empty()).then(|| {
         format!("daily only: {} {is} the close of the session before, as {only} daily bars only and ticks come before the close", names.join(", "))
     })
@@ -171,5 +228,6 @@ fn yesterdays(facts: &Facts<'_>) -> Option<String> {
 /// Whether a tick comes before its own session's bar is known.
 fn is_early(daily: &SeriesData, tick: Instant) -> bool {
     let row = daily.date.partition_point(|d| *d < tick.date());
-    daily.date.get(row) == Some(&tick.date()) && daily.available_at.get(row).is_some_and(|known| *known > tick)
+    daily.date.get(row) == Some(&tick.date())
+        && daily.available_at.get(row).is_some_and(|known| *known > tick)
 }

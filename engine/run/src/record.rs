@@ -2,7 +2,8 @@
 
 use crate::error::{ErrorClass, RunError};
 use crate::output::{
-    DailyRow, DecisionRow, GreekSum, NodeRow, OrderRow, PositionRow, RuleStat, RunOutput, TickRow, TradeLegRow, TradeRow,
+    DailyRow, DecisionRow, GreekSum, NodeRow, OrderRow, PositionRow, RuleStat, RunOutput, TickRow,
+    TradeLegRow, TradeRow,
 };
 use alula_book::{Band, Book, BookEvent, Execution, OrderId, OrderKind, OrderRequest, Position};
 use alula_core::decision::{Decision, RuleKind, RuleOutcome, Verdict};
@@ -32,7 +33,10 @@ pub struct Recorder {
 impl Recorder {
     /// With one row of statistics for each rule, in the order of the file: policies, then guards, then hedges and overlays.
     pub fn new(graph: &Graph, capital: Usd) -> Self {
-        let mut recorder = Self { peak: Band::flat(capital), ..Self::default() };
+        let mut recorder = Self {
+            peak: Band::flat(capital),
+            ..Self::default()
+        };
         let text = |id: alula_dsl::graph::NodeId| graph.node(id).map(|n| n.text.clone()).unwrap_or_default();
         for policy in &graph.policies {
             for rule in &policy.rules {
@@ -47,7 +51,12 @@ impl Recorder {
         for guard in &graph.guards {
             recorder.add_stat(&guard.key, RuleKind::Guard, text(guard.require));
         }
-        for key in graph.hedges.iter().map(|h| &h.key).chain(graph.overlays.iter().map(|o| &o.key)) {
+        for key in graph
+            .hedges
+            .iter()
+            .map(|h| &h.key)
+            .chain(graph.overlays.iter().map(|o| &o.key))
+        {
             recorder.add_stat(key, RuleKind::Hedge, String::new());
         }
         recorder
@@ -55,12 +64,20 @@ impl Recorder {
 
     fn add_stat(&mut self, key: &str, kind: RuleKind, text: String) {
         self.stats.insert(key.to_owned(), self.output.rules.len());
-        let stat = RuleStat { key: key.to_owned(), kind: kind.word().to_owned(), text, ..RuleStat::default() };
+        let stat = RuleStat {
+            key: key.to_owned(),
+            kind: kind.word().to_owned(),
+            text,
+            ..RuleStat::default()
+        };
         self.output.rules.push(stat);
     }
 
     fn count(&mut self, outcome: &RuleOutcome) {
-        let slot = self.stats.get(&*outcome.key).and_then(|i| self.output.rules.get_mut(*i));
+        let slot = self
+            .stats
+            .get(&*outcome.key)
+            .and_then(|i| self.output.rules.get_mut(*i));
         let Some(stat) = slot else { return };
         match outcome.condition.truth() {
             Some(true) => stat.was_true += 1,
@@ -115,7 +132,9 @@ impl Recorder {
             });
         }
         for alert in &decision.alerts {
-            self.output.alerts.push((decision.at, alert.key.to_string(), alert.text.clone()));
+            self.output
+                .alerts
+                .push((decision.at, alert.key.to_string(), alert.text.clone()));
         }
         let orders = submitted.iter().filter(|s| s.is_ok()).count();
         self.output.ticks.push(TickRow {
@@ -133,7 +152,10 @@ impl Recorder {
         let (kind, position, package) = match &request.kind {
             OrderKind::Open { package } => ("open", None, package.to_string()),
             OrderKind::Close { position } => {
-                let held = book.position(*position).and_then(Position::held).map(|p| p.flipped().to_string());
+                let held = book
+                    .position(*position)
+                    .and_then(Position::held)
+                    .map(|p| p.flipped().to_string());
                 ("close", Some(position.0), held.unwrap_or_default())
             }
             OrderKind::Roll { position, to } => ("roll", Some(position.0), to.to_string()),
@@ -198,7 +220,12 @@ impl Recorder {
         for (new, depth, peak, from) in [
             (fall.mid, &mut depth.mid, self.peak.mid, &mut from.mid),
             (fall.share, &mut depth.share, self.peak.share, &mut from.share),
-            (fall.natural, &mut depth.natural, self.peak.natural, &mut from.natural),
+            (
+                fall.natural,
+                &mut depth.natural,
+                self.peak.natural,
+                &mut from.natural,
+            ),
         ] {
             if new > *depth {
                 (*depth, *from) = (new, peak);
@@ -248,7 +275,9 @@ impl Recorder {
             return;
         }
         let executed = book.trades().last().map(|e| e.at);
-        let Some(at) = executed.max(self.output.daily.last().map(|d| d.at)) else { return };
+        let Some(at) = executed.max(self.output.daily.last().map(|d| d.at)) else {
+            return;
+        };
         self.day(at.date(), at, book, None);
     }
 
@@ -281,7 +310,9 @@ impl Recorder {
     /// The nodes that were evaluated.
     pub fn nodes(&mut self, plan: &Plan) {
         for &index in plan.order() {
-            let (Some(node), Ok(number)) = (plan.nodes().get(index), u32::try_from(index)) else { continue };
+            let (Some(node), Ok(number)) = (plan.nodes().get(index), u32::try_from(index)) else {
+                continue;
+            };
             let own = plan.graph().nodes.get(index);
             self.output.nodes.push(NodeRow {
                 node: number,
@@ -318,13 +349,23 @@ impl Recorder {
     ) {
         let keep = longest_look_back(plan);
         for &index in plan.order() {
-            let (Some(found), Ok(node)) = (rows(index), u32::try_from(index)) else { continue };
+            let (Some(found), Ok(node)) = (rows(index), u32::try_from(index)) else {
+                continue;
+            };
             let end = found.newest(last).map_or(0, |r| r + 1);
             let start = found.newest(first).unwrap_or(0).saturating_sub(keep);
             for row in start..end {
-                let (Some(at), Ok(step)) = (found.visible.get(row), u32::try_from(row)) else { continue };
+                let (Some(at), Ok(step)) = (found.visible.get(row), u32::try_from(row)) else {
+                    continue;
+                };
                 let cell = found.column.get(row);
-                self.output.trace.push(TraceCell { node, scope: Scope::Global, step, at: *at, cell });
+                self.output.trace.push(TraceCell {
+                    node,
+                    scope: Scope::Global,
+                    step,
+                    at: *at,
+                    cell,
+                });
             }
         }
     }
@@ -366,7 +407,9 @@ fn order_text(request: &OrderRequest) -> String {
     match &request.kind {
         OrderKind::Open { package } => format!("open {lots} {word}: {package}{limit}"),
         OrderKind::Close { position } => format!("close {lots} {word} of position {position}{limit}"),
-        OrderKind::Roll { position, to } => format!("roll position {position}, {lots} {word}, to {to}{limit}"),
+        OrderKind::Roll { position, to } => {
+            format!("roll position {position}, {lots} {word}, to {to}{limit}")
+        }
     }
 }
 

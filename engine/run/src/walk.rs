@@ -53,14 +53,15 @@ pub struct Walk<'a> {
 /// The market's nodes, by either driver.
 enum Driver {
     Batch(Box<Batch>),
-    Stream { stream: Box<Stream>, events: Vec<(Instant, Event)>, next: usize },
+    Stream {
+        stream: Box<Stream>,
+        events: Vec<(Instant, Event)>,
+        next: usize,
+    },
 }
 
 impl Driver {
-    fn new(
-        walk: &Walk<'_>,
-        snapshots: &mut Snapshots<'_>,
-    ) -> Result<Self, RunError> {
+    fn new(walk: &Walk<'_>, snapshots: &mut Snapshots<'_>) -> Result<Self, RunError> {
         match walk.request.mode {
             Mode::Batch => {
                 let batch = Batch::run(&walk.plan, &walk.data, &walk.ticks, snapshots)?;
@@ -70,10 +71,17 @@ impl Driver {
                 let grids = Grids::new(&walk.plan, &walk.data, &walk.ticks);
                 let last = walk.ticks.last().copied().unwrap_or(Instant(i64::MIN));
                 let events = schedule(&walk.data, &grids, last);
-                let mut driver =
-                    Self::Stream { stream: Box::new(Stream::new(&walk.plan, grids)), events, next: 0 };
+                let mut driver = Self::Stream {
+                    stream: Box::new(Stream::new(&walk.plan, grids)),
+                    events,
+                    next: 0,
+                };
                 for at in walk.ticks.iter().take(walk.warm_up) {
-                    let views = if walk.plan.reads_chains() { snapshots.views(*at)? } else { Vec::new().into() };
+                    let views = if walk.plan.reads_chains() {
+                        snapshots.views(*at)?
+                    } else {
+                        Vec::new().into()
+                    };
                     driver.advance(walk, *at, &views);
                     snapshots.release(*at);
                 }
@@ -84,7 +92,9 @@ impl Driver {
 
     /// Streaming: takes every event up to a tick, then the tick.
     fn advance(&mut self, walk: &Walk<'_>, at: Instant, views: &Views) {
-        let Self::Stream { stream, events, next } = self else { return };
+        let Self::Stream { stream, events, next } = self else {
+            return;
+        };
         while let Some((now, _)) = events.get(*next).filter(|(t, _)| *t <= at).copied() {
             while let Some((_, event)) = events.get(*next).filter(|(t, _)| *t == now) {
                 stream.push(&walk.plan, &walk.data, now, *event);
@@ -160,14 +170,21 @@ impl<'a> Walk<'a> {
                 turn.day = Some(Session { date, seen: None });
                 (self.request.progress)(Progress { done, total, date });
             }
-            self.visit(&mut turn, at).map_err(|e| if e.at.is_some() { e } else { e.at(at) })?;
+            self.visit(&mut turn, at)
+                .map_err(|e| if e.at.is_some() { e } else { e.at(at) })?;
         }
         self.end_day(&mut turn)?;
         self.settle(&mut turn, self.last_instant)?;
-        self.book.check().map_err(|e| RunError::from(e).at(self.last_instant))?;
+        self.book
+            .check()
+            .map_err(|e| RunError::from(e).at(self.last_instant))?;
         turn.recorder.last_day(&self.book);
         let date = self.last_instant.date();
-        (self.request.progress)(Progress { done: total, total, date });
+        (self.request.progress)(Progress {
+            done: total,
+            total,
+            date,
+        });
         self.visited = visited;
         self.finish(turn)
     }
@@ -199,19 +216,38 @@ impl<'a> Walk<'a> {
             self.book.mark(&view.snapshot);
         }
         self.book.check()?;
-        let sight = Sight { plan: &self.plan, at, views, rulebook: self.rulebook };
+        let sight = Sight {
+            plan: &self.plan,
+            at,
+            views,
+            rulebook: self.rulebook,
+        };
         turn.recorder.observe(&self.book, Some(&sight));
         Ok(())
     }
 
-    fn tick(&mut self, turn: &mut Turn<'a>, at: Instant, number: usize, views: &Views) -> Result<(), RunError> {
-        if views.first().and_then(Option::as_ref).is_none_or(|v| v.snapshot.expiries.is_empty()) {
+    fn tick(
+        &mut self,
+        turn: &mut Turn<'a>,
+        at: Instant,
+        number: usize,
+        views: &Views,
+    ) -> Result<(), RunError> {
+        if views
+            .first()
+            .and_then(Option::as_ref)
+            .is_none_or(|v| v.snapshot.expiries.is_empty())
+        {
             turn.empty.push(at);
         }
         turn.driver.advance(self, at, views);
         turn.driver.cells(&self.plan, number, &mut turn.cells);
         let tick_number = u32::try_from(turn.tick).unwrap_or(u32::MAX);
-        let tick = Tick { at, number: tick_number, views };
+        let tick = Tick {
+            at,
+            number: tick_number,
+            views,
+        };
         let decision = step(
             &self.plan,
             &mut turn.state,
@@ -240,7 +276,8 @@ impl<'a> Walk<'a> {
             }
         }
         let equity = self.book.equity().share;
-        turn.recorder.decision(tick_number, &decision, &submitted, equity, turn.chain.hex());
+        turn.recorder
+            .decision(tick_number, &decision, &submitted, equity, turn.chain.hex());
         turn.tick += 1;
         if self.book.config().same_bar {
             self.fill_and_mark(turn, at, views)?;
@@ -269,12 +306,21 @@ impl<'a> Walk<'a> {
 
     /// The end of the session at hand: what expired during it is settled, the account is recorded.
     fn end_day(&mut self, turn: &mut Turn<'a>) -> Result<(), RunError> {
-        let Some(Session { date, seen }) = turn.day.take() else { return Ok(()) };
+        let Some(Session { date, seen }) = turn.day.take() else {
+            return Ok(());
+        };
         self.settle(turn, end_of_day(date))?;
-        self.book.check().map_err(|e| RunError::from(e).at(end_of_day(date)))?;
+        self.book
+            .check()
+            .map_err(|e| RunError::from(e).at(end_of_day(date)))?;
         turn.recorder.observe(&self.book, None);
         if let Some((at, views)) = seen {
-            let sight = Sight { plan: &self.plan, at, views: &views, rulebook: self.rulebook };
+            let sight = Sight {
+                plan: &self.plan,
+                at,
+                views: &views,
+                rulebook: self.rulebook,
+            };
             turn.recorder.day(date, at, &self.book, Some(&sight));
         }
         Ok(())
@@ -282,7 +328,17 @@ impl<'a> Walk<'a> {
 
     fn finish(mut self, turn: Turn<'a>) -> Result<RunOutput, RunError> {
         self.book.audit()?;
-        let Turn { mut recorder, driver, trace, mut chain, snapshots, empty, guards, tick, .. } = turn;
+        let Turn {
+            mut recorder,
+            driver,
+            trace,
+            mut chain,
+            snapshots,
+            empty,
+            guards,
+            tick,
+            ..
+        } = turn;
         recorder.positions(&self.book);
         recorder.add_up(&self.book).map_err(|e| e.at(self.last_instant))?;
         chain.end(&self.book);
@@ -311,7 +367,11 @@ impl<'a> Walk<'a> {
         });
         let mut output = recorder.output;
         let inputs = &self.request.inputs;
-        let files = inputs.sources.iter().chain(&inputs.thresholds).chain(&inputs.scripts);
+        let files = inputs
+            .sources
+            .iter()
+            .chain(&inputs.thresholds)
+            .chain(&inputs.scripts);
         output.inputs = files.cloned().collect();
         output.manifest = self.manifest;
         Ok(output)

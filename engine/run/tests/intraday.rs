@@ -57,7 +57,12 @@ policy p on core {
 ";
 
 fn market() -> SimulatedMarket {
-    SimulatedMarket::new(SimConfig { sessions: 8, every_minutes: Some(30), ..SimConfig::default() }).unwrap()
+    SimulatedMarket::new(SimConfig {
+        sessions: 8,
+        every_minutes: Some(30),
+        ..SimConfig::default()
+    })
+    .unwrap()
 }
 
 #[test]
@@ -115,13 +120,22 @@ impl ViewSource for NoRates<'_> {
 }
 
 fn data(plan: &Plan, history: &dyn History) -> MarketData {
-    let series = plan.series().iter().map(|s| history.series(&s.id, s.size).unwrap()).collect();
+    let series = plan
+        .series()
+        .iter()
+        .map(|s| history.series(&s.id, s.size).unwrap())
+        .collect();
     let events = plan.events().iter().map(|e| history.events(e).unwrap()).collect();
     MarketData { series, events }
 }
 
 /// Every tick's cells with the events of one instant in an order of the caller's choice.
-fn cells(plan: &Plan, data: &MarketData, ticks: &[Instant], order: impl Fn(&mut Vec<Event>)) -> Vec<Vec<Cell>> {
+fn cells(
+    plan: &Plan,
+    data: &MarketData,
+    ticks: &[Instant],
+    order: impl Fn(&mut Vec<Event>),
+) -> Vec<Vec<Cell>> {
     let history = market();
     let mut views = NoRates(&history);
     let grids = Grids::new(plan, data, ticks);
@@ -131,7 +145,11 @@ fn cells(plan: &Plan, data: &MarketData, ticks: &[Instant], order: impl Fn(&mut 
     for &at in ticks {
         while events.get(next).is_some_and(|(t, _)| *t <= at) {
             let now = events[next].0;
-            let mut same: Vec<Event> = events[next..].iter().take_while(|(t, _)| *t == now).map(|(_, e)| *e).collect();
+            let mut same: Vec<Event> = events[next..]
+                .iter()
+                .take_while(|(t, _)| *t == now)
+                .map(|(_, e)| *e)
+                .collect();
             next += same.len();
             order(&mut same);
             for event in same {

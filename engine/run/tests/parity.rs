@@ -12,8 +12,8 @@
 
 mod common;
 
-use alula_run::{Mode, RunOutput};
 use alula_market::series::BarSize;
+use alula_run::{Mode, RunOutput};
 use common::{Double, date, run_graph};
 use proptest::prelude::*;
 use proptest::test_runner::Config;
@@ -43,7 +43,9 @@ impl Dice {
 /// A number in vol points on the session clock.
 fn vol(d: &mut Dice, depth: u32) -> String {
     if depth == 0 {
-        return d.pick(&["VIX.close", "VVIX.close", "VIX.high", "VIX.low"]).to_owned();
+        return d
+            .pick(&["VIX.close", "VVIX.close", "VIX.high", "VIX.low"])
+            .to_owned();
     }
     let n = 2 + d.roll(5);
     match d.roll(6) {
@@ -73,10 +75,18 @@ fn condition(d: &mut Dice, depth: u32) -> String {
     match d.roll(9) {
         0 => format!("VIX.last {cmp} {level} vol"),
         1 => format!("{} {cmp} {level} vol", vol(d, 2)),
-        2 => format!("{} crosses {} {level} vol", vol(d, 1), d.pick(&["above", "below"])),
+        2 => format!(
+            "{} crosses {} {level} vol",
+            vol(d, 1),
+            d.pick(&["above", "below"])
+        ),
         3 => format!("rsi(VIX.close, {}) {cmp} {}", 2 + d.roll(6), 30 + d.roll(40)),
         4 => format!("zscore({}, {}) {cmp} 0.5", vol(d, 1), 3 + d.roll(5)),
-        5 => format!("within {} days {} fomc", 1 + d.roll(4), d.pick(&["before", "after", "of"])),
+        5 => format!(
+            "within {} days {} fomc",
+            1 + d.roll(4),
+            d.pick(&["before", "after", "of"])
+        ),
         6 => format!("implied_vol(SPX, 30 days) {cmp} {level} vol"),
         7 => format!("SPX.last {cmp} {} pts", 2850 + d.roll(100)),
         _ => format!("breadth {cmp} {}", d.roll(10)),
@@ -87,7 +97,11 @@ fn strategy(d: &mut Dice) -> String {
     let entry = condition(d, 2);
     let exit = condition(d, 1);
     let held = condition(d, 1);
-    let roll = d.pick(&["to 18 dte, recentred", "to same expiry, tested side at 16 delta", "to 18 dte, same strikes"]);
+    let roll = d.pick(&[
+        "to 18 dte, recentred",
+        "to same expiry, tested side at 16 delta",
+        "to 18 dte, same strikes",
+    ]);
     let policy = format!(
         "series breadth = feed(\"NYSE.ADLINE\") stale after {stale} sessions\n\npolicy p on core {{\n    \
          open when {entry} size 6% of equity by max_loss up to {up} positions\n    \
@@ -126,7 +140,10 @@ fn market(d: &mut Dice) -> Double {
     m.days[0].gap = false;
     m.days[35].gap = false;
     let holes = |d: &mut Dice, f: &dyn Fn(&common::Day, &mut Dice) -> f64, m: &Double| -> Vec<Option<f64>> {
-        m.days.iter().map(|day| (d.roll(9) != 0).then(|| f(day, d))).collect()
+        m.days
+            .iter()
+            .map(|day| (d.roll(9) != 0).then(|| f(day, d)))
+            .collect()
     };
     let vix = holes(d, &|day, _| (day.vol * 1e4).round() / 100.0, &m);
     m.closes("VIX", &vix);

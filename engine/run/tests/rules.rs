@@ -25,7 +25,10 @@ fn open(extra: &str) -> String {
 }
 
 fn kinds(run: &RunOutput) -> Vec<(String, String)> {
-    run.trades.iter().map(|t| (t.at.date().to_string(), format!("{:?}", t.kind).to_lowercase())).collect()
+    run.trades
+        .iter()
+        .map(|t| (t.at.date().to_string(), format!("{:?}", t.kind).to_lowercase()))
+        .collect()
 }
 
 #[test]
@@ -34,7 +37,11 @@ fn an_open_fills_on_the_next_snapshot_and_expires_into_cash() {
     let r = run(&text, &flat(22));
     // VIX.last on 3 June is unknown: no VIX close was known before that day's.
     assert_eq!(told(&r, "p.open")[0].1, "skipped");
-    assert!(told(&r, "p.open")[0].2.contains("unknown (no data)"), "{:?}", told(&r, "p.open")[0]);
+    assert!(
+        told(&r, "p.open")[0].2.contains("unknown (no data)"),
+        "{:?}",
+        told(&r, "p.open")[0]
+    );
     assert_eq!(told(&r, "p.open")[1].1, "ordered");
     assert_eq!(r.trades[0].decided_at.date(), date(2019, 6, 4));
     assert_eq!(r.trades[0].at.date(), date(2019, 6, 5));
@@ -49,7 +56,10 @@ fn an_open_fills_on_the_next_snapshot_and_expires_into_cash() {
 
 #[test]
 fn up_to_counts_open_positions_and_says_so() {
-    let text = strategy("", &format!("policy p on core {{\n    {}\n}}", open("up to 2 positions")));
+    let text = strategy(
+        "",
+        &format!("policy p on core {{\n    {}\n}}", open("up to 2 positions")),
+    );
     let r = run(&text, &flat(8));
     let rows = told(&r, "p.open");
     let verdicts: Vec<&str> = rows.iter().map(|r| r.1.as_str()).collect();
@@ -73,15 +83,24 @@ fn a_close_takes_a_portion_and_the_first_rule_that_fires_acts() {
 fn a_stop_that_cannot_see_holds_or_acts_as_told() {
     // No quote for one leg on a day: profit is unknown that day.
     let mut market = flat(12);
-    let clean = run(&strategy("", &format!("policy p on core {{\n    {}\n}}", open(""))), &market);
+    let clean = run(
+        &strategy("", &format!("policy p on core {{\n    {}\n}}", open(""))),
+        &market,
+    );
     let strike = clean.trades[0].legs[0].strike.0 / 1000;
     market.days[5].holes = vec![strike];
     let day = market.days[5].date.to_string();
     for (unknown, verdict) in [("", "skipped"), ("unknown act", "ordered")] {
-        let policy = format!("policy p on core {{\n    {}\n    close stop when loss >= 900% of credit {unknown}\n}}", open(""));
+        let policy = format!(
+            "policy p on core {{\n    {}\n    close stop when loss >= 900% of credit {unknown}\n}}",
+            open("")
+        );
         let r = run(&strategy("", &policy), &market);
         let rows = told(&r, "p.stop");
-        let row = rows.iter().find(|row| row.0 == day).unwrap_or_else(|| panic!("{rows:?}"));
+        let row = rows
+            .iter()
+            .find(|row| row.0 == day)
+            .unwrap_or_else(|| panic!("{rows:?}"));
         assert_eq!(row.1, verdict, "{row:?}");
     }
 }
@@ -89,16 +108,32 @@ fn a_stop_that_cannot_see_holds_or_acts_as_told() {
 #[test]
 fn guards_block_halt_flatten_and_alert() {
     let with = |rule: &str| {
-        let policy = format!("policy p on core {{\n    {}\n}}\n\nguard g {{\n    {rule}\n}}", open("up to 9 positions"));
+        let policy = format!(
+            "policy p on core {{\n    {}\n}}\n\nguard g {{\n    {rule}\n}}",
+            open("up to 9 positions")
+        );
         run(&strategy("", &policy), &flat(8))
     };
     let r = with("require positions(core) <= 1 else block open");
-    assert!(told(&r, "p.open").iter().any(|t| t.2 == "guard `g.0` blocks opening"), "{:?}", told(&r, "p.open"));
+    assert!(
+        told(&r, "p.open")
+            .iter()
+            .any(|t| t.2 == "guard `g.0` blocks opening"),
+        "{:?}",
+        told(&r, "p.open")
+    );
     let r = with("require positions(core) <= 1 else halt open");
-    assert_eq!(told(&r, "p.open").last().unwrap().2, "opening is halted since guard `g.0` failed");
+    assert_eq!(
+        told(&r, "p.open").last().unwrap().2,
+        "opening is halted since guard `g.0` failed"
+    );
     let r = with("require positions(core) <= 1 else flatten core");
     let flattening: Vec<_> = r.orders.iter().filter(|o| o.key == "g.0").collect();
-    assert!(flattening.len() >= 2 && flattening.iter().all(|o| o.kind == "close"), "{:?}", r.orders);
+    assert!(
+        flattening.len() >= 2 && flattening.iter().all(|o| o.kind == "close"),
+        "{:?}",
+        r.orders
+    );
     let r = with("require positions(core) <= 1 else alert \"too many\"");
     assert!(r.alerts.iter().any(|a| a.2 == "too many"));
 }
@@ -112,30 +147,53 @@ fn a_roll_is_one_order_keeps_the_untested_side_and_the_wing_width() {
         open("")
     );
     let r = run(&strategy("", &policy), &market);
-    let roll = r.trades.iter().find(|t| format!("{:?}", t.kind) == "Roll").expect("a roll");
+    let roll = r
+        .trades
+        .iter()
+        .find(|t| format!("{:?}", t.kind) == "Roll")
+        .expect("a roll");
     assert!(roll.legs.iter().all(|l| l.right == "put"), "{:?}", roll.legs);
     // `-1 SPXW 2019-06-28 P2725, +1 SPXW 2019-06-28 P2675, …`
     let target = &r.orders.iter().find(|o| o.id == roll.order).unwrap().package;
-    let strikes: Vec<i64> =
-        target.split(", ").map(|leg| leg.rsplit(' ').next().unwrap()[1..].parse().unwrap()).collect();
+    let strikes: Vec<i64> = target
+        .split(", ")
+        .map(|leg| leg.rsplit(' ').next().unwrap()[1..].parse().unwrap())
+        .collect();
     let opened: Vec<i64> = r.trades[0].legs.iter().map(|l| l.strike.0 / 1000).collect();
     assert!(strikes[0] < opened[0], "the tested put moves down");
     assert_eq!(strikes[0] - strikes[1], 50, "the wing keeps its distance");
     assert_eq!(strikes[2..], opened[2..], "the calls stay");
-    assert_eq!(r.positions[0].rolls, r.orders.iter().filter(|o| o.kind == "roll" && o.status == "filled").count() as u32);
+    assert_eq!(
+        r.positions[0].rolls,
+        r.orders
+            .iter()
+            .filter(|o| o.kind == "roll" && o.status == "filled")
+            .count() as u32
+    );
 }
 
 #[test]
 fn rolls_out_recentre_or_keep_their_strikes() {
     let roll = |target: &str| {
-        let policy = format!("policy p on core {{\n    {}\n    roll out when dte <= 17 to {target}\n}}", open(""));
-        let r = run(&strategy("", &policy), &Double::new(date(2019, 6, 3), 14, |i| (2900.0 + 3.0 * i as f64, 0.16)));
-        r.trades.iter().find(|t| format!("{:?}", t.kind) == "Roll").cloned().unwrap_or_else(|| panic!("{:?}", told(&r, "p.out")))
+        let policy = format!(
+            "policy p on core {{\n    {}\n    roll out when dte <= 17 to {target}\n}}",
+            open("")
+        );
+        let r = run(
+            &strategy("", &policy),
+            &Double::new(date(2019, 6, 3), 14, |i| (2900.0 + 3.0 * i as f64, 0.16)),
+        );
+        r.trades
+            .iter()
+            .find(|t| format!("{:?}", t.kind) == "Roll")
+            .cloned()
+            .unwrap_or_else(|| panic!("{:?}", told(&r, "p.out")))
     };
     let same = roll("30 dte, same strikes");
     assert_eq!(same.legs.len(), 8);
     let (out, new): (Vec<_>, Vec<_>) = same.legs.iter().partition(|l| l.expiry == same.legs[0].expiry);
-    let strikes = |legs: &[&alula_run::output::TradeLegRow]| legs.iter().map(|l| l.strike).collect::<Vec<_>>();
+    let strikes =
+        |legs: &[&alula_run::output::TradeLegRow]| legs.iter().map(|l| l.strike).collect::<Vec<_>>();
     assert_eq!(strikes(&out), strikes(&new));
     assert_eq!(new[0].expiry, date(2019, 7, 12)); // 30 days from 11 June is 11 July
     let recentred = roll("30 dte, recentred");
@@ -151,7 +209,11 @@ fn a_roll_that_costs_money_is_refused_by_its_requirement() {
     );
     let r = run(&strategy("", &policy), &market);
     let rows = told(&r, "p.tested");
-    assert!(rows.iter().any(|t| t.2 == "the package does not meet its `require`"), "{rows:?}");
+    assert!(
+        rows.iter()
+            .any(|t| t.2 == "the package does not meet its `require`"),
+        "{rows:?}"
+    );
     assert!(r.orders.iter().all(|o| o.kind != "roll"));
 }
 
@@ -175,7 +237,10 @@ fn sizes_by_every_basis_and_zero_lots_is_a_reason() {
     assert!(lots("$500 by vega") >= 1);
     let none = first("$100 by margin");
     assert!(none.orders.is_empty());
-    assert_eq!(told(&none, "p.open")[1].2, "zero lots: $100.00 at hand, one lot needs $5000.00 by margin");
+    assert_eq!(
+        told(&none, "p.open")[1].2,
+        "zero lots: $100.00 at hand, one lot needs $5000.00 by margin"
+    );
 }
 
 #[test]
@@ -191,12 +256,20 @@ fn what_cannot_be_built_is_a_traced_reason() {
         told(&r, "p.open")[1].2.clone()
     };
     let rest = "short put at 20 delta\n    long put 50 pts below short put\n    short call at 20 delta\n    long call 50 pts above short call";
-    assert_eq!(at(&format!("expiry nearest 300 dte in 280..320 dte\n    {rest}")), "short put: no listed expiry in 280..320 dte");
+    assert_eq!(
+        at(&format!("expiry nearest 300 dte in 280..320 dte\n    {rest}")),
+        "short put: no listed expiry in 280..320 dte"
+    );
     let put = "short put at 20 delta\n    long put 37 pts below short put\n    short call at 20 delta\n    long call 50 pts above short call";
     let said = at(&format!("expiry nearest 21 dte in 10..35 dte only pm\n    {put}"));
-    assert!(said.starts_with("long put: strike ") && said.ends_with(" is not listed"), "{said}");
+    assert!(
+        said.starts_with("long put: strike ") && said.ends_with(" is not listed"),
+        "{said}"
+    );
     let deep = "short put at 90 delta\n    long put 50 pts below short put\n    short call at 99.9 delta\n    long call 50 pts above short call";
-    let said = at(&format!("expiry nearest 21 dte in 10..35 dte only pm\n    {deep}"));
+    let said = at(&format!(
+        "expiry nearest 21 dte in 10..35 dte only pm\n    {deep}"
+    ));
     assert!(said.contains("is not listed, the nearest is"), "{said}");
 }
 
@@ -205,17 +278,27 @@ fn an_empty_chain_is_no_action_and_a_gap_is_listed_and_held() {
     let mut market = flat(10);
     market.days[2].empty = true;
     market.days[5].gap = true;
-    let text = strategy("", &format!("policy p on core {{\n    {}\n}}", open("up to 9 positions")));
+    let text = strategy(
+        "",
+        &format!("policy p on core {{\n    {}\n}}", open("up to 9 positions")),
+    );
     let r = run(&text, &market);
     let rows = told(&r, "p.open");
-    let empty = rows.iter().find(|t| t.0 == market.days[2].date.to_string()).unwrap();
+    let empty = rows
+        .iter()
+        .find(|t| t.0 == market.days[2].date.to_string())
+        .unwrap();
     assert!(empty.2.contains("the chain has no expiry"), "{empty:?}");
     assert_eq!(r.manifest.empty_chains.len(), 1);
     assert_eq!(r.manifest.gaps, [market.days[5].date]);
     assert!(!r.daily.iter().any(|d| d.date == market.days[5].date));
     assert_eq!(r.daily.len(), 9);
     // Decided on the day before the gap, filled on the day after it.
-    let order = r.orders.iter().find(|o| o.decided_at.date() == market.days[4].date).unwrap();
+    let order = r
+        .orders
+        .iter()
+        .find(|o| o.decided_at.date() == market.days[4].date)
+        .unwrap();
     assert_eq!(order.ended_at.map(|t| t.date()), Some(market.days[6].date));
 }
 
@@ -228,15 +311,25 @@ fn an_am_expiry_without_an_official_value_stops_the_run_unless_told_otherwise() 
     };
     let stopped = try_run(&text(""), &market, Mode::Batch).unwrap_err();
     assert_eq!(stopped.class, ErrorClass::Settlement);
-    assert!(stopped.at.is_some() && stopped.help.contains("settle approximate"), "{stopped:?}");
+    assert!(
+        stopped.at.is_some() && stopped.help.contains("settle approximate"),
+        "{stopped:?}"
+    );
     let r = try_run(&text("settle approximate"), &market, Mode::Batch).unwrap();
-    assert!(r.manifest.marks.iter().any(|m| m.starts_with("approximate")), "{:?}", r.manifest.marks);
+    assert!(
+        r.manifest.marks.iter().any(|m| m.starts_with("approximate")),
+        "{:?}",
+        r.manifest.marks
+    );
     assert!(r.positions.iter().any(|p| p.approximate));
 }
 
 #[test]
 fn same_bar_fills_are_marked() {
-    let text = strategy("fill same bar", &format!("policy p on core {{\n    {}\n}}", open("")));
+    let text = strategy(
+        "fill same bar",
+        &format!("policy p on core {{\n    {}\n}}", open("")),
+    );
     let r = run(&text, &flat(5));
     assert_eq!(r.trades[0].at, r.trades[0].decided_at);
     assert!(r.manifest.marks.iter().any(|m| m.starts_with("same bar")));
@@ -248,24 +341,42 @@ fn a_limit_that_the_next_snapshot_does_not_meet_is_cancelled_and_said() {
     let r = run(&strategy("", policy), &flat(5));
     assert!(r.trades.is_empty());
     assert_eq!(r.orders[0].status, "cancelled");
-    assert!(r.orders[0].reason.contains("worse than the limit 40.00"), "{}", r.orders[0].reason);
+    assert!(
+        r.orders[0].reason.contains("worse than the limit 40.00"),
+        "{}",
+        r.orders[0].reason
+    );
 }
 
 #[test]
 fn an_event_blackout_is_read_from_the_calendar() {
     let mut market = flat(8);
     market.event("FOMC", &[date(2019, 6, 6), date(2019, 7, 31)]);
-    let policy = "policy p on core {\n    open when not within 1 day before fomc size 1 lots up to 9 positions\n}";
+    let policy =
+        "policy p on core {\n    open when not within 1 day before fomc size 1 lots up to 9 positions\n}";
     let r = run(&strategy("", policy), &market);
     let decided: Vec<String> = r.orders.iter().map(|o| o.decided_at.date().to_string()).collect();
     // The 5th is the eve; on the 6th the snapshot at 15:45 comes after the statement at 14:00.
-    assert_eq!(decided, ["2019-06-03", "2019-06-04", "2019-06-06", "2019-06-07", "2019-06-10", "2019-06-11", "2019-06-12"]);
+    assert_eq!(
+        decided,
+        [
+            "2019-06-03",
+            "2019-06-04",
+            "2019-06-06",
+            "2019-06-07",
+            "2019-06-10",
+            "2019-06-11",
+            "2019-06-12"
+        ]
+    );
 }
 
 #[test]
 fn persistence_counts_the_steps_of_its_own_clock() {
     // VIX closes: 16 until the 5th session, then 20.
-    let market = Double::new(date(2019, 6, 3), 12, |i| (2900.0, if i < 5 { 0.16 } else { 0.20 }));
+    let market = Double::new(date(2019, 6, 3), 12, |i| {
+        (2900.0, if i < 5 { 0.16 } else { 0.20 })
+    });
     let policy = "policy p on core {\n    open when VIX.close > 18 vol for 3 bars size 1 lots\n}";
     let r = run(&strategy("", policy), &market);
     // The closes of sessions 5, 6 and 7 are above 18; the third is known after session 7, so session 8 opens.

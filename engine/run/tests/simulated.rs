@@ -12,23 +12,28 @@
 
 use alula_core::registry::Registry;
 use alula_core::thresholds::ThresholdSet;
+use alula_core::why::render;
 use alula_dsl::source::NoImports;
 use alula_market::history::History;
 use alula_market::sim::{SimConfig, SimulatedMarket};
-use alula_core::why::render;
 use alula_run::{BacktestRequest, Explainer, Inputs, Mode, Moment, RunOutput, backtest, folder};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 fn run(text: &str, history: &dyn History, mode: Mode) -> RunOutput {
     let compiled = alula_dsl::compile::compile("test.alula", text.as_bytes(), &NoImports);
-    let graph = compiled.graph.unwrap_or_else(|| panic!("{:#?}", compiled.diagnostics));
+    let graph = compiled
+        .graph
+        .unwrap_or_else(|| panic!("{:#?}", compiled.diagnostics));
     let thresholds = ThresholdSet::defaults(&graph.thresholds).values().to_vec();
     let request = BacktestRequest {
         graph: Arc::new(graph),
         thresholds,
         registry: Registry::default(),
-        inputs: Inputs { sources: vec![("test.alula".to_owned(), text.as_bytes().to_vec())], ..Inputs::default() },
+        inputs: Inputs {
+            sources: vec![("test.alula".to_owned(), text.as_bytes().to_vec())],
+            ..Inputs::default()
+        },
         history,
         from: None,
         to: None,
@@ -39,7 +44,11 @@ fn run(text: &str, history: &dyn History, mode: Mode) -> RunOutput {
 }
 
 fn market(sessions: u32) -> SimulatedMarket {
-    SimulatedMarket::new(SimConfig { sessions, ..SimConfig::default() }).unwrap()
+    SimulatedMarket::new(SimConfig {
+        sessions,
+        ..SimConfig::default()
+    })
+    .unwrap()
 }
 
 #[test]
@@ -72,7 +81,11 @@ fn a_run_folder_is_the_same_each_time_reads_back_and_notices_a_change() {
     let manifest = folder::write(&output, &one, &extras, false).unwrap();
     folder::write(&run(text, &history, Mode::Batch), &two, &extras, false).unwrap();
     for name in manifest.files.keys().chain([&folder::MANIFEST.to_owned()]) {
-        assert_eq!(std::fs::read(one.join(name)).unwrap(), std::fs::read(two.join(name)).unwrap(), "{name}");
+        assert_eq!(
+            std::fs::read(one.join(name)).unwrap(),
+            std::fs::read(two.join(name)).unwrap(),
+            "{name}"
+        );
     }
     let back = folder::read(&one).unwrap();
     assert_eq!(back.extras, ["report.html"]);
@@ -92,7 +105,11 @@ fn a_run_folder_is_the_same_each_time_reads_back_and_notices_a_change() {
     std::fs::create_dir(&other).unwrap();
     std::fs::write(other.join("letter.txt"), "dear").unwrap();
     assert!(folder::write(&output, &other, &extras, true).is_err());
-    assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 3, "nothing is left beside the folders");
+    assert_eq!(
+        std::fs::read_dir(dir.path()).unwrap().count(),
+        3,
+        "nothing is left beside the folders"
+    );
 }
 
 #[test]
@@ -108,26 +125,48 @@ fn an_input_cannot_leave_the_run_folder() {
 fn why_names_values_the_first_failure_and_the_smallest_change() {
     let text = include_str!("../../../rules/iron_condor.alula");
     let output = run(text, &market(120), Mode::Batch);
-    let graph = alula_dsl::compile::compile("test.alula", text.as_bytes(), &NoImports).graph.unwrap();
+    let graph = alula_dsl::compile::compile("test.alula", text.as_bytes(), &NoImports)
+        .graph
+        .unwrap();
     let explainer = Explainer::new(&output, &graph).unwrap();
     for tick in &output.ticks {
         let all = explainer.explain(tick, None).unwrap();
         for why in &all {
-            let recorded = output.decisions.iter().find(|d| {
-                d.tick == tick.tick && d.key == why.key && d.position == why.position.map(|p| p.0)
-            });
+            let recorded = output
+                .decisions
+                .iter()
+                .find(|d| d.tick == tick.tick && d.key == why.key && d.position == why.position.map(|p| p.0));
             // The explanation is recomputed from the trace; it must say what the run decided.
             assert_eq!(recorded.is_none(), why.outcome.is_none());
             let parts = why.condition.conjuncts.iter().map(|c| c.cell).collect::<Vec<_>>();
-            assert_eq!(alula_core::value::Cell::all(&parts), why.condition.cell, "{}", render(why));
+            assert_eq!(
+                alula_core::value::Cell::all(&parts),
+                why.condition.cell,
+                "{}",
+                render(why)
+            );
         }
     }
     let asked = |tick: usize, key: &str| {
-        explainer.explain(&output.ticks[tick], Some(key)).unwrap().iter().map(render).collect::<String>()
+        explainer
+            .explain(&output.ticks[tick], Some(key))
+            .unwrap()
+            .iter()
+            .map(render)
+            .collect::<String>()
     };
     let profit = asked(20, "income.take_profit");
-    assert!(profit.contains("profit_target of credit $") && profit.contains("or if `profit_target` were set"), "{profit}");
+    assert!(
+        profit.contains("profit_target of credit $") && profit.contains("or if `profit_target` were set"),
+        "{profit}"
+    );
     assert!(explainer.explain(&output.ticks[0], Some("income.tset")).is_err());
     let sunday = chrono::NaiveDate::from_ymd_opt(2023, 1, 8).unwrap();
-    assert!(explainer.tick(Moment::Day(sunday)).unwrap_err().help.contains("2023-01-06"));
+    assert!(
+        explainer
+            .tick(Moment::Day(sunday))
+            .unwrap_err()
+            .help
+            .contains("2023-01-06")
+    );
 }

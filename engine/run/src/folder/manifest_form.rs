@@ -75,7 +75,8 @@ pub(super) fn to_json(m: &Manifest) -> Result<Vec<u8>, RunError> {
         thresholds: m.thresholds.iter().map(threshold_file).collect(),
         files: m.files.clone(),
     };
-    let failed = |e: serde_json::Error| file_error(format!("the manifest cannot be written: {e}"), "report this");
+    let failed =
+        |e: serde_json::Error| file_error(format!("the manifest cannot be written: {e}"), "report this");
     let sorted = sorted(serde_json::to_value(&file).map_err(failed)?);
     let mut bytes = serde_json::to_vec_pretty(&sorted).map_err(failed)?;
     bytes.push(b'\n');
@@ -107,10 +108,19 @@ fn threshold_file(t: &ThresholdRow) -> ThresholdFile {
 }
 
 pub(super) fn from_json(bytes: &[u8]) -> Result<Manifest, RunError> {
-    let bad = |e: String| file_error(format!("the manifest cannot be read: {e}"), "run the backtest again");
+    let bad = |e: String| {
+        file_error(
+            format!("the manifest cannot be read: {e}"),
+            "run the backtest again",
+        )
+    };
     let file: ManifestFile = serde_json::from_slice(bytes).map_err(|e| bad(e.to_string()))?;
     if file.format != crate::manifest::FORMAT {
-        return Err(bad(format!("it is of format {}, this program reads {}", file.format, crate::manifest::FORMAT)));
+        return Err(bad(format!(
+            "it is of format {}, this program reads {}",
+            file.format,
+            crate::manifest::FORMAT
+        )));
     }
     let date = |text: &str| text.parse::<Date>().map_err(|e| bad(format!("`{text}`: {e}")));
     let thresholds = file.thresholds.into_iter().map(|t| ThresholdRow {

@@ -34,7 +34,10 @@ fn file_error(what: String, help: &str) -> RunError {
 }
 
 fn io(what: &str, path: &Path, e: &std::io::Error) -> RunError {
-    file_error(format!("cannot {what} `{}`: {e}", path.display()), "check the path, the space and the permissions")
+    file_error(
+        format!("cannot {what} `{}`: {e}", path.display()),
+        "check the path, the space and the permissions",
+    )
 }
 
 /// Every file of a run but the manifest, by its path in the folder.
@@ -51,11 +54,17 @@ pub fn files(output: &RunOutput) -> Result<BTreeMap<String, Vec<u8>>, RunError> 
 }
 
 fn check_path(path: &str) -> Result<(), RunError> {
-    let safe = !path.is_empty() && Path::new(path).components().all(|c| matches!(c, Component::Normal(_)));
+    let safe = !path.is_empty()
+        && Path::new(path)
+            .components()
+            .all(|c| matches!(c, Component::Normal(_)));
     if safe && !path.contains('\\') {
         return Ok(());
     }
-    Err(file_error(format!("`{path}` does not stay inside the run folder"), "name files relative to the project"))
+    Err(file_error(
+        format!("`{path}` does not stay inside the run folder"),
+        "name files relative to the project",
+    ))
 }
 
 /// Writes a run to `dir`, with further files (`report.html`) by name. An empty folder is replaced; one that holds another run
@@ -75,12 +84,21 @@ pub fn write(
         contents.insert(name.clone(), bytes.clone());
     }
     let mut manifest = output.manifest.clone();
-    manifest.files = contents.iter().map(|(name, bytes)| (name.clone(), hash::sha256(bytes))).collect();
+    manifest.files = contents
+        .iter()
+        .map(|(name, bytes)| (name.clone(), hash::sha256(bytes)))
+        .collect();
     contents.insert(MANIFEST.to_owned(), manifest_form::to_json(&manifest)?);
     let old = standing(dir, replace)?;
-    let parent = dir.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."));
+    let parent = dir
+        .parent()
+        .filter(|p| !p.as_os_str().is_empty())
+        .unwrap_or_else(|| Path::new("."));
     std::fs::create_dir_all(parent).map_err(|e| io("create", parent, &e))?;
-    let fresh = tempfile::Builder::new().prefix(".run-").tempdir_in(parent).map_err(|e| io("write in", parent, &e))?;
+    let fresh = tempfile::Builder::new()
+        .prefix(".run-")
+        .tempdir_in(parent)
+        .map_err(|e| io("write in", parent, &e))?;
     for (name, bytes) in &contents {
         let path = fresh.path().join(name);
         if let Some(folder) = path.parent() {
@@ -98,7 +116,10 @@ pub fn write(
             None
         }
         Standing::Run => {
-            let aside = tempfile::Builder::new().prefix(".old-").tempdir_in(parent).map_err(|e| io("write in", parent, &e))?;
+            let aside = tempfile::Builder::new()
+                .prefix(".old-")
+                .tempdir_in(parent)
+                .map_err(|e| io("write in", parent, &e))?;
             std::fs::rename(dir, aside.path().join("run")).map_err(|e| io("replace", dir, &e))?;
             Some(aside)
         }
@@ -150,7 +171,10 @@ fn standing(dir: &Path, replace: bool) -> Result<Standing, RunError> {
     if replace {
         return Ok(Standing::Run);
     }
-    Err(file_error(format!("`{}` holds a run already", dir.display()), "choose another folder, or replace it on purpose"))
+    Err(file_error(
+        format!("`{}` holds a run already", dir.display()),
+        "choose another folder, or replace it on purpose",
+    ))
 }
 
 /// Reads a run folder and verifies every file against the manifest.
@@ -192,13 +216,19 @@ fn read_file(dir: &Path, name: &str) -> Result<Vec<u8>, RunError> {
     let path = dir.join(name);
     let length = std::fs::metadata(&path).map_err(|e| io("read", &path, &e))?.len();
     if length > FILE_BYTES_MAX {
-        return Err(file_error(format!("`{}` is too large", path.display()), "it was not written by this program"));
+        return Err(file_error(
+            format!("`{}` is too large", path.display()),
+            "it was not written by this program",
+        ));
     }
     std::fs::read(&path).map_err(|e| io("read", &path, &e))
 }
 
 impl From<crate::tables::TableError> for RunError {
     fn from(e: crate::tables::TableError) -> Self {
-        file_error(format!("a table cannot be written or read: {e}"), "run the backtest again")
+        file_error(
+            format!("a table cannot be written or read: {e}"),
+            "run the backtest again",
+        )
     }
 }

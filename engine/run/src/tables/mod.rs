@@ -128,7 +128,10 @@ impl Table {
     /// An empty table.
     #[must_use]
     pub fn new(columns: &[(&str, Kind)]) -> Self {
-        Self { columns: columns.iter().map(|(n, k)| ((*n).to_owned(), *k)).collect(), rows: Vec::new() }
+        Self {
+            columns: columns.iter().map(|(n, k)| ((*n).to_owned(), *k)).collect(),
+            rows: Vec::new(),
+        }
     }
 
     /// Appends a row; values past the last column are dropped, missing ones are null.
@@ -161,9 +164,14 @@ impl Table {
     pub fn to_csv(&self) -> Result<Vec<u8>, TableError> {
         let mut writer = csv::Writer::from_writer(Vec::new());
         let fail = |e: csv::Error| TableError(e.to_string());
-        writer.write_record(self.columns.iter().map(|(n, _)| n)).map_err(fail)?;
+        writer
+            .write_record(self.columns.iter().map(|(n, _)| n))
+            .map_err(fail)?;
         for row in &self.rows {
-            let fields = row.iter().zip(&self.columns).map(|(v, (_, kind))| csv_field(v, *kind));
+            let fields = row
+                .iter()
+                .zip(&self.columns)
+                .map(|(v, (_, kind))| csv_field(v, *kind));
             writer.write_record(fields).map_err(fail)?;
         }
         writer.into_inner().map_err(|e| TableError(e.to_string()))

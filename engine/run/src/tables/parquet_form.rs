@@ -58,14 +58,19 @@ pub(super) fn write(table: &Table) -> Result<Vec<u8>, TableError> {
 }
 
 /// The values of a column that are there, by `read`; an error where one is of another kind.
-fn present<T>(table: &Table, at: usize, read: impl Fn(&Value) -> Option<T>) -> Result<(Vec<T>, Vec<i16>), TableError> {
+fn present<T>(
+    table: &Table,
+    at: usize,
+    read: impl Fn(&Value) -> Option<T>,
+) -> Result<(Vec<T>, Vec<i16>), TableError> {
     let mut values = Vec::new();
     let mut levels = Vec::with_capacity(table.rows.len());
     for row in &table.rows {
         match row.get(at) {
             None | Some(Value::Null) => levels.push(0),
             Some(value) => {
-                values.push(read(value).ok_or_else(|| TableError(format!("`{value:?}` is of another kind")))?);
+                values
+                    .push(read(value).ok_or_else(|| TableError(format!("`{value:?}` is of another kind")))?);
                 levels.push(1);
             }
         }
@@ -80,26 +85,46 @@ fn put(group: &mut Group<'_>, table: &Table, at: usize, kind: Kind) -> Result<()
     match kind {
         Kind::Int | Kind::Money | Kind::Points => put_typed::<Int64Type>(group, present(table, at, int)?),
         Kind::Time => put_typed::<Int64Type>(group, present(table, at, |v| int(v).map(millis))?),
-        Kind::Day => {
-            put_typed::<Int32Type>(group, present(table, at, |v| int(v).and_then(|x| i32::try_from(x).ok()))?)
-        }
+        Kind::Day => put_typed::<Int32Type>(
+            group,
+            present(table, at, |v| int(v).and_then(|x| i32::try_from(x).ok()))?,
+        ),
         Kind::Float => put_typed::<DoubleType>(
             group,
-            present(table, at, |v| if let Value::Float(x) = v { Some(*x) } else { None })?,
+            present(
+                table,
+                at,
+                |v| if let Value::Float(x) = v { Some(*x) } else { None },
+            )?,
         ),
         Kind::Bool => put_typed::<BoolType>(
             group,
-            present(table, at, |v| if let Value::Bool(x) = v { Some(*x) } else { None })?,
+            present(
+                table,
+                at,
+                |v| if let Value::Bool(x) = v { Some(*x) } else { None },
+            )?,
         ),
         Kind::Text => put_typed::<ByteArrayType>(
             group,
-            present(table, at, |v| if let Value::Text(x) = v { Some(ByteArray::from(x.as_str())) } else { None })?,
+            present(table, at, |v| {
+                if let Value::Text(x) = v {
+                    Some(ByteArray::from(x.as_str()))
+                } else {
+                    None
+                }
+            })?,
         ),
     }
 }
 
-fn put_typed<T: DataType>(group: &mut Group<'_>, (values, levels): (Vec<T::T>, Vec<i16>)) -> Result<(), TableError> {
-    let mut column = group.next_column()?.ok_or_else(|| TableError("more columns than the schema has".to_owned()))?;
+fn put_typed<T: DataType>(
+    group: &mut Group<'_>,
+    (values, levels): (Vec<T::T>, Vec<i16>),
+) -> Result<(), TableError> {
+    let mut column = group
+        .next_column()?
+        .ok_or_else(|| TableError("more columns than the schema has".to_owned()))?;
     column.typed::<T>().write_batch(&values, Some(&levels), None)?;
     Ok(column.close()?)
 }
@@ -119,7 +144,10 @@ pub(super) fn read(bytes: Vec<u8>, mut table: Table) -> Result<Table, TableError
             columns.push(get(group.get_column_reader(at)?, *kind, rows)?.into_iter());
         }
         for _ in 0..rows {
-            let row = columns.iter_mut().map(|c| c.next().unwrap_or(Value::Null)).collect();
+            let row = columns
+                .iter_mut()
+                .map(|c| c.next().unwrap_or(Value::Null))
+                .collect();
             table.rows.push(row);
         }
     }
@@ -128,7 +156,9 @@ pub(super) fn read(bytes: Vec<u8>, mut table: Table) -> Result<Table, TableError
 
 fn get(reader: ColumnReader, kind: Kind, rows: usize) -> Result<Vec<Value>, TableError> {
     match (reader, kind) {
-        (ColumnReader::Int64ColumnReader(r), Kind::Time) => typed(r, rows, |x| Ok(Value::Int(x.div_euclid(1000)))),
+        (ColumnReader::Int64ColumnReader(r), Kind::Time) => {
+            typed(r, rows, |x| Ok(Value::Int(x.div_euclid(1000))))
+        }
         (ColumnReader::Int64ColumnReader(r), _) => typed(r, rows, |x| Ok(Value::Int(x))),
         (ColumnReader::Int32ColumnReader(r), _) => typed(r, rows, |x| Ok(Value::Int(i64::from(x)))),
         (ColumnReader::DoubleColumnReader(r), _) => typed(r, rows, |x| Ok(Value::Float(x))),
@@ -137,7 +167,9 @@ fn get(reader: ColumnReader, kind: Kind, rows: usize) -> Result<Vec<Value>, Tabl
             let text = x.as_utf8().map_err(|e| TableError(e.to_string()))?;
             Ok(Value::Text(text.to_owned()))
         }),
-        _ => Err(TableError("a column of another type than this version writes".to_owned())),
+        _ => Err(TableError(
+            "a column of another type than this version writes".to_owned(),
+        )),
     }
 }
 
@@ -155,7 +187,9 @@ fn typed<T: DataType>(
     let mut values = values.into_iter();
     let mut next = |level: i16| match level {
         0 => Ok(Value::Null),
-        _ => values.next().map_or_else(|| Err(TableError("fewer values than it says".to_owned())), &value),
+        _ => values
+            .next()
+            .map_or_else(|| Err(TableError("fewer values than it says".to_owned())), &value),
     };
     levels.into_iter().map(&mut next).collect()
 }

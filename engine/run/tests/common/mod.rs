@@ -55,7 +55,14 @@ impl Double {
         let mut at = calendar.session_on_or_after(from).unwrap();
         for i in 0..sessions {
             let (spot, vol) = path(i);
-            days.push(Day { date: at, spot, vol, gap: false, empty: false, holes: Vec::new() });
+            days.push(Day {
+                date: at,
+                spot,
+                vol,
+                gap: false,
+                empty: false,
+                holes: Vec::new(),
+            });
             at = calendar.next_session(at).unwrap();
         }
         let last = at + chrono::TimeDelta::days(80);
@@ -111,7 +118,12 @@ impl Double {
             actual: None,
             consensus: None,
         };
-        self.events.insert(id.to_owned(), EventData { rows: days.iter().map(row).collect() });
+        self.events.insert(
+            id.to_owned(),
+            EventData {
+                rows: days.iter().map(row).collect(),
+            },
+        );
     }
 
     fn snapshot_at(date: Date) -> Instant {
@@ -123,7 +135,9 @@ impl Double {
         let calendar = ExchangeCalendar::nyse();
         let at = Self::snapshot_at(day.date);
         let settles_at = calendar.settles_at(root, expiry).unwrap();
-        let years = alula_pricing::years_between(at.0, settles_at.0).unwrap_or(0.0).max(1e-6);
+        let years = alula_pricing::years_between(at.0, settles_at.0)
+            .unwrap_or(0.0)
+            .max(1e-6);
         let step = self.strike_step;
         let middle = (day.spot / step as f64).round() as i64 * step;
         let strikes: Vec<i64> = (-24..=24).map(|i| middle + i * step).collect();
@@ -158,17 +172,29 @@ impl Double {
 
 impl History for Double {
     fn provenance(&self) -> Provenance {
-        Provenance { label: "made by hand".to_owned(), simulated: true, hash: "0".repeat(64), notes: Vec::new() }
+        Provenance {
+            label: "made by hand".to_owned(),
+            simulated: true,
+            hash: "0".repeat(64),
+            notes: Vec::new(),
+        }
     }
 
     fn ticks(&self, underlying: &str, from: Date, to: Date) -> Vec<Instant> {
         let mine = underlying == "SPX";
-        let days = self.days.iter().filter(|d| mine && !d.gap && (from..=to).contains(&d.date));
+        let days = self
+            .days
+            .iter()
+            .filter(|d| mine && !d.gap && (from..=to).contains(&d.date));
         days.map(|d| Self::snapshot_at(d.date)).collect()
     }
 
     fn range(&self, underlying: &str) -> Option<(Date, Date)> {
-        let mut days = self.days.iter().filter(|d| underlying == "SPX" && !d.gap).map(|d| d.date);
+        let mut days = self
+            .days
+            .iter()
+            .filter(|d| underlying == "SPX" && !d.gap)
+            .map(|d| d.date);
         let first = days.next()?;
         Some((first, days.next_back().unwrap_or(first)))
     }
@@ -196,11 +222,17 @@ impl History for Double {
     }
 
     fn settlement(&self, root: Root, expiry: Date) -> Result<Option<SettlementValue>, HistoryError> {
-        let Some(day) = self.days.iter().find(|d| d.date == expiry) else { return Ok(None) };
+        let Some(day) = self.days.iter().find(|d| d.date == expiry) else {
+            return Ok(None);
+        };
         let calendar = ExchangeCalendar::nyse();
         let price = Price::from_f64((day.spot * 100.0).round() / 100.0).unwrap();
         let at = calendar.settles_at(root, expiry).unwrap();
-        Ok(Some(SettlementValue { price, at, approximate: self.approximate && root == Root::Spx }))
+        Ok(Some(SettlementValue {
+            price,
+            at,
+            approximate: self.approximate && root == Root::Spx,
+        }))
     }
 
     fn rate(&self, _at: Instant) -> Result<Option<f64>, HistoryError> {
@@ -208,13 +240,21 @@ impl History for Double {
     }
 
     fn gaps(&self, _underlying: &str, from: Date, to: Date) -> Vec<Date> {
-        self.days.iter().filter(|d| d.gap && (from..=to).contains(&d.date)).map(|d| d.date).collect()
+        self.days
+            .iter()
+            .filter(|d| d.gap && (from..=to).contains(&d.date))
+            .map(|d| d.date)
+            .collect()
     }
 }
 
 pub fn graph(text: &str) -> Arc<Graph> {
     let compiled = alula_dsl::compile::compile("test.alula", text.as_bytes(), &NoImports);
-    Arc::new(compiled.graph.unwrap_or_else(|| panic!("{text}\n{:#?}", compiled.diagnostics)))
+    Arc::new(
+        compiled
+            .graph
+            .unwrap_or_else(|| panic!("{text}\n{:#?}", compiled.diagnostics)),
+    )
 }
 
 pub fn try_run(text: &str, history: &dyn History, mode: Mode) -> Result<RunOutput, RunError> {
@@ -251,5 +291,6 @@ pub fn strategy(settings: &str, policy: &str) -> String {
 /// What a rule was recorded to have done: (date, verdict, detail).
 pub fn told(run: &RunOutput, key: &str) -> Vec<(String, String, String)> {
     let rows = run.decisions.iter().filter(|d| d.key == key);
-    rows.map(|d| (d.at.date().to_string(), d.verdict.clone(), d.detail.clone())).collect()
+    rows.map(|d| (d.at.date().to_string(), d.verdict.clone(), d.detail.clone()))
+        .collect()
 }

@@ -1,0 +1,284 @@
+//! Tables of a folder as rows of a run.
+
+use super::schema::{
+    ALERTS, Columns, DAILY, DECISIONS, NODES, ORDERS, POSITIONS, RULES, TICKS, TRACE, TRADE_LEGS, TRADES,
+};
+use super::{cause_of, execution_kind};
+use crate::error::RunError;
+use crate::folder::file_error;
+use crate::output::{
+    DailyRow, DecisionRow, GreekSum, NodeRow, OrderRow, PositionRow, RuleStat, RunOutput, TickRow,
+    TradeLegRow, TradeRow,
+};
+use crate::tables::{RowReader, Table};
+use alula_book::{Band, PositionId};
+use alula_core::decision::RuleKind;
+use alula_core::trace::{Scope, TraceCell};
+use alula_core::value::Cell;
+use std::collections::BTreeMap;
+
+/// Takes the tables out of a folder's contents.
+pub(in crate::folder) fn from_tables(
+    contents: &mut BTreeMap<String, Vec<u8>>,
+) -> Result<RunOutput, RunError> {
+    let mut take = |name: &str, columns: Columns| -> Result<Table, RunError> {
+        contents.remove(&format!("{name}.csv"));
+        let file = format!("{name}.parquet");
+        let bytes = contents.remove(&file).ok_or_else(|| {
+            file_error(
+                format!("the run folder has no `{file}`"),
+                "run the backtest again",
+            )
+        })?;
+        Table::from_parquet(bytes, columns)
+            .map_err(|e| file_error(format!("`{file}` cannot be read: {e}"), "run the backtest again"))
+    };
+    let mut run = RunOutput {
+        decisions: rows("decisions", &take("decisions", DECISIONS)?, read_decision)?,
+        orders: rows("orders", &take("orders", ORDERS)?, read_order)?,
+        trades: rows("trades", &take("trades", TRADES)?, read_trade)?,
+        positions: rows("positions", &take("positions", POSITIONS)?, read_position)?,
+        daily: rows("daily", &take("daily", DAILY)?, read_day)?,
+        ticks: rows("ticks", &take("ticks", TICKS)?, read_tick)?,
+        rules: rows("rules", &take("rules", RULES)?, read_rule)?,
+        alerts: rows("alerts", &take("alerts", ALERTS)?, |r| {
+            Some((r.time()?, r.text(), r.text()))
+        })?,
+        nodes: rows("nodes", &take("nodes", NODES)?, read_node)?,
+        trace: rows("trace", &take("trace", TRACE)?, read_trace)?,
+        ..RunOutput::default()
+    };
+    let legs: Vec<(u32, TradeLegRow)> = rows("trade_legs", &take("trade_legs", TRADE_LEGS)?, read_leg)?;
+    for (trade, leg) in legs {
+        if let Some(row) = run.trades.iter_mut().find(|t| t.sequence == trade) {
+            row.legs.push(leg);
+        }
+    }
+    Ok(run)
+}
+
+fn rows<T>(
+    name: &str,
+    table: &Table,
+    read: impl Fn(&mut RowReader<'_>) -> Option<T>,
+) -> Result<Vec<T>, RunError> {
+    table
+        .readers()
+        .enumerate()
+        .map(|(i, mut r)| {
+            read(&mut r).ok_or_else(|| {
+                file_error(
+                    format!("row {i} of `{name}.parquet` is damaged"),
+                    "run the backtest again",
+                )
+            })
+        })
+        .collect()
+}
+
+fn read_truth(r: &mut RowReader<'_>) -> Option<Option<Cell>> {
+    let truth = r.opt_bool();
+    let cause = r.opt_text();
+    match (truth, cause) {
+        (Some(t), _) => Some(Some(Cell::boolean(t))),
+        (None, Some(text)) => cause_of(&text).map(|c| Some(Cell::missing(c))),
+        (None, None) => Some(None),
+    }
+}
+
+fn read_decision(r: &mut RowReader<'_>) -> Option<DecisionRow> {
+    Some(DecisionRow {
+        tick: r.u32()?,
+        at: r.time()?,
+        key: r.text(),
+        kind: RuleKind::parse(&r.text())?,
+        position: r.u32(),
+        condition: read_truth(r)??,
+        require: read_truth(r)?,
+        verdict: r.text(),
+        order: r.opt_text(),
+        detail: r.text(),
+    })
+}
+
+fn read_order(r: &mut RowReader<'_>) -> Option<OrderRow> {
+    Some(OrderRow {
+        id: r.text(),
+        key: r.text(),
+        kind: r.text(),
+        structure: r.text(),
+        position: r.u32(),
+        lots: r.u32()?,
+        package: r.text(),
+        limit: r.price(),
+        decided_at: r.time()?,
+        status: r.text(),
+        ended_at: r.time(),
+        reason: r.text(),
+    })
+}
+
+fn prices(r: &mut RowReader<'_>) -> Option<Band<alula_market::money::Price>> {
+    Some(Band {
+        mid: r.price()?,
+        share: r.price()?,
+        natural: r.price()?,
+    })
+}
+
+fn dollars(r: &mut RowReader<'_>) -> Option<Band<alula_market::money::Usd>> {
+    Some(Band {
+        mid: r.usd()?,
+        share: r.usd()?,
+        natural: r.usd()?,
+    })
+}
+
+fn read_trade(r: &mut RowReader<'_>) -> Option<TradeRow> {
+    Some(TradeRow {
+        sequence: r.u32()?,
+        at: r.time()?,
+        decided_at: r.time()?,
+        kind: execution_kind(&r.text())?,
+        position: r.u32()?,
+        structure: r.text(),
+        key: r.text(),
+        order: r.text(),
+        lots: r.u32()?,
+        legs: Vec::new(),
+        net: prices(r)?,
+        cash: dollars(r)?,
+        fees: r.usd()?,
+        underlying: r.price()?,
+        approximate: r.bool(),
+    })
+}
+
+fn read_leg(r: &mut RowReader<'_>) -> Option<(u32, TradeLegRow)> {
+    let trade = r.u32()?;
+    let leg = TradeLegRow {
+        root: r.text(),
+        expiry: r.day()?,
+        right: r.text(),
+        strike: r.price()?,
+        ratio: r.int()?,
+        points: prices(r)?,
+        bid: r.price()?,
+        ask: r.price()?,
+    };
+    Some((trade, leg))
+}
+
+fn read_position(r: &mut RowReader<'_>) -> Option<PositionRow> {
+    Some(PositionRow {
+        number: r.u32()?,
+        structure: r.text(),
+        opened_by: r.text(),
+        opened_at: r.time()?,
+        closed_by: r.text(),
+        closed_at: r.time(),
+        lots: r.u32()?,
+        lots_open: r.u32()?,
+        package: r.text(),
+        credit: dollars(r)?,
+        pnl: dollars(r)?,
+        realized: dollars(r)?,
+        fees: r.usd()?,
+        max_loss: r.usd(),
+        rolls: r.u32()?,
+        approximate: r.bool(),
+    })
+}
+
+fn read_day(r: &mut RowReader<'_>) -> Option<DailyRow> {
+    let (date, at) = (r.day()?, r.time()?);
+    let (equity, drawdown) = (dollars(r)?, dollars(r)?);
+    let (drawdown_max, drawdown_peak, cash) = (dollars(r)?, dollars(r)?, dollars(r)?);
+    let (fees, margin, margin_max) = (r.usd()?, r.usd(), r.usd());
+    let greeks = [r.float(), r.float(), r.float(), r.float()];
+    Some(DailyRow {
+        date,
+        at,
+        equity,
+        drawdown,
+        drawdown_max,
+        drawdown_peak,
+        cash,
+        fees,
+        margin,
+        margin_max,
+        greeks: match greeks {
+            [Some(delta), Some(gamma), Some(vega), Some(theta)] => Some(GreekSum {
+                delta,
+                gamma,
+                vega,
+                theta,
+            }),
+            _ => None,
+        },
+        positions: r.u32()?,
+        underlying: r.price(),
+        stale_marks: r.bool(),
+    })
+}
+
+fn read_tick(r: &mut RowReader<'_>) -> Option<TickRow> {
+    Some(TickRow {
+        tick: r.u32()?,
+        at: r.time()?,
+        chain: r.text(),
+        equity: r.usd()?,
+        called: r.u32()?,
+        orders: r.u32()?,
+    })
+}
+
+fn read_rule(r: &mut RowReader<'_>) -> Option<RuleStat> {
+    let (key, kind, text) = (r.text(), r.text(), r.text());
+    let mut count = || r.int().and_then(|x| u64::try_from(x).ok());
+    Some(RuleStat {
+        key,
+        kind,
+        text,
+        was_true: count()?,
+        was_false: count()?,
+        was_unknown: count()?,
+        fired: count()?,
+    })
+}
+
+fn read_node(r: &mut RowReader<'_>) -> Option<NodeRow> {
+    Some(NodeRow {
+        node: r.u32()?,
+        key: r.text(),
+        text: r.text(),
+        clock: r.text(),
+        domain: r.text(),
+        unit: r.text(),
+    })
+}
+
+fn read_trace(r: &mut RowReader<'_>) -> Option<TraceCell> {
+    let node = r.u32()?;
+    let word = r.text();
+    let (rule, position) = (r.u32(), r.u32().map(PositionId));
+    let scope = match word.as_str() {
+        "global" => Scope::Global,
+        "position" => Scope::Position(position?),
+        "candidate" => Scope::Candidate(rule?, position),
+        _ => return None,
+    };
+    let (step, at, value, missing) = (r.u32()?, r.time()?, r.float(), r.opt_text());
+    let cell = match (value, missing) {
+        (Some(x), _) => Cell::number(x),
+        (None, Some(text)) => Cell::missing(cause_of(&text)?),
+        (None, None) => return None,
+    };
+    Some(TraceCell {
+        node,
+        scope,
+        step,
+        at,
+        cell,
+    })
+}

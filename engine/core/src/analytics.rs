@@ -55,7 +55,13 @@ pub struct ExpiryAnalytics {
 impl ExpiryAnalytics {
     fn new(snapshot: &ChainSnapshot, chain: &ExpiryChain, rate: Option<f64>) -> Self {
         let (terms, rate_from_boxes) = terms_of(snapshot, chain, rate);
-        Self { terms, rate_from_boxes, atm: OnceLock::new(), puts: OnceLock::new(), calls: OnceLock::new() }
+        Self {
+            terms,
+            rate_from_boxes,
+            atm: OnceLock::new(),
+            puts: OnceLock::new(),
+            calls: OnceLock::new(),
+        }
     }
 
     /// Forward, time and discount.
@@ -83,7 +89,9 @@ impl ExpiryAnalytics {
         *self.atm.get_or_init(|| {
             let terms = self.terms()?;
             let first_above = chain.strikes.partition_point(|k| k.to_f64() < terms.forward());
-            let below = (0..first_above).rev().find_map(|i| smile_point(terms, chain, Right::Put, i));
+            let below = (0..first_above)
+                .rev()
+                .find_map(|i| smile_point(terms, chain, Right::Put, i));
             let above =
                 (first_above..chain.strikes.len()).find_map(|i| smile_point(terms, chain, Right::Call, i));
             let smile: Vec<SmilePoint> = below.into_iter().chain(above).collect();
@@ -98,8 +106,12 @@ impl ExpiryAnalytics {
             Right::Call => &self.calls,
         };
         cell.get_or_init(|| {
-            let Ok(terms) = self.terms() else { return Vec::new() };
-            (0..chain.strikes.len()).filter_map(|i| strike_point(terms, chain, right, i)).collect()
+            let Ok(terms) = self.terms() else {
+                return Vec::new();
+            };
+            (0..chain.strikes.len())
+                .filter_map(|i| strike_point(terms, chain, right, i))
+                .collect()
         })
     }
 
@@ -112,18 +124,23 @@ impl ExpiryAnalytics {
         let index = chain.index_of(strike).ok_or(Cause::NotListed)?;
         let quote = chain.quote(right, index).ok_or(Cause::NoQuote)?;
         let right = pricing_right(right);
-        let vol =
-            match terms.implied_vol(right, strike.to_f64(), quote.mid().to_f64()) {
-                Ok(vol) => vol,
-                // A mid at or below intrinsic value still has a delta: that of an option certain to be exercised.
-                Err(alula_pricing::IvError::BelowIntrinsic | alula_pricing::IvError::NoTimeValue) => 0.0,
-                Err(_) => return Err(Cause::NoQuote),
-            };
-        terms.greeks(right, strike.to_f64(), vol).map_err(|_| Cause::OutOfDomain)
+        let vol = match terms.implied_vol(right, strike.to_f64(), quote.mid().to_f64()) {
+            Ok(vol) => vol,
+            // A mid at or below intrinsic value still has a delta: that of an option certain to be exercised.
+            Err(alula_pricing::IvError::BelowIntrinsic | alula_pricing::IvError::NoTimeValue) => 0.0,
+            Err(_) => return Err(Cause::NoQuote),
+        };
+        terms
+            .greeks(right, strike.to_f64(), vol)
+            .map_err(|_| Cause::OutOfDomain)
     }
 }
 
-fn terms_of(snapshot: &ChainSnapshot, chain: &ExpiryChain, rate: Option<f64>) -> (Result<ExpiryTerms, Cause>, bool) {
+fn terms_of(
+    snapshot: &ChainSnapshot,
+    chain: &ExpiryChain,
+    rate: Option<f64>,
+) -> (Result<ExpiryTerms, Cause>, bool) {
     let Some(years) = years_between(snapshot.at.0, chain.settles_at.0).filter(|y| *y > 0.0) else {
         return (Err(Cause::OutOfDomain), false);
     };
@@ -148,11 +165,22 @@ fn parity_quotes(snapshot: &ChainSnapshot, chain: &ExpiryChain) -> Vec<ParityQuo
     let pair = |i: usize| {
         let call = chain.quote(Right::Call, i)?.mid().to_f64();
         let put = chain.quote(Right::Put, i)?.mid().to_f64();
-        Some(ParityQuote { strike: chain.strikes.get(i)?.to_f64(), call, put })
+        Some(ParityQuote {
+            strike: chain.strikes.get(i)?.to_f64(),
+            call,
+            put,
+        })
     };
-    let mut quotes: Vec<ParityQuote> =
-        (0..middle).rev().filter_map(pair).take(PARITY_STRIKES_EACH_SIDE).collect();
-    quotes.extend((middle..chain.strikes.len()).filter_map(pair).take(PARITY_STRIKES_EACH_SIDE));
+    let mut quotes: Vec<ParityQuote> = (0..middle)
+        .rev()
+        .filter_map(pair)
+        .take(PARITY_STRIKES_EACH_SIDE)
+        .collect();
+    quotes.extend(
+        (middle..chain.strikes.len())
+            .filter_map(pair)
+            .take(PARITY_STRIKES_EACH_SIDE),
+    );
     quotes
 }
 
@@ -166,9 +194,20 @@ fn smile_point(terms: &ExpiryTerms, chain: &ExpiryChain, right: Right, index: us
 fn strike_point(terms: &ExpiryTerms, chain: &ExpiryChain, right: Right, index: usize) -> Option<StrikePoint> {
     let strike = *chain.strikes.get(index)?;
     let quote = chain.quote(right, index)?;
-    let vol = terms.implied_vol(pricing_right(right), strike.to_f64(), quote.mid().to_f64()).ok()?;
-    let delta = terms.greeks(pricing_right(right), strike.to_f64(), vol).ok()?.delta;
-    Some(StrikePoint { index, strike, quote, vol, delta })
+    let vol = terms
+        .implied_vol(pricing_right(right), strike.to_f64(), quote.mid().to_f64())
+        .ok()?;
+    let delta = terms
+        .greeks(pricing_right(right), strike.to_f64(), vol)
+        .ok()?
+        .delta;
+    Some(StrikePoint {
+        index,
+        strike,
+        quote,
+        vol,
+        delta,
+    })
 }
 
 /// A snapshot with what it implies, computed on demand.
@@ -185,7 +224,11 @@ impl SnapshotView {
     #[must_use]
     pub fn new(snapshot: Arc<ChainSnapshot>, rate: Option<f64>) -> Self {
         let expiries = snapshot.expiries.iter().map(|_| OnceLock::new()).collect();
-        Self { snapshot, rate, expiries }
+        Self {
+            snapshot,
+            rate,
+            expiries,
+        }
     }
 
     /// Chain and analytics of the expiry at a position.
@@ -193,14 +236,21 @@ impl SnapshotView {
     pub fn at(&self, index: usize) -> Option<(&ExpiryChain, &ExpiryAnalytics)> {
         let chain = self.snapshot.expiries.get(index)?;
         let slot = self.expiries.get(index)?;
-        Some((chain, slot.get_or_init(|| ExpiryAnalytics::new(&self.snapshot, chain, self.rate))))
+        Some((
+            chain,
+            slot.get_or_init(|| ExpiryAnalytics::new(&self.snapshot, chain, self.rate)),
+        ))
     }
 
     /// Chain and analytics of a contract's expiry.
     #[must_use]
     pub fn of(&self, contract: &OptionContract) -> Option<(&ExpiryChain, &ExpiryAnalytics)> {
         let key = (contract.expiry, contract.root);
-        let index = self.snapshot.expiries.binary_search_by(|c| (c.expiry, c.root).cmp(&key)).ok()?;
+        let index = self
+            .snapshot
+            .expiries
+            .binary_search_by(|c| (c.expiry, c.root).cmp(&key))
+            .ok()?;
         self.at(index)
     }
 

@@ -39,7 +39,9 @@ impl Batch {
         };
         let mut from_chains = read_chains(plan, data, ticks, &batch.grids, snapshots)?;
         for &index in plan.order() {
-            let Some(node) = plan.nodes().get(index) else { continue };
+            let Some(node) = plan.nodes().get(index) else {
+                continue;
+            };
             if node.domain != alula_dsl::graph::Domain::Market {
                 continue;
             }
@@ -58,7 +60,9 @@ impl Batch {
     /// The cells of all market nodes at a tick, written by node number; nodes of other domains are left alone.
     pub fn cells(&self, plan: &Plan, tick: usize, cells: &mut [Cell]) {
         for &index in plan.order() {
-            let (Some(node), Some(cell)) = (plan.nodes().get(index), cells.get_mut(index)) else { continue };
+            let (Some(node), Some(cell)) = (plan.nodes().get(index), cells.get_mut(index)) else {
+                continue;
+            };
             if !is_tick_node(node) {
                 continue;
             }
@@ -89,12 +93,20 @@ impl Batch {
         let mut out = Rows::new(node.value);
         match &node.kind {
             NodeKind::Bars { series, field } => {
-                let (Some(series), Some(grid)) = (data.series(*series), self.grids.of(node)) else { return out };
+                let (Some(series), Some(grid)) = (data.series(*series), self.grids.of(node)) else {
+                    return out;
+                };
                 let mut cursor = RowCursor::default();
                 for (bar, (date, starts)) in series.date.iter().zip(&series.starts_at).enumerate() {
-                    let Some(visible) = series.available_at.get(bar).copied() else { break };
-                    let Some(row) = grid.row_of(*date, *starts) else { continue };
-                    let Some(missing) = cursor.arrive(row) else { continue };
+                    let Some(visible) = series.available_at.get(bar).copied() else {
+                        break;
+                    };
+                    let Some(row) = grid.row_of(*date, *starts) else {
+                        continue;
+                    };
+                    let Some(missing) = cursor.arrive(row) else {
+                        continue;
+                    };
                     for _ in 0..missing {
                         out.push(Cell::missing(Cause::NoData), visible);
                     }
@@ -134,11 +146,15 @@ impl Batch {
     }
 
     fn sample_sessions(&self, plan: &Plan, node: &PlanNode, ticks: &[Instant], out: &mut Rows) {
-        let (Some(grid), Some(&input)) = (self.grids.of(node), node.inputs.first()) else { return };
+        let (Some(grid), Some(&input)) = (self.grids.of(node), node.inputs.first()) else {
+            return;
+        };
         let mut next = 0;
         for index in 0..grid.len() {
             let Some(row) = grid.row(index) else { break };
-            let Some(visible) = session_sample_at(row.date) else { continue };
+            let Some(visible) = session_sample_at(row.date) else {
+                continue;
+            };
             let mut newest = None;
             while let Some(tick) = ticks.get(next).filter(|t| **t < visible) {
                 newest = (tick.date() == row.date).then_some(next);
@@ -163,12 +179,16 @@ impl Batch {
     fn vx_rows(&self, node: &PlanNode, days: u32, out: &mut Rows) {
         let Some(grid) = self.grids.of(node) else { return };
         for index in 0..grid.len() {
-            let Some(date) = grid.row(index).map(|r| r.date) else { break };
+            let Some(date) = grid.row(index).map(|r| r.date) else {
+                break;
+            };
             let closed: Option<Vec<Instant>> = row_inputs(node, date)
                 .into_iter()
                 .map(|i| self.rows(i).and_then(|r| r.visible.get(index)).copied())
                 .collect();
-            let Some(visible) = closed.and_then(|c| c.into_iter().max()) else { break };
+            let Some(visible) = closed.and_then(|c| c.into_iter().max()) else {
+                break;
+            };
             let month = |m: usize| {
                 let rows = node.inputs.get(m).and_then(|i| self.rows(*i));
                 rows.map_or(Cell::missing(Cause::NotListed), |r| r.column.get(index))
@@ -250,16 +270,27 @@ fn read_chains<S: ViewSource>(
     snapshots: &mut S,
 ) -> Result<Vec<Option<Column>>, S::Error> {
     let mut out: Vec<Option<Column>> = vec![None; plan.nodes().len()];
-    let reads = |n: &PlanNode| matches!(n.kind, NodeKind::ImpliedVol { .. } | NodeKind::Last { chain: Some(_) });
-    let nodes: Vec<usize> =
-        plan.order().iter().copied().filter(|i| plan.nodes().get(*i).is_some_and(reads)).collect();
+    let reads = |n: &PlanNode| {
+        matches!(
+            n.kind,
+            NodeKind::ImpliedVol { .. } | NodeKind::Last { chain: Some(_) }
+        )
+    };
+    let nodes: Vec<usize> = plan
+        .order()
+        .iter()
+        .copied()
+        .filter(|i| plan.nodes().get(*i).is_some_and(reads))
+        .collect();
     if nodes.is_empty() {
         return Ok(out);
     }
     for &at in ticks {
         let views = snapshots.views(at)?;
         for &index in &nodes {
-            let (Some(node), Some(slot)) = (plan.nodes().get(index), out.get_mut(index)) else { continue };
+            let (Some(node), Some(slot)) = (plan.nodes().get(index), out.get_mut(index)) else {
+                continue;
+            };
             let cell = tick_source(plan, node, at, &views, data, grids, |_| None);
             let column = slot.get_or_insert_with(|| Column::new(node.value));
             column.push(cell.unwrap_or(Cell::missing(Cause::NoData)));

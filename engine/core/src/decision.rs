@@ -138,10 +138,18 @@ impl fmt::Display for PickError {
             Self::Analytics(cause) => write!(f, "no implied forward or vol for the expiry ({cause})"),
             Self::NoQuotes => f.write_str("no strike has a two-sided quote"),
             Self::DeltaNotReachable { wanted, nearest } => {
-                write!(f, "{:.1} delta is not listed, the nearest is {:.1}", wanted * 100.0, nearest * 100.0)
+                write!(
+                    f,
+                    "{:.1} delta is not listed, the nearest is {:.1}",
+                    wanted * 100.0,
+                    nearest * 100.0
+                )
             }
             Self::PremiumNotReachable { wanted, nearest } => {
-                write!(f, "a premium of {wanted:.2} pts is not listed, the nearest is {nearest:.2}")
+                write!(
+                    f,
+                    "a premium of {wanted:.2} pts is not listed, the nearest is {nearest:.2}"
+                )
             }
             Self::StrikeNotListed { wanted } => write!(f, "strike {wanted:.2} is not listed"),
             Self::NoQuote(contract) => write!(f, "`{contract}` has no two-sided quote"),
@@ -151,10 +159,16 @@ impl fmt::Display for PickError {
                 write!(f, "position {position} holds `{contract}` the other way round")
             }
             Self::OrderConflict { contract, order } => {
-                write!(f, "an order of `{order}` is about to hold `{contract}` the other way round")
+                write!(
+                    f,
+                    "an order of `{order}` is about to hold `{contract}` the other way round"
+                )
             }
             Self::PartlyExpired { left, of } => {
-                write!(f, "{left} of {of} legs are left, the others have settled; only a side that is whole can roll")
+                write!(
+                    f,
+                    "{left} of {of} legs are left, the others have settled; only a side that is whole can roll"
+                )
             }
             Self::NotDefinedRisk => f.write_str("the legs found do not bound the loss"),
             Self::Unsupported(what) => write!(f, "{what} cannot be traded yet"),
@@ -242,7 +256,11 @@ impl fmt::Display for Skip {
             Self::Require => f.write_str("the package does not meet its `require`"),
             Self::RequireUnknown(cause) => write!(f, "`require` is unknown for the package ({cause})"),
             Self::ZeroLots { budget, per_lot, by } => {
-                write!(f, "zero lots: ${budget:.2} at hand, one lot needs ${per_lot:.2} by {}", basis_word(*by))
+                write!(
+                    f,
+                    "zero lots: ${budget:.2} at hand, one lot needs ${per_lot:.2} by {}",
+                    basis_word(*by)
+                )
             }
             Self::LessThanOneLot(lots) => write!(f, "zero lots: the size is {lots}"),
             Self::Missing { what, cause } => write!(f, "{what} is missing ({cause})"),

@@ -83,7 +83,10 @@ impl Grids {
             start(BarSize::Session, tick.date());
         }
         let last = ticks.last().map(|t| t.date()).unwrap_or_default();
-        let grids = first.into_iter().map(|(size, from)| (size, Grid::new(size, from, last))).collect();
+        let grids = first
+            .into_iter()
+            .map(|(size, from)| (size, Grid::new(size, from, last)))
+            .collect();
         Self { grids }
     }
 
@@ -113,7 +116,10 @@ impl Rows {
     /// No rows yet.
     #[must_use]
     pub fn new(kind: ValueKind) -> Self {
-        Self { column: Column::new(kind), visible: Vec::new() }
+        Self {
+            column: Column::new(kind),
+            visible: Vec::new(),
+        }
     }
 
     /// Number of closed rows.
@@ -144,7 +150,9 @@ impl Rows {
     /// Reads the newest row at a tick.
     #[must_use]
     pub fn as_of(&self, grid: Option<&Grid>, fresh: &[Freshness], at: Instant) -> Cell {
-        let (Some(grid), Some(row)) = (grid, self.newest(at)) else { return Cell::missing(Cause::NoData) };
+        let (Some(grid), Some(row)) = (grid, self.newest(at)) else {
+            return Cell::missing(Cause::NoData);
+        };
         if fresh.iter().all(|f| f.allows(grid, row, at)) {
             self.column.get(row)
         } else {
@@ -163,8 +171,15 @@ pub fn row_inputs(node: &PlanNode, date: Date) -> Vec<usize> {
                 // Not on the curve whatever the settlements are; the front month paces the rows.
                 Err(_) => vec![0],
             };
-            let known: Vec<usize> = months.iter().filter_map(|m| node.inputs.get(*m).copied()).collect();
-            if known.is_empty() { node.inputs.first().copied().into_iter().collect() } else { known }
+            let known: Vec<usize> = months
+                .iter()
+                .filter_map(|m| node.inputs.get(*m).copied())
+                .collect();
+            if known.is_empty() {
+                node.inputs.first().copied().into_iter().collect()
+            } else {
+                known
+            }
         }
         _ => node.inputs.clone(),
     }
@@ -172,10 +187,19 @@ pub fn row_inputs(node: &PlanNode, date: Date) -> Vec<usize> {
 
 /// Months (from 0) around a maturity on a date, and the far month's weight: linear in calendar days to settlement.
 fn maturity(date: Date, days: u32) -> Result<(usize, usize, f64), Cause> {
-    let target = date.checked_add_days(Days::new(u64::from(days))).ok_or(Cause::OutOfDomain)?;
+    let target = date
+        .checked_add_days(Days::new(u64::from(days)))
+        .ok_or(Cause::OutOfDomain)?;
     let expiries = ExchangeCalendar::nyse().vx_expiries(date, 12);
-    let far = expiries.iter().position(|e| *e >= target).ok_or(Cause::NotListed)?;
-    let until = |e: &Date| u32::try_from((*e - date).num_days()).map(f64::from).unwrap_or(f64::MAX);
+    let far = expiries
+        .iter()
+        .position(|e| *e >= target)
+        .ok_or(Cause::NotListed)?;
+    let until = |e: &Date| {
+        u32::try_from((*e - date).num_days())
+            .map(f64::from)
+            .unwrap_or(f64::MAX)
+    };
     let far_days = expiries.get(far).map(until).ok_or(Cause::NotListed)?;
     if expiries.get(far) == Some(&target) {
         return Ok((far, far, 0.0));
@@ -230,11 +254,14 @@ pub fn tick_source<'r>(
                 None => newest_bar(plan, node, at, grids, rows),
             }
         }
-        NodeKind::ImpliedVol { chain, days } => view(*chain)
-            .map_or(Cell::missing(Cause::NoQuote), |v| Cell::from(v.implied_vol(*days))),
-        NodeKind::Within { event: index, side, length } => {
-            event(*index).map_or(no_event, |e| events::within(e, *side, *length, at))
-        }
+        NodeKind::ImpliedVol { chain, days } => view(*chain).map_or(Cell::missing(Cause::NoQuote), |v| {
+            Cell::from(v.implied_vol(*days))
+        }),
+        NodeKind::Within {
+            event: index,
+            side,
+            length,
+        } => event(*index).map_or(no_event, |e| events::within(e, *side, *length, at)),
         NodeKind::Surprise(index) => event(*index).map_or(no_event, |e| events::surprise(e, at)),
         _ => return None,
     })
@@ -251,9 +278,13 @@ fn newest_bar<'r>(
     let fresh = [Freshness::instrument(BarSize::Session)];
     let mut best: Option<(Instant, Cell)> = None;
     for &input in &node.inputs {
-        let Some(grid) = plan.nodes().get(input).and_then(|n| grids.of(n)) else { continue };
+        let Some(grid) = plan.nodes().get(input).and_then(|n| grids.of(n)) else {
+            continue;
+        };
         let Some(found) = rows(input) else { continue };
-        let Some(end) = found.newest(at).and_then(|r| grid.row(r)).map(|r| r.end) else { continue };
+        let Some(end) = found.newest(at).and_then(|r| grid.row(r)).map(|r| r.end) else {
+            continue;
+        };
         // Inputs come finest bars first: of two bars that end together the finer one's close is taken.
         if best.is_none_or(|(newest, _)| end > newest) {
             best = Some((end, found.as_of(Some(grid), &fresh, at)));

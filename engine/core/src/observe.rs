@@ -35,7 +35,9 @@ impl<'a> Sight<'a> {
     /// The snapshot of an underlying.
     #[must_use]
     pub fn view(&self, underlying: &str) -> Option<&'a Arc<SnapshotView>> {
-        self.views.get(self.plan.chain(underlying)?).and_then(Option::as_ref)
+        self.views
+            .get(self.plan.chain(underlying)?)
+            .and_then(Option::as_ref)
     }
 
     /// Greeks of one contract.
@@ -43,16 +45,23 @@ impl<'a> Sight<'a> {
     /// # Errors
     /// The cause when it is not listed or not quoted.
     pub fn greeks(&self, leg: &Leg) -> Result<Greeks, Cause> {
-        self.view(leg.contract.root.underlying()).ok_or(Cause::NoQuote)?.greeks(&leg.contract)
+        self.view(leg.contract.root.underlying())
+            .ok_or(Cause::NoQuote)?
+            .greeks(&leg.contract)
     }
 
     fn spot(&self, package: &Package) -> Result<Price, Cause> {
-        self.view(package.underlying()).map(|v| v.snapshot.spot).ok_or(Cause::NoQuote)
+        self.view(package.underlying())
+            .map(|v| v.snapshot.spot)
+            .ok_or(Cause::NoQuote)
     }
 
     fn mid(&self, leg: &Leg) -> Result<Price, Cause> {
         let view = self.view(leg.contract.root.underlying()).ok_or(Cause::NoQuote)?;
-        view.snapshot.quote(&leg.contract).map(|q| q.mid()).ok_or(Cause::NoQuote)
+        view.snapshot
+            .quote(&leg.contract)
+            .map(|q| q.mid())
+            .ok_or(Cause::NoQuote)
     }
 }
 
@@ -115,7 +124,12 @@ fn leg_of(sight: &Sight<'_>, package: &Package, pick: LegPick) -> Result<Leg, Ca
 }
 
 /// What depends on the legs alone, for positions and candidates alike.
-fn of_package(sight: &Sight<'_>, package: &Package, lots: u32, what: PositionObs) -> Option<Result<f64, Cause>> {
+fn of_package(
+    sight: &Sight<'_>,
+    package: &Package,
+    lots: u32,
+    what: PositionObs,
+) -> Option<Result<f64, Cause>> {
     let dollars = |points: Price| points.dollars(package.multiplier(), i64::from(lots)).to_f64();
     Some(match what {
         PositionObs::Width => payoff::width(package).map(dollars).ok_or(Cause::NoLeg),
@@ -127,13 +141,13 @@ fn of_package(sight: &Sight<'_>, package: &Package, lots: u32, what: PositionObs
         }
         PositionObs::Lots => Ok(f64::from(lots)),
         PositionObs::Greek(which) => package_greek(sight, package, lots, which),
-        PositionObs::LegDelta(pick) => {
-            leg_of(sight, package, pick).and_then(|l| sight.greeks(&l)).map(|g| g.delta)
-        }
+        PositionObs::LegDelta(pick) => leg_of(sight, package, pick)
+            .and_then(|l| sight.greeks(&l))
+            .map(|g| g.delta),
         PositionObs::LegStrike(pick) => leg_of(sight, package, pick).map(|l| l.contract.strike.to_f64()),
-        PositionObs::LegPrice(pick) => {
-            leg_of(sight, package, pick).and_then(|l| sight.mid(&l)).map(Price::to_f64)
-        }
+        PositionObs::LegPrice(pick) => leg_of(sight, package, pick)
+            .and_then(|l| sight.mid(&l))
+            .map(Price::to_f64),
         PositionObs::Profit
         | PositionObs::Loss
         | PositionObs::Credit
@@ -154,7 +168,11 @@ pub fn package_margin(sight: &Sight<'_>, package: &Package, lots: u32) -> Result
     for leg in package.legs() {
         mids.push((leg.contract, sight.mid(leg)?));
     }
-    let mid = |leg: &Leg| mids.iter().find(|(c, _)| *c == leg.contract).map_or(Price::ZERO, |(_, m)| *m);
+    let mid = |leg: &Leg| {
+        mids.iter()
+            .find(|(c, _)| *c == leg.contract)
+            .map_or(Price::ZERO, |(_, m)| *m)
+    };
     Ok(margin::requirement(sight.rulebook, package, lots, spot, mid))
 }
 
@@ -166,13 +184,21 @@ pub fn position_margin(position: &Position, underlying: Price, rulebook: Ruleboo
         let held = position.legs.iter().find(|l| l.contract == leg.contract);
         held.map_or(Price::ZERO, |l: &PositionLeg| l.mark.mid)
     };
-    Some(margin::requirement(rulebook, &package, position.lots, underlying, mark))
+    Some(margin::requirement(
+        rulebook,
+        &package,
+        position.lots,
+        underlying,
+        mark,
+    ))
 }
 
 /// Most that a position can still lose in all, cash flows so far counted, fees apart. `None` where there is no bound.
 #[must_use]
 pub fn position_max_loss(position: &Position) -> Option<Usd> {
-    let Some(package) = position.held() else { return Some((-position.cash.share).max(Usd::ZERO)) };
+    let Some(package) = position.held() else {
+        return Some((-position.cash.share).max(Usd::ZERO));
+    };
     let worst = payoff::worst(&package)?.dollars(package.multiplier(), i64::from(position.lots));
     Some((-(position.cash.share + worst)).max(Usd::ZERO))
 }
@@ -180,19 +206,29 @@ pub fn position_max_loss(position: &Position) -> Option<Usd> {
 /// An observable of an open position.
 #[must_use]
 pub fn position(sight: &Sight<'_>, position: &Position, what: PositionObs) -> Cell {
-    let Some(package) = position.held() else { return Cell::missing(Cause::NoPosition) };
+    let Some(package) = position.held() else {
+        return Cell::missing(Cause::NoPosition);
+    };
     if let Some(result) = of_package(sight, &package, position.lots, what) {
         return Cell::from(result);
     }
     let quoted_at = sight.view(package.underlying()).map(|v| v.snapshot.at);
     let fresh = position.legs.iter().all(|l| Some(l.mark.at) == quoted_at);
-    let profit = || if fresh { Ok(position.pnl().share.to_f64()) } else { Err(Cause::NoQuote) };
+    let profit = || {
+        if fresh {
+            Ok(position.pnl().share.to_f64())
+        } else {
+            Err(Cause::NoQuote)
+        }
+    };
     Cell::from(match what {
         PositionObs::Profit => profit(),
         PositionObs::Loss => profit().map(|p| -p),
         PositionObs::Credit => Ok(position.credit.share.to_f64()),
         PositionObs::CreditPoints => Ok(position.credit_points.share.to_f64()),
-        PositionObs::MaxLoss => position_max_loss(position).map(Usd::to_f64).ok_or(Cause::Unbounded),
+        PositionObs::MaxLoss => position_max_loss(position)
+            .map(Usd::to_f64)
+            .ok_or(Cause::Unbounded),
         PositionObs::DaysHeld => Ok(days(position.opened_at.date(), sight.at.date())),
         _ => Err(Cause::NoPosition),
     })
@@ -220,7 +256,12 @@ pub fn lot_max_loss(package: &Package, credit: Price) -> Option<Usd> {
 /// An observable of a candidate. For a roll: of the position as it would be after the fill, except `net credit`.
 #[must_use]
 pub fn candidate(sight: &Sight<'_>, candidate: &CandidateView<'_>, what: PositionObs) -> Cell {
-    let CandidateView { package, lots, price, from } = *candidate;
+    let CandidateView {
+        package,
+        lots,
+        price,
+        from,
+    } = *candidate;
     if let Some(result) = of_package(sight, package, lots, what) {
         return Cell::from(result);
     }
@@ -228,7 +269,9 @@ pub fn candidate(sight: &Sight<'_>, candidate: &CandidateView<'_>, what: Positio
     let before = from.map_or(Usd::ZERO, |p| p.credit.share);
     let points = from.map_or(Price::ZERO, |p| p.credit_points.share);
     let paid = from.map_or(Usd::ZERO, |p| p.cash.share);
-    let profit = from.map(|p| position(sight, p, PositionObs::Profit)).unwrap_or(Cell::missing(Cause::NoPosition));
+    let profit = from
+        .map(|p| position(sight, p, PositionObs::Profit))
+        .unwrap_or(Cell::missing(Cause::NoPosition));
     Cell::from(match what {
         PositionObs::NetCredit => Ok(net.to_f64()),
         PositionObs::Credit => Ok((before + net).to_f64()),
@@ -258,9 +301,20 @@ pub struct AccountView<'a> {
 /// An observable of the account. A structure's `equity` and `cash` are its P&L and its cash flows, fees deducted.
 #[must_use]
 pub fn account(sight: &Sight<'_>, account: &AccountView<'_>, what: BookObs) -> Cell {
-    let AccountView { book, peak, structure } = *account;
-    let positions = || book.positions().filter(|p| structure.is_none_or(|s| &*p.structure == s));
-    let equity = || structure.map_or_else(|| book.equity(), |s| book.structure_pnl(s)).share;
+    let AccountView {
+        book,
+        peak,
+        structure,
+    } = *account;
+    let positions = || {
+        book.positions()
+            .filter(|p| structure.is_none_or(|s| &*p.structure == s))
+    };
+    let equity = || {
+        structure
+            .map_or_else(|| book.equity(), |s| book.structure_pnl(s))
+            .share
+    };
     let sum = |f: &dyn Fn(&Position) -> Result<f64, Cause>| {
         positions().try_fold(0.0, |total, p| f(p).map(|x| total + x))
     };
@@ -269,7 +323,10 @@ pub fn account(sight: &Sight<'_>, account: &AccountView<'_>, what: BookObs) -> C
         BookObs::Equity => Ok(equity().to_f64()),
         BookObs::Cash => Ok(match structure {
             None => book.cash().share,
-            Some(s) => book.structures().get(s).map_or(Usd::ZERO, |t| t.cash.share - t.fees),
+            Some(s) => book
+                .structures()
+                .get(s)
+                .map_or(Usd::ZERO, |t| t.cash.share - t.fees),
         }
         .to_f64()),
         BookObs::Capital => Ok(book.config().capital.to_f64()),
@@ -278,7 +335,9 @@ pub fn account(sight: &Sight<'_>, account: &AccountView<'_>, what: BookObs) -> C
         BookObs::MaxLoss => sum(&|p| position_max_loss(p).map(Usd::to_f64).ok_or(Cause::Unbounded)),
         BookObs::Margin => sum(&|p| {
             let spot = sight.spot(&held(p)?)?;
-            position_margin(p, spot, sight.rulebook).map(Usd::to_f64).ok_or(Cause::NoQuote)
+            position_margin(p, spot, sight.rulebook)
+                .map(Usd::to_f64)
+                .ok_or(Cause::NoQuote)
         }),
         BookObs::Notional => sum(&|p| {
             let package = held(p)?;

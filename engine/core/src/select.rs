@@ -33,7 +33,10 @@ pub struct NoPick {
 
 impl From<PickError> for NoPick {
     fn from(reason: PickError) -> Self {
-        Self { leg: String::new(), reason }
+        Self {
+            leg: String::new(),
+            reason,
+        }
     }
 }
 
@@ -74,10 +77,17 @@ fn pick_in(
     expiry_of: &dyn Fn(&LegDef) -> Result<ExpiryPick, PickError>,
     held: &[PositionLeg],
 ) -> Result<Package, NoPick> {
-    let mut picker = Picker { view, amount, strikes: Vec::new() };
+    let mut picker = Picker {
+        view,
+        amount,
+        strikes: Vec::new(),
+    };
     let mut legs = Vec::new();
     for (at, def) in structure.legs.iter().enumerate() {
-        let fail = |reason| NoPick { leg: def.name.clone(), reason };
+        let fail = |reason| NoPick {
+            leg: def.name.clone(),
+            reason,
+        };
         let pick = expiry_of(def).map_err(fail)?;
         let leg = picker.leg(def, &pick, &def.strike, held.get(at)).map_err(fail)?;
         picker.strikes.push(leg.contract.strike);
@@ -109,27 +119,52 @@ pub fn roll_target(
     view: &SnapshotView,
     amount: Amount<'_>,
 ) -> Result<Package, NoPick> {
-    let partly = || PickError::PartlyExpired { left: held.len(), of: structure.legs.len() };
+    let partly = || PickError::PartlyExpired {
+        left: held.len(),
+        of: structure.legs.len(),
+    };
     if let RollDef::Side { side, strike, expiry } = to {
         let held = matched(structure, held).ok_or_else(partly)?;
-        return roll_side(structure, side.map(market_right), (strike, expiry), &held, view, amount);
+        return roll_side(
+            structure,
+            side.map(market_right),
+            (strike, expiry),
+            &held,
+            view,
+            amount,
+        );
     }
     if held.len() != structure.legs.len() {
         return Err(partly().into());
     }
     let common = structure.legs.first().map(|l| &l.expiry);
     let rolled = |def: &LegDef, to: &ExpiryPick| {
-        Ok(if common == Some(&def.expiry) { to.clone() } else { def.expiry.clone() })
+        Ok(if common == Some(&def.expiry) {
+            to.clone()
+        } else {
+            def.expiry.clone()
+        })
     };
     match to {
         RollDef::Recentred(expiry) => pick_in(structure, view, amount, &|def| rolled(def, expiry), held),
         RollDef::SameStrikes(expiry) => {
-            let mut picker = Picker { view, amount, strikes: Vec::new() };
+            let mut picker = Picker {
+                view,
+                amount,
+                strikes: Vec::new(),
+            };
             let mut legs = Vec::new();
             for (def, now) in structure.legs.iter().zip(held) {
-                let fail = |reason| NoPick { leg: def.name.clone(), reason };
+                let fail = |reason| NoPick {
+                    leg: def.name.clone(),
+                    reason,
+                };
                 let pick = rolled(def, expiry).map_err(fail)?;
-                legs.push(picker.leg(def, &pick, &StrikePick::Held, Some(now)).map_err(fail)?);
+                legs.push(
+                    picker
+                        .leg(def, &pick, &StrikePick::Held, Some(now))
+                        .map_err(fail)?,
+                );
             }
             picker.strikes.clear();
             finish(structure, legs)
@@ -154,8 +189,14 @@ fn matched<'a>(
     held.iter()
         .map(|leg| {
             let mut defs = structure.legs.iter().filter(|def| fits(def, leg));
-            let alone = held.iter().filter(|l| l.contract.right == leg.contract.right && l.ratio == leg.ratio).count() == 1;
-            defs.next().filter(|_| alone && defs.next().is_none()).map(|def| (def, leg))
+            let alone = held
+                .iter()
+                .filter(|l| l.contract.right == leg.contract.right && l.ratio == leg.ratio)
+                .count()
+                == 1;
+            defs.next()
+                .filter(|_| alone && defs.next().is_none())
+                .map(|def| (def, leg))
         })
         .collect()
 }
@@ -176,22 +217,39 @@ fn roll_side(
     for (def, leg) in shorts {
         let delta = view
             .greeks(&leg.contract)
-            .map_err(|cause| NoPick { leg: def.name.clone(), reason: PickError::Analytics(cause) })?
+            .map_err(|cause| NoPick {
+                leg: def.name.clone(),
+                reason: PickError::Analytics(cause),
+            })?
             .delta
             .abs();
         if tested.is_none_or(|(_, _, most)| delta > most) {
             tested = Some((def, leg, delta));
         }
     }
-    let Some((def, short, _)) = tested else { return Err(PickError::NoQuotes.into()) };
-    let fail = |name: &str, reason| NoPick { leg: name.to_owned(), reason };
-    let mut picker = Picker { view, amount, strikes: held.iter().map(|(_, l)| l.contract.strike).collect() };
-    let moved = picker.leg(def, expiry, strike, Some(short)).map_err(|e| fail(&def.name, e))?;
+    let Some((def, short, _)) = tested else {
+        return Err(PickError::NoQuotes.into());
+    };
+    let fail = |name: &str, reason| NoPick {
+        leg: name.to_owned(),
+        reason,
+    };
+    let mut picker = Picker {
+        view,
+        amount,
+        strikes: held.iter().map(|(_, l)| l.contract.strike).collect(),
+    };
+    let moved = picker
+        .leg(def, expiry, strike, Some(short))
+        .map_err(|e| fail(&def.name, e))?;
     let shift = moved.contract.strike - short.contract.strike;
     let mut legs = Vec::new();
     for &(def, now) in held {
         if now.contract.right != short.contract.right {
-            legs.push(Leg { contract: now.contract, ratio: now.ratio });
+            legs.push(Leg {
+                contract: now.contract,
+                ratio: now.ratio,
+            });
             continue;
         }
         let wanted = now.contract.strike + shift;
@@ -199,7 +257,10 @@ fn roll_side(
             .expiry(expiry, Some(now))
             .and_then(|(chain, _)| exact(chain, now.contract.right, wanted))
             .map_err(|e| fail(&def.name, e))?;
-        legs.push(Leg { contract, ratio: now.ratio });
+        legs.push(Leg {
+            contract,
+            ratio: now.ratio,
+        });
     }
     finish(structure, legs)
 }
@@ -265,8 +326,12 @@ impl<'a> Picker<'a> {
             let better = match best {
                 None => true,
                 Some((nearest, found)) => {
-                    let same_date =
-                        self.view.snapshot.expiries.get(found).is_some_and(|c| c.expiry == chain.expiry);
+                    let same_date = self
+                        .view
+                        .snapshot
+                        .expiries
+                        .get(found)
+                        .is_some_and(|c| c.expiry == chain.expiry);
                     distance < nearest || (same_date && chain.settlement == Settlement::Pm)
                 }
             };
@@ -294,7 +359,12 @@ impl<'a> Picker<'a> {
             Right::Put => -1.0,
             Right::Call => 1.0,
         };
-        let forward = || analytics.terms().map(alula_pricing::ExpiryTerms::forward).map_err(PickError::Analytics);
+        let forward = || {
+            analytics
+                .terms()
+                .map(alula_pricing::ExpiryTerms::forward)
+                .map_err(PickError::Analytics)
+        };
         let level = match pick {
             StrikePick::Delta(id) => return by_delta(chain, analytics, right, self.number(*id)?),
             StrikePick::Premium(id) => return by_premium(chain, right, self.number(*id)?),
@@ -308,7 +378,12 @@ impl<'a> Picker<'a> {
             StrikePick::Spot => spot,
             StrikePick::Forward => forward()?,
             StrikePick::Formula(id) => self.number(*id)?,
-            StrikePick::Offset { amount, direction, anchor, exact: must } => {
+            StrikePick::Offset {
+                amount,
+                direction,
+                anchor,
+                exact: must,
+            } => {
                 let from = match anchor {
                     StrikeAnchor::Leg(leg) => self.anchor_leg(*leg)?.to_f64(),
                     StrikeAnchor::Spot => spot,
@@ -340,7 +415,10 @@ impl<'a> Picker<'a> {
     }
 
     fn anchor_leg(&self, leg: u8) -> Result<Price, PickError> {
-        self.strikes.get(usize::from(leg)).copied().ok_or(PickError::Unsupported("a leg measured from a later one"))
+        self.strikes
+            .get(usize::from(leg))
+            .copied()
+            .ok_or(PickError::Unsupported("a leg measured from a later one"))
     }
 
     /// So many standard deviations to expiry, in points.
@@ -375,14 +453,24 @@ fn allowed(chain: &ExpiryChain, only: Option<ExpiryOnly>) -> bool {
 }
 
 const fn contract(chain: &ExpiryChain, right: Right, strike: Price) -> OptionContract {
-    OptionContract { root: chain.root, expiry: chain.expiry, right, strike }
+    OptionContract {
+        root: chain.root,
+        expiry: chain.expiry,
+        right,
+        strike,
+    }
 }
 
 /// A strike that must be listed and quoted.
 fn exact(chain: &ExpiryChain, right: Right, strike: Price) -> Result<OptionContract, PickError> {
-    let index = chain.index_of(strike).ok_or(PickError::StrikeNotListed { wanted: strike.to_f64() })?;
+    let index = chain.index_of(strike).ok_or(PickError::StrikeNotListed {
+        wanted: strike.to_f64(),
+    })?;
     let found = contract(chain, right, strike);
-    chain.quote(right, index).map(|_| found).ok_or(PickError::NoQuote(found))
+    chain
+        .quote(right, index)
+        .map(|_| found)
+        .ok_or(PickError::NoQuote(found))
 }
 
 /// Whether strike `a` is further from the money than `b`.
@@ -397,9 +485,13 @@ fn further_out(right: Right, a: Price, b: Price) -> bool {
 fn nearest(chain: &ExpiryChain, right: Right, level: f64) -> Result<OptionContract, PickError> {
     let quoted = || {
         let both = chain.strikes.iter().enumerate();
-        both.filter(|(i, _)| chain.quote(right, *i).is_some()).map(|(_, k)| *k)
+        both.filter(|(i, _)| chain.quote(right, *i).is_some())
+            .map(|(_, k)| *k)
     };
-    let (first, last) = (quoted().next().ok_or(PickError::NoQuotes)?, quoted().last().ok_or(PickError::NoQuotes)?);
+    let (first, last) = quoted()
+        .next()
+        .zip(quoted().next_back())
+        .ok_or(PickError::NoQuotes)?;
     if level < first.to_f64() || level > last.to_f64() {
         return Err(PickError::StrikeNotListed { wanted: level });
     }
@@ -425,7 +517,10 @@ fn by_delta(
     let found = closest(points, right, wanted, |p| p.delta.abs())?;
     let reach = |f: fn(f64, f64) -> f64, start: f64| points.iter().map(|p| p.delta.abs()).fold(start, f);
     if wanted < reach(f64::min, f64::INFINITY) || wanted > reach(f64::max, 0.0) {
-        return Err(PickError::DeltaNotReachable { wanted, nearest: found.delta.abs() });
+        return Err(PickError::DeltaNotReachable {
+            wanted,
+            nearest: found.delta.abs(),
+        });
     }
     Ok(contract(chain, right, found.strike))
 }
@@ -466,7 +561,9 @@ fn closest(
     let mut best: Option<StrikePoint> = None;
     for point in points {
         let better = best.as_ref().is_none_or(|b| {
-            let order = (measure(point) - wanted).abs().total_cmp(&(measure(b) - wanted).abs());
+            let order = (measure(point) - wanted)
+                .abs()
+                .total_cmp(&(measure(b) - wanted).abs());
             order.is_lt() || (order.is_eq() && further_out(right, point.strike, b.strike))
         });
         if better {

@@ -37,7 +37,10 @@ impl State {
     /// The state before the first tick.
     #[must_use]
     pub fn new(plan: &Plan) -> Self {
-        Self { book: initial(plan, plan.order(), Domain::Book), ..Self::default() }
+        Self {
+            book: initial(plan, plan.order(), Domain::Book),
+            ..Self::default()
+        }
     }
 
     /// Takes note of the marked book: highest values so far. Call once per tick, after marking.

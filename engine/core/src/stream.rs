@@ -71,7 +71,11 @@ impl Stream {
         let count = plan.nodes().len();
         let mut stream = Self {
             grids,
-            rows: plan.nodes().iter().map(|n| n.has_rows().then(|| Rows::new(n.value))).collect(),
+            rows: plan
+                .nodes()
+                .iter()
+                .map(|n| n.has_rows().then(|| Rows::new(n.value)))
+                .collect(),
             cursors: vec![RowCursor::default(); count],
             operators: plan.nodes().iter().map(operator_of).collect(),
             samples: vec![None; count],
@@ -84,7 +88,9 @@ impl Stream {
     /// Constant-clock nodes, once (and again after a change of thresholds).
     pub fn constants(&mut self, plan: &Plan) {
         for &index in plan.order() {
-            let Some(node) = plan.nodes().get(index).filter(|n| n.clock == Clock::Constant) else { continue };
+            let Some(node) = plan.nodes().get(index).filter(|n| n.clock == Clock::Constant) else {
+                continue;
+            };
             let cell = match (&node.kind, plan.fixed(node)) {
                 (_, Some(cell)) => cell,
                 (NodeKind::Operator(operator), None) => {
@@ -100,13 +106,21 @@ impl Stream {
     /// Takes an event. Bars close rows of their series' nodes; a session's end closes the samples of its last tick.
     pub fn push(&mut self, plan: &Plan, data: &MarketData, at: Instant, event: Event) {
         for &index in plan.order() {
-            let Some(node) = plan.nodes().get(index) else { continue };
+            let Some(node) = plan.nodes().get(index) else {
+                continue;
+            };
             match (&node.kind, event) {
                 (NodeKind::Bars { series, field }, Event::Bar { series: s, bar }) if *series == s => {
                     let Some(found) = data.series(s) else { continue };
-                    let (Some(date), Some(starts)) = (found.date.get(bar), found.starts_at.get(bar)) else { continue };
-                    let Some(row) = self.grids.of(node).and_then(|g| g.row_of(*date, *starts)) else { continue };
-                    let Some(missing) = self.cursors.get_mut(index).and_then(|c| c.arrive(row)) else { continue };
+                    let (Some(date), Some(starts)) = (found.date.get(bar), found.starts_at.get(bar)) else {
+                        continue;
+                    };
+                    let Some(row) = self.grids.of(node).and_then(|g| g.row_of(*date, *starts)) else {
+                        continue;
+                    };
+                    let Some(missing) = self.cursors.get_mut(index).and_then(|c| c.arrive(row)) else {
+                        continue;
+                    };
                     let cell = bar_cell(found, bar, *field);
                     if let Some(rows) = self.rows.get_mut(index).and_then(Option::as_mut) {
                         for _ in 0..missing {
@@ -134,7 +148,9 @@ impl Stream {
     /// Computes every row that can be computed now; call after the events of an instant.
     pub fn settle(&mut self, plan: &Plan, at: Instant) {
         for &index in plan.order() {
-            let Some(node) = plan.nodes().get(index).filter(|n| n.has_rows()) else { continue };
+            let Some(node) = plan.nodes().get(index).filter(|n| n.has_rows()) else {
+                continue;
+            };
             match node.kind {
                 NodeKind::Operator(_) => self.advance(index, node, at),
                 NodeKind::VxMaturity(days) => self.advance_vx(index, node, days, at),
@@ -144,8 +160,16 @@ impl Stream {
     }
 
     fn advance(&mut self, index: usize, node: &PlanNode, at: Instant) {
-        let closed = node.inputs.iter().filter_map(|i| self.rows(*i)).map(Rows::len).min().unwrap_or(0);
-        let Some(mut operator) = self.operators.get_mut(index).and_then(Option::take) else { return };
+        let closed = node
+            .inputs
+            .iter()
+            .filter_map(|i| self.rows(*i))
+            .map(Rows::len)
+            .min()
+            .unwrap_or(0);
+        let Some(mut operator) = self.operators.get_mut(index).and_then(Option::take) else {
+            return;
+        };
         for row in self.rows(index).map_or(0, Rows::len)..closed {
             let inputs: Vec<Cell> = node
                 .inputs
@@ -165,8 +189,12 @@ impl Stream {
     fn advance_vx(&mut self, index: usize, node: &PlanNode, days: u32, at: Instant) {
         loop {
             let row = self.rows(index).map_or(0, Rows::len);
-            let Some(date) = self.grids.of(node).and_then(|g| g.row(row)).map(|r| r.date) else { return };
-            let closed = row_inputs(node, date).iter().all(|i| self.rows(*i).is_some_and(|r| r.len() > row));
+            let Some(date) = self.grids.of(node).and_then(|g| g.row(row)).map(|r| r.date) else {
+                return;
+            };
+            let closed = row_inputs(node, date)
+                .iter()
+                .all(|i| self.rows(*i).is_some_and(|r| r.len() > row));
             if !closed {
                 return;
             }
@@ -185,7 +213,9 @@ impl Stream {
     /// Evaluates the tick-clock nodes; every event at or before the tick must have been pushed and settled.
     pub fn tick(&mut self, plan: &Plan, data: &MarketData, at: Instant, views: &Views) {
         for &index in plan.order() {
-            let Some(node) = plan.nodes().get(index) else { continue };
+            let Some(node) = plan.nodes().get(index) else {
+                continue;
+            };
             if node.domain != Domain::Market || node.clock != Clock::Tick {
                 continue;
             }
@@ -203,9 +233,14 @@ impl Stream {
             self.put(index, cell);
         }
         for &index in plan.order() {
-            let Some(node) = plan.nodes().get(index) else { continue };
+            let Some(node) = plan.nodes().get(index) else {
+                continue;
+            };
             if matches!(node.kind, NodeKind::SessionLast) {
-                let input = node.inputs.first().map_or(Cell::missing(Cause::NoData), |i| self.cell(*i));
+                let input = node
+                    .inputs
+                    .first()
+                    .map_or(Cell::missing(Cause::NoData), |i| self.cell(*i));
                 if let Some(slot) = self.samples.get_mut(index) {
                     *slot = Some((at, input));
                 }
@@ -237,7 +272,10 @@ impl Stream {
     }
 
     fn cell(&self, index: usize) -> Cell {
-        self.cells.get(index).copied().unwrap_or(Cell::missing(Cause::NoData))
+        self.cells
+            .get(index)
+            .copied()
+            .unwrap_or(Cell::missing(Cause::NoData))
     }
 
     fn put(&mut self, index: usize, cell: Cell) {

@@ -48,7 +48,10 @@ impl Trace {
     /// A trace of cells that were recorded before.
     #[must_use]
     pub fn from_cells(cells: Vec<TraceCell>) -> Self {
-        Self { cells, ..Self::default() }
+        Self {
+            cells,
+            ..Self::default()
+        }
     }
 
     /// Records a tick-clock cell if it differs from the newest of its node and scope. Cells of candidates always count.
@@ -61,7 +64,9 @@ impl Trace {
                 if self.global.len() <= at {
                     self.global.resize(at + 1, None);
                 }
-                self.global.get_mut(at).is_none_or(|slot| slot.replace(cell.cell) != Some(cell.cell))
+                self.global
+                    .get_mut(at)
+                    .is_none_or(|slot| slot.replace(cell.cell) != Some(cell.cell))
             }
         };
         if changed {

@@ -71,7 +71,12 @@ fn chain(root: Root, expiry: Date) -> ExpiryChain {
 fn view(chains: &[(Root, Date)]) -> SnapshotView {
     let expiries = chains.iter().map(|(r, d)| chain(*r, *d)).collect();
     let spot = Price::from_f64(SPOT).unwrap();
-    let snapshot = ChainSnapshot { at: now(), underlying: "SPX".to_owned(), spot, expiries };
+    let snapshot = ChainSnapshot {
+        at: now(),
+        underlying: "SPX".to_owned(),
+        spot,
+        expiries,
+    };
     SnapshotView::new(Arc::new(snapshot), Some(0.0))
 }
 
@@ -81,7 +86,11 @@ fn amounts(values: &'static [f64]) -> impl Fn(NodeId) -> Cell {
 }
 
 fn nearest(dte: u32, window: Option<(u32, u32)>, only: Option<ExpiryOnly>) -> ExpiryPick {
-    ExpiryPick::Nearest { dte: NodeId(dte), window: window.map(|(a, b)| (NodeId(a), NodeId(b))), only }
+    ExpiryPick::Nearest {
+        dte: NodeId(dte),
+        window: window.map(|(a, b)| (NodeId(a), NodeId(b))),
+        only,
+    }
 }
 
 fn leg(name: &str, side: Side, right: AstRight, strike: StrikePick, expiry: &ExpiryPick) -> LegDef {
@@ -112,7 +121,11 @@ fn structure(legs: Vec<LegDef>) -> StructureDef {
 fn strike(right: AstRight, pick_by: StrikePick, values: &'static [f64]) -> Result<i64, NoPick> {
     // Node 9 is the days to expiry.
     let legs = vec![leg("short", Side::Short, right, pick_by, &nearest(9, None, None))];
-    let package = pick(&structure(legs), &view(&[(Root::Spxw, date(6, 28))]), &amounts(values))?;
+    let package = pick(
+        &structure(legs),
+        &view(&[(Root::Spxw, date(6, 28))]),
+        &amounts(values),
+    )?;
     Ok(package.legs()[0].contract.strike.0 / 1000)
 }
 
@@ -125,22 +138,42 @@ fn a_delta_is_found_where_the_formula_says() {
     let put = SPOT * (-0.994_457_883 * s + s * s / 2.0).exp();
     let call = SPOT * (0.994_457_883 * s + s * s / 2.0).exp();
     let to_ten = |k: f64| (k / 10.0).round() as i64 * 10;
-    assert_eq!(strike(AstRight::Put, StrikePick::Delta(NodeId(0)), AMOUNTS), Ok(to_ten(put)));
-    assert_eq!(strike(AstRight::Call, StrikePick::Delta(NodeId(0)), AMOUNTS), Ok(to_ten(call)));
-    let deep = strike(AstRight::Call, StrikePick::Delta(NodeId(4)), &[0.0, 0.0, 0.0, 0.0, 0.999_999_99, 0.0, 0.0, 0.0, 0.0, 25.0]);
-    assert!(matches!(deep.unwrap_err().reason, PickError::DeltaNotReachable { .. }));
+    assert_eq!(
+        strike(AstRight::Put, StrikePick::Delta(NodeId(0)), AMOUNTS),
+        Ok(to_ten(put))
+    );
+    assert_eq!(
+        strike(AstRight::Call, StrikePick::Delta(NodeId(0)), AMOUNTS),
+        Ok(to_ten(call))
+    );
+    let deep = strike(
+        AstRight::Call,
+        StrikePick::Delta(NodeId(4)),
+        &[0.0, 0.0, 0.0, 0.0, 0.999_999_99, 0.0, 0.0, 0.0, 0.0, 25.0],
+    );
+    assert!(matches!(
+        deep.unwrap_err().reason,
+        PickError::DeltaNotReachable { .. }
+    ));
 }
 
 #[test]
 fn premium_distance_and_deviation() {
     let t = years(Root::Spxw, date(6, 28));
     let by_premium = strike(AstRight::Put, StrikePick::Premium(NodeId(1)), AMOUNTS).unwrap();
-    let price = |k: i64| alula_pricing::price(alula_pricing::Right::Put, SPOT, k as f64, t, VOL, 1.0).unwrap();
+    let price =
+        |k: i64| alula_pricing::price(alula_pricing::Right::Put, SPOT, k as f64, t, VOL, 1.0).unwrap();
     let miss = |k: i64| (price(k) - 12.0).abs();
     assert!(miss(by_premium) <= miss(by_premium - 10) && miss(by_premium) <= miss(by_premium + 10));
     // 3% out of the money: 2813 and 2987.
-    assert_eq!(strike(AstRight::Put, StrikePick::Otm(NodeId(2)), AMOUNTS), Ok(2810));
-    assert_eq!(strike(AstRight::Call, StrikePick::Otm(NodeId(2)), AMOUNTS), Ok(2990));
+    assert_eq!(
+        strike(AstRight::Put, StrikePick::Otm(NodeId(2)), AMOUNTS),
+        Ok(2810)
+    );
+    assert_eq!(
+        strike(AstRight::Call, StrikePick::Otm(NodeId(2)), AMOUNTS),
+        Ok(2990)
+    );
     // 1.5 standard deviations, F vol √T each.
     let level = SPOT - 1.5 * SPOT * VOL * t.sqrt();
     let sd = strike(AstRight::Put, StrikePick::Sd(NodeId(3)), AMOUNTS).unwrap();
@@ -153,7 +186,13 @@ fn premium_distance_and_deviation() {
 
 #[test]
 fn a_tie_goes_to_the_strike_further_from_the_money() {
-    let at = |right| strike(right, StrikePick::Formula(NodeId(0)), &[2905.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 25.0]);
+    let at = |right| {
+        strike(
+            right,
+            StrikePick::Formula(NodeId(0)),
+            &[2905.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 25.0],
+        )
+    };
     assert_eq!(at(AstRight::Put), Ok(2900));
     assert_eq!(at(AstRight::Call), Ok(2910));
 }
@@ -172,12 +211,19 @@ fn a_width_in_points_is_a_promise_and_about_is_not() {
             leg("short put", Side::Short, AstRight::Put, StrikePick::Spot, &expiry),
             leg("long put", Side::Long, AstRight::Put, offset, &expiry),
         ];
-        let package = pick(&structure(legs), &view(&[(Root::Spxw, date(6, 28))]), &amounts(AMOUNTS))?;
+        let package = pick(
+            &structure(legs),
+            &view(&[(Root::Spxw, date(6, 28))]),
+            &amounts(AMOUNTS),
+        )?;
         Ok::<i64, NoPick>(package.legs()[1].contract.strike.0 / 1000)
     };
     assert_eq!(wing(7, true), Ok(2850));
     let refused = wing(6, true).unwrap_err();
-    assert_eq!((refused.leg.as_str(), refused.reason), ("long put", PickError::StrikeNotListed { wanted: 2875.0 }));
+    assert_eq!(
+        (refused.leg.as_str(), refused.reason),
+        ("long put", PickError::StrikeNotListed { wanted: 2875.0 })
+    );
     assert_eq!(wing(6, false), Ok(2870));
     // Five points below would round back to the short strike or to the next one down; never to the short strike itself.
     assert_eq!(wing(8, false), Ok(2890));
@@ -192,7 +238,13 @@ fn expiries_by_nearness_window_settlement_and_cycle() {
         (Root::Spxw, date(6, 28)),
     ];
     let choose = |values: &'static [f64], window: Option<(u32, u32)>, only: Option<ExpiryOnly>| {
-        let legs = vec![leg("short put", Side::Short, AstRight::Put, StrikePick::Spot, &nearest(0, window, only))];
+        let legs = vec![leg(
+            "short put",
+            Side::Short,
+            AstRight::Put,
+            StrikePick::Spot,
+            &nearest(0, window, only),
+        )];
         let package = pick(&structure(legs), &view(&chains), &amounts(values)).map_err(|e| e.reason)?;
         let c = package.legs()[0].contract;
         Ok::<_, PickError>((c.root, c.expiry))
@@ -200,9 +252,18 @@ fn expiries_by_nearness_window_settlement_and_cycle() {
     // 11, 18 and 25 days are listed: 14.5 is as near to 11 as to 18, and the earlier one is taken.
     assert_eq!(choose(&[14.5], None, None), Ok((Root::Spxw, date(6, 14))));
     assert_eq!(choose(&[15.0], None, None), Ok((Root::Spxw, date(6, 21))));
-    assert_eq!(choose(&[15.0], None, Some(ExpiryOnly::Am)), Ok((Root::Spx, date(6, 21))));
-    assert_eq!(choose(&[25.0], None, Some(ExpiryOnly::Monthly)), Ok((Root::Spxw, date(6, 21))));
-    assert_eq!(choose(&[18.0, 20.0, 30.0], Some((1, 2)), None), Ok((Root::Spxw, date(6, 28))));
+    assert_eq!(
+        choose(&[15.0], None, Some(ExpiryOnly::Am)),
+        Ok((Root::Spx, date(6, 21)))
+    );
+    assert_eq!(
+        choose(&[25.0], None, Some(ExpiryOnly::Monthly)),
+        Ok((Root::Spxw, date(6, 21)))
+    );
+    assert_eq!(
+        choose(&[18.0, 20.0, 30.0], Some((1, 2)), None),
+        Ok((Root::Spxw, date(6, 28)))
+    );
     let none = choose(&[45.0, 38.0, 52.0], Some((1, 2)), None);
     assert_eq!(none, Err(PickError::NoExpiryInWindow { lo: 38.0, hi: 52.0 }));
     assert_eq!(choose(&[], None, None), Err(PickError::Amount(Cause::Stale)));

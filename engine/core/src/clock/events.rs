@@ -10,7 +10,11 @@ use alula_market::time::{Date, Instant};
 /// Distance between two dates (or instants) in the units of a length, never negative.
 fn distance(length: Length, earlier: Instant, later: Instant) -> i64 {
     let calendar = ExchangeCalendar::nyse();
-    let session = |d: Date| calendar.session_on_or_before(d).and_then(|d| calendar.session_index(d));
+    let session = |d: Date| {
+        calendar
+            .session_on_or_before(d)
+            .and_then(|d| calendar.session_index(d))
+    };
     let units = match length {
         Length::Days(_) => (later.date() - earlier.date()).num_days(),
         Length::Sessions(_) | Length::Bars(_) => match (session(earlier.date()), session(later.date())) {
@@ -73,9 +77,16 @@ mod tests {
 
     /// FOMC statement of 1 May 2019, 14:00 ET; the next on 19 June.
     fn fomc() -> EventData {
-        let row = |t: Instant| EventRow { at: t, scheduled_known_at: Instant(0), actual: None, consensus: None };
+        let row = |t: Instant| EventRow {
+            at: t,
+            scheduled_known_at: Instant(0),
+            actual: None,
+            consensus: None,
+        };
         let june = Instant::from_eastern(Date::from_ymd_opt(2019, 6, 19).unwrap(), 14, 0).unwrap();
-        EventData { rows: vec![row(at(1, 14, 0)), row(june)] }
+        EventData {
+            rows: vec![row(at(1, 14, 0)), row(june)],
+        }
     }
 
     #[test]

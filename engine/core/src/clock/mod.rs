@@ -48,19 +48,38 @@ impl Grid {
     pub fn new(size: BarSize, from: Date, to: Date) -> Self {
         let calendar = ExchangeCalendar::nyse();
         let sessions = calendar.sessions(from, to);
-        let first_session = sessions.first().and_then(|d| calendar.session_index(*d)).unwrap_or(0);
-        let mut grid = Self { size, rows: Vec::new(), first_session, session_rows: Vec::new() };
+        let first_session = sessions
+            .first()
+            .and_then(|d| calendar.session_index(*d))
+            .unwrap_or(0);
+        let mut grid = Self {
+            size,
+            rows: Vec::new(),
+            first_session,
+            session_rows: Vec::new(),
+        };
         for &date in sessions {
-            grid.session_rows.push(u32::try_from(grid.rows.len()).unwrap_or(u32::MAX));
-            let (Some(open), Some(close)) = (calendar.open_at(date), calendar.close_at(date)) else { continue };
+            grid.session_rows
+                .push(u32::try_from(grid.rows.len()).unwrap_or(u32::MAX));
+            let (Some(open), Some(close)) = (calendar.open_at(date), calendar.close_at(date)) else {
+                continue;
+            };
             match size {
-                BarSize::Session => grid.rows.push(Row { date, start: open, end: close }),
+                BarSize::Session => grid.rows.push(Row {
+                    date,
+                    start: open,
+                    end: close,
+                }),
                 BarSize::Minutes(n) => {
                     let step = i64::from(n.max(1)) * 60;
                     let mut start = open.0;
                     while start < close.0 && grid.rows.len() < MAX_ROWS {
                         let end = Instant((start + step).min(close.0));
-                        grid.rows.push(Row { date, start: Instant(start), end });
+                        grid.rows.push(Row {
+                            date,
+                            start: Instant(start),
+                            end,
+                        });
                         start += step;
                     }
                 }
@@ -95,9 +114,14 @@ impl Grid {
 
     /// Rows from a session's first to its last.
     fn session(&self, date: Date) -> Option<(usize, usize)> {
-        let number = ExchangeCalendar::nyse().session_index(date)?.checked_sub(self.first_session)?;
+        let number = ExchangeCalendar::nyse()
+            .session_index(date)?
+            .checked_sub(self.first_session)?;
         let first = *self.session_rows.get(number)? as usize;
-        let next = self.session_rows.get(number + 1).map_or(self.rows.len(), |r| *r as usize);
+        let next = self
+            .session_rows
+            .get(number + 1)
+            .map_or(self.rows.len(), |r| *r as usize);
         Some((first, next))
     }
 
@@ -164,7 +188,11 @@ impl Freshness {
         match self {
             Self::Sessions(n) => {
                 let calendar = ExchangeCalendar::nyse();
-                let number = |d: Date| calendar.session_on_or_before(d).and_then(|d| calendar.session_index(d));
+                let number = |d: Date| {
+                    calendar
+                        .session_on_or_before(d)
+                        .and_then(|d| calendar.session_index(d))
+                };
                 match (number(at.date()), number(found.date)) {
                     // A tick on a day without a session belongs to the one before it, whose row may not be closed yet.
                     (Some(now), Some(then)) => now.saturating_sub(then) <= n as usize,
@@ -173,7 +201,9 @@ impl Freshness {
             }
             Self::Days(n) => (at.date() - found.date).num_days() <= i64::from(n),
             Self::Minutes(n) => at.0.saturating_sub(found.end.0) <= i64::from(n) * 60,
-            Self::Rows(n) => grid.ended(at).is_none_or(|newest| newest.saturating_sub(row) <= n as usize),
+            Self::Rows(n) => grid
+                .ended(at)
+                .is_none_or(|newest| newest.saturating_sub(row) <= n as usize),
         }
     }
 }
@@ -201,7 +231,9 @@ impl RowCursor {
 /// a tick at the close still belongs to its session.
 #[must_use]
 pub fn session_sample_at(date: Date) -> Option<Instant> {
-    ExchangeCalendar::nyse().options_close_at(date).map(|t| Instant(t.0.saturating_add(1)))
+    ExchangeCalendar::nyse()
+        .options_close_at(date)
+        .map(|t| Instant(t.0.saturating_add(1)))
 }
 
 /// Whether a snapshot was taken in regular hours: from the open to the close of index options, both included.
@@ -223,7 +255,11 @@ pub fn in_regular_session(at: Instant) -> bool {
 /// regular hours are left out.
 #[must_use]
 pub fn cadence(every: Length, snapshots: &[Instant]) -> Vec<Instant> {
-    let regular: Vec<Instant> = snapshots.iter().copied().filter(|t| in_regular_session(*t)).collect();
+    let regular: Vec<Instant> = snapshots
+        .iter()
+        .copied()
+        .filter(|t| in_regular_session(*t))
+        .collect();
     match every {
         Length::Bars(n) => regular.into_iter().step_by(n.max(1) as usize).collect(),
         Length::Minutes(n) => {
@@ -232,9 +268,15 @@ pub fn cadence(every: Length, snapshots: &[Instant]) -> Vec<Instant> {
                 let open = ExchangeCalendar::nyse().open_at(t.date()).unwrap_or(t);
                 (t.date(), (t.0 - open.0) / (i64::from(n.max(1)) * 60))
             };
-            regular.into_iter().filter(|t| newest.replace(stretch(*t)) != Some(stretch(*t))).collect()
+            regular
+                .into_iter()
+                .filter(|t| newest.replace(stretch(*t)) != Some(stretch(*t)))
+                .collect()
         }
-        Length::Sessions(n) => last_of_each_day(&regular).into_iter().step_by(n.max(1) as usize).collect(),
+        Length::Sessions(n) => last_of_each_day(&regular)
+            .into_iter()
+            .step_by(n.max(1) as usize)
+            .collect(),
         Length::Days(n) => {
             let mut newest: Option<Date> = None;
             last_of_each_day(&regular)
@@ -317,8 +359,18 @@ mod tests {
     #[test]
     fn cadence_takes_the_first_snapshot_of_a_stretch_and_the_last_of_a_session() {
         let d = date(2019, 5, 28);
-        let ticks = [at(d, 9, 15), at(d, 9, 31), at(d, 9, 33), at(d, 9, 36), at(d, 16, 15), at(d, 16, 30)];
-        assert_eq!(cadence(Length::Minutes(5), &ticks), [at(d, 9, 31), at(d, 9, 36), at(d, 16, 15)]);
+        let ticks = [
+            at(d, 9, 15),
+            at(d, 9, 31),
+            at(d, 9, 33),
+            at(d, 9, 36),
+            at(d, 16, 15),
+            at(d, 16, 30),
+        ];
+        assert_eq!(
+            cadence(Length::Minutes(5), &ticks),
+            [at(d, 9, 31), at(d, 9, 36), at(d, 16, 15)]
+        );
         assert_eq!(cadence(Length::Sessions(1), &ticks), [at(d, 16, 15)]);
         assert_eq!(cadence(Length::Bars(2), &ticks), [at(d, 9, 31), at(d, 9, 36)]);
     }

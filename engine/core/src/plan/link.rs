@@ -1,7 +1,9 @@
 //! From a graph to a plan.
 
 use super::rules::{kind_of, leg_reads, rule_reads};
-use super::{BarField, LinkError, NodeKind, Plan, PlanGuard, PlanNode, PlanRule, SeriesNeed, check_thresholds};
+use super::{
+    BarField, LinkError, NodeKind, Plan, PlanGuard, PlanNode, PlanRule, SeriesNeed, check_thresholds,
+};
 use crate::clock::Freshness;
 use crate::registry::Registry;
 use crate::value::{Cause, Cell};
@@ -36,7 +38,11 @@ pub fn link(graph: &Arc<Graph>, thresholds: &[f64], registry: &Registry) -> Resu
         at_tick: Vec::new(),
     };
     linker.chains.push(graph.settings.instrument.name().to_owned());
-    for structure in graph.policies.iter().filter_map(|p| graph.structures.get(p.structure.0 as usize)) {
+    for structure in graph
+        .policies
+        .iter()
+        .filter_map(|p| graph.structures.get(p.structure.0 as usize))
+    {
         linker.chain(structure.underlying);
     }
     linker.nodes()?;
@@ -44,7 +50,10 @@ pub fn link(graph: &Arc<Graph>, thresholds: &[f64], registry: &Registry) -> Resu
     let mut position_nodes: BTreeMap<String, Vec<usize>> = BTreeMap::new();
     for rule in &rules {
         if let Some(structure) = graph.structures.get(rule.structure.0 as usize) {
-            position_nodes.entry(structure.key.clone()).or_default().extend(&rule.position_nodes);
+            position_nodes
+                .entry(structure.key.clone())
+                .or_default()
+                .extend(&rule.position_nodes);
         }
     }
     // Node order is evaluation order for the graph's own nodes, and position nodes are never appended ones.
@@ -52,7 +61,15 @@ pub fn link(graph: &Arc<Graph>, thresholds: &[f64], registry: &Registry) -> Resu
         nodes.sort_unstable();
         nodes.dedup();
     }
-    let Linker { nodes, order, series, events, chains, at_tick, .. } = linker;
+    let Linker {
+        nodes,
+        order,
+        series,
+        events,
+        chains,
+        at_tick,
+        ..
+    } = linker;
     Ok(Plan {
         graph: Arc::clone(graph),
         nodes,
@@ -91,13 +108,21 @@ impl Linker<'_> {
     }
 
     fn need(&mut self, id: &str, size: BarSize, required: bool) -> usize {
-        if let Some((at, need)) =
-            self.series.iter_mut().enumerate().find(|(_, s)| s.id == id && s.size == size)
+        if let Some((at, need)) = self
+            .series
+            .iter_mut()
+            .enumerate()
+            .find(|(_, s)| s.id == id && s.size == size)
         {
             need.required |= required;
             return at;
         }
-        self.series.push(SeriesNeed { id: id.to_owned(), size, required, unless_chain: None });
+        self.series.push(SeriesNeed {
+            id: id.to_owned(),
+            size,
+            required,
+            unless_chain: None,
+        });
         self.series.len() - 1
     }
 
@@ -132,8 +157,11 @@ impl Linker<'_> {
         }
         for id in self.rule_ids() {
             let index = id.0 as usize;
-            let Some(node) = self.graph.nodes.get(index) else { continue };
-            if matches!(node.clock, Clock::Session | Clock::Minutes(_)) && self.at_tick.get(index) == Some(&index)
+            let Some(node) = self.graph.nodes.get(index) else {
+                continue;
+            };
+            if matches!(node.clock, Clock::Session | Clock::Minutes(_))
+                && self.at_tick.get(index) == Some(&index)
             {
                 let asof = self.as_of(index, node.kind);
                 if let Some(slot) = self.at_tick.get_mut(index) {
@@ -186,13 +214,22 @@ impl Linker<'_> {
         let kind = match &node.op {
             Op::Number(x) => NodeKind::Fixed(Cell::number(*x)),
             Op::Threshold(id) => NodeKind::Threshold(id.0 as usize),
-            Op::Field { instrument, month, field } => {
+            Op::Field {
+                instrument,
+                month,
+                field,
+            } => {
                 let (kind, sources) = self.field(node, *instrument, *month, *field)?;
                 inputs = sources;
                 kind
             }
             Op::Feed(id) => {
-                let feed = self.graph.feeds.get(id.0 as usize).map(|f| f.feed.clone()).unwrap_or_default();
+                let feed = self
+                    .graph
+                    .feeds
+                    .get(id.0 as usize)
+                    .map(|f| f.feed.clone())
+                    .unwrap_or_default();
                 let (kind, sources) = self.bars(node, &feed, BarField::Close, true)?;
                 inputs = sources;
                 kind
@@ -204,12 +241,19 @@ impl Linker<'_> {
             }
             Op::ImpliedVol { instrument, days } => {
                 self.only_ticks(node)?;
-                NodeKind::ImpliedVol { chain: self.chain(*instrument), days: *days }
+                NodeKind::ImpliedVol {
+                    chain: self.chain(*instrument),
+                    days: *days,
+                }
             }
             Op::Within { event, side, length } => {
                 self.only_ticks(node)?;
                 let id = self.event_id(event.0);
-                NodeKind::Within { event: self.event(&id), side: *side, length: *length }
+                NodeKind::Within {
+                    event: self.event(&id),
+                    side: *side,
+                    length: *length,
+                }
             }
             Op::Surprise(event) => {
                 self.only_ticks(node)?;
@@ -224,22 +268,31 @@ impl Linker<'_> {
             Op::Irr { .. } | Op::Cushion { .. } | Op::OverlayGain | Op::OverlayCost { .. } => {
                 NodeKind::Fixed(Cell::missing(Cause::Unsupported))
             }
-            op => NodeKind::Operator(
-                self.registry
-                    .operator(op, inputs.len())
-                    .map_err(|error| LinkError::Operator { text: node.text.clone(), error })?,
-            ),
+            op => NodeKind::Operator(self.registry.operator(op, inputs.len()).map_err(|error| {
+                LinkError::Operator {
+                    text: node.text.clone(),
+                    error,
+                }
+            })?),
         };
         if matches!(kind, NodeKind::Operator(_)) {
             self.align(node, &mut inputs)?;
         }
-        Ok(PlanNode { kind, inputs, clock: node.clock, domain: node.domain, value: node.kind })
+        Ok(PlanNode {
+            kind,
+            inputs,
+            clock: node.clock,
+            domain: node.domain,
+            value: node.kind,
+        })
     }
 
     /// Inputs of an operator must run on its own clock or be constant; a tick reads the newest row of slower ones.
     fn align(&mut self, node: &Node, inputs: &mut [usize]) -> Result<(), LinkError> {
         for input in inputs.iter_mut() {
-            let Some(source) = self.graph.nodes.get(*input) else { continue };
+            let Some(source) = self.graph.nodes.get(*input) else {
+                continue;
+            };
             if source.clock == Clock::Constant || source.clock == node.clock {
                 continue;
             }
@@ -268,7 +321,9 @@ impl Linker<'_> {
         let mut stack = vec![node];
         let mut seen = vec![false; self.graph.nodes.len()];
         while let Some(index) = stack.pop() {
-            let Some(node) = self.graph.nodes.get(index) else { continue };
+            let Some(node) = self.graph.nodes.get(index) else {
+                continue;
+            };
             if seen.get_mut(index).is_none_or(|s| std::mem::replace(s, true)) {
                 continue;
             }
@@ -298,21 +353,36 @@ impl Linker<'_> {
     }
 
     fn event_id(&self, event: u32) -> String {
-        self.graph.events.get(event as usize).map(|e| e.feed.clone()).unwrap_or_default()
+        self.graph
+            .events
+            .get(event as usize)
+            .map(|e| e.feed.clone())
+            .unwrap_or_default()
     }
 
     fn only_ticks(&self, node: &Node) -> Result<(), LinkError> {
-        if node.clock == Clock::Tick { Ok(()) } else { Err(LinkError::Clocks(node.text.clone())) }
+        if node.clock == Clock::Tick {
+            Ok(())
+        } else {
+            Err(LinkError::Clocks(node.text.clone()))
+        }
     }
 
     fn vx_maturity(&mut self, node: &Node, days: u32) -> (NodeKind, Vec<usize>) {
-        let clock = if node.clock == Clock::Tick { Clock::Session } else { node.clock };
+        let clock = if node.clock == Clock::Tick {
+            Clock::Session
+        } else {
+            node.clock
+        };
         let size = size_of(clock).unwrap_or(BarSize::Session);
         let months: Vec<usize> = (1..=VX_MONTHS)
             .map(|month| {
                 let series = self.need(&format!("VX{month}"), size, month <= 2);
                 self.append(PlanNode {
-                    kind: NodeKind::Bars { series, field: BarField::Close },
+                    kind: NodeKind::Bars {
+                        series,
+                        field: BarField::Close,
+                    },
                     inputs: Vec::new(),
                     clock,
                     domain: Domain::Market,
@@ -371,7 +441,10 @@ impl Linker<'_> {
         month: Option<u8>,
         field: Field,
     ) -> Result<(NodeKind, Vec<usize>), LinkError> {
-        let name = month.map_or_else(|| instrument.name().to_owned(), |m| format!("{}{m}", instrument.name()));
+        let name = month.map_or_else(
+            || instrument.name().to_owned(),
+            |m| format!("{}{m}", instrument.name()),
+        );
         let bar = match field {
             Field::Open => BarField::Open,
             Field::High => BarField::High,
@@ -395,7 +468,9 @@ impl Linker<'_> {
         let has_chain = matches!(instrument, Instrument::Spx | Instrument::Xsp | Instrument::Vix);
         let chain = (month.is_none() && has_chain).then(|| self.chain(instrument));
         let mut inputs = Vec::new();
-        let minutes = LAST_BAR_MINUTES.into_iter().map(|n| (BarSize::Minutes(n), Clock::Minutes(n)));
+        let minutes = LAST_BAR_MINUTES
+            .into_iter()
+            .map(|n| (BarSize::Minutes(n), Clock::Minutes(n)));
         for (size, clock) in minutes.chain([(BarSize::Session, Clock::Session)]) {
             // A spot in the snapshots makes the bars a stand-in; without one the session bars have to be there.
             let session = size == BarSize::Session;
@@ -404,7 +479,10 @@ impl Linker<'_> {
                 need.unless_chain = Some(chain);
             }
             inputs.push(self.append(PlanNode {
-                kind: NodeKind::Bars { series, field: BarField::Close },
+                kind: NodeKind::Bars {
+                    series,
+                    field: BarField::Close,
+                },
                 inputs: Vec::new(),
                 clock,
                 domain: Domain::Market,
@@ -417,7 +495,11 @@ impl Linker<'_> {
     fn rules(&self) -> Result<(Vec<PlanGuard>, Vec<PlanRule>), LinkError> {
         let exists = |id: alula_dsl::graph::StructureId, key: &str| {
             let found = self.graph.structures.get(id.0 as usize).is_some();
-            if found { Ok(()) } else { Err(LinkError::Structure(key.to_owned())) }
+            if found {
+                Ok(())
+            } else {
+                Err(LinkError::Structure(key.to_owned()))
+            }
         };
         let tick = |id: NodeId| self.at_tick.get(id.0 as usize).copied().unwrap_or(usize::MAX);
         let mut guards = Vec::new();

@@ -290,9 +290,10 @@ impl Plan {
     pub fn fixed(&self, node: &PlanNode) -> Option<Cell> {
         match &node.kind {
             NodeKind::Fixed(cell) => Some(*cell),
-            NodeKind::Threshold(slot) => {
-                Some(Cell::number_or(self.thresholds.get(*slot).copied(), Cause::NoData))
-            }
+            NodeKind::Threshold(slot) => Some(Cell::number_or(
+                self.thresholds.get(*slot).copied(),
+                Cause::NoData,
+            )),
             _ => None,
         }
     }
@@ -314,7 +315,10 @@ impl Plan {
     #[must_use]
     pub fn reads_chains(&self) -> bool {
         self.order.iter().filter_map(|i| self.nodes.get(*i)).any(|n| {
-            matches!(n.kind, NodeKind::ImpliedVol { .. } | NodeKind::Last { chain: Some(_) })
+            matches!(
+                n.kind,
+                NodeKind::ImpliedVol { .. } | NodeKind::Last { chain: Some(_) }
+            )
         })
     }
 }
@@ -327,7 +331,12 @@ fn has_memory(op: &dyn Operator) -> bool {
     let mut after = Vec::new();
     // Values that differ move every window, latch and recursion: a lone true or number would not release `until`.
     for value in [0.0, 1.0, 2.0] {
-        stepped.step(&[Cell::number(value), Cell::number(1.0), Cell::number(0.5), Cell::number(1.5)]);
+        stepped.step(&[
+            Cell::number(value),
+            Cell::number(1.0),
+            Cell::number(0.5),
+            Cell::number(1.5),
+        ]);
     }
     stepped.save(&mut after);
     op.warmup() > 0 || before != after
@@ -335,11 +344,19 @@ fn has_memory(op: &dyn Operator) -> bool {
 
 fn check_thresholds(graph: &Graph, values: &[f64]) -> Result<(), LinkError> {
     if values.len() != graph.thresholds.len() {
-        return Err(LinkError::ThresholdCount { given: values.len(), wanted: graph.thresholds.len() });
+        return Err(LinkError::ThresholdCount {
+            given: values.len(),
+            wanted: graph.thresholds.len(),
+        });
     }
     for (def, &value) in graph.thresholds.iter().zip(values) {
         if !(def.min..=def.max).contains(&value) {
-            return Err(LinkError::Threshold { name: def.name.clone(), value, min: def.min, max: def.max });
+            return Err(LinkError::Threshold {
+                name: def.name.clone(),
+                value,
+                min: def.min,
+                max: def.max,
+            });
         }
     }
     Ok(())

@@ -2,8 +2,8 @@
 
 use crate::decision::RuleKind;
 use alula_dsl::graph::{
-    ExpiryPick, Graph, GuardAct, GuardUnknown, LegDef, NodeId, OffsetAmount, RollDef, RuleAction, RuleDef, SizeDef, StrikePick,
-    StructureId,
+    ExpiryPick, Graph, GuardAct, GuardUnknown, LegDef, NodeId, OffsetAmount, RollDef, RuleAction, RuleDef,
+    SizeDef, StrikePick, StructureId,
 };
 use alula_dsl::{ast::OnUnknown, graph::LimitDef};
 use std::sync::Arc;

@@ -31,15 +31,29 @@ fn step_operator(operators: &mut Operators, index: usize, node: &PlanNode, cells
     }
 }
 
-pub(super) fn book_nodes(plan: &Plan, state: &mut State, sight: &Sight<'_>, book: &Book, cells: &mut Vec<Cell>) {
+pub(super) fn book_nodes(
+    plan: &Plan,
+    state: &mut State,
+    sight: &Sight<'_>,
+    book: &Book,
+    cells: &mut Vec<Cell>,
+) {
     cells.resize(plan.nodes().len(), Cell::missing(Cause::NoData));
     for &index in plan.order() {
-        let Some(node) = plan.nodes().get(index).filter(|n| n.domain == Domain::Book) else { continue };
+        let Some(node) = plan.nodes().get(index).filter(|n| n.domain == Domain::Book) else {
+            continue;
+        };
         let value = match &node.kind {
             NodeKind::Fixed(fixed) => *fixed,
             NodeKind::Book { what, of } => {
-                let structure = of.and_then(|s| plan.graph().structures.get(s.0 as usize)).map(|s| s.key.as_str());
-                let view = AccountView { book, peak: state.peak(structure), structure };
+                let structure = of
+                    .and_then(|s| plan.graph().structures.get(s.0 as usize))
+                    .map(|s| s.key.as_str());
+                let view = AccountView {
+                    book,
+                    peak: state.peak(structure),
+                    structure,
+                };
                 observe::account(sight, &view, *what)
             }
             _ => step_operator(&mut state.book, index, node, cells),
@@ -60,11 +74,15 @@ pub(super) fn position_nodes(
     let mut out = PositionCells::new();
     for position in book.positions() {
         let nodes = plan.position_nodes(&position.structure);
-        let operators =
-            state.positions.entry(position.id).or_insert_with(|| initial(plan, nodes, Domain::Position));
+        let operators = state
+            .positions
+            .entry(position.id)
+            .or_insert_with(|| initial(plan, nodes, Domain::Position));
         let mut own = cells.to_vec();
         for &index in nodes {
-            let Some(node) = plan.nodes().get(index) else { continue };
+            let Some(node) = plan.nodes().get(index) else {
+                continue;
+            };
             let value = match &node.kind {
                 NodeKind::Fixed(fixed) => *fixed,
                 NodeKind::Position(what) => observe::position(sight, position, *what),
@@ -89,7 +107,9 @@ pub(super) fn candidate_nodes(
 ) -> Vec<Cell> {
     let mut own = base.to_vec();
     for &index in &rule.candidate_nodes {
-        let Some(node) = plan.nodes().get(index) else { continue };
+        let Some(node) = plan.nodes().get(index) else {
+            continue;
+        };
         let value = match &node.kind {
             NodeKind::Fixed(fixed) => *fixed,
             NodeKind::Position(what) => observe::candidate(sight, view, *what),
@@ -107,7 +127,9 @@ pub(super) fn candidate_nodes(
 /// Records the cells of the market and the account that rules rest on (constants too, once).
 pub(super) fn record_shared(plan: &Plan, tick: &Tick<'_>, cells: &[Cell], trace: &mut Trace) {
     for &index in plan.order() {
-        let Some(node) = plan.nodes().get(index) else { continue };
+        let Some(node) = plan.nodes().get(index) else {
+            continue;
+        };
         if matches!(node.domain, Domain::Market | Domain::Book) && !node.has_rows() {
             record(trace, index, Scope::Global, tick, cell(cells, index));
         }
@@ -116,6 +138,12 @@ pub(super) fn record_shared(plan: &Plan, tick: &Tick<'_>, cells: &[Cell], trace:
 
 pub(super) fn record(trace: &mut Trace, index: usize, scope: Scope, tick: &Tick<'_>, cell: Cell) {
     if let Ok(node) = u32::try_from(index) {
-        trace.record(TraceCell { node, scope, step: tick.number, at: tick.at, cell });
+        trace.record(TraceCell {
+            node,
+            scope,
+            step: tick.number,
+            at: tick.at,
+            cell,
+        });
     }
 }

@@ -25,7 +25,10 @@ impl<'a> Walk<'a> {
                 // Nothing is waved through, and nothing is done for want of a number that cannot be undone.
                 (None, GuardUnknown::Block) => {
                     let orders = self.guard_acts(&guard.key, &GuardAct::BlockOpen, state);
-                    let verdict = Verdict::Guarded { act: GuardAct::BlockOpen, orders };
+                    let verdict = Verdict::Guarded {
+                        act: GuardAct::BlockOpen,
+                        orders,
+                    };
                     self.outcome(&guard.key, RuleKind::Guard, None, (condition, None), verdict);
                     continue;
                 }
@@ -37,11 +40,20 @@ impl<'a> Walk<'a> {
                 }
             };
             if !fails {
-                self.outcome(&guard.key, RuleKind::Guard, None, (condition, None), Verdict::Idle);
+                self.outcome(
+                    &guard.key,
+                    RuleKind::Guard,
+                    None,
+                    (condition, None),
+                    Verdict::Idle,
+                );
                 continue;
             }
             let orders = self.guard_acts(&guard.key, &guard.act, state);
-            let verdict = Verdict::Guarded { act: guard.act.clone(), orders };
+            let verdict = Verdict::Guarded {
+                act: guard.act.clone(),
+                orders,
+            };
             self.outcome(&guard.key, RuleKind::Guard, None, (condition, None), verdict);
         }
     }
@@ -59,7 +71,10 @@ impl<'a> Walk<'a> {
             }
             GuardAct::Flatten(structure) => self.flatten(key, *structure),
             GuardAct::Alert(text) => {
-                self.decision.alerts.push(Alert { key: Arc::clone(key), text: text.clone() });
+                self.decision.alerts.push(Alert {
+                    key: Arc::clone(key),
+                    text: text.clone(),
+                });
                 Vec::new()
             }
         }
@@ -71,8 +86,12 @@ impl<'a> Walk<'a> {
         self.flattened.entry(structure).or_insert_with(|| Arc::clone(key));
         let name = self.structure_key(structure);
         let mut orders = Vec::new();
-        let open: Vec<(PositionId, u32)> =
-            self.book.positions().filter(|p| *p.structure == *name).map(|p| (p.id, p.lots)).collect();
+        let open: Vec<(PositionId, u32)> = self
+            .book
+            .positions()
+            .filter(|p| *p.structure == *name)
+            .map(|p| (p.id, p.lots))
+            .collect();
         for (id, lots) in open {
             if self.book.working_on(id).is_some() || self.acted.contains_key(&id) {
                 continue;
@@ -106,9 +125,16 @@ impl<'a> Walk<'a> {
 
     /// A close or roll rule on one position.
     pub(super) fn manage(&mut self, index: usize, rule: &PlanRule, id: PositionId, state: &mut State) {
-        let condition = self.positions.get(&id).map_or(Cell::missing(Cause::NoData), |c| eval::cell(c, rule.when));
+        let condition = self
+            .positions
+            .get(&id)
+            .map_or(Cell::missing(Cause::NoData), |c| eval::cell(c, rule.when));
         if condition.truth() == Some(false) && takes_a_part(rule) {
-            state.ready_since.entry(id).or_default().insert(Arc::clone(&rule.key), self.tick.at);
+            state
+                .ready_since
+                .entry(id)
+                .or_default()
+                .insert(Arc::clone(&rule.key), self.tick.at);
         }
         let mut require = None;
         let verdict = match calls(condition, rule.unknown) {
@@ -140,7 +166,10 @@ impl<'a> Walk<'a> {
             return Err(Skip::OrderWorking(order.id.clone()));
         }
         let book = self.book;
-        let missing = Skip::Missing { what: "position", cause: Cause::NoPosition };
+        let missing = Skip::Missing {
+            what: "position",
+            cause: Cause::NoPosition,
+        };
         let position = book.position(id).ok_or(missing)?;
         if takes_a_part(rule) && self.took_its_part(rule, position, state) {
             return Err(Skip::PartClosed);
@@ -155,31 +184,51 @@ impl<'a> Walk<'a> {
     /// Whether a rule that closes a part did so since its condition was last known to be false: a level that stays met is
     /// one occasion, not one at every tick.
     fn took_its_part(&self, rule: &PlanRule, position: &Position, state: &State) -> bool {
-        let ready = state.ready_since.get(&position.id).and_then(|rules| rules.get(&rule.key));
-        self.book
-            .executions_of(position)
-            .any(|e| e.key == rule.key && e.kind == ExecutionKind::Close && ready.is_none_or(|at| *at < e.decided_at))
+        let ready = state
+            .ready_since
+            .get(&position.id)
+            .and_then(|rules| rules.get(&rule.key));
+        self.book.executions_of(position).any(|e| {
+            e.key == rule.key && e.kind == ExecutionKind::Close && ready.is_none_or(|at| *at < e.decided_at)
+        })
     }
 
     fn position_cell(&self, id: PositionId, node: NodeId) -> Cell {
         let index = self.plan.at_tick(node);
-        self.positions.get(&id).map_or_else(|| self.cell(index), |own| eval::cell(own, index))
+        self.positions
+            .get(&id)
+            .map_or_else(|| self.cell(index), |own| eval::cell(own, index))
     }
 
-    fn close(&mut self, rule: &PlanRule, position: &Position, portion: Option<NodeId>) -> Result<usize, Skip> {
+    fn close(
+        &mut self,
+        rule: &PlanRule,
+        position: &Position,
+        portion: Option<NodeId>,
+    ) -> Result<usize, Skip> {
         let lots = match portion {
             None => position.lots,
             Some(node) => {
                 let share = self.position_cell(position.id, node);
-                let share = share.get().map_err(|cause| Skip::Missing { what: "portion", cause })?;
-                portion_lots(position.lots, share).ok_or(Skip::OutOfRange { what: "portion", value: share })?
+                let share = share.get().map_err(|cause| Skip::Missing {
+                    what: "portion",
+                    cause,
+                })?;
+                portion_lots(position.lots, share).ok_or(Skip::OutOfRange {
+                    what: "portion",
+                    value: share,
+                })?
             }
         };
         let package = position.held();
-        let price = package.as_ref().and_then(|p| self.price(p.underlying(), |s, c| fill::price_close(p, s, c)));
+        let price = package
+            .as_ref()
+            .and_then(|p| self.price(p.underlying(), |s, c| fill::price_close(p, s, c)));
         let own = self.positions.get(&position.id).map_or(self.cells, Vec::as_slice);
         let limit = self.limit(rule.limit, price.as_ref(), own)?;
-        let kind = OrderKind::Close { position: position.id };
+        let kind = OrderKind::Close {
+            position: position.id,
+        };
         Ok(self.order(&rule.key, &position.structure, kind, lots, limit))
     }
 
@@ -193,7 +242,10 @@ impl<'a> Walk<'a> {
     ) -> Result<usize, Skip> {
         let plan = self.plan;
         let structure = plan.graph().structures.get(rule.structure.0 as usize);
-        let structure = structure.ok_or(Skip::Missing { what: "structure", cause: Cause::NoData })?;
+        let structure = structure.ok_or(Skip::Missing {
+            what: "structure",
+            cause: Cause::NoData,
+        })?;
         let view = self.sight.view(structure.underlying.name());
         let view = view.ok_or_else(|| pick_skip(PickError::NoChain.into()))?;
         let id = position.id;
@@ -201,19 +253,30 @@ impl<'a> Walk<'a> {
             let amount = |node: NodeId| self.position_cell(id, node);
             roll_target(structure, to, &position.legs, view, &amount).map_err(pick_skip)?
         };
-        let held = position.held().ok_or(Skip::Missing { what: "position", cause: Cause::NoPosition })?;
+        let held = position.held().ok_or(Skip::Missing {
+            what: "position",
+            cause: Cause::NoPosition,
+        })?;
         if target.change_from(&held).is_empty() {
             return Err(Skip::NothingToRoll);
         }
         self.no_conflict(&target, Some(id))?;
         let cross = self.book.config().cross;
         let price = fill::price_roll(&held, &target, &view.snapshot, cross).map_err(no_price)?;
-        let candidate = CandidateView { package: &target, lots: position.lots, price: &price, from: Some(position) };
+        let candidate = CandidateView {
+            package: &target,
+            lots: position.lots,
+            price: &price,
+            from: Some(position),
+        };
         let own = self.weigh(index, rule, &candidate, Some(id));
         self.required(rule, &own, require)?;
         let limit = self.limit(rule.limit, Some(&price), &own)?;
         self.note(rule, &target, Some(&price), Some(position.lots));
-        let kind = OrderKind::Roll { position: id, to: target };
+        let kind = OrderKind::Roll {
+            position: id,
+            to: target,
+        };
         Ok(self.order(&rule.key, &position.structure, kind, position.lots, limit))
     }
 
@@ -225,7 +288,9 @@ impl<'a> Walk<'a> {
         candidate: &CandidateView<'_>,
         position: Option<PositionId>,
     ) -> Vec<Cell> {
-        let base = position.and_then(|id| self.positions.get(&id)).map_or(self.cells, Vec::as_slice);
+        let base = position
+            .and_then(|id| self.positions.get(&id))
+            .map_or(self.cells, Vec::as_slice);
         let own = eval::candidate_nodes(self.plan, rule, &self.sight, candidate, base);
         let scope = Scope::Candidate(u32::try_from(index).unwrap_or(u32::MAX), position);
         for &node in &rule.candidate_nodes {
@@ -235,7 +300,12 @@ impl<'a> Walk<'a> {
     }
 
     /// Whether a package meets the rule's `require`.
-    pub(super) fn required(&self, rule: &PlanRule, own: &[Cell], require: &mut Option<Cell>) -> Result<(), Skip> {
+    pub(super) fn required(
+        &self,
+        rule: &PlanRule,
+        own: &[Cell],
+        require: &mut Option<Cell>,
+    ) -> Result<(), Skip> {
         let Some(node) = rule.require else { return Ok(()) };
         let cell = eval::cell(own, node);
         *require = Some(cell);
@@ -260,15 +330,23 @@ impl<'a> Walk<'a> {
         price: Option<&PackagePrice>,
         own: &[Cell],
     ) -> Result<Option<Price>, Skip> {
-        let missing = || Skip::Missing { what: "limit", cause: Cause::NoQuote };
+        let missing = || Skip::Missing {
+            what: "limit",
+            cause: Cause::NoQuote,
+        };
         match limit {
             LimitDef::Market => Ok(None),
             LimitDef::Mid => price.map(|p| Some(p.net.mid)).ok_or_else(missing),
             LimitDef::Natural => price.map(|p| Some(p.net.natural)).ok_or_else(missing),
             LimitDef::At(node) => {
                 let cell = eval::cell(own, self.plan.at_tick(node));
-                let points = cell.get().map_err(|cause| Skip::Missing { what: "limit", cause })?;
-                Price::from_f64(points).map(Some).ok_or(Skip::OutOfRange { what: "limit", value: points })
+                let points = cell
+                    .get()
+                    .map_err(|cause| Skip::Missing { what: "limit", cause })?;
+                Price::from_f64(points).map(Some).ok_or(Skip::OutOfRange {
+                    what: "limit",
+                    value: points,
+                })
             }
         }
     }
@@ -277,7 +355,10 @@ impl<'a> Walk<'a> {
     fn price(
         &self,
         underlying: &str,
-        f: impl Fn(&alula_market::chain::ChainSnapshot, alula_book::Cross) -> Result<PackagePrice, alula_book::NoFill>,
+        f: impl Fn(
+            &alula_market::chain::ChainSnapshot,
+            alula_book::Cross,
+        ) -> Result<PackagePrice, alula_book::NoFill>,
     ) -> Option<PackagePrice> {
         let view = self.sight.view(underlying)?;
         f(&view.snapshot, self.book.config().cross).ok()
@@ -285,7 +366,11 @@ impl<'a> Walk<'a> {
 
     /// A leg that the book holds the other way round in another position would be closed, not opened, at a broker.
     pub(super) fn no_conflict(&self, package: &Package, own: Option<PositionId>) -> Result<(), Skip> {
-        let found = self.book.conflicts(package).into_iter().find(|(id, _)| Some(*id) != own);
+        let found = self
+            .book
+            .conflicts(package)
+            .into_iter()
+            .find(|(id, _)| Some(*id) != own);
         match found {
             None => self.no_crossing(package),
             Some((position, contract)) => Err(pick_skip(PickError::Conflict { contract, position }.into())),
@@ -294,9 +379,16 @@ impl<'a> Walk<'a> {
 
     /// The same for what orders of this tick and orders at work are about to hold.
     fn no_crossing(&self, package: &Package) -> Result<(), Skip> {
-        let requests = self.book.orders().iter().map(|o| &o.request).chain(&self.decision.orders);
+        let requests = self
+            .book
+            .orders()
+            .iter()
+            .map(|o| &o.request)
+            .chain(&self.decision.orders);
         for request in requests {
-            let Some(other) = request.kind.target() else { continue };
+            let Some(other) = request.kind.target() else {
+                continue;
+            };
             if let Some(contract) = other.opposite(package) {
                 let order = Arc::clone(&request.key);
                 return Err(pick_skip(PickError::OrderConflict { contract, order }.into()));
@@ -316,17 +408,29 @@ impl<'a> Walk<'a> {
         let net = price.map(|p| p.net.share);
         let max_loss = net.and_then(|n| crate::observe::lot_max_loss(package, n));
         let key = Arc::clone(&rule.key);
-        self.decision.candidates.push(Candidate { key, package: package.to_string(), net, max_loss, lots });
+        self.decision.candidates.push(Candidate {
+            key,
+            package: package.to_string(),
+            net,
+            max_loss,
+            lots,
+        });
     }
 }
 
 pub(super) fn pick_skip(pick: NoPick) -> Skip {
-    Skip::Pick { leg: pick.leg, reason: pick.reason }
+    Skip::Pick {
+        leg: pick.leg,
+        reason: pick.reason,
+    }
 }
 
 /// A package that was picked but cannot be priced.
 pub(super) fn no_price(reason: alula_book::NoFill) -> Skip {
-    Skip::Pick { leg: String::new(), reason: PickError::NoFill(reason) }
+    Skip::Pick {
+        leg: String::new(),
+        reason: PickError::NoFill(reason),
+    }
 }
 
 /// A close of less than the whole position.
@@ -342,7 +446,11 @@ fn portion_lots(lots: u32, share: f64) -> Option<u32> {
     // A share such as 30% of 10 lots is 3, not 4, though 0.3 * 10 is a hair above 3.
     let exact = f64::from(lots) * share;
     let up = (exact - 1e-9).ceil().max(1.0);
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "at least 1 and at most `lots`")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "at least 1 and at most `lots`"
+    )]
     let up = up as u32;
     Some(up.min(lots))
 }

@@ -51,7 +51,12 @@ pub fn step(
     rulebook: Rulebook,
     trace: &mut Trace,
 ) -> Decision {
-    let sight = Sight { plan, at: tick.at, views: tick.views, rulebook };
+    let sight = Sight {
+        plan,
+        at: tick.at,
+        views: tick.views,
+        rulebook,
+    };
     state.observe(book);
     eval::book_nodes(plan, state, &sight, book, cells);
     eval::record_shared(plan, tick, cells, trace);
@@ -63,7 +68,10 @@ pub fn step(
         book,
         cells,
         positions,
-        decision: Decision { at: tick.at, ..Decision::default() },
+        decision: Decision {
+            at: tick.at,
+            ..Decision::default()
+        },
         acted: BTreeMap::new(),
         opened: BTreeMap::new(),
         blocked: None,
@@ -116,14 +124,24 @@ fn calls(condition: Cell, unknown: OnUnknown) -> Result<bool, Skip> {
 
 impl Walk<'_> {
     fn rules(&mut self, kind: RuleKind, state: &mut State) {
-        for (index, rule) in self.plan.rules().iter().enumerate().filter(|(_, r)| r.kind == kind) {
+        for (index, rule) in self
+            .plan
+            .rules()
+            .iter()
+            .enumerate()
+            .filter(|(_, r)| r.kind == kind)
+        {
             if kind == RuleKind::Open {
                 self.open(index, rule);
                 continue;
             }
             let key = self.structure_key(rule.structure);
-            let open: Vec<PositionId> =
-                self.book.positions().filter(|p| *p.structure == *key).map(|p| p.id).collect();
+            let open: Vec<PositionId> = self
+                .book
+                .positions()
+                .filter(|p| *p.structure == *key)
+                .map(|p| p.id)
+                .collect();
             for id in open {
                 self.manage(index, rule, id, state);
             }
@@ -131,7 +149,13 @@ impl Walk<'_> {
     }
 
     fn structure_key(&self, id: StructureId) -> Arc<str> {
-        Arc::from(self.plan.graph().structures.get(id.0 as usize).map_or("", |s| s.key.as_str()))
+        Arc::from(
+            self.plan
+                .graph()
+                .structures
+                .get(id.0 as usize)
+                .map_or("", |s| s.key.as_str()),
+        )
     }
 
     fn outcome(
@@ -143,7 +167,14 @@ impl Walk<'_> {
         verdict: Verdict,
     ) {
         let key = Arc::clone(key);
-        self.decision.outcomes.push(RuleOutcome { key, kind, position, condition, require, verdict });
+        self.decision.outcomes.push(RuleOutcome {
+            key,
+            kind,
+            position,
+            condition,
+            require,
+            verdict,
+        });
     }
 
     /// Hedges and overlays are declared but not evaluated yet; the first tick says so.
@@ -152,11 +183,21 @@ impl Walk<'_> {
             return;
         }
         let graph = Arc::clone(self.plan.graph());
-        let keys = graph.hedges.iter().map(|h| &h.key).chain(graph.overlays.iter().map(|o| &o.key));
+        let keys = graph
+            .hedges
+            .iter()
+            .map(|h| &h.key)
+            .chain(graph.overlays.iter().map(|o| &o.key));
         for key in keys {
             let cells = (Cell::missing(crate::value::Cause::Unsupported), None);
             let key: Arc<str> = Arc::from(key.as_str());
-            self.outcome(&key, RuleKind::Hedge, None, cells, Verdict::Skipped(Skip::Unsupported));
+            self.outcome(
+                &key,
+                RuleKind::Hedge,
+                None,
+                cells,
+                Verdict::Skipped(Skip::Unsupported),
+            );
         }
     }
 

@@ -1,7 +1,7 @@
 //! Opens: guards, room, package, size, requirement.
 
-use super::manage::{no_price, pick_skip};
 use super::Walk;
+use super::manage::{no_price, pick_skip};
 use crate::decision::{PickError, RuleKind, Skip, Verdict};
 use crate::observe::{self, CandidateView, package_greek, package_margin};
 use crate::plan::PlanRule;
@@ -40,14 +40,23 @@ impl Walk<'_> {
     }
 
     fn try_open(&mut self, index: usize, rule: &PlanRule, require: &mut Option<Cell>) -> Result<usize, Skip> {
-        let RuleAction::Open { size, at_most, up_to } = &rule.action else { return Err(Skip::Unsupported) };
-        let terms = Terms { size, at_most: *at_most, up_to: *up_to };
+        let RuleAction::Open { size, at_most, up_to } = &rule.action else {
+            return Err(Skip::Unsupported);
+        };
+        let terms = Terms {
+            size,
+            at_most: *at_most,
+            up_to: *up_to,
+        };
         self.allowed(rule)?;
         let name = self.structure_key(rule.structure);
         self.room(&name, terms.up_to)?;
         let plan = self.plan;
         let structure = plan.graph().structures.get(rule.structure.0 as usize);
-        let structure = structure.ok_or(Skip::Missing { what: "structure", cause: Cause::NoData })?;
+        let structure = structure.ok_or(Skip::Missing {
+            what: "structure",
+            cause: Cause::NoData,
+        })?;
         let view = self.sight.view(structure.underlying.name());
         let view = view.ok_or_else(|| pick_skip(PickError::NoChain.into()))?;
         let package = {
@@ -61,7 +70,12 @@ impl Walk<'_> {
         // The requirement is about ratios as a rule; it is weighed on one lot when the size affords none, so that the
         // trace can say which of the two came first.
         let lots = sized.as_ref().map_or(1, |l| (*l).max(1));
-        let candidate = CandidateView { package: &package, lots, price: &price, from: None };
+        let candidate = CandidateView {
+            package: &package,
+            lots,
+            price: &price,
+            from: None,
+        };
         let own = self.weigh(index, rule, &candidate, None);
         self.required(rule, &own, require)?;
         let lots = sized?;
@@ -73,7 +87,11 @@ impl Walk<'_> {
         if let Some(key) = &self.halted {
             return Err(Skip::Halted(Arc::clone(key)));
         }
-        if let Some(key) = self.blocked.as_ref().or_else(|| self.flattened.get(&rule.structure)) {
+        if let Some(key) = self
+            .blocked
+            .as_ref()
+            .or_else(|| self.flattened.get(&rule.structure))
+        {
             return Err(Skip::Blocked(Arc::clone(key)));
         }
         if let Some(key) = self.opened.get(&rule.structure) {
@@ -85,19 +103,32 @@ impl Walk<'_> {
     /// Fewer positions (and opening orders at work) of the structure than `up to` allows.
     fn room(&self, structure: &Arc<str>, up_to: NodeId) -> Result<(), Skip> {
         let limit = self.cell(self.plan.at_tick(up_to));
-        let limit = limit.get().map_err(|cause| Skip::Missing { what: "up to", cause })?;
+        let limit = limit
+            .get()
+            .map_err(|cause| Skip::Missing { what: "up to", cause })?;
         let working = self.book.orders().iter().filter(|o| {
             matches!(o.request.kind, OrderKind::Open { .. }) && o.request.structure == *structure
         });
-        let open = self.book.positions().filter(|p| p.structure == *structure).count() + working.count();
+        let open = self
+            .book
+            .positions()
+            .filter(|p| p.structure == *structure)
+            .count()
+            + working.count();
         let open = u32::try_from(open).unwrap_or(u32::MAX);
-        if f64::from(open) < limit { Ok(()) } else { Err(Skip::UpTo { open, limit }) }
+        if f64::from(open) < limit {
+            Ok(())
+        } else {
+            Err(Skip::UpTo { open, limit })
+        }
     }
 
     /// Lots by the size's basis, rounded down, at most what `at most` allows.
     fn lots(&self, terms: &Terms<'_>, package: &Package, price: &PackagePrice) -> Result<u32, Skip> {
         let read = |node: NodeId, what: &'static str| {
-            self.cell(self.plan.at_tick(node)).get().map_err(|cause| Skip::Missing { what, cause })
+            self.cell(self.plan.at_tick(node))
+                .get()
+                .map_err(|cause| Skip::Missing { what, cause })
         };
         let cap = match terms.at_most {
             Some(node) => read(node, "at most")?,
@@ -114,14 +145,24 @@ impl Walk<'_> {
             SizeDef::Budget { amount, by } => {
                 let budget = read(*amount, "size")?;
                 let per_lot = self.basis(*by, package, price);
-                let per_lot = per_lot.map_err(|cause| Skip::Missing { what: "size basis", cause })?;
+                let per_lot = per_lot.map_err(|cause| Skip::Missing {
+                    what: "size basis",
+                    cause,
+                })?;
                 // A free lunch is a data error, not a reason to buy without end.
                 if per_lot <= 0.0 {
-                    return Err(Skip::OutOfRange { what: "size basis", value: per_lot });
+                    return Err(Skip::OutOfRange {
+                        what: "size basis",
+                        value: per_lot,
+                    });
                 }
                 let lots = (budget / per_lot + 1e-9).floor();
                 if lots < 1.0 {
-                    return Err(Skip::ZeroLots { budget, per_lot, by: *by });
+                    return Err(Skip::ZeroLots {
+                        budget,
+                        per_lot,
+                        by: *by,
+                    });
                 }
                 lots
             }
@@ -131,7 +172,11 @@ impl Walk<'_> {
         if lots < 1.0 {
             return Err(Skip::LessThanOneLot(lots));
         }
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "1..=Book::MAX_LOTS")]
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "1..=Book::MAX_LOTS"
+        )]
         let lots = lots as u32;
         Ok(lots)
     }
@@ -139,9 +184,9 @@ impl Walk<'_> {
     /// What one lot uses of a budget, in dollars (vega: dollars a vol point).
     fn basis(&self, by: SizeBasis, package: &Package, price: &PackagePrice) -> Result<f64, Cause> {
         match by {
-            SizeBasis::MaxLoss => {
-                observe::lot_max_loss(package, price.net.share).map(Usd::to_f64).ok_or(Cause::Unbounded)
-            }
+            SizeBasis::MaxLoss => observe::lot_max_loss(package, price.net.share)
+                .map(Usd::to_f64)
+                .ok_or(Cause::Unbounded),
             SizeBasis::Margin => package_margin(&self.sight, package, 1).map(Usd::to_f64),
             SizeBasis::Credit => Ok(price.net.share.dollars(package.multiplier(), 1).to_f64()),
             SizeBasis::Notional => {

@@ -89,9 +89,13 @@ impl Need {
 /// How far a change is from what is, relative to the numbers at hand; changes without numbers come last.
 fn size(change: &Change) -> f64 {
     match change {
-        Change::Value { from, bound, .. } | Change::Threshold { from, bound, outside: None, .. } => {
-            (bound - from).abs() / from.abs().max(bound.abs()).max(1e-12)
-        }
+        Change::Value { from, bound, .. }
+        | Change::Threshold {
+            from,
+            bound,
+            outside: None,
+            ..
+        } => (bound - from).abs() / from.abs().max(bound.abs()).max(1e-12),
         Change::Hold { .. } => 10.0,
         Change::Become { .. } => 20.0,
         Change::Known { .. } => 30.0,
@@ -110,12 +114,19 @@ pub(super) fn need(cells: &Recorded<'_>, id: NodeId, want: bool) -> Need {
     if cell.truth() == Some(want) {
         return Need::Nothing;
     }
-    let Some(node) = cells.node(id) else { return Need::One(Vec::new()) };
+    let Some(node) = cells.node(id) else {
+        return Need::One(Vec::new());
+    };
     match &node.op {
         Op::And => of_many(cells, &node.inputs, want, want),
         Op::Or => of_many(cells, &node.inputs, want, !want),
-        Op::Not => node.inputs.first().map_or(Need::One(Vec::new()), |i| need(cells, *i, !want)),
-        Op::AsOf | Op::SessionLast if through(cells.graph, id) != id => need(cells, through(cells.graph, id), want),
+        Op::Not => node
+            .inputs
+            .first()
+            .map_or(Need::One(Vec::new()), |i| need(cells, *i, !want)),
+        Op::AsOf | Op::SessionLast if through(cells.graph, id) != id => {
+            need(cells, through(cells.graph, id), want)
+        }
         Op::For(steps) => of_for(cells, node, *steps, want),
         Op::Until => of_until(cells, node, want),
         Op::Compare(cmp) => of_compare(cells, id, node, *cmp, want),
@@ -128,7 +139,10 @@ pub(super) fn need(cells: &Recorded<'_>, id: NodeId, want: bool) -> Need {
 /// A condition without a rule of its own: its missing input, or itself.
 fn leaf(cells: &Recorded<'_>, id: NodeId, want: bool) -> Need {
     match cells.cell(id, 0).cause() {
-        Some(cause) => Need::One(vec![Change::Known { text: missing_leaf(cells, id), cause }]),
+        Some(cause) => Need::One(vec![Change::Known {
+            text: missing_leaf(cells, id),
+            cause,
+        }]),
         None => {
             let text = cells.node(id).map(|n| n.text.clone()).unwrap_or_default();
             Need::One(vec![Change::Become { text, to: want }])
@@ -138,8 +152,11 @@ fn leaf(cells: &Recorded<'_>, id: NodeId, want: bool) -> Need {
 
 /// `and` becoming true, or `or` becoming false, takes every part (`all`); the other way round any part does.
 fn of_many(cells: &Recorded<'_>, parts: &[NodeId], want: bool, all: bool) -> Need {
-    let needs: Vec<Need> =
-        parts.iter().map(|p| need(cells, *p, want)).filter(|n| *n != Need::Nothing).collect();
+    let needs: Vec<Need> = parts
+        .iter()
+        .map(|p| need(cells, *p, want))
+        .filter(|n| *n != Need::Nothing)
+        .collect();
     if all {
         return match needs.len() {
             1 => needs.into_iter().next().unwrap_or(Need::Nothing),
@@ -154,7 +171,11 @@ fn of_many(cells: &Recorded<'_>, parts: &[NodeId], want: bool, all: bool) -> Nee
             other => several.push(other),
         }
     }
-    if single.is_empty() { several.into_iter().next().unwrap_or(Need::One(Vec::new())) } else { one(single) }
+    if single.is_empty() {
+        several.into_iter().next().unwrap_or(Need::One(Vec::new()))
+    } else {
+        one(single)
+    }
 }
 
 const fn step_word(clock: Clock) -> &'static str {
@@ -166,28 +187,44 @@ const fn step_word(clock: Clock) -> &'static str {
 }
 
 fn of_for(cells: &Recorded<'_>, node: &Node, steps: u32, want: bool) -> Need {
-    let Some(&input) = node.inputs.first() else { return Need::One(Vec::new()) };
+    let Some(&input) = node.inputs.first() else {
+        return Need::One(Vec::new());
+    };
     if !want {
         return need(cells, input, false);
     }
-    let held = (0..steps).take_while(|back| cells.cell(input, *back).is_true()).count();
+    let held = (0..steps)
+        .take_while(|back| cells.cell(input, *back).is_true())
+        .count();
     let held = u32::try_from(held).unwrap_or(steps);
     let text = cells.node(input).map(|n| n.text.clone()).unwrap_or_default();
-    let hold = Change::Hold { text, steps: steps.saturating_sub(held.max(1)), unit: step_word(node.clock) };
+    let hold = Change::Hold {
+        text,
+        steps: steps.saturating_sub(held.max(1)),
+        unit: step_word(node.clock),
+    };
     if held > 0 {
         return Need::One(vec![hold]);
     }
     let now = need(cells, input, true);
-    if steps > 1 { Need::All(vec![now, Need::One(vec![hold])]) } else { now }
+    if steps > 1 {
+        Need::All(vec![now, Need::One(vec![hold])])
+    } else {
+        now
+    }
 }
 
 fn of_until(cells: &Recorded<'_>, node: &Node, want: bool) -> Need {
-    let (Some(&on), Some(&off)) = (node.inputs.first(), node.inputs.get(1)) else { return Need::One(Vec::new()) };
+    let (Some(&on), Some(&off)) = (node.inputs.first(), node.inputs.get(1)) else {
+        return Need::One(Vec::new());
+    };
     if !want {
         return need(cells, off, true);
     }
-    let needs: Vec<Need> =
-        [need(cells, on, true), need(cells, off, false)].into_iter().filter(|n| *n != Need::Nothing).collect();
+    let needs: Vec<Need> = [need(cells, on, true), need(cells, off, false)]
+        .into_iter()
+        .filter(|n| *n != Need::Nothing)
+        .collect();
     match needs.len() {
         0 => Need::One(Vec::new()),
         1 => needs.into_iter().next().unwrap_or(Need::Nothing),
@@ -220,18 +257,30 @@ const fn mirrored(cmp: Cmp) -> Cmp {
 /// The style in which a comparison's numbers are shown: that of its first input that has one of its own.
 pub(super) fn style_among(cells: &Recorded<'_>, node: &Node) -> Style {
     let of = |id: &NodeId| {
-        let Some(n) = cells.node(*id) else { return Style::Plain };
+        let Some(n) = cells.node(*id) else {
+            return Style::Plain;
+        };
         if let Op::Threshold(slot) = n.op {
-            let suffix = cells.graph.thresholds.get(slot.0 as usize).map_or("", |t| t.suffix);
+            let suffix = cells
+                .graph
+                .thresholds
+                .get(slot.0 as usize)
+                .map_or("", |t| t.suffix);
             return style_of(n.kind, suffix);
         }
         style_of(n.kind, &n.text)
     };
-    node.inputs.iter().map(of).find(|s| *s != Style::Plain).unwrap_or(Style::Plain)
+    node.inputs
+        .iter()
+        .map(of)
+        .find(|s| *s != Style::Plain)
+        .unwrap_or(Style::Plain)
 }
 
 fn of_compare(cells: &Recorded<'_>, id: NodeId, node: &Node, cmp: Cmp, want: bool) -> Need {
-    let (Some(&a), Some(&b)) = (node.inputs.first(), node.inputs.get(1)) else { return leaf(cells, id, want) };
+    let (Some(&a), Some(&b)) = (node.inputs.first(), node.inputs.get(1)) else {
+        return leaf(cells, id, want);
+    };
     let (Some(x), Some(y)) = (cells.cell(a, 0).known(), cells.cell(b, 0).known()) else {
         return leaf(cells, id, want);
     };
@@ -244,9 +293,13 @@ fn of_compare(cells: &Recorded<'_>, id: NodeId, node: &Node, cmp: Cmp, want: boo
 
 fn of_range(cells: &Recorded<'_>, id: NodeId, node: &Node, want: bool) -> Need {
     let [x, lo, hi] = [0, 1, 2].map(|i| node.inputs.get(i).copied());
-    let (Some(x), Some(lo), Some(hi)) = (x, lo, hi) else { return leaf(cells, id, want) };
+    let (Some(x), Some(lo), Some(hi)) = (x, lo, hi) else {
+        return leaf(cells, id, want);
+    };
     let value = |id: NodeId| cells.cell(id, 0).known();
-    let (Some(v), Some(l), Some(h)) = (value(x), value(lo), value(hi)) else { return leaf(cells, id, want) };
+    let (Some(v), Some(l), Some(h)) = (value(x), value(lo), value(hi)) else {
+        return leaf(cells, id, want);
+    };
     let style = style_among(cells, node);
     let mut changes = Vec::new();
     if !want {
@@ -263,17 +316,27 @@ fn of_range(cells: &Recorded<'_>, id: NodeId, node: &Node, want: bool) -> Need {
 }
 
 fn of_crosses(cells: &Recorded<'_>, id: NodeId, node: &Node, direction: Direction, want: bool) -> Need {
-    let (Some(&a), Some(&b)) = (node.inputs.first(), node.inputs.get(1)) else { return leaf(cells, id, want) };
+    let (Some(&a), Some(&b)) = (node.inputs.first(), node.inputs.get(1)) else {
+        return leaf(cells, id, want);
+    };
     let (Some(x), Some(y)) = (cells.cell(a, 0).known(), cells.cell(b, 0).known()) else {
         return leaf(cells, id, want);
     };
     let cell: Cell = cells.cell(id, 0);
-    let beyond = if direction == Direction::Above { x > y } else { x < y };
+    let beyond = if direction == Direction::Above {
+        x > y
+    } else {
+        x < y
+    };
     // On the far side already: it has to come back before it can cross, which no change of one number now brings about.
     if !cell.is_known() || (want && beyond) {
         return leaf(cells, id, want);
     }
-    let across = if direction == Direction::Above { Cmp::Gt } else { Cmp::Lt };
+    let across = if direction == Direction::Above {
+        Cmp::Gt
+    } else {
+        Cmp::Lt
+    };
     let cmp = if want { across } else { negated(across) };
     let style = style_among(cells, node);
     let mut changes = bounds(cells, a, x, cmp, y, style);
@@ -284,17 +347,26 @@ fn of_crosses(cells: &Recorded<'_>, id: NodeId, node: &Node, direction: Directio
 /// Ways in which the number at `id`, now `from`, could come to compare with `bound`: as a value of the market or the account,
 /// or through a threshold that it is, or is proportional to.
 fn bounds(cells: &Recorded<'_>, id: NodeId, from: f64, cmp: Cmp, bound: f64, style: Style) -> Vec<Change> {
-    let Some(node) = cells.node(id) else { return Vec::new() };
+    let Some(node) = cells.node(id) else {
+        return Vec::new();
+    };
     match &node.op {
         Op::Number(_) => Vec::new(),
-        Op::Threshold(slot) => threshold(cells, *slot, from, cmp, bound, style).into_iter().collect(),
-        Op::AsOf | Op::SessionLast => {
-            node.inputs.first().map_or_else(Vec::new, |i| bounds(cells, *i, from, cmp, bound, style))
+        Op::Threshold(slot) => threshold(cells, *slot, from, cmp, bound, style)
+            .into_iter()
+            .collect(),
+        Op::AsOf | Op::SessionLast => node
+            .inputs
+            .first()
+            .map_or_else(Vec::new, |i| bounds(cells, *i, from, cmp, bound, style)),
+        Op::Arith(Arith::Mul) => {
+            scaled(cells, node, cmp, bound, style).unwrap_or_else(|| value(node, from, cmp, bound, style))
         }
-        Op::Arith(Arith::Mul) => scaled(cells, node, cmp, bound, style)
-            .unwrap_or_else(|| value(node, from, cmp, bound, style)),
         // What the strategy declares is no reading that could have been different.
-        Op::Book { what: BookObs::Capital, .. } => Vec::new(),
+        Op::Book {
+            what: BookObs::Capital,
+            ..
+        } => Vec::new(),
         _ if node.clock == Clock::Constant => Vec::new(),
         _ => value(node, from, cmp, bound, style),
     }
@@ -304,7 +376,13 @@ fn value(node: &Node, from: f64, cmp: Cmp, bound: f64, style: Style) -> Vec<Chan
     if !matches!(node.kind, ValueKind::Number(_)) {
         return Vec::new();
     }
-    vec![Change::Value { text: node.text.clone(), from, cmp, bound, style }]
+    vec![Change::Value {
+        text: node.text.clone(),
+        from,
+        cmp,
+        bound,
+        style,
+    }]
 }
 
 /// `threshold of x`: the threshold that would do, and the other factor's value that would.
@@ -351,5 +429,12 @@ fn threshold(
     };
     let style = style_of(ValueKind::Number(def.unit), def.suffix);
     let outside = (!reachable).then_some((def.min, def.max));
-    Some(Change::Threshold { name: def.name.clone(), from, cmp, bound, outside, style })
+    Some(Change::Threshold {
+        name: def.name.clone(),
+        from,
+        cmp,
+        bound,
+        outside,
+        style,
+    })
 }

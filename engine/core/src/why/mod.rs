@@ -99,7 +99,14 @@ pub struct Why {
 pub fn why(graph: &Graph, thresholds: &[f64], trace: &TraceIndex, subject: &Subject<'_>) -> Option<Why> {
     let (kind, when, require) = find(graph, subject.key)?;
     let scope = subject.position.map_or(Scope::Global, Scope::Position);
-    let cells = Recorded { trace, graph, thresholds, tick: subject.tick, at: subject.at, scope };
+    let cells = Recorded {
+        trace,
+        graph,
+        thresholds,
+        tick: subject.tick,
+        at: subject.at,
+        scope,
+    };
     let condition = explain(&cells, when);
     let require = require.and_then(|node| {
         let rule = rule_keys(graph).iter().position(|k| *k == subject.key)?;
@@ -123,7 +130,11 @@ fn find(graph: &Graph, key: &str) -> Option<(RuleKind, NodeId, Option<NodeId>)> 
     if let Some(guard) = graph.guards.iter().find(|g| g.key == key) {
         return Some((RuleKind::Guard, guard.require, None));
     }
-    let rule = graph.policies.iter().flat_map(|p| &p.rules).find(|r| r.key == key)?;
+    let rule = graph
+        .policies
+        .iter()
+        .flat_map(|p| &p.rules)
+        .find(|r| r.key == key)?;
     let kind = match rule.action {
         RuleAction::Open { .. } => RuleKind::Open,
         RuleAction::Close { .. } => RuleKind::Close,
@@ -135,9 +146,16 @@ fn find(graph: &Graph, key: &str) -> Option<(RuleKind, NodeId, Option<NodeId>)> 
 /// Keys of every rule and guard that can be asked about, in the order of the file.
 #[must_use]
 pub fn keys(graph: &Graph) -> Vec<(&str, RuleKind)> {
-    let rules = graph.policies.iter().flat_map(|p| &p.rules).map(|r| r.key.as_str());
+    let rules = graph
+        .policies
+        .iter()
+        .flat_map(|p| &p.rules)
+        .map(|r| r.key.as_str());
     let guards = graph.guards.iter().map(|g| g.key.as_str());
-    rules.chain(guards).filter_map(|k| find(graph, k).map(|(kind, _, _)| (k, kind))).collect()
+    rules
+        .chain(guards)
+        .filter_map(|k| find(graph, k).map(|(kind, _, _)| (k, kind)))
+        .collect()
 }
 
 /// Explains one condition.
@@ -146,13 +164,21 @@ fn explain(cells: &Recorded<'_>, id: NodeId) -> Condition {
     let cell = cells.cell(id, 0);
     let text = cells.node(id).map(|n| n.text.clone()).unwrap_or_default();
     let parts = match cells.node(id) {
-        Some(Node { op: Op::And, inputs, .. }) => inputs.clone(),
+        Some(Node {
+            op: Op::And, inputs, ..
+        }) => inputs.clone(),
         _ => vec![id],
     };
     let conjuncts: Vec<Conjunct> = parts.into_iter().map(|p| conjunct(cells, p)).collect();
     let failed_first = conjuncts.iter().position(|c| !c.cell.is_true());
     let need = flip::need(cells, id, !cell.is_true());
-    Condition { text, cell, conjuncts, failed_first, need }
+    Condition {
+        text,
+        cell,
+        conjuncts,
+        failed_first,
+        need,
+    }
 }
 
 fn conjunct(cells: &Recorded<'_>, id: NodeId) -> Conjunct {
@@ -161,7 +187,12 @@ fn conjunct(cells: &Recorded<'_>, id: NodeId) -> Conjunct {
     let cell = cells.cell(id, 0);
     let unknown = cell.cause().map(|cause| (missing_leaf(cells, id), cause));
     let text = cells.node(id).map(|n| n.text.clone()).unwrap_or_default();
-    Conjunct { text, cell, readings, unknown }
+    Conjunct {
+        text,
+        cell,
+        readings,
+        unknown,
+    }
 }
 
 /// A node that only carries another one to the tick's clock says nothing of its own.
@@ -192,11 +223,17 @@ fn collect(cells: &Recorded<'_>, id: NodeId, out: &mut Vec<Reading>, depth: u32)
         Op::Compare(_) | Op::InRange | Op::Crosses(_) | Op::Moves { .. } => {
             let style = flip::style_among(cells, node);
             for input in &node.inputs {
-                let Some(source) = cells.node(*input) else { continue };
+                let Some(source) = cells.node(*input) else {
+                    continue;
+                };
                 if matches!(source.op, Op::Number(_)) {
                     continue;
                 }
-                let reading = Reading { text: source.text.clone(), cell: cells.cell(*input, 0), style };
+                let reading = Reading {
+                    text: source.text.clone(),
+                    cell: cells.cell(*input, 0),
+                    style,
+                };
                 if !out.contains(&reading) {
                     out.push(reading);
                 }
@@ -204,27 +241,44 @@ fn collect(cells: &Recorded<'_>, id: NodeId, out: &mut Vec<Reading>, depth: u32)
         }
         _ if node.kind == ValueKind::Bool && node.clock != Clock::Constant && !logical(&node.op) => {
             for input in &node.inputs {
-                let Some(source) = cells.node(*input) else { continue };
+                let Some(source) = cells.node(*input) else {
+                    continue;
+                };
                 let (style, cell) = (style_of(source.kind, &source.text), cells.cell(*input, 0));
                 if !matches!(source.op, Op::Number(_)) {
-                    out.push(Reading { text: source.text.clone(), cell, style });
+                    out.push(Reading {
+                        text: source.text.clone(),
+                        cell,
+                        style,
+                    });
                 }
             }
         }
-        _ => node.inputs.iter().for_each(|input| collect(cells, *input, out, depth + 1)),
+        _ => node
+            .inputs
+            .iter()
+            .for_each(|input| collect(cells, *input, out, depth + 1)),
     }
 }
 
 const fn logical(op: &Op) -> bool {
-    matches!(op, Op::And | Op::Or | Op::Not | Op::For(_) | Op::Until | Op::AsOf | Op::SessionLast)
+    matches!(
+        op,
+        Op::And | Op::Or | Op::Not | Op::For(_) | Op::Until | Op::AsOf | Op::SessionLast
+    )
 }
 
 /// The innermost missing node on the path that made a node missing, as written.
 fn missing_leaf(cells: &Recorded<'_>, id: NodeId) -> String {
     let mut at = id;
     loop {
-        let Some(node) = cells.node(at) else { return String::new() };
-        let next = node.inputs.iter().find(|i| **i < at && !cells.cell(**i, 0).is_known());
+        let Some(node) = cells.node(at) else {
+            return String::new();
+        };
+        let next = node
+            .inputs
+            .iter()
+            .find(|i| **i < at && !cells.cell(**i, 0).is_known());
         match next {
             Some(input) => at = *input,
             None => return node.text.clone(),

@@ -18,7 +18,11 @@ impl TraceIndex {
     pub fn new(cells: &[TraceCell]) -> Self {
         let mut index = Self::default();
         for cell in cells {
-            index.cells.entry((cell.scope, cell.node)).or_default().push(*cell);
+            index
+                .cells
+                .entry((cell.scope, cell.node))
+                .or_default()
+                .push(*cell);
         }
         for list in index.cells.values_mut() {
             list.sort_by_key(|c| c.step);
@@ -41,7 +45,8 @@ impl TraceIndex {
     fn row(&self, node: u32, at: Instant, back: u32) -> Option<Cell> {
         let list = self.list(Scope::Global, node);
         let newest = list.partition_point(|c| c.at <= at).checked_sub(1)?;
-        list.get(newest.checked_sub(usize::try_from(back).ok()?)?).map(|c| c.cell)
+        list.get(newest.checked_sub(usize::try_from(back).ok()?)?)
+            .map(|c| c.cell)
     }
 }
 
@@ -85,7 +90,9 @@ impl<'a> Recorded<'a> {
             Clock::Session | Clock::Minutes(_) => self.trace.row(id.0, self.at, back),
             Clock::Constant => self.trace.at_step(Scope::Global, id.0, self.tick),
             Clock::Tick => {
-                let Some(step) = self.tick.checked_sub(back) else { return none };
+                let Some(step) = self.tick.checked_sub(back) else {
+                    return none;
+                };
                 self.scopes(node).into_iter().find_map(|scope| match scope {
                     // Candidates are weighed anew at each tick: only this tick's cells count.
                     Scope::Candidate(..) => {
@@ -115,6 +122,11 @@ impl<'a> Recorded<'a> {
     pub fn weighed(&self, id: NodeId) -> bool {
         use alula_dsl::graph::Domain;
         let candidate = self.node(id).is_some_and(|n| n.domain == Domain::Candidate);
-        !candidate || self.trace.list(self.scope, id.0).iter().any(|c| c.step == self.tick)
+        !candidate
+            || self
+                .trace
+                .list(self.scope, id.0)
+                .iter()
+                .any(|c| c.step == self.tick)
     }
 }

@@ -15,7 +15,10 @@ const ALTERNATIVES_MAX: usize = 3;
 #[must_use]
 pub fn render(why: &Why) -> String {
     let mut out = String::new();
-    let about = why.position.map(|p| format!(" on position {p}")).unwrap_or_default();
+    let about = why
+        .position
+        .map(|p| format!(" on position {p}"))
+        .unwrap_or_default();
     // Writing to a string cannot fail; the results are dropped on purpose throughout.
     let _ = writeln!(out, "{} ({}){about} at {}", why.key, why.kind, why.at);
     let _ = writeln!(out, "  {}", verdict(why.kind, why.condition.cell));
@@ -109,9 +112,16 @@ fn values(part: &Conjunct) -> String {
             (None, None) => r.text.clone(),
         })
         .collect();
-    let mut out = if read.is_empty() { String::new() } else { format!("  ({})", read.join(", ")) };
+    let mut out = if read.is_empty() {
+        String::new()
+    } else {
+        format!("  ({})", read.join(", "))
+    };
     if let Some((text, cause)) = &part.unknown {
-        let said = part.readings.iter().any(|r| r.text == *text && !r.cell.is_known());
+        let said = part
+            .readings
+            .iter()
+            .any(|r| r.text == *text && !r.cell.is_known());
         if !said {
             let _ = write!(out, "  ({text} missing: {cause})");
         }
@@ -132,7 +142,13 @@ const fn word(cmp: Cmp) -> &'static str {
 
 fn sentence(change: &Change) -> String {
     match change {
-        Change::Value { text, from, cmp, bound, style } => {
+        Change::Value {
+            text,
+            from,
+            cmp,
+            bound,
+            style,
+        } => {
             let (now, need) = (show(*from, *style), show(*bound, *style));
             let by = show((bound - from).abs(), *style);
             match cmp {
@@ -145,7 +161,14 @@ fn sentence(change: &Change) -> String {
                 _ => format!("{text} were {} {need} (it was {now})", word(*cmp)),
             }
         }
-        Change::Threshold { name, from, cmp, bound, outside, style } => {
+        Change::Threshold {
+            name,
+            from,
+            cmp,
+            bound,
+            outside,
+            style,
+        } => {
             let set = match cmp {
                 Cmp::Lt => "below",
                 Cmp::Le => "at or below",
@@ -155,7 +178,11 @@ fn sentence(change: &Change) -> String {
                 Cmp::Ne => "to other than",
             };
             let range = outside.map_or(String::new(), |(lo, hi)| {
-                format!("; its range {}..{} does not allow it", show(lo, *style), show(hi, *style))
+                format!(
+                    "; its range {}..{} does not allow it",
+                    show(lo, *style),
+                    show(hi, *style)
+                )
             });
             let (now, need) = (show(*from, *style), show(*bound, *style));
             format!("`{name}` were set {set} {need} (it is {now}{range})")

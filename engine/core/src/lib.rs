@@ -1,4 +1,7 @@
-//! What should we do: graph, registry and thresholds become a plan; a step becomes a decision and a trace
+//! What should we do: graph, registry and thresholds become a plan; a step becomes a decision and a trace.
+//!
+//! Absent on purpose: no disk, no clock, no random source, and no order that reaches a market. Data come in as values, through
+//! the driver that turns the crank; what comes out is a decision with its reasons. A step never fails and never panics.
 
 pub mod analytics;
 pub mod batch;

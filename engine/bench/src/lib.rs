@@ -112,12 +112,7 @@ impl<'a> Race<'a> {
         Results {
             title: self.title,
             unit: self.unit,
-            rows: self
-                .contestants
-                .into_iter()
-                .map(|c| c.name)
-                .zip(times)
-                .collect(),
+            rows: self.contestants.into_iter().map(|c| c.name).zip(times).collect(),
         }
     }
 }

@@ -95,6 +95,9 @@ impl Causes {
 
     /// Notes the missing steps of words that begin at step `base`.
     fn note(&mut self, base: usize, known: &[u64], mut cause: impl FnMut(usize) -> Cause) {
+        if known.iter().fold(!0, |all, word| all & word) == !0 {
+            return;
+        }
         for (word, known) in known.iter().enumerate() {
             let mut missing = !known;
             while missing != 0 {
@@ -107,7 +110,10 @@ impl Causes {
 
     /// Appends another column's runs; its step 0 is step `base` here.
     fn extend(&mut self, base: usize, other: &Self) {
-        other.runs.iter().for_each(|(start, cause)| self.push(base + start, *cause));
+        other
+            .runs
+            .iter()
+            .for_each(|(start, cause)| self.push(base + start, *cause));
     }
 
     fn at(&self, step: usize) -> Cause {
@@ -123,6 +129,7 @@ impl Causes {
 /// A column of numbers.
 #[derive(Clone, Debug, Default)]
 pub struct Numbers {
+    /// At least as many as there are steps: a cleared column keeps its numbers, to be written over without being zeroed.
     values: Vec<f64>,
     known: Mask,
     causes: Causes,
@@ -132,7 +139,7 @@ impl Numbers {
     /// Values; 0 where missing.
     #[must_use]
     pub fn values(&self) -> &[f64] {
-        &self.values
+        self.values.get(..self.known.len).unwrap_or_default()
     }
 
     /// Which steps are known.
@@ -216,7 +223,8 @@ impl Column {
         let words = steps.div_ceil(WORD) + 1;
         match self {
             Self::Numbers(c) => {
-                c.values.reserve(steps);
+                let spare = c.values.len().saturating_sub(c.known.len);
+                c.values.reserve(steps.saturating_sub(spare));
                 c.known.words.reserve(words);
             }
             Self::Booleans(c) => {
@@ -230,7 +238,6 @@ impl Column {
     pub fn clear(&mut self) {
         match self {
             Self::Numbers(c) => {
-                c.values.clear();
                 c.known.clear();
                 c.causes.runs.clear();
             }
@@ -267,7 +274,7 @@ impl Column {
     #[must_use]
     pub fn get(&self, step: usize) -> Cell {
         match self {
-            Self::Numbers(c) => match c.values.get(step) {
+            Self::Numbers(c) => match c.values().get(step) {
                 Some(&v) if c.known.get(step) => Cell::number(v),
                 Some(_) => Cell::missing(c.causes.at(step)),
                 None => Cell::missing(Cause::NoData),
@@ -289,7 +296,10 @@ impl Column {
         let step = self.len();
         match self {
             Self::Numbers(c) => {
-                c.values.push(cell.raw());
+                match c.values.get_mut(step) {
+                    Some(spare) => *spare = cell.raw(),
+                    None => c.values.push(cell.raw()),
+                }
                 c.known.push(cell.is_known());
                 if let Some(cause) = cell.cause() {
                     c.causes.push(step, cause);
@@ -324,8 +334,11 @@ impl Column {
         if !base.is_multiple_of(WORD) {
             return false;
         }
-        c.values.resize(base + words * WORD, 0.0);
-        let values = c.values.get_mut(base..).unwrap_or_default().as_chunks_mut().0;
+        let end = base + words * WORD;
+        if c.values.len() < end {
+            c.values.resize(end, 0.0);
+        }
+        let values = c.values.get_mut(base..end).unwrap_or_default().as_chunks_mut().0;
         let known = c.known.append(words);
         fill(values, known);
         c.causes.note(base, known, cause);
@@ -355,7 +368,8 @@ impl Column {
         let base = self.len();
         match (&mut *self, other) {
             (Self::Numbers(to), Self::Numbers(from)) if base.is_multiple_of(WORD) => {
-                to.values.extend_from_slice(&from.values);
+                to.values.truncate(base);
+                to.values.extend_from_slice(from.values());
                 to.known.extend(&from.known);
                 to.causes.extend(base, &from.causes);
             }
@@ -437,15 +451,29 @@ mod tests {
                 single.push(Cell::number(1.0));
             }
             let masks = [0xF0F0_0000_FFFF_1234, !0, 0];
-            let cause = |step: usize| if step % 3 == 0 { Cause::NoQuote } else { Cause::Stale };
+            let cause = |step: usize| {
+                if step % 3 == 0 {
+                    Cause::NoQuote
+                } else {
+                    Cause::Stale
+                }
+            };
             for step in 0..masks.len() * WORD {
                 let known = masks[step / WORD] >> (step % WORD) & 1 == 1;
-                single.push(if known { Cell::number(7.5) } else { Cell::missing(cause(offset + step)) });
+                single.push(if known {
+                    Cell::number(7.5)
+                } else {
+                    Cell::missing(cause(offset + step))
+                });
             }
             let fill = |values: &mut [[f64; WORD]], known: &mut [u64]| {
                 known.copy_from_slice(&masks);
                 for (step, v) in values.iter_mut().flatten().enumerate() {
-                    *v = if masks[step / WORD] >> (step % WORD) & 1 == 1 { 7.5 } else { 0.0 };
+                    *v = if masks[step / WORD] >> (step % WORD) & 1 == 1 {
+                        7.5
+                    } else {
+                        0.0
+                    };
                 }
             };
             assert!(whole.append_numbers(masks.len(), fill, cause));

@@ -3,8 +3,8 @@
 use crate::rule::{ALULA, INPUTS, Rule};
 use alula_core::batch::Batch;
 use alula_core::clock::Grid;
-use alula_core::market::{Grids, MarketData, ViewSource, Views};
 use alula_core::column::Column;
+use alula_core::market::{Grids, MarketData, ViewSource, Views};
 use alula_core::ops::row::{RowNode, RowProgram};
 use alula_core::ops::sweep::{Computation, Source, Sweep};
 use alula_core::plan::{NodeKind, Plan, link};
@@ -22,9 +22,14 @@ const MINUTES: u16 = 5;
 
 /// A strategy whose guards are the rules, over five-minute bars of twenty series.
 fn strategy(rules: &[Rule]) -> String {
-    let mut text = String::from("alula 1\n\nstrategy bench {\n    capital $250_000\n    evaluate every 5m in SPX.regular\n}\n\n");
+    let mut text = String::from(
+        "alula 1\n\nstrategy bench {\n    capital $250_000\n    evaluate every 5m in SPX.regular\n}\n\n",
+    );
     for i in 0..INPUTS {
-        let _ = writeln!(text, "series f{i} = feed(\"F{i}\")\nsignal s{i} = f{i} @ {MINUTES}m");
+        let _ = writeln!(
+            text,
+            "series f{i} = feed(\"F{i}\")\nsignal s{i} = f{i} @ {MINUTES}m"
+        );
     }
     text.push_str("\nguard book {\n");
     for (i, rule) in rules.iter().enumerate() {
@@ -46,8 +51,13 @@ pub struct Alula {
 impl Alula {
     pub fn new(rules: &[Rule], columns: &[Vec<f64>]) -> Self {
         let text = strategy(rules);
-        let compiled = alula_dsl::compile::compile("bench.alula", text.as_bytes(), &alula_dsl::source::NoImports);
-        let graph = Arc::new(compiled.graph.unwrap_or_else(|| panic!("{:#?}", compiled.diagnostics)));
+        let compiled =
+            alula_dsl::compile::compile("bench.alula", text.as_bytes(), &alula_dsl::source::NoImports);
+        let graph = Arc::new(
+            compiled
+                .graph
+                .unwrap_or_else(|| panic!("{:#?}", compiled.diagnostics)),
+        );
         let plan = link(&graph, &[], &Registry::default()).unwrap();
         let bars = columns[0].len();
         let day = |y| Date::from_ymd_opt(y, 1, 2).unwrap();
@@ -68,7 +78,15 @@ impl Alula {
             })
             .collect();
         let ends = rows.iter().map(|r| r.end).collect();
-        Self { graph, plan, data: MarketData { series, events: Vec::new() }, ends }
+        Self {
+            graph,
+            plan,
+            data: MarketData {
+                series,
+                events: Vec::new(),
+            },
+            ends,
+        }
     }
 
     /// Everything that the batch driver does before the first tick of a backtest.
@@ -97,7 +115,12 @@ impl Alula {
                 (NodeKind::Operator(operator), _) => {
                     let sources = node.inputs.iter().map(|i| sources[*i].unwrap()).collect();
                     let keep = self.roots().any(|root| root == index);
-                    computations.push(Computation { operator: operator.clone(), kind: node.value, sources, keep });
+                    computations.push(Computation {
+                        operator: operator.clone(),
+                        kind: node.value,
+                        sources,
+                        keep,
+                    });
                     Some(Source::Computed(computations.len() - 1))
                 }
                 _ => None,
@@ -108,8 +131,13 @@ impl Alula {
 
     /// Truth of the rules after a sweep, in their order.
     pub fn swept<'a>(&self, sweep: &'a Sweep) -> Vec<&'a [u64]> {
-        let operators = self.plan.order().iter().filter(|i| matches!(self.plan.nodes()[**i].kind, NodeKind::Operator(_)));
-        let places: std::collections::BTreeMap<usize, usize> = operators.enumerate().map(|(at, i)| (*i, at)).collect();
+        let operators = self
+            .plan
+            .order()
+            .iter()
+            .filter(|i| matches!(self.plan.nodes()[**i].kind, NodeKind::Operator(_)));
+        let places: std::collections::BTreeMap<usize, usize> =
+            operators.enumerate().map(|(at, i)| (*i, at)).collect();
         self.roots()
             .map(|root| match sweep.kept(places[&root]).unwrap() {
                 Column::Booleans(column) => column.truth().words(),
@@ -120,8 +148,14 @@ impl Alula {
 
     /// Which input a node of bars reads.
     fn input(&self, node: usize) -> usize {
-        let NodeKind::Bars { series, .. } = self.plan.nodes()[node].kind else { panic!("a node of bars") };
-        self.plan.series()[series].id.trim_start_matches('F').parse().unwrap()
+        let NodeKind::Bars { series, .. } = self.plan.nodes()[node].kind else {
+            panic!("a node of bars")
+        };
+        self.plan.series()[series]
+            .id
+            .trim_start_matches('F')
+            .parse()
+            .unwrap()
     }
 
     fn roots(&self) -> impl Iterator<Item = usize> + '_ {
@@ -139,7 +173,11 @@ impl Alula {
                 (_, Some(cell)) => cells[index] = cell,
                 (NodeKind::Bars { .. }, _) => inputs[self.input(index)] = index,
                 (NodeKind::Operator(operator), _) => {
-                    nodes.push(RowNode { out: index, operator: operator.as_ref(), inputs: &node.inputs });
+                    nodes.push(RowNode {
+                        out: index,
+                        operator: operator.as_ref(),
+                        inputs: &node.inputs,
+                    });
                 }
                 _ => {}
             }

@@ -26,7 +26,7 @@ use std::hint::black_box;
 use std::time::Duration;
 
 /// Ticks of the batch contestants.
-const TICKS: usize = 100_000;
+const TICKS: usize = 102_400;
 /// Ticks of the engines that evaluate row by row.
 const PEER_TICKS: usize = 200;
 /// Ticks that the native loop handles at a time, so that what it writes stays in the first cache.
@@ -39,7 +39,10 @@ fn main() {
     for count in [200, 20] {
         let rules = rule::rules(count);
         let operations = rule::operations(&rules);
-        println!("\n{count} rules of {operations:.2} operations over {} inputs", rule::INPUTS);
+        println!(
+            "\n{count} rules of {operations:.2} operations over {} inputs",
+            rule::INPUTS
+        );
         let engine = Alula::new(&rules, &columns);
         check(&engine, &rules, &columns);
         if is_wanted("batch") {
@@ -66,9 +69,15 @@ fn check(engine: &Alula, rules: &[Rule], columns: &[Vec<f64>]) {
             held += usize::from(truth);
         }
     }
-    println!("verdicts equal; {:.1} % of {} hold", 100.0 * held as f64 / (TICKS * rules.len()) as f64, TICKS * rules.len());
-    let inputs: Vec<Column> =
-        columns.iter().map(|c| Column::from_numbers(c.iter().map(|x| Cell::number(*x)))).collect();
+    println!(
+        "verdicts equal; {:.1} % of {} hold",
+        100.0 * held as f64 / (TICKS * rules.len()) as f64,
+        TICKS * rules.len()
+    );
+    let inputs: Vec<Column> = columns
+        .iter()
+        .map(|c| Column::from_numbers(c.iter().map(|x| Cell::number(*x))))
+        .collect();
     let mut sweep = engine.sweep();
     sweep.run(&inputs.iter().collect::<Vec<_>>(), TICKS);
     for (i, words) in engine.swept(&sweep).into_iter().enumerate() {
@@ -82,7 +91,11 @@ fn check(engine: &Alula, rules: &[Rule], columns: &[Vec<f64>]) {
         program.run(&mut cells, |_, _| panic!("no rule remembers"));
         for i in 0..rules.len() {
             let truth = engine.truth(&batch, i)[tick / 64] >> (tick % 64) & 1 == 1;
-            assert_eq!(cells[engine.root(i)], Cell::boolean(truth), "program, rule {i}, tick {tick}");
+            assert_eq!(
+                cells[engine.root(i)],
+                Cell::boolean(truth),
+                "program, rule {i}, tick {tick}"
+            );
         }
     }
     let mut stream = engine.stream();
@@ -102,7 +115,10 @@ fn check(engine: &Alula, rules: &[Rule], columns: &[Vec<f64>]) {
             assert_eq!(*byte == 1, truth, "native columns, rule {i}, tick {tick}");
         }
     }
-    let market = RowsOf { columns, ticks: PEER_TICKS };
+    let market = RowsOf {
+        columns,
+        ticks: PEER_TICKS,
+    };
     for (name, peer) in &mut peers(rules) {
         market.each(|tick, row| {
             peer.row(row, &mut |i, truth| {
@@ -146,26 +162,42 @@ fn evaluations(rules: &[Rule], ticks: usize) -> u32 {
 }
 
 fn batch(engine: &Alula, rules: &[Rule], columns: &[Vec<f64>]) {
-    let market = RowsOf { columns, ticks: PEER_TICKS };
+    let market = RowsOf {
+        columns,
+        ticks: PEER_TICKS,
+    };
     let level = Level::new();
     let title = format!("batch: {} rules, {TICKS} ticks", rules.len());
     let few = evaluations(rules, PEER_TICKS);
-    let inputs: Vec<Column> =
-        columns.iter().map(|c| Column::from_numbers(c.iter().map(|x| Cell::number(*x)))).collect();
+    let inputs: Vec<Column> = columns
+        .iter()
+        .map(|c| Column::from_numbers(c.iter().map(|x| Cell::number(*x))))
+        .collect();
     let given: Vec<&Column> = inputs.iter().collect();
     let prepared = engine.sweep();
     let mut race = Race::new(title, "rule", evaluations(rules, TICKS))
-        .with("alula, the plan's operators over columns, a stretch at a time", || {
-            let mut sweep = prepared.clone();
-            sweep.run(&given, TICKS);
-            engine.swept(&sweep)[0][0] as f64
-        })
-        .with("alula, batch driver, all it does (bars in, every column kept)", || {
-            let batch = engine.batch();
-            engine.truth(&batch, 0)[0] as f64
-        })
-        .with("limit: native columnar, run-time dispatch", || dispatch!(level, _simd => native(rules, columns)))
-        .with("limit: native columnar, as this build compiles it", || native(rules, columns));
+        .with(
+            "alula, the plan's operators over columns, a stretch at a time",
+            || {
+                let mut sweep = prepared.clone();
+                sweep.run(&given, TICKS);
+                engine.swept(&sweep)[0][0] as f64
+            },
+        )
+        .with(
+            "alula, batch driver, all it does (bars in, every column kept)",
+            || {
+                let batch = engine.batch();
+                engine.truth(&batch, 0)[0] as f64
+            },
+        )
+        .with(
+            "limit: native columnar, run-time dispatch",
+            || dispatch!(level, _simd => native(rules, columns)),
+        )
+        .with("limit: native columnar, as this build compiles it", || {
+            native(rules, columns)
+        });
     for (name, mut peer) in peers(rules) {
         let market = &market;
         race = race.with_units(name, few, move || evaluate(peer.as_mut(), market));
@@ -180,7 +212,10 @@ fn evaluate(peer: &mut dyn Peer, market: &RowsOf<'_>) -> f64 {
 }
 
 fn row(engine: &Alula, rules: &[Rule], columns: &[Vec<f64>]) {
-    let market = RowsOf { columns, ticks: PEER_TICKS };
+    let market = RowsOf {
+        columns,
+        ticks: PEER_TICKS,
+    };
     let few = evaluations(rules, PEER_TICKS);
     let (program, mut cells, places) = engine.program();
     let held: Vec<usize> = (0..rules.len()).map(|i| engine.root(i)).collect();
@@ -205,7 +240,12 @@ fn row(engine: &Alula, rules: &[Rule], columns: &[Vec<f64>]) {
         })
         .with("limit: native, row by row", || {
             let mut held = 0_u32;
-            market.each(|_, row| held += rules.iter().map(|r| u32::from(black_box(r).row(row))).sum::<u32>());
+            market.each(|_, row| {
+                held += rules
+                    .iter()
+                    .map(|r| u32::from(black_box(r).row(row)))
+                    .sum::<u32>()
+            });
             f64::from(held)
         });
     for (name, mut peer) in peers(rules) {

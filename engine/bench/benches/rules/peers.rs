@@ -35,7 +35,10 @@ pub struct Rhai {
 impl Rhai {
     pub fn new(rules: &[Rule]) -> Self {
         let engine = rhai::Engine::new();
-        let rules = rules.iter().map(|r| engine.compile_expression(r.text(&C_LIKE)).unwrap()).collect();
+        let rules = rules
+            .iter()
+            .map(|r| engine.compile_expression(r.text(&C_LIKE)).unwrap())
+            .collect();
         let mut scope = rhai::Scope::new();
         for i in 0..INPUTS {
             scope.push(format!("x{i}"), 0.0_f64);
@@ -50,7 +53,12 @@ impl Peer for Rhai {
             self.scope.set_value(NAMES[i], *x);
         }
         for (i, ast) in self.rules.iter().enumerate() {
-            verdict(i, self.engine.eval_ast_with_scope::<bool>(&mut self.scope, ast).unwrap());
+            verdict(
+                i,
+                self.engine
+                    .eval_ast_with_scope::<bool>(&mut self.scope, ast)
+                    .unwrap(),
+            );
         }
     }
 }
@@ -62,8 +70,14 @@ pub struct Cel {
 
 impl Cel {
     pub fn new(rules: &[Rule]) -> Self {
-        let rules = rules.iter().map(|r| cel::Program::compile(&r.text(&C_LIKE)).unwrap()).collect();
-        Self { context: cel::Context::default(), rules }
+        let rules = rules
+            .iter()
+            .map(|r| cel::Program::compile(&r.text(&C_LIKE)).unwrap())
+            .collect();
+        Self {
+            context: cel::Context::default(),
+            rules,
+        }
     }
 }
 
@@ -88,8 +102,14 @@ pub struct Evalexpr {
 
 impl Evalexpr {
     pub fn new(rules: &[Rule]) -> Self {
-        let rules = rules.iter().map(|r| evalexpr::build_operator_tree(&r.text(&C_LIKE)).unwrap()).collect();
-        Self { context: evalexpr::HashMapContext::new(), rules }
+        let rules = rules
+            .iter()
+            .map(|r| evalexpr::build_operator_tree(&r.text(&C_LIKE)).unwrap())
+            .collect();
+        Self {
+            context: evalexpr::HashMapContext::new(),
+            rules,
+        }
     }
 }
 
@@ -97,7 +117,9 @@ impl Peer for Evalexpr {
     fn row(&mut self, row: &[f64; INPUTS], verdict: &mut dyn FnMut(usize, bool)) {
         use evalexpr::ContextWithMutableVariables as _;
         for (i, x) in row.iter().enumerate() {
-            self.context.set_value(NAMES[i].to_owned(), evalexpr::Value::Float(*x)).unwrap();
+            self.context
+                .set_value(NAMES[i].to_owned(), evalexpr::Value::Float(*x))
+                .unwrap();
         }
         for (i, rule) in self.rules.iter().enumerate() {
             verdict(i, rule.eval_boolean_with_context(&self.context).unwrap());
@@ -113,11 +135,15 @@ pub struct Fasteval {
 }
 
 impl Fasteval {
-    #[expect(unsafe_code, reason = "the peer's fastest form takes pointers to its variables; nothing else does it justice")]
+    #[expect(
+        unsafe_code,
+        reason = "the peer's fastest form takes pointers to its variables; nothing else does it justice"
+    )]
     pub fn new(rules: &[Rule]) -> Self {
         use fasteval::Compiler as _;
         // Never freed: the slab keeps pointers to it.
-        let inputs: &'static [Cell<f64>; INPUTS] = Box::leak(Box::new(std::array::from_fn(|_| Cell::new(0.0))));
+        let inputs: &'static [Cell<f64>; INPUTS] =
+            Box::leak(Box::new(std::array::from_fn(|_| Cell::new(0.0))));
         let mut slab = fasteval::Slab::with_capacity(100_000);
         for (name, input) in NAMES.iter().zip(inputs) {
             // SAFETY: the cells live for the rest of the process, and nothing writes to them while an evaluation reads.
@@ -128,7 +154,11 @@ impl Fasteval {
             .iter()
             .map(|r| {
                 let text = r.text(&C_LIKE);
-                parser.parse_noclear(&text, &mut slab.ps).unwrap().from(&slab.ps).compile(&slab.ps, &mut slab.cs)
+                parser
+                    .parse_noclear(&text, &mut slab.ps)
+                    .unwrap()
+                    .from(&slab.ps)
+                    .compile(&slab.ps, &mut slab.cs)
             })
             .collect();
         Self { slab, rules, inputs }
@@ -149,6 +179,6 @@ impl Peer for Fasteval {
 }
 
 const NAMES: [&str; INPUTS] = [
-    "x0", "x1", "x2", "x3", "x4", "x5", "x6", "x7", "x8", "x9", "x10", "x11", "x12", "x13", "x14", "x15", "x16",
-    "x17", "x18", "x19",
+    "x0", "x1", "x2", "x3", "x4", "x5", "x6", "x7", "x8", "x9", "x10", "x11", "x12", "x13", "x14", "x15",
+    "x16", "x17", "x18", "x19",
 ];

@@ -58,8 +58,18 @@ pub struct Spelling {
     pub input: &'static str,
 }
 
-pub const ALULA: Spelling = Spelling { and: "and", or: "or", not: "not ", input: "s" };
-pub const C_LIKE: Spelling = Spelling { and: "&&", or: "||", not: "!", input: "x" };
+pub const ALULA: Spelling = Spelling {
+    and: "and",
+    or: "or",
+    not: "not ",
+    input: "s",
+};
+pub const C_LIKE: Spelling = Spelling {
+    and: "&&",
+    or: "||",
+    not: "!",
+    input: "x",
+};
 
 /// Shapes: the text with `{a}` … `{f}` for inputs and `{k}` … `{m}` for constants, and the number of its operations.
 const SHAPES: [(&str, u32); 8] = [
@@ -126,7 +136,10 @@ impl Rule {
             out = out.replace(name, &format!("{}{input}", s.input));
         }
         let constants = [self.k, self.l, self.m, self.r, self.t, self.u, self.v];
-        for (name, x) in ["{k}", "{l}", "{m}", "{r}", "{t}", "{u}", "{v}"].iter().zip(constants) {
+        for (name, x) in ["{k}", "{l}", "{m}", "{r}", "{t}", "{u}", "{v}"]
+            .iter()
+            .zip(constants)
+        {
             let mut number = String::new();
             let _ = write!(number, "{x:?}");
             out = out.replace(name, &number);
@@ -137,7 +150,9 @@ impl Rule {
     /// Native, one row.
     pub fn row(&self, x: &[f64]) -> bool {
         let [a, b, c, d, e, f] = self.inputs.map(|i| x[i]);
-        let Self { k, l, m, r, t, u, v, .. } = *self;
+        let Self {
+            k, l, m, r, t, u, v, ..
+        } = *self;
         match self.shape {
             0 => a > k && b < l,
             1 => (a - b) / c > r && d < l,
@@ -154,11 +169,15 @@ impl Rule {
     #[inline(always)]
     pub fn columns(&self, columns: &[&[f64]], out: &mut [u8]) {
         let x = self.inputs.map(|i| columns[i]);
-        let Self { k, l, m, r, t, u, v, .. } = *self;
+        let Self {
+            k, l, m, r, t, u, v, ..
+        } = *self;
         match self.shape {
             0 => each(x, out, |[a, b, ..]| (a > k) & (b < l)),
             1 => each(x, out, |[a, b, c, d, ..]| ((a - b) / c > r) & (d < l)),
-            2 => each(x, out, |[a, b, c, d, e, _]| (a * t + b > c * 2.0) & ((d < l) | (e >= m))),
+            2 => each(x, out, |[a, b, c, d, e, _]| {
+                (a * t + b > c * 2.0) & ((d < l) | (e >= m))
+            }),
             3 => each(x, out, |[a, b, c, d, ..]| (a - b > r * c) | (d <= l)),
             4 => each(x, out, |[a, b, c, d, e, _]| ((a + b) / (c + d) > t) & (e <= l)),
             5 => each(x, out, |[a, b, c, d, e, f]| (a / b > t) & (c / d < u) & (e > f)),

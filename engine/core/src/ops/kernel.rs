@@ -43,7 +43,8 @@ pub(crate) fn numbers(input: Input<'_>, step: usize, words: usize) -> Option<Num
     let end = words.checked_mul(WORD)?.checked_add(step)?;
     let values = c.values().get(step..end)?;
     let known = c.known().words().get(step / WORD..end / WORD)?;
-    step.is_multiple_of(WORD).then(|| Numbers::Each(values.as_chunks().0, known))
+    step.is_multiple_of(WORD)
+        .then(|| Numbers::Each(values.as_chunks().0, known))
 }
 
 /// As [`numbers`], for truth values.
@@ -55,7 +56,10 @@ pub(crate) fn truths(input: Input<'_>, step: usize, words: usize) -> Option<Trut
     };
     let Column::Booleans(c) = column else { return None };
     let stretch = step / WORD..(step / WORD).checked_add(words)?;
-    let (truth, known) = (c.truth().words().get(stretch.clone())?, c.known().words().get(stretch)?);
+    let (truth, known) = (
+        c.truth().words().get(stretch.clone())?,
+        c.known().words().get(stretch)?,
+    );
     step.is_multiple_of(WORD).then_some(Truths::Each(truth, known))
 }
 
@@ -110,7 +114,12 @@ fn pairs<S: Simd>(
     match (x, y) {
         (Numbers::Each(x, _), Numbers::Each(y, _)) => {
             for (((out, known), x), y) in outs.zip(x).zip(y) {
-                put(simd, out, known, eights(simd, x).zip(eights(simd, y)).map(|(a, b)| f(a, b)));
+                put(
+                    simd,
+                    out,
+                    known,
+                    eights(simd, x).zip(eights(simd, y)).map(|(a, b)| f(a, b)),
+                );
             }
         }
         (Numbers::Each(x, _), Numbers::All(y, _)) => {
@@ -175,8 +184,11 @@ pub(crate) fn settle(out: &mut [Lanes], known: &mut [u64]) {
 }
 
 #[inline(always)]
-fn eights<S: Simd>(simd: S, x: &Lanes) -> impl Iterator<Item = f64x8<S>> {
-    x.as_chunks::<8>().0.iter().map(move |eight| f64x8::load_array_ref(simd, eight))
+fn eights<S: Simd>(simd: S, x: &Lanes) -> impl DoubleEndedIterator<Item = f64x8<S>> + ExactSizeIterator {
+    x.as_chunks::<8>()
+        .0
+        .iter()
+        .map(move |eight| f64x8::load_array_ref(simd, eight))
 }
 
 /// Writes a word of results: adds zero, which changes no number but a negative zero, takes what is not finite off the known
@@ -184,13 +196,16 @@ fn eights<S: Simd>(simd: S, x: &Lanes) -> impl Iterator<Item = f64x8<S>> {
 #[inline(always)]
 fn put<S: Simd>(simd: S, out: &mut Lanes, known: &mut u64, results: impl Iterator<Item = f64x8<S>>) {
     let (zero, largest) = (f64x8::splat(simd, 0.0), f64x8::splat(simd, f64::MAX));
-    let mut finite = 0;
-    for (i, (to, r)) in out.as_chunks_mut::<8>().0.iter_mut().zip(results).enumerate() {
+    let mut finite = mask64x8::splat(simd, true);
+    for (to, r) in out.as_chunks_mut::<8>().0.iter_mut().zip(results) {
         let r = r + zero;
-        finite |= r.abs().simd_le(largest).to_bitmask() << (8 * i);
+        finite &= r.abs().simd_le(largest);
         r.store_slice(to);
     }
-    *known &= finite;
+    // The rule is that all are: which ones are not is only looked at when some are not.
+    if !finite.all_true() {
+        *known &= bits(eights(simd, out).map(|r| r.abs().simd_le(largest)));
+    }
     if *known != !0 {
         for (bit, v) in out.iter_mut().enumerate() {
             if *known >> bit & 1 == 0 {
@@ -265,18 +280,15 @@ fn masks<S: Simd>(
         }
         (Numbers::All(x, _), Numbers::All(y, _)) => {
             let (x, y) = (f64x8::splat(simd, x), f64x8::splat(simd, y));
-            truth.fill(bits(std::iter::repeat_with(|| f(x, y)).take(WORD / 8)));
+            truth.fill(bits(std::iter::repeat_n(f(x, y), WORD / 8)));
         }
     }
 }
 
 #[inline(always)]
-fn bits<S: Simd>(masks: impl Iterator<Item = mask64x8<S>>) -> u64 {
-    let mut word = 0;
-    for (i, mask) in masks.enumerate() {
-        word |= mask.to_bitmask() << (8 * i);
-    }
-    word
+fn bits<S: Simd>(masks: impl DoubleEndedIterator<Item = mask64x8<S>>) -> u64 {
+    // From the last to the first, each step waiting for the one before: a form that the compiler leaves in general registers.
+    masks.rev().fold(0, |word, mask| word << 8 | mask.to_bitmask())
 }
 
 /// Kleene conjunction of one more input: `truth` and `known` hold the result so far.
@@ -345,7 +357,9 @@ mod tests {
         (0..3)
             .map(|_| {
                 std::array::from_fn(|_| {
-                    state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+                    state = state
+                        .wrapping_mul(6_364_136_223_846_793_005)
+                        .wrapping_add(1_442_695_040_888_963_407);
                     special[usize::try_from(state >> 61).unwrap()]
                 })
             })

@@ -72,7 +72,8 @@ fn math1(op: Math, x: f64) -> f64 {
     clippy::float_cmp,
     reason = "`=` in the language is exact equality of two finite numbers"
 )]
-fn holds(op: Cmp, a: f64, b: f64) -> bool {
+#[inline]
+pub(super) fn holds(op: Cmp, a: f64, b: f64) -> bool {
     match op {
         Cmp::Lt => a < b,
         Cmp::Le => a <= b,
@@ -80,6 +81,15 @@ fn holds(op: Cmp, a: f64, b: f64) -> bool {
         Cmp::Ge => a >= b,
         Cmp::Eq => a == b,
         Cmp::Ne => a != b,
+    }
+}
+
+#[inline]
+pub(super) fn divide(x: f64, y: f64) -> Cell {
+    if y == 0.0 {
+        Cell::missing(Cause::DivisionByZero)
+    } else {
+        Cell::number(x / y)
     }
 }
 
@@ -104,13 +114,7 @@ impl Pure {
     pub(crate) fn eval(self, inputs: &[Cell]) -> Cell {
         let [a, b] = [input(inputs, 0), input(inputs, 1)];
         match self {
-            Self::Arith(Arith::Div) => binary(a, b, |x, y| {
-                if y == 0.0 {
-                    Cell::missing(Cause::DivisionByZero)
-                } else {
-                    Cell::number(x / y)
-                }
-            }),
+            Self::Arith(Arith::Div) => binary(a, b, divide),
             Self::Arith(op) => binary(a, b, |x, y| Cell::number(arith(op, x, y))),
             Self::Neg => unary(a, |x| Cell::number(-x)),
             Self::Math(Math::Min) => binary(a, b, |x, y| Cell::number(min(x, y))),
@@ -144,7 +148,9 @@ impl Pure {
         let number = |i: usize| kernel::numbers(*inputs.get(i)?, base, words);
         let truths = || inputs.iter().map(|i| kernel::truths(*i, base, words));
         let two = |op: Two, out: &mut Column| {
-            let (Some(x), Some(y)) = (number(0), number(1)) else { return false };
+            let (Some(x), Some(y)) = (number(0), number(1)) else {
+                return false;
+            };
             out.append_numbers(words, |values, known| kernel::two(op, x, y, values, known), cause)
         };
         let one = |op: One, out: &mut Column| {
@@ -160,14 +166,26 @@ impl Pure {
             Self::Math(Math::Sqrt) => one(One::Sqrt, out),
             Self::Math(op @ (Math::Ln | Math::Exp)) => {
                 let Some(x) = number(0) else { return false };
-                out.append_numbers(words, |values, known| kernel::each(|v| math1(op, v), x, values, known), cause)
+                out.append_numbers(
+                    words,
+                    |values, known| kernel::each(|v| math1(op, v), x, values, known),
+                    cause,
+                )
             }
             Self::Compare(op) => {
-                let (Some(x), Some(y)) = (number(0), number(1)) else { return false };
-                out.append_booleans(words, |truth, known| kernel::compare(op, x, y, truth, known), cause)
+                let (Some(x), Some(y)) = (number(0), number(1)) else {
+                    return false;
+                };
+                out.append_booleans(
+                    words,
+                    |truth, known| kernel::compare(op, x, y, truth, known),
+                    cause,
+                )
             }
             Self::InRange => {
-                let (Some(x), Some(lo), Some(hi)) = (number(0), number(1), number(2)) else { return false };
+                let (Some(x), Some(lo), Some(hi)) = (number(0), number(1), number(2)) else {
+                    return false;
+                };
                 let (mut below, mut known_below) = (vec![0; words], vec![0; words]);
                 kernel::compare(Cmp::Le, x, hi, &mut below, &mut known_below);
                 let fill = |truth: &mut [u64], known: &mut [u64]| {
@@ -199,8 +217,11 @@ impl Pure {
                     return false;
                 }
                 let fill = |values: &mut [[f64; WORD]], known: &mut [u64]| {
+                    values.fill([0.0; WORD]);
                     known.fill(!0);
-                    truths().flatten().for_each(|input| kernel::vote(input, values, known));
+                    truths()
+                        .flatten()
+                        .for_each(|input| kernel::vote(input, values, known));
                     kernel::settle(values, known);
                 };
                 out.append_numbers(words, fill, cause)
@@ -222,12 +243,16 @@ impl Operator for Pure {
 
     fn extend(&mut self, inputs: &[Input<'_>], upto: usize, out: &mut Column) {
         let aligned = out.len().next_multiple_of(WORD).min(upto);
-        super::extend_by_steps(self, inputs, aligned, out);
+        if out.len() < aligned {
+            super::extend_by_steps(self, inputs, aligned, out);
+        }
         let words = upto.saturating_sub(out.len()) / WORD;
         if words > 0 {
             self.words(inputs, words, out);
         }
-        super::extend_by_steps(self, inputs, upto, out);
+        if out.len() < upto {
+            super::extend_by_steps(self, inputs, upto, out);
+        }
     }
 
     fn reset(&mut self) {}

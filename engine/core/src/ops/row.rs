@@ -1,13 +1,15 @@
 //! Many operators over one step: what a live tick costs.
 //!
 //! Stepping a graph node by node costs more for finding out what to do than for doing it: an indirect call, a gathered list
-//! of inputs, and a branch that no processor predicts. Here nodes of one rank and one operation stand together, so that each
-//! group is one loop over (input, input, output) with the operation known; formulas are those of the operators themselves.
+//! of inputs, and a branch that no processor predicts. Here nodes of one operation stand together as far as their inputs
+//! allow, so that each group is one loop over (input, input, output) with the operation known; formulas are those of the operators themselves.
 
-use super::pure::Pure;
+use super::pure::{self, Pure};
 use super::{INLINE_INPUTS, Operator};
 use crate::value::{Cause, Cell};
 use alula_dsl::graph::{Arith, Cmp};
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, VecDeque};
 
 /// One operation: positions of its inputs and of its result among the cells.
 #[derive(Clone, Copy, Debug)]
@@ -24,6 +26,8 @@ enum Group {
     Compare(Cmp, Vec<Place>),
     And(Vec<Place>),
     Or(Vec<Place>),
+    /// `b` is not read.
+    Not(Vec<Place>),
     /// Everything else without memory.
     Pure(Vec<(Pure, Vec<u32>, u32)>),
     /// Operators that the caller steps, by their cells' positions.
@@ -52,28 +56,63 @@ impl RowProgram {
     /// (sources, constants) are the caller's to fill.
     #[must_use]
     pub fn new<'a>(nodes: impl IntoIterator<Item = RowNode<'a>>) -> Self {
-        let mut ranks: Vec<u32> = Vec::new();
-        let mut ranked: Vec<((u32, u8), RowNode<'a>)> = Vec::new();
-        for node in nodes {
-            let rank = node.inputs.iter().filter_map(|i| ranks.get(*i)).max().map_or(1, |r| r + 1);
-            if ranks.len() <= node.out {
-                ranks.resize(node.out + 1, 0);
+        let nodes: Vec<RowNode<'a>> = nodes.into_iter().collect();
+        let mut writer: Vec<Option<usize>> = Vec::new();
+        for (at, node) in nodes.iter().enumerate() {
+            if writer.len() <= node.out {
+                writer.resize(node.out + 1, None);
             }
-            if let Some(slot) = ranks.get_mut(node.out) {
-                *slot = rank;
+            if let Some(slot) = writer.get_mut(node.out) {
+                *slot = Some(at);
             }
-            ranked.push(((rank, family(&node)), node));
         }
-        ranked.sort_by_key(|(key, _)| *key);
+        let mut readers: Vec<Vec<usize>> = vec![Vec::new(); nodes.len()];
+        let mut waiting = vec![0_usize; nodes.len()];
+        for (at, node) in nodes.iter().enumerate() {
+            // What does not come before is read as it stands.
+            let before = node
+                .inputs
+                .iter()
+                .filter_map(|i| writer.get(*i).copied().flatten())
+                .filter(|w| *w < at);
+            for w in before {
+                if let (Some(of), Some(count)) = (readers.get_mut(w), waiting.get_mut(at)) {
+                    of.push(at);
+                    *count += 1;
+                }
+            }
+        }
+        let mut ready: BTreeMap<u8, VecDeque<usize>> = BTreeMap::new();
+        let release = |ready: &mut BTreeMap<u8, VecDeque<usize>>, at: usize| {
+            if let Some(node) = nodes.get(at) {
+                ready.entry(family(node)).or_default().push_back(at);
+            }
+        };
+        (0..nodes.len())
+            .filter(|at| waiting.get(*at) == Some(&0))
+            .for_each(|at| release(&mut ready, at));
         let mut program = Self::default();
-        let mut newest = None;
-        for (key, node) in ranked {
-            if newest.replace(key) != Some(key) {
-                program.groups.push(empty(&node));
+        // The longest group first: the fewer groups there are, the less is spent between them.
+        while let Some((family, _)) = ready
+            .iter()
+            .max_by_key(|(family, nodes)| (nodes.len(), Reverse(**family)))
+        {
+            let family = *family;
+            let mut group: Option<Group> = None;
+            while let Some(at) = ready.get_mut(&family).and_then(VecDeque::pop_front) {
+                let Some(node) = nodes.get(at) else { continue };
+                add(group.get_or_insert_with(|| empty(node)), node);
+                for reader in readers.get(at).into_iter().flatten() {
+                    if let Some(count) = waiting.get_mut(*reader) {
+                        *count -= 1;
+                        if *count == 0 {
+                            release(&mut ready, *reader);
+                        }
+                    }
+                }
             }
-            if let Some(group) = program.groups.last_mut() {
-                add(group, &node);
-            }
+            ready.remove(&family);
+            program.groups.extend(group);
         }
         program
     }
@@ -82,28 +121,41 @@ impl RowProgram {
     pub fn run(&self, cells: &mut [Cell], mut other: impl FnMut(usize, &mut [Cell])) {
         for group in &self.groups {
             match group {
-                Group::Arith(Arith::Add, places) => numbers(cells, places, |a, b| a + b),
-                Group::Arith(Arith::Sub, places) => numbers(cells, places, |a, b| a - b),
-                Group::Arith(Arith::Mul, places) => numbers(cells, places, |a, b| a * b),
-                Group::Arith(op @ Arith::Div, places) => {
-                    each(cells, places, |a, b| Pure::Arith(*op).eval(&[a, b]));
+                Group::Arith(op, places) => {
+                    let all = Pure::Arith(*op);
+                    match op {
+                        Arith::Add => each(cells, places, all, |x, y| Cell::number(x + y)),
+                        Arith::Sub => each(cells, places, all, |x, y| Cell::number(x - y)),
+                        Arith::Mul => each(cells, places, all, |x, y| Cell::number(x * y)),
+                        Arith::Div => each(cells, places, all, pure::divide),
+                    }
                 }
-                Group::Compare(Cmp::Lt, places) => truths(cells, places, |a, b| a < b),
-                Group::Compare(Cmp::Le, places) => truths(cells, places, |a, b| a <= b),
-                Group::Compare(Cmp::Gt, places) => truths(cells, places, |a, b| a > b),
-                Group::Compare(Cmp::Ge, places) => truths(cells, places, |a, b| a >= b),
-                Group::Compare(op, places) => each(cells, places, |a, b| Pure::Compare(*op).eval(&[a, b])),
-                Group::And(places) => each(cells, places, |a, b| match (a.known(), b.known()) {
-                    (Some(a), Some(b)) => Cell::boolean((a != 0.0) & (b != 0.0)),
-                    _ => Cell::all(&[a, b]),
-                }),
-                Group::Or(places) => each(cells, places, |a, b| match (a.known(), b.known()) {
-                    (Some(a), Some(b)) => Cell::boolean((a != 0.0) | (b != 0.0)),
-                    _ => Cell::any(&[a, b]),
-                }),
+                Group::Compare(op, places) => {
+                    let all = Pure::Compare(*op);
+                    match op {
+                        Cmp::Lt => each(cells, places, all, |x, y| truth(x < y)),
+                        Cmp::Le => each(cells, places, all, |x, y| truth(x <= y)),
+                        Cmp::Gt => each(cells, places, all, |x, y| truth(x > y)),
+                        Cmp::Ge => each(cells, places, all, |x, y| truth(x >= y)),
+                        Cmp::Eq | Cmp::Ne => each(cells, places, all, |x, y| truth(pure::holds(*op, x, y))),
+                    }
+                }
+                Group::And(places) => {
+                    each(cells, places, Pure::And, |x, y| {
+                        truth(if x != 0.0 { y } else { x } != 0.0)
+                    });
+                }
+                Group::Or(places) => {
+                    each(cells, places, Pure::Or, |x, y| {
+                        truth(if x != 0.0 { x } else { y } != 0.0)
+                    });
+                }
+                Group::Not(places) => {
+                    each(cells, places, Pure::Not, |x, _| truth(x == 0.0));
+                }
                 Group::Pure(nodes) => {
                     for (op, inputs, out) in nodes {
-                        let value = pure(*op, inputs, cells);
+                        let value = evaluate(*op, inputs, cells);
                         put(cells, *out, value);
                     }
                 }
@@ -113,7 +165,7 @@ impl RowProgram {
     }
 }
 
-fn pure(op: Pure, inputs: &[u32], cells: &[Cell]) -> Cell {
+fn evaluate(op: Pure, inputs: &[u32], cells: &[Cell]) -> Cell {
     let mut inline = [Cell::FALSE; INLINE_INPUTS];
     match inline.get_mut(..inputs.len()) {
         Some(gathered) => {
@@ -128,7 +180,10 @@ fn pure(op: Pure, inputs: &[u32], cells: &[Cell]) -> Cell {
 
 #[inline(always)]
 fn get(cells: &[Cell], i: u32) -> Cell {
-    cells.get(i as usize).copied().unwrap_or(Cell::missing(Cause::NoData))
+    cells
+        .get(i as usize)
+        .copied()
+        .unwrap_or(Cell::missing(Cause::NoData))
 }
 
 #[inline(always)]
@@ -138,30 +193,29 @@ fn put(cells: &mut [Cell], i: u32, value: Cell) {
     }
 }
 
-#[inline(always)]
-fn each(cells: &mut [Cell], places: &[Place], f: impl Fn(Cell, Cell) -> Cell) {
+/// One formula over a group: `known` where both inputs are, which is the rule, and the operator's own definition elsewhere.
+///
+/// A function of its own for each formula: put into one, the compiler joins the loops and decides anew at every node.
+#[inline(never)]
+fn each(cells: &mut [Cell], places: &[Place], op: Pure, known: impl Fn(f64, f64) -> Cell) {
     for place in places {
-        let value = f(get(cells, place.a), get(cells, place.b));
+        let value = match (cells.get(place.a as usize), cells.get(place.b as usize)) {
+            (Some(a), Some(b)) if a.is_known() & b.is_known() => known(a.raw(), b.raw()),
+            _ => missing(cells, *place, op),
+        };
         put(cells, place.out, value);
     }
 }
 
+/// A truth value without a branch: which way a condition falls is what a processor cannot guess.
 #[inline(always)]
-fn numbers(cells: &mut [Cell], places: &[Place], f: impl Fn(f64, f64) -> f64) {
-    each(cells, places, |a, b| match (a.known(), b.known()) {
-        (Some(x), Some(y)) => Cell::number(f(x, y)),
-        (None, _) => a,
-        (_, None) => b,
-    });
+fn truth(truth: bool) -> Cell {
+    Cell::number(if truth { 1.0 } else { 0.0 })
 }
 
-#[inline(always)]
-fn truths(cells: &mut [Cell], places: &[Place], f: impl Fn(f64, f64) -> bool) {
-    each(cells, places, |a, b| match (a.known(), b.known()) {
-        (Some(x), Some(y)) => Cell::boolean(f(x, y)),
-        (None, _) => a,
-        (_, None) => b,
-    });
+#[cold]
+fn missing(cells: &[Cell], place: Place, op: Pure) -> Cell {
+    op.eval(&[get(cells, place.a), get(cells, place.b)])
 }
 
 /// Nodes of one family share a group.
@@ -172,17 +226,21 @@ fn family(node: &RowNode<'_>) -> u8 {
         (Pure::Compare(op), 2) => 20 + op as u8,
         (Pure::And, 2) => 30,
         (Pure::Or, 2) => 31,
-        _ => 32,
+        (Pure::Not, 1) => 32,
+        _ => 33,
     }
 }
 
 fn empty(node: &RowNode<'_>) -> Group {
-    let Some(op) = node.operator.pure() else { return Group::Other(Vec::new()) };
+    let Some(op) = node.operator.pure() else {
+        return Group::Other(Vec::new());
+    };
     match (op, node.inputs.len()) {
         (Pure::Arith(op), 2) => Group::Arith(op, Vec::new()),
         (Pure::Compare(op), 2) => Group::Compare(op, Vec::new()),
         (Pure::And, 2) => Group::And(Vec::new()),
         (Pure::Or, 2) => Group::Or(Vec::new()),
+        (Pure::Not, 1) => Group::Not(Vec::new()),
         _ => Group::Pure(Vec::new()),
     }
 }
@@ -192,9 +250,17 @@ fn add(group: &mut Group, node: &RowNode<'_>) {
     let position = |i: usize| u32::try_from(i).unwrap_or(u32::MAX);
     let out = position(node.out);
     match group {
-        Group::Arith(_, places) | Group::Compare(_, places) | Group::And(places) | Group::Or(places) => {
-            if let [a, b] = *node.inputs {
-                places.push(Place { a: position(a), b: position(b), out });
+        Group::Arith(_, places)
+        | Group::Compare(_, places)
+        | Group::And(places)
+        | Group::Or(places)
+        | Group::Not(places) => {
+            if let (Some(a), Some(b)) = (node.inputs.first().copied(), node.inputs.last().copied()) {
+                places.push(Place {
+                    a: position(a),
+                    b: position(b),
+                    out,
+                });
             }
         }
         Group::Pure(nodes) => {
@@ -229,7 +295,10 @@ mod tests {
             out.push((Box::new(op), vec![i, i + 3]));
         }
         out.push((Box::new(Pure::And), vec![12, 13, 14]));
-        out.push((Box::new(Pure::Votes), vec![12, 13, 14, 15, 16, 17, 18, 19, 20, 21]));
+        out.push((
+            Box::new(Pure::Votes),
+            vec![12, 13, 14, 15, 16, 17, 18, 19, 20, 21],
+        ));
         out.push((Box::new(Pure::Not), vec![30]));
         out.push((Box::new(Pure::Neg), vec![10]));
         out.push((Box::new(Pure::Math(Math::Max)), vec![3, 4]));

@@ -10,7 +10,7 @@ use crate::value::{Cause, Cell};
 use alula_dsl::graph::ValueKind;
 
 /// Steps that go through all operators before the next do: two columns of numbers fill a third of a first-level cache.
-pub const STRETCH_STEPS: usize = 1024;
+pub const STRETCH_STEPS: usize = 2048;
 
 /// Where a computation reads an input.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -79,7 +79,16 @@ impl Sweep {
         let mut register_of: Vec<usize> = Vec::new();
         // Free registers: of numbers, of truth values.
         let mut free: [Vec<usize>; 2] = [Vec::new(), Vec::new()];
-        for (at, Computation { operator, kind, sources, keep }) in computations.into_iter().enumerate() {
+        for (
+            at,
+            Computation {
+                operator,
+                kind,
+                sources,
+                keep,
+            },
+        ) in computations.into_iter().enumerate()
+        {
             let pool = |kind: &Column| usize::from(matches!(kind, Column::Booleans(_)));
             let column = Column::new(kind);
             let recycled = free.get_mut(pool(&column)).and_then(Vec::pop);
@@ -96,7 +105,12 @@ impl Sweep {
                 },
             };
             let reads = sources.iter().map(read).collect();
-            sweep.steps.push(Step { operator, reads, register, kept: keep.then_some(column) });
+            sweep.steps.push(Step {
+                operator,
+                reads,
+                register,
+                kept: keep.then_some(column),
+            });
             register_of.push(register);
             // Results read for the last time here, and one that nothing reads, give their registers back.
             let mut done: Vec<usize> = sources
@@ -130,7 +144,9 @@ impl Sweep {
 
     fn stretch(&mut self, given: &[&Column], steps: usize) {
         for step in &mut self.steps {
-            let Some(slot) = self.registers.get_mut(step.register) else { continue };
+            let Some(slot) = self.registers.get_mut(step.register) else {
+                continue;
+            };
             let mut out = std::mem::replace(slot, Column::booleans());
             out.clear();
             out.reserve(steps);
@@ -190,21 +206,41 @@ mod tests {
     const NUMBER: ValueKind = ValueKind::Number(Unit::NONE);
 
     fn computations() -> Vec<Computation> {
-        let pure = |op: Pure, kind, sources: Vec<Source>, keep| Computation { operator: Box::new(op), kind, sources, keep };
+        let pure = |op: Pure, kind, sources: Vec<Source>, keep| Computation {
+            operator: Box::new(op),
+            kind,
+            sources,
+            keep,
+        };
         let (x, y) = (Source::Given(0), Source::Given(1));
         let one = Source::Constant(Cell::number(1.0));
         vec![
             pure(Pure::Arith(Arith::Sub), NUMBER, vec![x, y], false),
-            pure(Pure::Arith(Arith::Div), NUMBER, vec![Source::Computed(0), y], true),
+            pure(
+                Pure::Arith(Arith::Div),
+                NUMBER,
+                vec![Source::Computed(0), y],
+                true,
+            ),
             Computation {
                 operator: Box::new(Recursive::new(Ema(5))),
                 kind: NUMBER,
                 sources: vec![Source::Computed(1)],
                 keep: false,
             },
-            pure(Pure::Compare(Cmp::Gt), ValueKind::Bool, vec![Source::Computed(2), one], true),
+            pure(
+                Pure::Compare(Cmp::Gt),
+                ValueKind::Bool,
+                vec![Source::Computed(2), one],
+                true,
+            ),
             pure(Pure::Compare(Cmp::Lt), ValueKind::Bool, vec![x, y], false),
-            pure(Pure::Or, ValueKind::Bool, vec![Source::Computed(3), Source::Computed(4)], true),
+            pure(
+                Pure::Or,
+                ValueKind::Bool,
+                vec![Source::Computed(3), Source::Computed(4)],
+                true,
+            ),
             pure(Pure::Not, ValueKind::Bool, vec![Source::Computed(5)], true),
             // Reads what does not come before.
             pure(Pure::Not, ValueKind::Bool, vec![Source::Computed(9)], true),
@@ -227,7 +263,9 @@ mod tests {
         for mut c in computations() {
             let input = |s: &Source| match *s {
                 Source::Given(i) => Input::Column(&given[i]),
-                Source::Computed(i) => done.get(i).map_or(Input::Constant(Cell::missing(Cause::NoData)), Input::Column),
+                Source::Computed(i) => done
+                    .get(i)
+                    .map_or(Input::Constant(Cell::missing(Cause::NoData)), Input::Column),
                 Source::Constant(cell) => Input::Constant(cell),
             };
             let mut out = Column::new(c.kind);
@@ -251,7 +289,10 @@ mod tests {
                 sweep.run(&[&given[0], &given[1]], steps);
                 for (i, (want, c)) in want.iter().zip(computations()).enumerate() {
                     match sweep.kept(i) {
-                        Some(got) => assert!(got.iter().eq(want.iter()), "computation {i}, {steps} steps, cut {cut}"),
+                        Some(got) => assert!(
+                            got.iter().eq(want.iter()),
+                            "computation {i}, {steps} steps, cut {cut}"
+                        ),
                         None => assert!(!c.keep),
                     }
                 }
@@ -265,7 +306,11 @@ mod tests {
             .map(|i| Computation {
                 operator: Box::new(Pure::Neg),
                 kind: NUMBER,
-                sources: vec![if i == 0 { Source::Given(0) } else { Source::Computed(i - 1) }],
+                sources: vec![if i == 0 {
+                    Source::Given(0)
+                } else {
+                    Source::Computed(i - 1)
+                }],
                 keep: i == 99,
             })
             .collect();

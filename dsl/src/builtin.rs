@@ -35,8 +35,17 @@ pub enum Instrument {
 impl Instrument {
     /// All of them, in the order of their names' declaration.
     pub const ALL: [Self; 11] = [
-        Self::Spx, Self::Xsp, Self::Spy, Self::Es, Self::Vix, Self::Vix9d, Self::Vix3m, Self::Vix6m, Self::Vvix,
-        Self::Skew, Self::Vx,
+        Self::Spx,
+        Self::Xsp,
+        Self::Spy,
+        Self::Es,
+        Self::Vix,
+        Self::Vix9d,
+        Self::Vix3m,
+        Self::Vix6m,
+        Self::Vvix,
+        Self::Skew,
+        Self::Vx,
     ];
 
     /// Name in source text.
@@ -60,7 +69,10 @@ impl Instrument {
     /// Whether its price is quoted in vol points (else in price points).
     #[must_use]
     pub const fn quotes_vol(self) -> bool {
-        matches!(self, Self::Vix | Self::Vix9d | Self::Vix3m | Self::Vix6m | Self::Vvix | Self::Vx)
+        matches!(
+            self,
+            Self::Vix | Self::Vix9d | Self::Vix3m | Self::Vix6m | Self::Vvix | Self::Vx
+        )
     }
 }
 

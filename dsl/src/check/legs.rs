@@ -297,7 +297,9 @@ impl Checker<'_> {
         legs.iter().all(|leg| {
             let count = |side: Side| -> u64 {
                 legs.iter()
-                    .filter(|l| l.side == side && l.right == leg.right && self.same_expiry(&l.expiry, &leg.expiry))
+                    .filter(|l| {
+                        l.side == side && l.right == leg.right && self.same_expiry(&l.expiry, &leg.expiry)
+                    })
                     .map(|l| u64::from(l.ratio))
                     .sum()
             };

@@ -301,7 +301,10 @@ impl<'a> Checker<'a> {
                 structure.key
             ),
         )
-        .also(structure.span, "a sold leg here has no bought leg that settles with it")
+        .also(
+            structure.span,
+            "a sold leg here has no bought leg that settles with it",
+        )
         .help("use `margin` or `notional`, or buy wings");
         self.fail(d)
     }

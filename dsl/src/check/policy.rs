@@ -8,8 +8,8 @@ use crate::ast::{
 };
 use crate::diagnostic::{Diagnostic, codes};
 use crate::graph::{
-    GuardAct, GuardRuleDef, GuardUnknown, LegDef, LimitDef, NodeId, PolicyDef, RollDef, RuleAction, RuleDef, SizeBasis,
-    SizeDef, StrikePick, StructureId,
+    GuardAct, GuardRuleDef, GuardUnknown, LegDef, LimitDef, NodeId, PolicyDef, RollDef, RuleAction, RuleDef,
+    SizeBasis, SizeDef, StrikePick, StructureId,
 };
 use crate::resolve::kind_word;
 use crate::resolve::suggest::{did_you_mean, one_of};

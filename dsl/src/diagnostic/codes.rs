@@ -215,6 +215,10 @@ codes! {
     ONE_SIDED_DELTA = 610, "one-sided-delta", include_str!("pages/A0610.md");
     /// A bare window of a value that is read at each evaluation counts evaluations, not days.
     WINDOW_IN_TICKS = 611, "window-in-ticks", include_str!("pages/A0611.md");
+    /// `require net credit` looks at the quotes of the decision; the fill comes later, and only `limit` binds it.
+    ROLL_WITHOUT_LIMIT = 612, "roll-without-limit", include_str!("pages/A0612.md");
+    /// A rule measures against the credit, and a roll may pay that credit away or turn it into a debit.
+    CREDIT_MAY_TURN = 613, "credit-may-turn", include_str!("pages/A0613.md");
     /// The imported file could not be read.
     IMPORT_NOT_FOUND = 701, "import-not-found", include_str!("pages/A0701.md");
     /// Imports stay inside the project folder.

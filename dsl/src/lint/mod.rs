@@ -3,6 +3,7 @@
 
 mod allow;
 mod conditions;
+mod credits;
 
 use crate::ast::ItemKind;
 use crate::diagnostic::{Diagnostic, codes, has_errors};
@@ -26,6 +27,7 @@ pub(crate) fn lint(
     }
     if let Some(graph) = graph.filter(|_| sound) {
         conditions::lint(symbols, graph, findings);
+        credits::lint(graph, findings);
     }
     allow::apply(symbols, findings);
 }

@@ -497,11 +497,52 @@ fn what_is_unused_constant_or_shadowed_is_said() {
     );
     let twice = "policy p on core { close a when dte <= 5\n close b when dte <= 5 }";
     assert_eq!(codes(&with_core(twice)), ["A0605"]);
-    let rolls = "policy p on core { roll a when dte <= 5 to 45 dte, recentred, require net credit >= $0\n roll b when dte <= 5 to 45 dte, recentred }";
+    let rolls = "policy p on core { roll a when dte <= 5 to 45 dte, recentred, require net credit >= $0, limit 0 pts\n roll b when dte <= 5 to 45 dte, recentred }";
     assert_eq!(
         codes(&with_core(rolls)),
         Vec::<String>::new(),
         "the first may fail its requirement"
+    );
+}
+
+#[test]
+fn what_a_roll_may_do_to_the_credit_is_said() {
+    let policy = |close: &str, roll: &str| {
+        let text = format!(
+            "policy p on core {{ close c when {close}\n roll r when dte <= 5 to 45 dte, recentred{roll} }}"
+        );
+        codes(&with_core(&text))
+    };
+    let none = Vec::<String>::new();
+    let bound = ", require net credit >= $0, limit 0 pts";
+    assert_eq!(policy("loss >= $500", ""), none);
+    assert_eq!(policy("loss >= $500", ", require net credit >= $0"), ["A0612"]);
+    assert_eq!(
+        policy("loss >= $500", ", require net credit >= $0, limit mid"),
+        none
+    );
+    for measure in [
+        "profit >= 50% of credit",
+        "loss >= 2 * credit",
+        "dte < 9 and -(50% of credit) > profit",
+    ] {
+        assert_eq!(policy(measure, ""), ["A0613"], "{measure}");
+        assert_eq!(
+            policy(measure, ", limit -1 pts"),
+            ["A0613"],
+            "may cost a point: {measure}"
+        );
+        assert_eq!(
+            policy(measure, ", limit 0 pts"),
+            none,
+            "binds the fill: {measure}"
+        );
+        assert_eq!(policy(measure, bound), none, "{measure}");
+    }
+    assert_eq!(
+        policy("credit < $100", ""),
+        none,
+        "the credit itself may be asked for"
     );
 }
 

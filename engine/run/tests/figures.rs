@@ -272,6 +272,24 @@ fn runs_with_another_threshold_part_at_the_tick_where_they_act_apart() {
 }
 
 #[test]
+fn what_a_guard_did_is_part_of_the_chain() {
+    let with = |text: &str| {
+        let guard =
+            format!("guard g {{\n    require positions(core) < 1 else alert \"{text}\"\n}}\n\n{OPEN_ALWAYS}");
+        run(&strategy("", &guard), &flat(5))
+    };
+    let (one, other) = (with("too many"), with("one too many"));
+    assert_eq!(one.daily, other.daily);
+    let apart = one
+        .ticks
+        .iter()
+        .zip(&other.ticks)
+        .position(|(a, b)| a.chain != b.chain);
+    // Nothing is held before the second tick.
+    assert_eq!(apart, Some(1));
+}
+
+#[test]
 fn the_chain_ends_over_what_comes_after_the_last_tick() {
     let to = Some(date(2019, 6, 21));
     let [calm, crash] =

@@ -81,7 +81,7 @@ fn is(op: &Op, of: &[PositionObs]) -> bool {
 }
 
 /// Operations behind a node, itself first, through those that `through` allows.
-fn behind<'a>(graph: &'a Graph, from: NodeId, through: impl Fn(&Op) -> bool) -> impl Iterator<Item = &'a Op> {
+fn behind(graph: &Graph, from: NodeId, through: impl Fn(&Op) -> bool) -> impl Iterator<Item = &Op> {
     reached(graph, from, through)
         .into_iter()
         .filter_map(|id| graph.node(id))

@@ -581,3 +581,23 @@ fn a_bare_window_that_counts_evaluations_is_said() {
     let c = alula_dsl::compile::compile("t.alula", text.as_bytes(), &alula_dsl::source::NoImports);
     assert_eq!(codes(&c), Vec::<String>::new());
 }
+
+#[test]
+fn shipped_rules_are_formatted_and_warn_only_of_an_overlay_that_is_not_evaluated_yet() {
+    let shipped: [(&str, &[&str]); 2] = [
+        ("iron_condor.alula", &[]),
+        ("spx_condor_alvh.alula", &["A0601", "A0606"]),
+    ];
+    for (name, may) in shipped {
+        let rules = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../rules");
+        let text = std::fs::read_to_string(rules.join(name)).expect(name);
+        let compiled = alula_dsl::compile::compile(name, text.as_bytes(), &alula_dsl::source::NoImports);
+        let found = codes(&compiled);
+        assert!(
+            found.iter().all(|c| may.contains(&c.as_str())),
+            "{}",
+            shown(&compiled)
+        );
+        assert_eq!(alula_dsl::format::format(&text).expect(name), text);
+    }
+}

@@ -452,7 +452,7 @@ mod tests {
             }
             let masks = [0xF0F0_0000_FFFF_1234, !0, 0];
             let cause = |step: usize| {
-                if step % 3 == 0 {
+                if step.is_multiple_of(3) {
                     Cause::NoQuote
                 } else {
                     Cause::Stale

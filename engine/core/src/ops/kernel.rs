@@ -44,7 +44,7 @@ pub(crate) fn numbers(input: Input<'_>, step: usize, words: usize) -> Option<Num
     let values = c.values().get(step..end)?;
     let known = c.known().words().get(step / WORD..end / WORD)?;
     step.is_multiple_of(WORD)
-        .then(|| Numbers::Each(values.as_chunks().0, known))
+        .then_some(Numbers::Each(values.as_chunks().0, known))
 }
 
 /// As [`numbers`], for truth values.
@@ -348,6 +348,7 @@ pub(crate) fn vote(input: Truths<'_>, out: &mut [Lanes], known: &mut [u64]) {
 }
 
 #[cfg(test)]
+#[expect(clippy::float_cmp, reason = "equality is one of the comparisons under test")]
 mod tests {
     use super::*;
 

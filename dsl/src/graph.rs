@@ -575,7 +575,7 @@ pub enum RuleAction {
     },
     /// Close (a share of) a position.
     Close {
-        /// Share of the lots, rounded up.
+        /// Share of the lots, rounded up; closed once until the condition has been known to be false again.
         portion: Option<NodeId>,
     },
     /// Close and reopen as one package.

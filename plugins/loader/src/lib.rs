@@ -30,7 +30,9 @@ pub enum LoadError {
 /// # Errors
 /// Always [`LoadError::NotAvailable`] in this version.
 pub fn load(name: &str) -> Result<std::convert::Infallible, LoadError> {
-    Err(LoadError::NotAvailable { name: name.to_owned() })
+    Err(LoadError::NotAvailable {
+        name: name.to_owned(),
+    })
 }
 
 #[cfg(test)]

@@ -132,6 +132,13 @@ impl Results {
         Some(spread(self.ratios(&row.1)).1)
     }
 
+    /// Median time per unit of a contestant, in nanoseconds.
+    #[must_use]
+    pub fn ns(&self, name: &str) -> Option<f64> {
+        let row = self.rows.iter().find(|(n, _)| n == name)?;
+        Some(spread(row.1.iter().copied()).1)
+    }
+
     fn ratios<'r>(&'r self, times: &'r [f64]) -> impl Iterator<Item = f64> + 'r {
         let base = self
             .rows

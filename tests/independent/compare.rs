@@ -49,8 +49,21 @@ fn values(graph: &Graph, n: Numbers) -> Vec<f64> {
     graph.thresholds.iter().map(|t| value(&t.name)).collect()
 }
 
+/// The shipped rule; rolls at any price when its two terms are struck out.
+fn rule(rolls_for_credit: bool) -> String {
+    let mut text = std::fs::read_to_string(root().join(RULES)).expect("the shipped rule");
+    for term in ["require net credit >= $0", "limit 0 pts"] {
+        assert_eq!(text.matches(term).count(), 1, "the rule no longer says `{term}`");
+        if !rolls_for_credit {
+            text = text.replace(term, "");
+        }
+    }
+    text
+}
+
+/// The engine's run, with the rule's own thresholds when no others are given.
 fn engine(history: &StoreHistory, mode: Mode, numbers: Option<Numbers>) -> RunOutput {
-    let text = std::fs::read(root().join(RULES)).expect("the shipped rule");
+    let text = rule(numbers.is_none_or(|n| n.rolls_for_credit)).into_bytes();
     let compiled = compile("weekly_condor.alula", &text, &NoImports);
     let graph = compiled
         .graph
@@ -344,27 +357,31 @@ fn the_engine_trades_the_shipped_condor_as_a_hand_does() {
     assert!(!run.manifest.simulated);
 }
 
-/// Other thresholds lead where the shipped ones do not go: five lots and more, wings that another condor holds short, legs
-/// that exercise alone prices, a roll refused because no outcome could justify its quotes.
+/// Other thresholds, and rolls at any price, lead where the shipped rule does not go: more lots, wings that another condor
+/// holds short, legs that exercise alone prices, a roll refused because no outcome could justify its quotes.
 #[test]
-fn at_other_thresholds_the_engine_trades_as_a_hand_does_too() {
+fn with_other_numbers_the_engine_trades_as_a_hand_does_too() {
     let Some((data, _)) = by_hand() else { return };
     let Some(folder) = folder() else { return };
     let dir = tempfile::tempdir().expect("a folder");
     let history = import(&folder, &dir.path().join("store"));
     let mut notes: Vec<String> = Vec::new();
-    for (short_delta, risk_share, profit_target, tested_delta) in [
-        (25, 1_000, 10, 60),
-        (20, 700, 65, 60),
-        (13, 450, 10, 20),
-        (10, 1_000, 95, 30),
-        (30, 25, 65, 40),
+    for (short_delta, risk_share, profit_target, tested_delta, rolls_for_credit) in [
+        (16, 200, 65, 40, false),
+        (25, 1_000, 10, 60, false),
+        (20, 700, 65, 60, true),
+        (13, 450, 10, 20, false),
+        (10, 1_000, 95, 30, true),
+        (30, 400, 65, 20, true),
+        (16, 200, 65, 40, true),
+        (30, 25, 65, 40, true),
     ] {
         let numbers = Numbers {
             short_delta,
             risk_share,
             profit_target,
             tested_delta,
+            rolls_for_credit,
         };
         println!("{numbers:?}");
         let out = walk(data, numbers, Reading::default());
@@ -380,6 +397,9 @@ fn at_other_thresholds_the_engine_trades_as_a_hand_does_too() {
         "can ever be worth",
         "no lot is affordable",
         "under a tenth",
+        "tested of Some(",
+        "not now: it costs",
+        "not filled: it costs",
     ] {
         assert!(notes.iter().any(|n| n.contains(seen)), "{seen}: {notes:#?}");
     }

@@ -13,7 +13,7 @@ pub const SHARE: usize = 1;
 
 pub const CAPITAL: i64 = 250_000_000_000;
 
-/// The rule's four thresholds.
+/// The rule's four thresholds, and the terms of its roll.
 #[derive(Clone, Copy, Debug)]
 pub struct Numbers {
     /// Absolute delta of both short strikes, in hundredths.
@@ -24,6 +24,8 @@ pub struct Numbers {
     pub profit_target: i64,
     /// Absolute delta of the tested short strike, in hundredths.
     pub tested_delta: i64,
+    /// A roll has to take in money: asked when it is decided, and a limit when it fills.
+    pub rolls_for_credit: bool,
 }
 
 /// As the rule ships.
@@ -31,7 +33,8 @@ pub const SHIPPED: Numbers = Numbers {
     short_delta: 16,
     risk_share: 200,
     profit_target: 65,
-    tested_delta: 40,
+    tested_delta: 30,
+    rolls_for_credit: true,
 };
 
 /// What a rule might mean where two readings are possible; the shipped tests use [`Reading::default`].

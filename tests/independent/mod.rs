@@ -15,7 +15,7 @@ use crate::support::real_data;
 use black::{ForwardBy, Terms};
 use chains::{Data, Right};
 use chrono::NaiveDate;
-use ledger::{Kind, Outcome, Reading, SHARE, SHIPPED, Three};
+use ledger::{Kind, Numbers, Outcome, Reading, SHARE, SHIPPED, Three};
 use std::path::PathBuf;
 use std::sync::OnceLock;
 
@@ -160,11 +160,18 @@ fn the_reader_by_hand_sees_the_condor_that_the_data_page_describes() {
     }
 }
 
-/// Expiry of the first condor of 2019-05-29: 2790/2740 puts and 2935/2985 calls sold for 7.05 at the share. The index
-/// closed at 2783.02, so 2790.00 - 2783.02 = 6.98 is paid and (7.05 - 6.98) * 100 less fees stays.
+/// With a later roll at any price, the condor of 2019-05-20 is held to its end: 2790/2740 puts and 2935/2985 calls sold for
+/// 7.05 at the share. The index closed at 2783.02 on 2019-05-29, so 2790.00 - 2783.02 = 6.98 is paid, and
+/// (7.05 - 6.98) * 100 less the fees of the opening stays.
 #[test]
 fn an_expiry_is_the_arithmetic_that_a_trader_does_on_paper() {
-    let Some((data, out)) = by_hand() else { return };
+    let Some((data, _)) = by_hand() else { return };
+    let numbers = Numbers {
+        tested_delta: 40,
+        rolls_for_credit: false,
+        ..SHIPPED
+    };
+    let out = walk::walk(data, numbers, Reading::default());
     assert_eq!(data.close[&date(5, 29)], 2_783_020);
     let settled = out
         .trades
@@ -177,14 +184,15 @@ fn an_expiry_is_the_arithmetic_that_a_trader_does_on_paper() {
     );
     let p = &out.positions[settled.position as usize - 1];
     assert_eq!(p.pnl()[SHARE], 7_000_000 - p.fees);
-    // Settling is free, so the fees are those of the opening.
     let opened = out
         .trades
         .iter()
         .find(|t| t.position == settled.position)
         .expect("its opening");
-    assert_eq!(opened.net[SHARE], 7_050);
-    assert_eq!(p.fees, opened.fees);
+    assert_eq!(
+        (opened.on, opened.net[SHARE], opened.fees),
+        (date(5, 20), 7_050, p.fees)
+    );
 }
 
 /// 4 legs at 0.65 commission, 0.02 clearing and 0.02685 ORF; two sold legs with 0.00279 TAF; exchange fee 0.58 for three

@@ -167,7 +167,9 @@ impl Walk<'_> {
                 (_, None) => continue,
                 (_, Some(held)) if held.is_empty() => Err("settled before it could fill".to_owned()),
                 (What::Close(_), Some(held)) => price(day, &closing(&held), self.reading),
-                (What::Roll(_, legs), Some(held)) => price(day, &change(&held, legs), self.reading),
+                (What::Roll(_, legs), Some(held)) => {
+                    price(day, &change(&held, legs), self.reading).and_then(|priced| self.roll_terms(priced))
+                }
             };
             let order = &mut self.out.orders[index];
             match priced {
@@ -402,6 +404,14 @@ impl Walk<'_> {
         self.data.vix_close.range(..day).next_back().map(|(_, v)| *v)
     }
 
+    /// `require net credit >= $0` at the decision, `limit 0 pts` at the fill.
+    fn roll_terms(&self, priced: Priced) -> Result<Priced, String> {
+        if self.numbers.rolls_for_credit && priced.net[SHARE] < 0 {
+            return Err(format!("it costs {:?}", priced.net));
+        }
+        Ok(priced)
+    }
+
     fn decide_roll(&mut self, day: &Day, n: u32) {
         let p = self.position(n);
         let (legs, lots) = (p.legs(), p.lots);
@@ -430,11 +440,12 @@ impl Walk<'_> {
                 return;
             }
         };
-        if let Err(why) = price(day, &change(&legs, &target), self.reading) {
+        let priced = price(day, &change(&legs, &target), self.reading).and_then(|p| self.roll_terms(p));
+        if let Err(why) = priced {
             self.out
                 .notes
-                .push(format!("{} roll of {n} has no price now: {why}", day.date));
-            if self.reading.roll_needs_price {
+                .push(format!("{} roll of {n} not now: {why}", day.date));
+            if self.reading.roll_needs_price || self.numbers.rolls_for_credit {
                 return;
             }
         }

@@ -12,9 +12,11 @@
 //! TA-Lib's streams are bit-identical to its batch functions but cannot be written down, so the saved state is the history
 //! of known bars: 8 bytes a bar, replayed on load. That is exact, and about 160 kB for a year of five-minute bars.
 
+use super::kernel::{self, Lanes, Numbers};
 use super::state::{Reader, Tag, Writer};
 use super::windowed::bar;
 use super::{Operator, StateError};
+use crate::column::{Column, Input, WORD};
 use crate::value::{Cause, Cell};
 use std::fmt;
 use ta_lib::{AtrStream, Core, EmaStream, MacdStream, RetCode, RsiStream};
@@ -30,6 +32,14 @@ pub(crate) trait Recursion<const I: usize>: Clone + fmt::Debug + Send + Sync + '
     fn lookback(&self) -> u32;
     fn open(&self, core: &Core, history: &[Vec<f64>; I]) -> Result<(Self::Stream, f64), RetCode>;
     fn update(&self, stream: &mut Self::Stream, bar: [f64; I]) -> Result<f64, RetCode>;
+    /// All values of a history, the first after `lookback` bars: bit for bit what the stream gives.
+    fn batch(&self, core: &Core, history: &[Vec<f64>; I]) -> Result<Vec<f64>, RetCode>;
+}
+
+/// Room for the values of a history, and its last bar; `None` while nothing can be computed.
+fn room(bars: usize, lookback: u32) -> Option<(Vec<f64>, usize)> {
+    let values = bars.checked_sub(lookback as usize).filter(|n| *n > 0)?;
+    Some((vec![0.0; values], bars - 1))
 }
 
 /// A recursion with its history.
@@ -82,7 +92,105 @@ impl<R: Recursion<I>, const I: usize> Recursive<R, I> {
     }
 }
 
+impl<R: Recursion<I>, const I: usize> Recursive<R, I> {
+    /// A whole history in one call of TA-Lib. Bars that are missing are left out of what it sees, as when stepping. False where
+    /// the inputs are not columns of numbers; then nothing is done. The stream is opened again when it is next needed.
+    fn whole(&mut self, inputs: &[Input<'_>], upto: usize, out: &mut Column) -> bool {
+        let words = upto / WORD;
+        let mut lanes = [Numbers::All(0.0, false); I];
+        for (lane, input) in lanes.iter_mut().zip(inputs) {
+            match kernel::numbers(*input, 0, words) {
+                Some(numbers) => *lane = numbers,
+                None => return false,
+            }
+        }
+        let mut known = vec![!0; words];
+        for lane in lanes {
+            lane.and_known(&mut known);
+        }
+        for (history, lane) in self.history.iter_mut().zip(lanes) {
+            lane.compact(&known, history);
+        }
+        let cells = |step: usize| -> [Cell; I] {
+            std::array::from_fn(|i| {
+                inputs
+                    .get(i)
+                    .map_or(Cell::missing(Cause::NoData), |input| input.get(step))
+            })
+        };
+        let tail: Vec<Result<[f64; I], Cause>> = (words * WORD..upto).map(|step| bar(&cells(step))).collect();
+        for bar in tail.iter().flatten() {
+            for (lane, v) in self.history.iter_mut().zip(bar) {
+                lane.push(*v);
+            }
+        }
+        let lookback = self.recursion.lookback() as usize;
+        let values = self
+            .recursion
+            .batch(&Core::new(), &self.history)
+            .unwrap_or_default();
+        // The value of a bar by its number among the known ones.
+        let value = |number: usize| number.checked_sub(lookback).map(|i| values.get(i).copied());
+        let mut number = 0_usize;
+        let fill = |lanes: &mut [Lanes], out_known: &mut [u64]| {
+            for ((lane, out_known), known) in lanes.iter_mut().zip(&mut *out_known).zip(&known) {
+                *lane = [0.0; WORD];
+                let whole = number
+                    .checked_sub(lookback)
+                    .and_then(|i| values.get(i..)?.first_chunk::<WORD>());
+                if let Some(whole) = whole.filter(|_| *known == !0) {
+                    (*lane, *out_known) = (*whole, !0);
+                    number += WORD;
+                    continue;
+                }
+                *out_known = 0;
+                for (bit, to) in lane
+                    .iter_mut()
+                    .enumerate()
+                    .filter(|(bit, _)| known >> bit & 1 == 1)
+                {
+                    if let Some(v) = value(number).flatten() {
+                        *to = v;
+                        *out_known |= 1 << bit;
+                    }
+                    number += 1;
+                }
+            }
+            kernel::settle(lanes, out_known);
+        };
+        let before =
+            |step: usize| (0..step).filter(|s| known.get(s / WORD).is_some_and(|w| w >> (s % WORD) & 1 == 1));
+        let cause = |step: usize| match bar::<I>(&cells(step)) {
+            Err(cause) => cause,
+            Ok(_) if before(step).take(lookback).count() < lookback => Cause::WarmingUp,
+            Ok(_) => Cause::OutOfDomain,
+        };
+        out.append_numbers(words, fill, cause);
+        for bar in tail {
+            out.push(match bar {
+                Err(cause) => Cell::missing(cause),
+                Ok(_) => {
+                    number += 1;
+                    match value(number - 1) {
+                        None => Cell::missing(Cause::WarmingUp),
+                        Some(v) => Cell::number_or(v, Cause::OutOfDomain),
+                    }
+                }
+            });
+        }
+        true
+    }
+}
+
 impl<R: Recursion<I>, const I: usize> Operator for Recursive<R, I> {
+    fn extend(&mut self, inputs: &[Input<'_>], upto: usize, out: &mut Column) {
+        let fresh = out.is_empty() && self.bars() == 0 && inputs.len() == I;
+        let numbers = matches!(out, Column::Numbers(_));
+        if !(fresh && numbers && upto >= WORD && self.whole(inputs, upto, out)) {
+            super::extend_by_steps(self, inputs, upto, out);
+        }
+    }
+
     fn step(&mut self, inputs: &[Cell]) -> Cell {
         match bar::<I>(inputs) {
             Ok(bar) => self.advance(bar),
@@ -161,6 +269,14 @@ impl Recursion<1> for Rsi {
     fn update(&self, stream: &mut RsiStream, [x]: [f64; 1]) -> Result<f64, RetCode> {
         stream.update(x)
     }
+
+    fn batch(&self, core: &Core, [x]: &[Vec<f64>; 1]) -> Result<Vec<f64>, RetCode> {
+        let Some((mut out, last)) = room(x.len(), self.lookback()) else {
+            return Ok(Vec::new());
+        };
+        core.rsi(0, last, x, period(self.0), &mut out)?;
+        Ok(out)
+    }
 }
 
 /// Exponential moving average.
@@ -185,6 +301,14 @@ impl Recursion<1> for Ema {
 
     fn update(&self, stream: &mut EmaStream, [x]: [f64; 1]) -> Result<f64, RetCode> {
         stream.update(x)
+    }
+
+    fn batch(&self, core: &Core, [x]: &[Vec<f64>; 1]) -> Result<Vec<f64>, RetCode> {
+        let Some((mut out, last)) = room(x.len(), self.lookback()) else {
+            return Ok(Vec::new());
+        };
+        core.ema(0, last, x, period(self.0), &mut out)?;
+        Ok(out)
     }
 }
 
@@ -230,6 +354,31 @@ impl Recursion<1> for Macd {
     fn update(&self, stream: &mut MacdStream, [x]: [f64; 1]) -> Result<f64, RetCode> {
         stream.update(x).map(|all| self.pick(all))
     }
+
+    fn batch(&self, core: &Core, [x]: &[Vec<f64>; 1]) -> Result<Vec<f64>, RetCode> {
+        let Some((mut line, last)) = room(x.len(), self.lookback()) else {
+            return Ok(Vec::new());
+        };
+        let (mut signal, mut histogram) = (line.clone(), line.clone());
+        let windows = [self.fast, self.slow, self.signal].map(period);
+        let [fast, slow, smooth] = windows;
+        core.macd(
+            0,
+            last,
+            x,
+            fast,
+            slow,
+            smooth,
+            &mut line,
+            &mut signal,
+            &mut histogram,
+        )?;
+        Ok(match self.output {
+            0 => line,
+            1 => signal,
+            _ => histogram,
+        })
+    }
 }
 
 /// Average true range; inputs high, low, close.
@@ -254,5 +403,13 @@ impl Recursion<3> for Atr {
 
     fn update(&self, stream: &mut AtrStream, [h, l, c]: [f64; 3]) -> Result<f64, RetCode> {
         stream.update(h, l, c)
+    }
+
+    fn batch(&self, core: &Core, [h, l, c]: &[Vec<f64>; 3]) -> Result<Vec<f64>, RetCode> {
+        let Some((mut out, last)) = room(h.len(), self.lookback()) else {
+            return Ok(Vec::new());
+        };
+        core.atr(0, last, h, l, c, period(self.0), &mut out)?;
+        Ok(out)
     }
 }

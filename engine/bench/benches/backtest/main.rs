@@ -185,11 +185,11 @@ fn outcome(output: &RunOutput) -> Outcome {
     let opened = output.positions.len();
     let closed = output.positions.iter().filter(|p| p.closed_at.is_some()).count();
     let result = output.daily.last().unwrap().equity.share - output.manifest.capital;
-    // A point of one lot is a hundred dollars.
+    // A point of one lot is a hundred dollars, so a mill is 100 000 micro-dollars; half away from zero.
     Outcome {
         opened,
         closed,
-        points_mills: (result.to_f64() * 10.0).round() as i64,
+        points_mills: result.0.signum() * ((result.0.abs() + 50_000) / 100_000),
     }
 }
 

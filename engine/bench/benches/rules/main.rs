@@ -131,7 +131,7 @@ fn check(engine: &Alula, rules: &[Rule], columns: &[Vec<f64>]) {
 
 fn peers(rules: &[Rule]) -> Vec<(&'static str, Box<dyn Peer>)> {
     vec![
-        ("fasteval, unsafe-vars", Box::new(Fasteval::new(rules))),
+        ("fasteval, variables by pointer", Box::new(Fasteval::new(rules))),
         ("rhai, one AST per rule", Box::new(Rhai::new(rules))),
         ("cel", Box::new(Cel::new(rules))),
         ("evalexpr", Box::new(Evalexpr::new(rules))),

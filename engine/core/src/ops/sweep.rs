@@ -135,6 +135,9 @@ impl Sweep {
 
     /// Takes the given columns' steps up to `upto` through all operators, from where the last call ended.
     pub fn run(&mut self, given: &[&Column], upto: usize) {
+        for kept in self.steps.iter_mut().filter_map(|s| s.kept.as_mut()) {
+            kept.reserve(upto.saturating_sub(kept.len()));
+        }
         while self.done < upto {
             let steps = STRETCH_STEPS.min(upto - self.done);
             self.stretch(given, steps);

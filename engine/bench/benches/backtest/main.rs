@@ -185,19 +185,11 @@ fn outcome(output: &RunOutput) -> Outcome {
     let opened = output.positions.len();
     let closed = output.positions.iter().filter(|p| p.closed_at.is_some()).count();
     let result = output.daily.last().unwrap().equity.share - output.manifest.capital;
-<<<<<<< HEAD
     // A point of one lot is a hundred dollars, so a mill is 100 000 micro-dollars; half away from zero.
     Outcome {
         opened,
         closed,
         points_mills: result.0.signum() * ((result.0.abs() + 50_000) / 100_000),
-=======
-    // A point of one lot is a hundred dollars: a thousandth of it a hundred thousand millionths of a dollar.
-    Outcome {
-        opened,
-        closed,
-        points_mills: result.0 / 100_000,
->>>>>>> 8882018 (wip3)
     }
 }
 

@@ -264,7 +264,8 @@ pub struct GreekSum {
     pub theta: f64,
 }
 
-/// The account at the last tick of a session, and its extremes over the session's snapshots. A last row follows where
+/// The account at the end of a session: after its last tick and what settled at its close; and its extremes over the
+/// session's snapshots. A last row follows where
 /// something happened after the last session with a tick: it has no underlying, no greeks and no margin of open positions.
 #[derive(Clone, Debug, PartialEq)]
 pub struct DailyRow {

@@ -29,17 +29,25 @@ impl Checker<'_> {
             _ => Cmp::Ne,
         };
         let b = self.vote_total(a, b, place)?;
+        self.pair_condition(Op::Compare(cmp), e, a, b, place, key)
+    }
+
+    /// A condition on two quantities that must be comparable.
+    fn pair_condition(
+        &mut self,
+        op: Op,
+        e: &Expr,
+        a: &Expr,
+        b: &Expr,
+        place: Place,
+        key: &str,
+    ) -> Option<Val> {
         let (x, y) = self.comparable(a, b, "compare", place, key)?;
         let (inputs, clock) = self.builder.align(&[x.id, y.id]);
         let origin = self.origin(key, e);
-        let id = self.builder.emit(
-            Op::Compare(cmp),
-            inputs,
-            ValueKind::Bool,
-            clock,
-            Domain::Market,
-            origin,
-        );
+        let id = self
+            .builder
+            .emit(op, inputs, ValueKind::Bool, clock, Domain::Market, origin);
         Some(Val::free(id))
     }
 
@@ -52,18 +60,7 @@ impl Checker<'_> {
         place: Place,
         key: &str,
     ) -> Option<Val> {
-        let (x, y) = self.comparable(a, b, "compare", place, key)?;
-        let (inputs, clock) = self.builder.align(&[x.id, y.id]);
-        let origin = self.origin(key, e);
-        let id = self.builder.emit(
-            Op::Crosses(direction),
-            inputs,
-            ValueKind::Bool,
-            clock,
-            Domain::Market,
-            origin,
-        );
-        Some(Val::free(id))
+        self.pair_condition(Op::Crosses(direction), e, a, b, place, key)
     }
 
     pub(super) fn in_range(&mut self, e: &Expr, parts: [&Expr; 3], place: Place, key: &str) -> Option<Val> {

@@ -200,6 +200,34 @@ pub(crate) fn price(
     })
 }
 
+/// What one contract costs: the middle, the middle and the stated share of the half-spread, the ask.
+fn bought(quote: Quote, cross: Cross) -> Band<Price> {
+    let mid = quote.mid();
+    Band {
+        mid,
+        share: (mid + cross.of_half(quote.ask - quote.bid)).min(quote.ask),
+        natural: quote.ask,
+    }
+}
+
+/// What one contract brings: the middle, the middle less the stated share of the half-spread, the bid. Where nobody bids,
+/// whatever lies between zero and the ask is not a price that a seller gets: zero, but for the middle.
+fn sold(quote: Quote, cross: Cross) -> Band<Price> {
+    let mid = quote.mid();
+    if quote.bid <= Price::ZERO {
+        return Band {
+            mid,
+            share: Price::ZERO,
+            natural: Price::ZERO,
+        };
+    }
+    Band {
+        mid,
+        share: (mid - cross.of_half(quote.ask - quote.bid)).max(quote.bid),
+        natural: quote.bid,
+    }
+}
+
 fn price_leg(trade: &TradeLeg, snapshot: &ChainSnapshot, cross: Cross) -> Result<PricedLeg, NoFill> {
     let contract = trade.leg.contract;
     let ratio = trade.leg.ratio;
@@ -207,27 +235,10 @@ fn price_leg(trade: &TradeLeg, snapshot: &ChainSnapshot, cross: Cross) -> Result
         .expiry(contract.root, contract.expiry)
         .ok_or(NoFill::NoChain(contract))?;
     let quote = quote_of(&contract, snapshot)?;
-    let cut = cross.of_half(quote.ask - quote.bid);
-    let mid = quote.mid();
     let price = if ratio > 0 {
-        Band {
-            mid,
-            share: (mid + cut).min(quote.ask),
-            natural: quote.ask,
-        }
-    } else if quote.bid > Price::ZERO {
-        Band {
-            mid,
-            share: (mid - cut).max(quote.bid),
-            natural: quote.bid,
-        }
-    } else if trade.closing {
-        // Nobody bids: whatever lies between zero and the ask is not a price that a seller gets.
-        Band {
-            mid,
-            share: Price::ZERO,
-            natural: Price::ZERO,
-        }
+        bought(quote, cross)
+    } else if quote.bid > Price::ZERO || trade.closing {
+        sold(quote, cross)
     } else {
         return Err(NoFill::NoBid(contract));
     };
@@ -265,27 +276,12 @@ pub(crate) fn quote_of(contract: &OptionContract, snapshot: &ChainSnapshot) -> R
 
 /// The mark of a leg held with this ratio: the middle, and what getting rid of one contract would bring or cost.
 pub(crate) fn mark_of(ratio: i32, quote: Quote, cross: Cross, at: Instant) -> LegMark {
-    let cut = cross.of_half(quote.ask - quote.bid);
-    let mid = quote.mid();
     let exit = if ratio < 0 {
-        Band {
-            mid,
-            share: (mid + cut).min(quote.ask),
-            natural: quote.ask,
-        }
-    } else if quote.bid > Price::ZERO {
-        Band {
-            mid,
-            share: (mid - cut).max(quote.bid),
-            natural: quote.bid,
-        }
+        bought(quote, cross)
     } else {
-        Band {
-            mid,
-            share: Price::ZERO,
-            natural: Price::ZERO,
-        }
+        sold(quote, cross)
     };
+    let mid = quote.mid();
     LegMark { mid, exit, at }
 }
 

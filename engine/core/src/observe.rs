@@ -69,30 +69,55 @@ fn days(from: Date, to: Date) -> f64 {
     i32::try_from((to - from).num_days().max(0)).map_or(f64::MAX, f64::from)
 }
 
-/// One greek out of five, as the language names them.
-const fn greek(g: &Greeks, which: Greek) -> f64 {
-    match which {
-        Greek::Delta => g.delta,
-        Greek::Gamma => g.gamma,
-        Greek::Vega => g.vega,
-        Greek::Theta => g.theta,
-    }
+/// The greeks of a package of so many lots, each leg looked up once: delta and gamma in underlyings, vega in dollars a vol
+/// point, theta in dollars a calendar day.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct PackageGreeks {
+    /// Delta.
+    pub delta: f64,
+    /// Gamma.
+    pub gamma: f64,
+    /// Vega.
+    pub vega: f64,
+    /// Theta.
+    pub theta: f64,
 }
 
-/// A greek of a package of so many lots; see the module for units.
+/// See [`PackageGreeks`].
+///
+/// # Errors
+/// The first leg's cause.
+pub fn package_greeks(sight: &Sight<'_>, package: &Package, lots: u32) -> Result<PackageGreeks, Cause> {
+    let mut sum = PackageGreeks::default();
+    for leg in package.legs() {
+        let one = sight.greeks(leg)?;
+        let ratio = f64::from(leg.ratio);
+        sum.delta += ratio * one.delta;
+        sum.gamma += ratio * one.gamma;
+        sum.vega += ratio * one.vega;
+        sum.theta += ratio * one.theta;
+    }
+    let (lots, dollars) = (f64::from(lots), dollars_a_point(package));
+    Ok(PackageGreeks {
+        delta: sum.delta * lots,
+        gamma: sum.gamma * lots,
+        vega: sum.vega * dollars * lots,
+        theta: sum.theta * dollars * lots,
+    })
+}
+
+/// One greek of a package; see [`PackageGreeks`].
 ///
 /// # Errors
 /// The first leg's cause.
 pub fn package_greek(sight: &Sight<'_>, package: &Package, lots: u32, which: Greek) -> Result<f64, Cause> {
-    let mut sum = 0.0;
-    for leg in package.legs() {
-        sum += f64::from(leg.ratio) * greek(&sight.greeks(leg)?, which);
-    }
-    let scale = match which {
-        Greek::Delta | Greek::Gamma => 1.0,
-        Greek::Vega | Greek::Theta => dollars_a_point(package),
-    };
-    Ok(sum * scale * f64::from(lots))
+    let all = package_greeks(sight, package, lots)?;
+    Ok(match which {
+        Greek::Delta => all.delta,
+        Greek::Gamma => all.gamma,
+        Greek::Vega => all.vega,
+        Greek::Theta => all.theta,
+    })
 }
 
 /// The multiplier as a float; it is 100 for every root.

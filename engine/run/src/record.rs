@@ -10,7 +10,6 @@ use alula_core::decision::{Decision, RuleKind, RuleOutcome, Verdict};
 use alula_core::observe::{self, Sight};
 use alula_core::plan::Plan;
 use alula_core::trace::{Scope, TraceCell};
-use alula_dsl::builtin::Greek;
 use alula_dsl::graph::{Clock, Domain, Graph, GuardAct, ValueKind};
 use alula_market::contract::Right;
 use alula_market::money::Usd;
@@ -391,11 +390,11 @@ fn greeks(sight: &Sight<'_>, book: &Book) -> Option<GreekSum> {
     let mut sum = GreekSum::default();
     for position in book.positions() {
         let package = position.held()?;
-        let one = |which| observe::package_greek(sight, &package, position.lots, which).ok();
-        sum.delta += one(Greek::Delta)?;
-        sum.gamma += one(Greek::Gamma)?;
-        sum.vega += one(Greek::Vega)?;
-        sum.theta += one(Greek::Theta)?;
+        let one = observe::package_greeks(sight, &package, position.lots).ok()?;
+        sum.delta += one.delta;
+        sum.gamma += one.gamma;
+        sum.vega += one.vega;
+        sum.theta += one.theta;
     }
     Some(sum)
 }

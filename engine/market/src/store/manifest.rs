@@ -116,6 +116,13 @@ pub struct Manifest {
 }
 
 impl Manifest {
+    /// Every file of data: series, events, then chains.
+    pub(super) fn data_files(&self) -> impl Iterator<Item = &StoredFile> {
+        let tables = self.series.values().chain(self.events.values()).map(|t| &t.file);
+        let chains = self.chains.values().flat_map(BTreeMap::values).map(|c| &c.file);
+        tables.chain(chains)
+    }
+
     pub(super) fn empty() -> Self {
         Self {
             format: FORMAT.to_owned(),
@@ -153,17 +160,7 @@ impl Manifest {
         let text = std::str::from_utf8(&bytes).map_err(|e| StoreError::damaged(MANIFEST, e))?;
         Self::check_version(text)?;
         let manifest: Self = serde_json::from_str(text).map_err(|e| StoreError::damaged(MANIFEST, e))?;
-        let tables = manifest
-            .series
-            .values()
-            .chain(manifest.events.values())
-            .map(|t| &t.file);
-        let chains = manifest
-            .chains
-            .values()
-            .flat_map(BTreeMap::values)
-            .map(|c| &c.file);
-        for file in tables.chain(chains).chain(&manifest.quality) {
+        for file in manifest.data_files().chain(&manifest.quality) {
             check_path(&file.path)?;
         }
         Ok((manifest, hash))

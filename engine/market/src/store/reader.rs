@@ -77,17 +77,7 @@ impl StoreHistory {
     /// As for [`StoreHistory::open`].
     pub fn open_with(store: &Path, options: StoreOptions) -> Result<Self, StoreError> {
         let (manifest, hash) = Manifest::load(store)?;
-        let tables = manifest
-            .series
-            .values()
-            .chain(manifest.events.values())
-            .map(|t| &t.file);
-        let chains = manifest
-            .chains
-            .values()
-            .flat_map(BTreeMap::values)
-            .map(|c| &c.file);
-        for file in tables.chain(chains) {
+        for file in manifest.data_files() {
             check_length(store, file)?;
         }
         let snapshots = index(&manifest)?;

@@ -38,6 +38,7 @@ mod implied;
 mod kernel;
 mod lanes;
 pub mod payoff;
+pub mod stress;
 mod surface;
 mod time;
 

@@ -11,4 +11,6 @@ mod payoffs;
 #[cfg(test)]
 mod real_chain;
 #[cfg(test)]
+mod stresses;
+#[cfg(test)]
 mod surfaces;

@@ -15,28 +15,14 @@
 mod number;
 mod read;
 
+/// Something in a thresholds file that must be changed.
+pub use alula_yaml::Finding as Violation;
 pub use number::value_text;
 pub use read::{MAX_BYTES, MAX_DEPTH, MAX_NODES, read};
 
 use alula_dsl::graph::{ThresholdDef, ThresholdId};
 use sha2::{Digest, Sha256};
 use std::fmt::Write as _;
-
-/// Something in a thresholds file that must be changed.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{line}:{column}: {message}")]
-pub struct Violation {
-    /// Line from 1.
-    pub line: u32,
-    /// Column from 1, in characters.
-    pub column: u32,
-    /// What is wrong: one line, lower case, the user's text in backticks.
-    pub message: String,
-    /// Why it is.
-    pub why: String,
-    /// What to write.
-    pub fix: String,
-}
 
 /// A value for every declared threshold.
 #[derive(Clone, Debug, PartialEq)]

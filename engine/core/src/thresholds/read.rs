@@ -1,18 +1,9 @@
-//! Reading a thresholds file.
-//!
-//! Two parsers, because YAML is read differently by different ones: `serde-saphyr` goes first, with strict budgets, and
-//! knows positions; `serde_yaml` has the last word on what a scalar is; both must agree on every name and value. Before
-//! either, a scan refuses what the format has no use for: tags, anchors, aliases, directives, a second document.
+//! Reading a thresholds file: what `alula-yaml` lets through, and in it nothing but names and numbers.
 
 use super::number::{self, Written};
 use super::{ThresholdSet, Violation, range_text, value_text};
 use alula_dsl::graph::{ThresholdDef, ThresholdId};
-use serde::Deserialize;
-use serde::de::{Deserializer, MapAccess, Visitor};
-use serde_saphyr::Spanned;
-use serde_saphyr::options::{DuplicateKeyPolicy, MergeKeyPolicy};
-use std::collections::BTreeMap;
-use std::fmt;
+use alula_yaml::{Entry, Limits, Meaning, Node, Place, Scalar, Style, Value, near};
 
 /// Bytes of a file.
 pub const MAX_BYTES: usize = 64 * 1024;
@@ -26,25 +17,25 @@ pub const MAX_NODES: usize = 20_000;
 /// # Errors
 /// Every violation, in order of position; the set is then not usable in part.
 pub fn read(bytes: &[u8], strategy: &str, defs: &[ThresholdDef]) -> Result<ThresholdSet, Vec<Violation>> {
-    let file = gate(bytes).map_err(|v| vec![v])?;
+    let file = file(bytes).map_err(|v| vec![v])?;
     let mut found = Vec::new();
-    if let Some(named) = file.strategy.as_ref().filter(|named| named.value != strategy) {
-        found.push(violation(
-            place(named),
-            format!("`{}` is another strategy", named.value),
+    if let Some((at, named)) = file.strategy.as_ref().filter(|(_, named)| named != strategy) {
+        found.push(Violation::new(
+            *at,
+            format!("`{named}` is another strategy"),
             "the file says which strategy its values were chosen for",
             format!("write `strategy: {strategy}`, or give the file that belongs to it"),
         ));
     }
     let mut values: Vec<Option<f64>> = vec![None; defs.len()];
-    for (name, value) in &file.thresholds.0 {
+    for given in &file.thresholds {
         let known = defs
             .iter()
             .zip(&mut values)
-            .find(|(def, _)| def.name == name.value);
+            .find(|(def, _)| def.name == given.name);
         match known {
-            None => found.push(unknown(name, defs)),
-            Some((def, slot)) => match entry(value, def) {
+            None => found.push(unknown(given, defs)),
+            Some((def, slot)) => match entry(given, def) {
                 Ok(number) => *slot = Some(number),
                 Err(v) => found.push(v),
             },
@@ -64,339 +55,146 @@ pub fn read(bytes: &[u8], strategy: &str, defs: &[ThresholdDef]) -> Result<Thres
     Ok(ThresholdSet::new(defs, values, defaulted))
 }
 
-/// A file whose structure is right, with positions.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+const SHAPE: &str =
+    "the file has `strategy: name` (optional) and `thresholds:` with one `name: value` line for each";
+
+/// A file whose structure is right.
+#[derive(Default)]
 struct File {
-    strategy: Option<Spanned<String>>,
-    #[serde(default)]
-    thresholds: Entries,
+    strategy: Option<(Place, String)>,
+    thresholds: Vec<Given>,
 }
 
-/// Names and values in textual order; the parser refuses duplicates.
-#[derive(Debug, Default)]
-struct Entries(Vec<(Spanned<String>, Spanned<Option<String>>)>);
-
-impl<'de> Deserialize<'de> for Entries {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct InOrder;
-
-        impl<'de> Visitor<'de> for InOrder {
-            type Value = Entries;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("thresholds as `name: value` lines")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Entries, A::Error> {
-                let mut out = Vec::new();
-                while let Some(entry) = map.next_entry()? {
-                    out.push(entry);
-                }
-                Ok(Entries(out))
-            }
-
-            fn visit_unit<E>(self) -> Result<Entries, E> {
-                Ok(Entries::default())
-            }
-        }
-
-        deserializer.deserialize_map(InOrder)
-    }
+/// One line: a name, and a value unless nothing stands there.
+struct Given {
+    place: Place,
+    name: String,
+    at: Place,
+    text: Option<String>,
 }
 
-/// The same file as `serde_yaml` sees it.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Plain {
-    strategy: Option<String>,
-    thresholds: Option<BTreeMap<String, serde_yaml::Value>>,
-}
-
-fn violation(at: (u32, u32), message: String, why: impl Into<String>, fix: impl Into<String>) -> Violation {
-    Violation {
-        line: at.0,
-        column: at.1,
-        message,
-        why: why.into(),
-        fix: fix.into(),
-    }
-}
-
-fn place<T>(spanned: &Spanned<T>) -> (u32, u32) {
-    let clip = |n: u64| u32::try_from(n).unwrap_or(u32::MAX);
-    (clip(spanned.referenced.line()), clip(spanned.referenced.column()))
-}
-
-fn gate(bytes: &[u8]) -> Result<File, Violation> {
-    if bytes.len() > MAX_BYTES {
-        let message = format!("the file has {} bytes, the limit is {MAX_BYTES}", bytes.len());
-        let why = "a thresholds file is a short list of numbers";
-        return Err(violation((1, 1), message, why, "remove what is not a threshold"));
-    }
-    let text = std::str::from_utf8(bytes).map_err(|e| {
-        let before = bytes.get(..e.valid_up_to()).unwrap_or_default();
-        let line = before.iter().filter(|b| **b == b'\n').count() + 1;
-        let start = before.iter().rposition(|b| *b == b'\n').map_or(0, |i| i + 1);
-        let column = String::from_utf8_lossy(before.get(start..).unwrap_or_default())
-            .chars()
-            .count()
-            + 1;
-        let at = (
-            u32::try_from(line).unwrap_or(u32::MAX),
-            u32::try_from(column).unwrap_or(u32::MAX),
-        );
-        violation(
-            at,
-            "the file is not UTF-8".to_owned(),
-            "only UTF-8 is read",
-            "save it as UTF-8",
-        )
-    })?;
-    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    scan(text)?;
-    if text
-        .lines()
-        .all(|line| line.trim_start().is_empty() || line.trim_start().starts_with('#'))
-    {
-        // Nothing but comments: no value is given, so all are defaults.
-        return Ok(File {
-            strategy: None,
-            thresholds: Entries::default(),
-        });
-    }
-    let options = serde_saphyr::options! {
-        strict_booleans: true,
-        duplicate_keys: DuplicateKeyPolicy::Error,
-        merge_keys: MergeKeyPolicy::Error,
-        reject_unsupported_tags: true,
-        with_snippet: false,
-        budget: serde_saphyr::budget! {
-            max_depth: MAX_DEPTH,
-            flow_nesting_limit: MAX_DEPTH,
-            max_nodes: MAX_NODES,
-            max_events: 2 * MAX_NODES,
-            max_aliases: 0,
-            max_anchors: 0,
-            max_documents: 1,
-            max_merge_keys: 0,
-            max_total_scalar_bytes: MAX_BYTES,
-        },
+fn file(bytes: &[u8]) -> Result<File, Violation> {
+    let limits = Limits {
+        bytes: MAX_BYTES,
+        depth: MAX_DEPTH,
+        nodes: MAX_NODES,
     };
-    let file: File = serde_saphyr::from_str_with_options(text, options).map_err(|e| structure(&e))?;
-    for (name, value) in &file.thresholds.0 {
-        written_plainly(text, "the name", &name.value, place(name))?;
-        if let Some(scalar) = &value.value {
-            if place(value).0 != place(name).0 {
-                return Err(violation(
-                    place(value),
-                    format!("the value of `{}` is not on its line", name.value),
-                    "a value is one number on the line of its name",
-                    format!("write `{}: {}`", name.value, scalar.trim()),
-                ));
+    // Nothing but comments: no value is given, so all are defaults.
+    let Some(root) = alula_yaml::read(bytes, limits)?.root else {
+        return Ok(File::default());
+    };
+    let mut file = File::default();
+    for top in lines(&root)? {
+        match top.name.as_str() {
+            "strategy" if top.value.is_null() => {}
+            "strategy" => file.strategy = Some((top.value.place, top.value.text("`strategy`")?.to_owned())),
+            "thresholds" if top.value.is_null() => {}
+            "thresholds" => {
+                let given = lines(&top.value)?.iter().map(given);
+                file.thresholds = given.collect::<Result<_, _>>()?;
             }
-            written_plainly(text, "the value", scalar, place(value))?;
+            _ => return Err(unknown_top(top)),
         }
     }
-    agree(text, &file)?;
     Ok(file)
 }
 
-/// Characters that begin YAML features which the format has no use for. None of them can stand in a name or a value.
-fn scan(text: &str) -> Result<(), Violation> {
-    for (row, line) in text.lines().enumerate() {
-        let at = |column: usize| {
-            (
-                u32::try_from(row + 1).unwrap_or(u32::MAX),
-                u32::try_from(column + 1).unwrap_or(u32::MAX),
-            )
-        };
-        let refuse = |column: usize, what: &str, fix: &str| {
-            let why = "the file is a plain list of names and numbers, so that every reader reads the same";
-            Err(violation(at(column), what.to_owned(), why, fix))
-        };
-        if line.starts_with('%') {
-            return refuse(0, "YAML directives are not read", "remove the line");
-        }
-        if line.starts_with("...") || (line.starts_with("---") && row > 0) {
-            return refuse(
-                0,
-                "only one document is read",
-                "remove the marker and what follows it",
-            );
-        }
-        let mut before = ' ';
-        for (column, c) in line.chars().enumerate() {
-            match c {
-                '#' if before.is_whitespace() => break,
-                '!' => return refuse(column, "YAML tags are not read", "write the number alone"),
-                '&' => {
-                    return refuse(
-                        column,
-                        "YAML anchors are not read",
-                        "write each value where it belongs",
-                    );
-                }
-                '*' => {
-                    return refuse(
-                        column,
-                        "YAML aliases are not read",
-                        "write each value where it belongs",
-                    );
-                }
-                _ => {}
-            }
-            before = c;
-        }
+fn lines(node: &Node) -> Result<&[Entry], Violation> {
+    match &node.value {
+        Value::Map(entries) => Ok(entries),
+        _ => Err(Violation::new(
+            node.place,
+            "`name: value` lines are expected here",
+            SHAPE,
+            "write one line for each value",
+        )),
     }
-    Ok(())
 }
 
-/// A finding of the position-aware parser in our words. Its texts are pinned by tests, so that an update cannot change
-/// them unnoticed; one that is not known here passes as it is.
-fn structure(error: &serde_saphyr::Error) -> Violation {
-    let clip = |n: u64| u32::try_from(n).unwrap_or(u32::MAX).max(1);
-    let at = error
-        .location()
-        .map_or((1, 1), |l| (clip(l.line()), clip(l.column())));
-    let text = error.to_string();
-    let first = text.lines().next().unwrap_or_default();
-    let said = first.split(" at line ").next().unwrap_or(first);
-    let said = said.strip_prefix("error: ").unwrap_or(said).replace('\'', "`");
-    let shape =
-        "the file has `strategy: name` (optional) and `thresholds:` with one `name: value` line for each";
-    let in_backticks = said.split('`').nth(1).unwrap_or_default();
-    if let Some(key) = said.strip_prefix("duplicate mapping key: ") {
-        let key = key.split(',').next().unwrap_or(key);
-        let why = "readers of YAML differ on which of two equal names counts";
-        return violation(
+fn unknown_top(top: &Entry) -> Violation {
+    let fix = near(&top.name, ["thresholds", "strategy"]).map_or_else(
+        || "move thresholds below `thresholds:`".to_owned(),
+        |known| format!("did you mean `{known}`?"),
+    );
+    let message = format!("there is no `{}` at the top of a thresholds file", top.name);
+    Violation::new(top.place, message, SHAPE, fix)
+}
+
+/// A name and a value, both plain scalars on one line.
+fn given(entry: &Entry) -> Result<Given, Violation> {
+    let (name, at) = (&entry.name, entry.value.place);
+    let Value::Scalar(Scalar { text, style, meaning }) = &entry.value.value else {
+        return Err(Violation::new(
             at,
-            format!("`{key}` stands here a second time"),
-            why,
-            "keep one of the two lines",
-        );
-    }
-    if said.starts_with("unknown field ") {
-        let message = format!("there is no `{in_backticks}` at the top of a thresholds file");
-        let fix = ["thresholds", "strategy"]
-            .into_iter()
-            .find(|known| strsim::damerau_levenshtein(known, in_backticks) <= 3)
-            .map_or("move thresholds below `thresholds:`".to_owned(), |known| {
-                format!("did you mean `{known}`?")
-            });
-        return violation(at, message, shape, fix);
-    }
-    if said.starts_with("expected string scalar") {
-        let message = "a value is one number, not a list or a mapping".to_owned();
-        return violation(
-            at,
-            message,
+            "a value is one number, not a list or a mapping",
             "a threshold is a number, with its unit",
             "write one number after the colon",
-        );
-    }
-    if said.starts_with("expected mapping start") {
-        return violation(
+        ));
+    };
+    let in_quotes = |what: &str, at: Place, text: &str| {
+        Violation::new(
             at,
-            "`name: value` lines are expected here".to_owned(),
-            shape,
-            "write one line for each value",
-        );
-    }
-    if said.contains("merge keys") {
-        let message = "YAML merge keys are not read".to_owned();
-        return violation(at, message, shape, "write each value where it belongs");
-    }
-    violation(
-        at,
-        said,
-        shape,
-        "write one `name: value` line for each, two spaces before the name",
-    )
-}
-
-/// Names and values are plain scalars: no quotes.
-fn written_plainly(
-    text: &str,
-    what: &str,
-    scalar: &str,
-    (line, column): (u32, u32),
-) -> Result<(), Violation> {
-    let nth = |n: u32| usize::try_from(n).unwrap_or(usize::MAX).saturating_sub(1);
-    let source = text.lines().nth(nth(line)).unwrap_or_default();
-    match source.chars().nth(nth(column)) {
-        Some('"' | '\'') => Err(violation(
-            (line, column),
-            format!("{what} `{scalar}` is in quotes"),
+            format!("{what} `{text}` is in quotes"),
             "no name and no value needs them, and YAML reads a quoted number as text",
-            format!("write `{scalar}`"),
-        )),
-        _ => Ok(()),
-    }
-}
-
-/// Both parsers must see the same names and values.
-fn agree(text: &str, file: &File) -> Result<(), Violation> {
-    let disagree = |at: (u32, u32), what: &str| {
-        violation(
-            at,
-            format!("{what} is read in two ways"),
-            "two YAML parsers disagree about it",
-            "write it as the strategy does: `70`, `-2%`, `35 vol`, `$500`",
+            format!("write `{text}`"),
         )
     };
-    let plain: Plain = serde_yaml::from_str(text).map_err(|e| {
-        let clip = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
-        let at = e
-            .location()
-            .map_or((1, 1), |l| (clip(l.line()), clip(l.column())));
-        disagree(at, "the file")
-    })?;
-    if plain.strategy.as_deref() != file.strategy.as_ref().map(|s| s.value.as_str()) {
-        return Err(disagree(
-            file.strategy.as_ref().map_or((1, 1), place),
-            "the strategy's name",
-        ));
+    if entry.style != Style::Plain {
+        return Err(in_quotes("the name", entry.place, name));
     }
-    let plain = plain.thresholds.unwrap_or_default();
-    if plain.len() != file.thresholds.0.len() {
-        return Err(disagree((1, 1), "the list of thresholds"));
-    }
-    for (name, value) in &file.thresholds.0 {
-        let same = match (plain.get(&name.value), &value.value) {
-            (Some(serde_yaml::Value::String(theirs)), Some(ours)) => theirs == ours,
-            // What it takes for a number must be the number that we read. Anything else of its making (a hexadecimal,
-            // `.inf`, a truth value) is not a number of the language, which `entry` will say.
-            (Some(serde_yaml::Value::Number(n)), Some(ours)) => match (n.as_f64(), number::parse(ours)) {
-                (Some(theirs), Some(Written { number, unit })) if unit.is_empty() => {
-                    theirs.to_bits() == number.to_bits()
-                }
-                _ => true,
-            },
-            (Some(serde_yaml::Value::Bool(_)), Some(_)) | (Some(serde_yaml::Value::Null), None) => true,
-            _ => false,
-        };
-        if !same {
-            return Err(disagree(place(value), &format!("the value of `{}`", name.value)));
+    let text = match meaning {
+        Meaning::Null => None,
+        _ if *style == Style::Block || at.line != entry.place.line => {
+            return Err(Violation::new(
+                at,
+                format!("the value of `{name}` is not on its line"),
+                "a value is one number on the line of its name",
+                format!("write `{name}: {}`", text.trim()),
+            ));
         }
-    }
-    Ok(())
+        _ if *style == Style::Quoted => return Err(in_quotes("the value", at, text)),
+        Meaning::Number(theirs) => {
+            // Where YAML sees a number, it must be the one that the strategy's own notation says.
+            let ours = number::parse(text).filter(|w| w.unit.is_empty());
+            if ours.is_some_and(|w| w.number.to_bits() != theirs.to_bits()) {
+                return Err(Violation::new(
+                    at,
+                    format!("the value of `{name}` is read in two ways"),
+                    "YAML and the strategy's notation disagree about it",
+                    "write it as the strategy does: `70`, `-2%`, `35 vol`, `$500`",
+                ));
+            }
+            Some(text.clone())
+        }
+        _ => Some(text.clone()),
+    };
+    Ok(Given {
+        place: entry.place,
+        name: name.clone(),
+        at,
+        text,
+    })
 }
 
 /// The canonical value of an entry.
-fn entry(value: &Spanned<Option<String>>, def: &ThresholdDef) -> Result<f64, Violation> {
-    let at = place(value);
+fn entry(given: &Given, def: &ThresholdDef) -> Result<f64, Violation> {
+    let at = given.at;
     let fix = format!(
         "write a value such as `{}`, or remove the line",
         value_text(def.default, def.suffix)
     );
-    let Some(text) = &value.value else {
+    let Some(text) = &given.text else {
         let why = "a name without a value is not a default";
-        return Err(violation(at, format!("`{}` has no value", def.name), why, fix));
+        return Err(Violation::new(
+            at,
+            format!("`{}` has no value", def.name),
+            why,
+            fix,
+        ));
     };
     let Some(written) = number::parse(text).filter(|w| w.number.is_finite()) else {
         let why = "a threshold is a number, with its unit";
-        return Err(violation(at, format!("`{text}` is not a number"), why, fix));
+        return Err(Violation::new(at, format!("`{text}` is not a number"), why, fix));
     };
     // As in the strategy, a bare zero goes with any unit.
     let zero = written.unit.is_empty() && written.number == 0.0;
@@ -406,7 +204,7 @@ fn entry(value: &Spanned<Option<String>>, def: &ThresholdDef) -> Result<f64, Vio
     let number = written.canonical(def.suffix);
     if !(def.min..=def.max).contains(&number) {
         let side = if number < def.min { "below" } else { "above" };
-        return Err(violation(
+        return Err(Violation::new(
             at,
             format!("`{text}` is {side} the range of `{}`", def.name),
             format!("the strategy allows {}", range_text(def)),
@@ -416,7 +214,7 @@ fn entry(value: &Spanned<Option<String>>, def: &ThresholdDef) -> Result<f64, Vio
     Ok(number)
 }
 
-fn wrong_unit(at: (u32, u32), text: &str, written: &Written, def: &ThresholdDef) -> Violation {
+fn wrong_unit(at: Place, text: &str, written: &Written, def: &ThresholdDef) -> Violation {
     let named = |unit: &str| {
         if unit.is_empty() {
             "no unit".to_owned()
@@ -444,7 +242,7 @@ fn wrong_unit(at: (u32, u32), text: &str, written: &Written, def: &ThresholdDef)
     let meant = [written.number, written.canonical(def.suffix)]
         .into_iter()
         .find(|x| written.unit.is_empty() && fits(*x));
-    violation(
+    Violation::new(
         at,
         message,
         "a value is written in the unit of its declaration, so that it cannot be off by a factor",
@@ -452,28 +250,16 @@ fn wrong_unit(at: (u32, u32), text: &str, written: &Written, def: &ThresholdDef)
     )
 }
 
-fn unknown(name: &Spanned<String>, defs: &[ThresholdDef]) -> Violation {
-    let near = defs
-        .iter()
-        .map(|def| {
-            (
-                strsim::damerau_levenshtein(&def.name, &name.value),
-                def.name.as_str(),
-            )
-        })
-        .filter(|(distance, candidate)| *distance <= candidate.chars().count().div_ceil(3))
-        .min();
-    let fix = match (near, defs) {
-        (Some((_, candidate)), _) => format!("did you mean `{candidate}`?"),
+fn unknown(given: &Given, defs: &[ThresholdDef]) -> Violation {
+    let names = || defs.iter().map(|def| def.name.as_str());
+    let fix = match (near(&given.name, names()), defs) {
+        (Some(candidate), _) => format!("did you mean `{candidate}`?"),
         (None, []) => "the strategy declares no threshold; remove the line".to_owned(),
-        (None, _) => {
-            let names: Vec<&str> = defs.iter().map(|d| d.name.as_str()).collect();
-            format!("the strategy declares {}", names.join(", "))
-        }
+        (None, _) => format!("the strategy declares {}", names().collect::<Vec<_>>().join(", ")),
     };
-    violation(
-        place(name),
-        format!("there is no threshold `{}`", name.value),
+    Violation::new(
+        given.place,
+        format!("there is no threshold `{}`", given.name),
         "only what the strategy declares as `threshold` may change",
         fix,
     )

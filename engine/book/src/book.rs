@@ -17,10 +17,10 @@ use crate::fill;
 use crate::order::{Order, OrderId, OrderKind, OrderRequest, RunId, SubmitError};
 use crate::package::{Leg, Package};
 use crate::position::{Execution, Position, PositionId};
-use alula_market::chain::ChainSnapshot;
-use alula_market::contract::OptionContract;
+use alula_market::chain::{ChainSnapshot, ExpiryChain};
+use alula_market::contract::{OptionContract, Root};
 use alula_market::money::Usd;
-use alula_market::time::Instant;
+use alula_market::time::{Date, Instant};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -171,7 +171,7 @@ impl Book {
                         to,
                     });
                 }
-                let change = to.change_from(&from);
+                let change = to.change_from(from);
                 if change.is_empty() {
                     return Err(SubmitError::NothingToRoll(*position));
                 }
@@ -220,12 +220,23 @@ impl Book {
     pub fn mark(&mut self, snapshot: &ChainSnapshot) {
         self.now = self.now.max(snapshot.at);
         for position in self.open.values_mut() {
+            if position.package.underlying() != snapshot.underlying {
+                continue;
+            }
+            // The legs of a position share a chain or two.
+            let mut found: Option<((Root, Date), Option<&ExpiryChain>)> = None;
             for leg in &mut position.legs {
-                let fresh = snapshot.at >= leg.mark.at && snapshot.at < leg.settles_at;
-                if !fresh || leg.contract.root.underlying() != snapshot.underlying {
+                if snapshot.at < leg.mark.at || snapshot.at >= leg.settles_at {
                     continue;
                 }
-                if let Ok(quote) = fill::quote_of(&leg.contract, snapshot) {
+                let key = (leg.contract.root, leg.contract.expiry);
+                let chain = match found {
+                    Some((at, chain)) if at == key => chain,
+                    _ => snapshot.expiry(key.0, key.1),
+                };
+                found = Some((key, chain));
+                let Some(chain) = chain else { continue };
+                if let Ok(quote) = fill::quote_in(&leg.contract, chain) {
                     leg.mark = fill::mark_of(leg.ratio, quote, self.config.cross, snapshot.at);
                 }
             }

@@ -9,7 +9,7 @@ use crate::band::{Band, Cross};
 use crate::package::{Leg, Package, round_against, tick};
 use crate::payoff;
 use crate::position::LegMark;
-use alula_market::chain::{ChainSnapshot, Quote};
+use alula_market::chain::{ChainSnapshot, ExpiryChain, Quote};
 use alula_market::contract::OptionContract;
 use alula_market::money::Price;
 use alula_market::time::Instant;
@@ -234,7 +234,7 @@ fn price_leg(trade: &TradeLeg, snapshot: &ChainSnapshot, cross: Cross) -> Result
     let chain = snapshot
         .expiry(contract.root, contract.expiry)
         .ok_or(NoFill::NoChain(contract))?;
-    let quote = quote_of(&contract, snapshot)?;
+    let quote = quote_in(&contract, chain)?;
     let price = if ratio > 0 {
         bought(quote, cross)
     } else if quote.bid > Price::ZERO || trade.closing {
@@ -255,11 +255,8 @@ fn price_leg(trade: &TradeLeg, snapshot: &ChainSnapshot, cross: Cross) -> Result
     })
 }
 
-/// The quote of a contract, or why there is none to trade on.
-pub(crate) fn quote_of(contract: &OptionContract, snapshot: &ChainSnapshot) -> Result<Quote, NoFill> {
-    let chain = snapshot
-        .expiry(contract.root, contract.expiry)
-        .ok_or(NoFill::NoChain(*contract))?;
+/// The quote of a contract in its chain, or why there is none to trade on.
+pub(crate) fn quote_in(contract: &OptionContract, chain: &ExpiryChain) -> Result<Quote, NoFill> {
     let index = chain
         .index_of(contract.strike)
         .ok_or(NoFill::NoStrike(*contract))?;

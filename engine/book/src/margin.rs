@@ -49,11 +49,12 @@ pub fn requirement(
 ) -> Usd {
     // A short put is bounded by its strike, but brokers ask the smaller index formula: take the lesser.
     let paired = paired(package, underlying, &price_of);
-    let points = if payoff::one_settlement(package) && payoff::is_defined_risk(package) {
-        defined(rulebook, package).min(paired)
-    } else {
-        paired
-    };
+    let low = payoff::one_settlement(package)
+        .then(|| payoff::range(package.legs()).low)
+        .flatten();
+    let points = low.map_or(paired, |low| {
+        defined(rulebook, package, (-low).max(Price::ZERO)).min(paired)
+    });
     let debit: Price = package
         .legs()
         .iter()
@@ -62,7 +63,8 @@ pub fn requirement(
     points.max(debit).dollars(package.multiplier(), i64::from(lots))
 }
 
-fn defined(rulebook: Rulebook, package: &Package) -> Price {
+/// Of a package with one settlement; `whole` is the most that all its legs together can cost then.
+fn defined(rulebook: Rulebook, package: &Package, whole: Price) -> Price {
     let loss = |legs: &[Leg]| {
         payoff::range(legs)
             .low
@@ -77,19 +79,15 @@ fn defined(rulebook: Rulebook, package: &Package) -> Price {
             .collect::<Vec<_>>()
     };
     match rulebook {
-        Rulebook::Cboe => loss(package.legs()),
+        Rulebook::Cboe => whole,
         Rulebook::Ibkr => {
             let (put, call) = (of_right(Right::Put), of_right(Right::Call));
             // A side that is unbounded alone is covered by the other one: only the whole package has a requirement.
             if payoff::range(&put).low.is_none() || payoff::range(&call).low.is_none() {
-                return loss(package.legs());
+                return whole;
             }
             let (put, call) = (loss(&put), loss(&call));
-            if put == call {
-                loss(package.legs())
-            } else {
-                put + call
-            }
+            if put == call { whole } else { put + call }
         }
     }
 }

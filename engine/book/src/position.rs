@@ -162,6 +162,8 @@ pub struct Position {
     pub executions: Vec<u32>,
     /// Some settlement was approximate.
     pub approximate: bool,
+    /// `legs` as a package: asked for many times between two changes.
+    pub(crate) held: Option<Package>,
 }
 
 impl Position {
@@ -173,16 +175,18 @@ impl Position {
 
     /// Legs held as a package; `None` when closed.
     #[must_use]
-    pub fn held(&self) -> Option<Package> {
-        let legs = self
-            .legs
-            .iter()
-            .map(|l| Leg {
-                contract: l.contract,
-                ratio: l.ratio,
-            })
-            .collect();
-        Package::new(legs).ok()
+    pub const fn held(&self) -> Option<&Package> {
+        self.held.as_ref()
+    }
+
+    /// Replaces the legs held; the only way to change which there are.
+    pub(crate) fn hold(&mut self, legs: Vec<PositionLeg>) {
+        let leg = |l: &PositionLeg| Leg {
+            contract: l.contract,
+            ratio: l.ratio,
+        };
+        self.held = Package::new(legs.iter().map(leg).collect()).ok();
+        self.legs = legs;
     }
 
     /// Value of what is held: dollars that closing every leg would bring, before fees. Negative for a short book.

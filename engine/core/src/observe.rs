@@ -211,7 +211,7 @@ pub fn position_margin(position: &Position, underlying: Price, rulebook: Ruleboo
     };
     Some(margin::requirement(
         rulebook,
-        &package,
+        package,
         position.lots,
         underlying,
         mark,
@@ -224,7 +224,7 @@ pub fn position_max_loss(position: &Position) -> Option<Usd> {
     let Some(package) = position.held() else {
         return Some((-position.cash.share).max(Usd::ZERO));
     };
-    let worst = payoff::worst(&package)?.dollars(package.multiplier(), i64::from(position.lots));
+    let worst = payoff::worst(package)?.dollars(package.multiplier(), i64::from(position.lots));
     Some((-(position.cash.share + worst)).max(Usd::ZERO))
 }
 
@@ -234,7 +234,7 @@ pub fn position(sight: &Sight<'_>, position: &Position, what: PositionObs) -> Ce
     let Some(package) = position.held() else {
         return Cell::missing(Cause::NoPosition);
     };
-    if let Some(result) = of_package(sight, &package, position.lots, what) {
+    if let Some(result) = of_package(sight, package, position.lots, what) {
         return Cell::from(result);
     }
     let quoted_at = sight.view(package.underlying()).map(|v| v.snapshot.at);
@@ -312,6 +312,10 @@ pub fn candidate(sight: &Sight<'_>, candidate: &CandidateView<'_>, what: Positio
     })
 }
 
+fn held(position: &Position) -> Result<&Package, Cause> {
+    position.held().ok_or(Cause::NoPosition)
+}
+
 /// The account, or a structure's share of it.
 #[derive(Clone, Copy, Debug)]
 pub struct AccountView<'a> {
@@ -343,7 +347,6 @@ pub fn account(sight: &Sight<'_>, account: &AccountView<'_>, what: BookObs) -> C
     let sum = |f: &dyn Fn(&Position) -> Result<f64, Cause>| {
         positions().try_fold(0.0, |total, p| f(p).map(|x| total + x))
     };
-    let held = |p: &Position| p.held().ok_or(Cause::NoPosition);
     Cell::from(match what {
         BookObs::Equity => Ok(equity().to_f64()),
         BookObs::Cash => Ok(match structure {
@@ -356,17 +359,17 @@ pub fn account(sight: &Sight<'_>, account: &AccountView<'_>, what: BookObs) -> C
         .to_f64()),
         BookObs::Capital => Ok(book.config().capital.to_f64()),
         BookObs::Drawdown => Ok((peak - equity()).max(Usd::ZERO).to_f64()),
-        BookObs::Greek(which) => sum(&|p| package_greek(sight, &held(p)?, p.lots, which)),
+        BookObs::Greek(which) => sum(&|p| package_greek(sight, held(p)?, p.lots, which)),
         BookObs::MaxLoss => sum(&|p| position_max_loss(p).map(Usd::to_f64).ok_or(Cause::Unbounded)),
         BookObs::Margin => sum(&|p| {
-            let spot = sight.spot(&held(p)?)?;
+            let spot = sight.spot(held(p)?)?;
             position_margin(p, spot, sight.rulebook)
                 .map(Usd::to_f64)
                 .ok_or(Cause::NoQuote)
         }),
         BookObs::Notional => sum(&|p| {
             let package = held(p)?;
-            let spot = sight.spot(&package)?;
+            let spot = sight.spot(package)?;
             Ok(spot.dollars(package.multiplier(), i64::from(p.lots)).to_f64())
         }),
         BookObs::Profit => Ok(positions().map(|p| p.pnl().share).sum::<Usd>().to_f64()),

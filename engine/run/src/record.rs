@@ -390,7 +390,7 @@ fn greeks(sight: &Sight<'_>, book: &Book) -> Option<GreekSum> {
     let mut sum = GreekSum::default();
     for position in book.positions() {
         let package = position.held()?;
-        let one = observe::package_greeks(sight, &package, position.lots).ok()?;
+        let one = observe::package_greeks(sight, package, position.lots).ok()?;
         sum.delta += one.delta;
         sum.gamma += one.gamma;
         sum.vega += one.vega;

@@ -134,7 +134,10 @@ fn whole(store: &Path, graph: &Arc<Graph>, history: &StoreHistory, loaded: Loade
     results.print();
     let [loading, ran, limit] = [LOADING, RUN, PLAIN].map(|name| results.ratio(name).unwrap());
     println!("  run / plain loop: {:.2}", ran / limit);
-    println!("  end to end / plain loop with its loading: {:.2}", 1.0 / (loading + limit));
+    println!(
+        "  end to end / plain loop with its loading: {:.2}",
+        1.0 / (loading + limit)
+    );
     if let Some(ns) = results.ns(WHOLE) {
         println!(
             "  end to end: {:.1} million rows per second of processor time",

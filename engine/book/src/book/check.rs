@@ -2,9 +2,10 @@
 
 use super::Book;
 use crate::band::Band;
-use crate::position::{Position, PositionId};
+use crate::position::{Position, PositionId, PositionLeg};
 use alula_market::contract::OptionContract;
 use alula_market::money::Usd;
+use alula_market::time::Instant;
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -123,8 +124,12 @@ impl Book {
         }
         // A value may be published hours after the settlement instant, not days.
         let today = self.now.date();
+        // Dates of instants cost a look at the time zone's history: asked for only where the day's start says so.
+        let starts = Instant::from_eastern(today, 0, 0);
+        let past =
+            |l: &PositionLeg| starts.is_none_or(|start| l.settles_at < start) && l.settles_at.date() < today;
         for position in self.open.values() {
-            if let Some(leg) = position.legs.iter().find(|l| l.settles_at.date() < today) {
+            if let Some(leg) = position.legs.iter().find(|l| past(l)) {
                 let evidence = format!(
                     "position {} still holds `{}` on {today}",
                     position.id, leg.contract

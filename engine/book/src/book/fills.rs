@@ -184,7 +184,7 @@ impl Book {
             }
             OrderKind::Roll { position: id, to } => {
                 let held = position(id).filter(|p| p.lots == request.lots)?.held()?;
-                let legs = fill::roll_legs(&held, to);
+                let legs = fill::roll_legs(held, to);
                 (!legs.is_empty()).then_some(legs)
             }
         }
@@ -241,7 +241,7 @@ impl Book {
         self.next_position = self.next_position.saturating_add(1);
         let request = &order.request;
         let lots = i64::from(request.lots);
-        let position = Position {
+        let mut position = Position {
             id,
             structure: request.structure.clone(),
             opened_by: request.key.clone(),
@@ -251,11 +251,7 @@ impl Book {
             closed_at: None,
             lots: request.lots,
             lots_opened: request.lots,
-            legs: price
-                .legs
-                .iter()
-                .map(|l| held_leg(l, l.ratio, l.points, self, snapshot))
-                .collect(),
+            legs: Vec::new(),
             package: package.clone(),
             credit: Band::default(),
             credit_points: Band::default(),
@@ -269,7 +265,13 @@ impl Book {
             ),
             executions: Vec::new(),
             approximate: false,
+            held: None,
         };
+        let legs = price.legs.iter();
+        position.hold(
+            legs.map(|l| held_leg(l, l.ratio, l.points, self, snapshot))
+                .collect(),
+        );
         self.open.insert(id, position);
         self.structures
             .entry(request.structure.clone())
@@ -316,7 +318,7 @@ impl Book {
                 };
                 position.lots = position.lots.saturating_sub(execution.lots);
                 if position.lots == 0 {
-                    position.legs.clear();
+                    position.hold(Vec::new());
                     self.finish(id, &execution.key, execution);
                 }
             }
@@ -335,7 +337,7 @@ impl Book {
                     .collect();
                 let worst = worst_dollars(to, position.cash.share, position.lots);
                 if let Some(position) = self.open.get_mut(&id) {
-                    position.legs = legs;
+                    position.hold(legs);
                     position.package = to.clone();
                     position.worst = worst;
                     position.rolls = position.rolls.saturating_add(1);

@@ -125,7 +125,7 @@ impl Book {
             .map(|l| settled_leg(l, value.price))
             .collect();
         let settles_at = position.legs.iter().find(|l| ours(l)).map(|l| l.settles_at)?;
-        position.legs.retain(|l| !ours(l));
+        position.hold(position.legs.iter().filter(|l| !ours(l)).copied().collect());
         let empty = position.legs.is_empty();
         let net: Band<Price> = legs.iter().map(|l| l.points).sum();
         let key: Arc<str> = Arc::from("expiry");

@@ -178,7 +178,7 @@ fn a_roll_is_one_order_and_keeps_the_position() {
     book.on_snapshot(&chain(tick_on("2019-05-02"), 2943, &rows));
     let position = book.positions().next().unwrap();
     assert_eq!(position.package, to);
-    assert_eq!(position.held(), Some(to));
+    assert_eq!(position.held(), Some(&to));
     assert_eq!(position.rolls, 1);
     // Natural: opened for 7.90, rolled for -2.50.
     assert_eq!(position.credit_points.natural, pts("5.40"));

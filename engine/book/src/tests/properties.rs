@@ -188,6 +188,13 @@ fn play(days: &[(Act, Act, i64, u64)], config: BookConfig, check: bool) -> Book 
         if check {
             book.check().unwrap();
         }
+        for position in book.positions().chain(book.closed()) {
+            let legs = position.legs.iter().map(|l| Leg {
+                contract: l.contract,
+                ratio: l.ratio,
+            });
+            assert_eq!(position.held(), Package::new(legs.collect()).ok().as_ref());
+        }
     }
     book
 }

@@ -221,9 +221,7 @@ impl<'a> Walk<'a> {
             }
         };
         let package = position.held();
-        let price = package
-            .as_ref()
-            .and_then(|p| self.price(p.underlying(), |s, c| fill::price_close(p, s, c)));
+        let price = package.and_then(|p| self.price(p.underlying(), |s, c| fill::price_close(p, s, c)));
         let own = self.positions.get(&position.id).map_or(self.cells, Vec::as_slice);
         let limit = self.limit(rule.limit, price.as_ref(), own)?;
         let kind = OrderKind::Close {
@@ -257,12 +255,12 @@ impl<'a> Walk<'a> {
             what: "position",
             cause: Cause::NoPosition,
         })?;
-        if target.change_from(&held).is_empty() {
+        if target.change_from(held).is_empty() {
             return Err(Skip::NothingToRoll);
         }
         self.no_conflict(&target, Some(id))?;
         let cross = self.book.config().cross;
-        let price = fill::price_roll(&held, &target, &view.snapshot, cross).map_err(no_price)?;
+        let price = fill::price_roll(held, &target, &view.snapshot, cross).map_err(no_price)?;
         let candidate = CandidateView {
             package: &target,
             lots: position.lots,

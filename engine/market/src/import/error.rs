@@ -12,6 +12,12 @@ pub enum ImportErrorKind {
     UnknownLayout,
     /// The file is empty or has no rows.
     Empty,
+    /// Rows may be of several roots and the source does not say which.
+    Ambiguous,
+    /// Times of day whose zone nobody says.
+    NoTimeZone,
+    /// The source of a chain has no price of the underlying, and nothing else gives one.
+    NoUnderlying,
     /// A column that the layout needs is not there.
     MissingColumn,
     /// Fields are separated by something other than commas.

@@ -2,7 +2,7 @@
 
 use crate::contract::{Right, Root};
 use crate::money::Price;
-use crate::time::Date;
+use crate::time::{Date, Instant};
 use chrono::NaiveDate;
 
 /// Largest price, strike or index level let in, in points.
@@ -106,6 +106,50 @@ pub(super) fn level(text: &str) -> Result<Price, String> {
     } else {
         Err(format!("`{text}` is not above zero"))
     }
+}
+
+/// An index level, or `None` where it is empty or zero: vendors write both for a level that they may not publish.
+pub(super) fn optional_level(text: &str) -> Result<Option<Price>, String> {
+    match optional_float(text)? {
+        None => Ok(None),
+        Some(0.0) => Ok(None),
+        Some(_) => level(text).map(Some),
+    }
+}
+
+/// An instant from a date and time of day in a zone: `2019-04-25 09:31:00`, `2019-04-25T09:31:00.250`, `4/25/2019 9:31`.
+/// Parts of a second count as the next whole one, so that nothing is known too early.
+pub(super) fn instant_in(text: &str, zone: chrono_tz::Tz) -> Result<Instant, String> {
+    let parsed = || {
+        let (day, time) = text.split_once(['T', ' '])?;
+        at_time(date(day).ok()?, time.trim(), zone)
+    };
+    parsed().ok_or_else(|| format!("`{text}` is not a date and time such as 2019-04-25 09:31:00"))
+}
+
+/// The instant of `09:31`, `9:31:00` or `09:31:00.250` on a day in a zone.
+pub(super) fn at_time(day: Date, time: &str, zone: chrono_tz::Tz) -> Option<Instant> {
+    let (clock, fraction) = time.split_once('.').unwrap_or((time, "0"));
+    let mut parts = clock.splitn(3, ':');
+    let mut part = |default: Option<u32>| match parts.next() {
+        Some(p) if !p.is_empty() && p.len() <= 2 => number(p),
+        Some(_) => None,
+        None => default,
+    };
+    let (h, m, s) = (part(None)?, part(None)?, part(Some(0))?);
+    let late = number(fraction.get(..9).unwrap_or(fraction))? > 0;
+    let local = day.and_hms_opt(h, m, s)?.and_local_timezone(zone).earliest()?;
+    Some(Instant(local.timestamp() + i64::from(late)))
+}
+
+/// Seconds since 1970, as `1583505010` or `1583505010.0`; not before 1990 nor after 2099.
+pub(super) fn seconds(text: &str) -> Result<i64, String> {
+    let (whole, rest) = text.split_once('.').unwrap_or((text, ""));
+    let zeros = rest.bytes().all(|b| b == b'0');
+    let seconds = whole.parse::<i64>().ok().filter(|_| zeros);
+    seconds
+        .filter(|s| (631_152_000..4_102_444_800).contains(s))
+        .ok_or_else(|| format!("`{text}` is not a time in seconds since 1970"))
 }
 
 fn in_range(price: Price, text: &str) -> Result<Price, String> {
@@ -290,6 +334,37 @@ mod tests {
         ] {
             assert!(symbol(text).is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn times_of_day_are_instants_in_their_zone() {
+        let ny = chrono_tz::America::New_York;
+        let at = |text: &str| instant_in(text, ny).map(|i| i.utc().to_rfc3339());
+        assert_eq!(at("2019-04-25 09:31:00").unwrap(), "2019-04-25T13:31:00+00:00");
+        assert_eq!(at("2019-12-02T9:31").unwrap(), "2019-12-02T14:31:00+00:00");
+        assert_eq!(at("4/25/2019 16:00:00.000").unwrap(), "2019-04-25T20:00:00+00:00");
+        assert_eq!(
+            at("2019-04-25 16:00:00.003").unwrap(),
+            "2019-04-25T20:00:01+00:00"
+        );
+        assert_eq!(
+            instant_in("2019-04-25 13:31:00", chrono_tz::UTC),
+            instant_in("2019-04-25 08:31:00", chrono_tz::America::Chicago)
+        );
+        for text in [
+            "2019-04-25",
+            "2019-04-25 25:00",
+            "2019-04-25 9",
+            "x 09:31",
+            "2019-04-25 09:31:0a",
+            "2019-03-10 02:30",
+        ] {
+            assert!(at(text).is_err(), "{text}");
+        }
+        assert_eq!(optional_level("0.00"), Ok(None));
+        assert_eq!(optional_level(""), Ok(None));
+        assert_eq!(optional_level("14.5750"), Ok(Some(Price(14_575))));
+        assert!(optional_level("-1").is_err());
     }
 
     #[test]

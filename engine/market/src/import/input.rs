@@ -319,6 +319,15 @@ impl Table {
         })
     }
 
+    /// The source has times of day and does not say in which zone.
+    pub(super) fn no_time_zone(&self, column: &str) -> ImportError {
+        self.error(
+            ImportErrorKind::NoTimeZone,
+            format!("the times in `{column}` have no time zone"),
+            "name it: `--time-zone America/New_York`, `--time-zone UTC`, …",
+        )
+    }
+
     /// Bytes read from disk since this was last asked.
     pub(super) fn progress(&mut self) -> u64 {
         let bytes = self.seen.borrow().bytes;
@@ -346,9 +355,10 @@ impl Table {
     }
 }
 
-/// Header fields compare without case, surrounding space or quotes.
+/// Header fields compare without case, surrounding space, quotes or brackets.
 fn normal(field: &str) -> String {
-    field.trim().trim_matches('"').to_lowercase()
+    let plain = field.trim().trim_matches('"').trim_matches(['[', ']']);
+    plain.to_lowercase()
 }
 
 fn empty(name: &str) -> ImportError {

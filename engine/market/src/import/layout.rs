@@ -1,5 +1,6 @@
 //! Which table a file is, told from its header.
 
+use super::chains;
 use super::error::{ImportError, ImportErrorKind};
 use super::input::Table;
 use std::fmt;
@@ -11,6 +12,10 @@ pub enum Layout {
     OptionChain,
     /// Cboe DataShop end-of-day option quotes, with the 15:45 columns.
     DataShopChain,
+    /// Cboe DataShop option quotes at intervals of 1 to 60 minutes.
+    DataShopIntervals,
+    /// OptionsDX chains: one row a strike, call and put side by side.
+    OptionsDx,
     /// Daily bars of one series: `DATE,OPEN,HIGH,LOW,CLOSE`, perhaps with volume.
     Ohlc,
     /// One value a day named in the header: `DATE,VVIX`.
@@ -35,9 +40,11 @@ pub enum Layout {
 
 impl Layout {
     /// All layouts.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 14] = [
         Self::OptionChain,
         Self::DataShopChain,
+        Self::DataShopIntervals,
+        Self::OptionsDx,
         Self::Ohlc,
         Self::SingleValue,
         Self::DateValue,
@@ -56,6 +63,8 @@ impl Layout {
         match self {
             Self::OptionChain => "option-chain",
             Self::DataShopChain => "datashop-chain",
+            Self::DataShopIntervals => "datashop-intervals",
+            Self::OptionsDx => "optionsdx",
             Self::Ohlc => "ohlc",
             Self::SingleValue => "single-value",
             Self::DateValue => "date-value",
@@ -83,6 +92,12 @@ impl Layout {
                 "underlying, underlying_last, optionroot, type, expiration, quotedate, strike, bid, ask, volume, openinterest, …"
             }
             Self::DataShopChain => "quote_date, root, expiration, strike, option_type, bid_1545, ask_1545, …",
+            Self::DataShopIntervals => {
+                "quote_datetime, root, expiration, strike, option_type, bid, ask, trade_volume, …"
+            }
+            Self::OptionsDx => {
+                "[QUOTE_READTIME], [UNDERLYING_LAST], [EXPIRE_DATE], [STRIKE], [C_BID], [C_ASK], [P_BID], [P_ASK], …"
+            }
             Self::Ohlc => "DATE, OPEN, HIGH, LOW, CLOSE",
             Self::SingleValue => "DATE, VVIX",
             Self::DateValue => "date, value",
@@ -98,8 +113,8 @@ impl Layout {
 
     /// Whether the layout holds option chains.
     #[must_use]
-    pub const fn is_chain(self) -> bool {
-        matches!(self, Self::OptionChain | Self::DataShopChain)
+    pub fn is_chain(self) -> bool {
+        chains::is_chain(self)
     }
 }
 
@@ -113,23 +128,13 @@ impl fmt::Display for Layout {
 pub(super) fn sniff(table: &Table) -> Result<Layout, ImportError> {
     let has = |name: &str| table.header.iter().any(|h| h == name);
     let all = |names: &[&str]| names.iter().all(|n| has(n));
-    // A chain that lacks a column is still a chain: its own reader names the column.
-    let chain_words = [
-        "optionroot",
-        "optionsymbol",
-        "strike",
-        "expiration",
-        "openinterest",
-        "type",
-        "bid",
-        "ask",
-    ];
-    let chain_like = chain_words.iter().filter(|w| has(w)).count();
-    let layout = if all(&["quote_date", "root", "expiration"]) {
-        Layout::DataShopChain
-    } else if chain_like >= 4 && !has("expiration date") {
-        Layout::OptionChain
-    } else if all(&["date", "spx_close", "vx_m1"]) {
+    match chains::fitting(table).as_slice() {
+        [layout] => return Ok(*layout),
+        [] => {}
+        several => return Err(ambiguous(table, several)),
+    }
+    let nearest = chains::nearest(table);
+    let layout = if all(&["date", "spx_close", "vx_m1"]) {
         Layout::DailyContext
     } else if has("irx_close") {
         Layout::BillAndFunds
@@ -150,12 +155,26 @@ pub(super) fn sniff(table: &Table) -> Result<Layout, ImportError> {
     } else if table.header.len() == 2 && has("date") {
         Layout::SingleValue
     } else {
-        return Err(unknown(table));
+        match nearest {
+            // A chain that lacks a column is still a chain: its own reader names the column.
+            Some(nearest) if nearest.is_near() => nearest.layout,
+            nearest => return Err(unknown(table, nearest.as_ref())),
+        }
     };
     Ok(layout)
 }
 
-fn unknown(table: &Table) -> ImportError {
+fn ambiguous(table: &Table, layouts: &[Layout]) -> ImportError {
+    let names: Vec<&str> = layouts.iter().map(|l| l.name()).collect();
+    let what = format!("its header fits {} layouts: {}", names.len(), names.join(", "));
+    let help = format!(
+        "say which with `--kind`, such as `--kind {}`",
+        names.first().unwrap_or(&"…")
+    );
+    table.error(ImportErrorKind::UnknownLayout, what, help).at_line(1)
+}
+
+fn unknown(table: &Table, nearest: Option<&chains::Nearest>) -> ImportError {
     let header = table.header.join(",");
     let mut shown: String = header.chars().take(80).collect();
     if shown.len() < header.len() {
@@ -171,6 +190,13 @@ fn unknown(table: &Table) -> ImportError {
         .iter()
         .map(|l| format!("{l} ({})", l.header()))
         .collect();
-    let help = format!("known layouts: {}", known.join("; "));
+    let near = nearest.map_or_else(String::new, |n| {
+        format!(
+            "nearest is {}, which also needs `{}`; ",
+            n.layout,
+            n.missing.join("`, `")
+        )
+    });
+    let help = format!("{near}known layouts: {}", known.join("; "));
     table.error(ImportErrorKind::UnknownLayout, what, help).at_line(1)
 }

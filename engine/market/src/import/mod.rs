@@ -17,7 +17,7 @@ mod layout;
 mod quality;
 mod series;
 
-pub use chains::{STALE_QUOTES_SHARE_MIN, STALE_TRADES_SHARE_MIN};
+pub use chains::{RootChoice, RootRule, STALE_QUOTES_SHARE_MIN, STALE_TRADES_SHARE_MIN, SpotFrom};
 pub use error::{BadRow, ImportError, ImportErrorKind};
 pub use layout::Layout;
 pub use quality::{
@@ -54,6 +54,12 @@ pub struct ImportRequest {
     pub kind: Option<Layout>,
     /// Identifier for an input that holds one series and does not name it.
     pub series_id: Option<String>,
+    /// Roots of chains whose source names the underlying alone.
+    pub roots: Option<RootRule>,
+    /// Zone of times whose source does not say it.
+    pub time_zone: Option<chrono_tz::Tz>,
+    /// Where the underlying's price comes from when the source of a chain has none.
+    pub spot: SpotFrom,
 }
 
 impl ImportRequest {
@@ -69,6 +75,9 @@ impl ImportRequest {
             strict: false,
             kind: None,
             series_id: None,
+            roots: None,
+            time_zone: None,
+            spot: SpotFrom::Series,
         }
     }
 }
@@ -111,6 +120,9 @@ struct Job<'a> {
     snapshot_time: (u32, u32),
     skip_bad: bool,
     series_id: Option<&'a str>,
+    roots: Option<RootRule>,
+    time_zone: Option<chrono_tz::Tz>,
+    spot: SpotFrom,
     series: BTreeMap<String, series::Building>,
     events: BTreeMap<String, events::Building>,
     /// The last day of chains let in, by underlying.
@@ -135,6 +147,13 @@ impl Job<'_> {
     fn assume(&mut self, text: String) {
         self.writer.assume(text.clone());
         self.quality.assumptions.push(text);
+    }
+
+    /// An assumption that many rows share.
+    fn assume_once(&mut self, text: &str) {
+        if !self.quality.assumptions.iter().any(|held| held == text) {
+            self.assume(text.to_owned());
+        }
     }
 
     fn finish_table(&mut self, mut table: Table, layout: Layout, rows: u64) -> Result<(), ImportError> {
@@ -230,6 +249,9 @@ pub fn run(request: &ImportRequest, progress: &mut dyn Progress) -> Result<Impor
         snapshot_time: request.snapshot_time,
         skip_bad: request.skip_bad,
         series_id: request.series_id.as_deref(),
+        roots: request.roots.clone(),
+        time_zone: request.time_zone,
+        spot: request.spot,
         series: BTreeMap::new(),
         events: BTreeMap::new(),
         previous: BTreeMap::new(),
@@ -246,15 +268,8 @@ pub fn run(request: &ImportRequest, progress: &mut dyn Progress) -> Result<Impor
             "import that file alone",
         ));
     }
-    let assumed = chains.iter().any(|(_, layout)| *layout == Layout::OptionChain);
     for (path, layout) in chains {
         chains::import(&mut job, Table::open(&path)?, layout)?;
-    }
-    if assumed {
-        let (hour, minute) = request.snapshot_time;
-        job.assume(format!(
-            "chain files do not say at what time they were taken: {hour:02}:{minute:02} ET is assumed, three hours earlier on half days"
-        ));
     }
     for (path, layout) in rest {
         let table = Table::open(&path)?;

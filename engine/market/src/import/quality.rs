@@ -43,9 +43,13 @@ pub struct ChainDay {
     pub date: String,
     /// File it came from.
     pub file: String,
-    /// When the quotes are taken to have stood, Eastern.
+    /// Underlying: `SPX`.
+    pub symbol: String,
+    /// Instants at which quotes stood.
+    pub snapshots: u64,
+    /// When the quotes are taken to have stood, Eastern: `15:45`, `09:31 to 16:00`.
     pub snapshot: String,
-    /// Underlying in the file.
+    /// The underlying's price in the file, in the last snapshot.
     pub underlying: String,
     /// Rows stored, by root.
     pub rows: BTreeMap<String, u64>,
@@ -65,6 +69,8 @@ pub struct ChainDay {
     pub iv_zero: u64,
     /// Rows of series that had settled before the snapshot (an AM series on its settlement day).
     pub settled: u64,
+    /// Rows quoted outside the regular session: left out.
+    pub outside_hours: u64,
     /// Rows left out because they could not be read.
     pub bad_rows: u64,
 }
@@ -160,6 +166,8 @@ pub struct QualityReport {
 pub struct ChainTotals {
     /// Days.
     pub days: u64,
+    /// As [`ChainDay::snapshots`].
+    pub snapshots: u64,
     /// Rows stored, by root.
     pub rows: BTreeMap<String, u64>,
     /// Fewest and most expiries in a day.
@@ -178,6 +186,8 @@ pub struct ChainTotals {
     pub iv_zero: u64,
     /// As [`ChainDay::settled`].
     pub settled: u64,
+    /// As [`ChainDay::outside_hours`].
+    pub outside_hours: u64,
     /// As [`ChainDay::bad_rows`].
     pub bad_rows: u64,
 }
@@ -203,6 +213,7 @@ impl QualityReport {
             };
             t.expiries.1 = t.expiries.1.max(day.expiries);
             t.days += 1;
+            t.snapshots += day.snapshots;
             for (root, rows) in &day.rows {
                 *t.rows.entry(root.clone()).or_default() += rows;
             }
@@ -213,6 +224,7 @@ impl QualityReport {
             t.duplicates += day.duplicates;
             t.iv_zero += day.iv_zero;
             t.settled += day.settled;
+            t.outside_hours += day.outside_hours;
             t.bad_rows += day.bad_rows;
         }
         t
@@ -292,7 +304,16 @@ impl QualityReport {
             format!("{n} ({percent:.1}%)")
         };
         let by_root: Vec<String> = t.rows.iter().map(|(root, n)| format!("{root} {n}")).collect();
-        let _ = writeln!(out, "chains   {} days, {} to {}", t.days, first.date, last.date);
+        let intraday = if t.snapshots > t.days {
+            format!(", {} snapshots", t.snapshots)
+        } else {
+            String::new()
+        };
+        let _ = writeln!(
+            out,
+            "chains   {} days, {} to {}{intraday}",
+            t.days, first.date, last.date
+        );
         let _ = writeln!(out, "rows     {rows}: {}", by_root.join(", "));
         let _ = writeln!(out, "expiries {} to {} a day", t.expiries.0, t.expiries.1);
         let _ = writeln!(
@@ -309,6 +330,13 @@ impl QualityReport {
             "rows     settled before the snapshot {}, duplicates left out {}, bad rows left out {}",
             t.settled, t.duplicates, t.bad_rows
         );
+        if t.outside_hours > 0 {
+            let _ = writeln!(
+                out,
+                "rows     outside the regular session left out {}",
+                t.outside_hours
+            );
+        }
     }
 }
 

@@ -1,0 +1,538 @@
+//! Quotes become days: rows of one underlying and instant are a snapshot, the snapshots of a date are stored together.
+
+use super::super::error::{BadRow, FieldError, ImportError, ImportErrorKind};
+use super::super::fields;
+use super::super::quality::ChainDay;
+use super::super::{Job, fmt_time};
+use super::roots::{Dated, Verdict, resolve};
+use super::spot::spot_at;
+use super::stale::stale_copy;
+use super::{Marks, Owner, Place, Quoted, Taken};
+use crate::calendar::ExchangeCalendar;
+use crate::contract::{Right, Root};
+use crate::money::Price;
+use crate::store::{ChainRow, Refusal, SnapshotRows};
+use crate::time::{Date, Instant};
+use chrono::Timelike as _;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Most rows of one day.
+const DAY_ROWS_MAX: usize = 4_000_000;
+
+/// Rows of one instant by root, sorted, as the stale test compares them.
+pub(in super::super) type DayRows = BTreeMap<Root, Vec<ChainRow>>;
+
+/// One instant being collected.
+struct Snapshot {
+    spot: Option<Price>,
+    first_line: u64,
+    rows: BTreeMap<Root, Vec<(ChainRow, u64)>>,
+}
+
+/// One day of one underlying being collected.
+#[derive(Default)]
+struct Day {
+    snapshots: BTreeMap<Instant, Snapshot>,
+    count: usize,
+    bad: u64,
+}
+
+/// Collects the quotes of one file.
+pub(super) struct Collector {
+    file: String,
+    marks: Marks,
+    /// Name of the column that names the contract.
+    contract: String,
+    /// Roots found for sources that name underlyings alone.
+    resolved: BTreeMap<(&'static str, Date, Dated), (Root, Date)>,
+    /// Expiries that two roots share: no row of theirs may be left out as a repetition.
+    shared: BTreeSet<(Root, Date)>,
+    /// The assumed time of day is on record.
+    assumed: bool,
+    /// The day in the file's name, where such digits mean that.
+    named: Option<Date>,
+    open: BTreeMap<(&'static str, Date), Day>,
+    done: BTreeSet<Date>,
+    /// Date of the last row.
+    date: Option<Date>,
+    /// Rows of roots that the engine has no contract for.
+    foreign: BTreeMap<String, u64>,
+    /// Rows that the user's rule leaves out, by expiry.
+    skipped: BTreeMap<Date, u64>,
+    /// Bad rows before any day.
+    bad: u64,
+}
+
+/// The day in a file's name: the only run of exactly eight digits that is a date.
+fn date_in_name(name: &str) -> Option<Date> {
+    let mut runs = name
+        .split(|c: char| !c.is_ascii_digit())
+        .filter(|r| r.len() == 8)
+        .filter_map(fields::compact);
+    let first = runs.next()?;
+    runs.next().is_none().then_some(first)
+}
+
+/// When a day's quotes are taken to have stood: the requested time, three hours earlier on half days, but
+/// not before the open.
+fn snapshot_instant(date: Date, (hour, minute): (u32, u32)) -> Option<Instant> {
+    let early = ExchangeCalendar::nyse().is_early_close(date);
+    if !early {
+        return Instant::from_eastern(date, hour, minute);
+    }
+    let at = Instant::from_eastern(date, hour.checked_sub(3)?, minute)?;
+    ExchangeCalendar::nyse().open_at(date).map(|open| at.max(open))
+}
+
+impl Collector {
+    pub(super) fn new(file: &str, marks: Marks, contract: &str, dated_names: bool) -> Self {
+        Self {
+            file: file.to_owned(),
+            marks,
+            contract: contract.to_owned(),
+            resolved: BTreeMap::new(),
+            shared: BTreeSet::new(),
+            assumed: false,
+            named: date_in_name(file).filter(|_| dated_names),
+            open: BTreeMap::new(),
+            done: BTreeSet::new(),
+            date: None,
+            foreign: BTreeMap::new(),
+            skipped: BTreeMap::new(),
+            bad: 0,
+        }
+    }
+
+    /// Counts a row that could not be read, or stops at it.
+    pub(super) fn bad(&mut self, job: &mut Job<'_>, row: BadRow) -> Result<(), ImportError> {
+        job.bad_row(row)?;
+        match self.open.values_mut().next() {
+            Some(day) => day.bad += 1,
+            None => self.bad += 1,
+        }
+        Ok(())
+    }
+
+    /// Takes one quote.
+    pub(super) fn take(
+        &mut self,
+        job: &mut Job<'_>,
+        quoted: Quoted,
+        place: &dyn Place,
+    ) -> Result<(), ImportError> {
+        let date = match quoted.taken {
+            Taken::Day(date) => date,
+            Taken::At(at) => at.date(),
+        };
+        self.turn_to(job, date, place)?;
+        let Some((root, expiry)) = self.root(job, &quoted, place)? else {
+            return Ok(());
+        };
+        let at = match quoted.taken {
+            Taken::At(at) => at,
+            Taken::Day(date) => snapshot_instant(date, job.snapshot_time).ok_or_else(outside)?,
+        };
+        if matches!(quoted.taken, Taken::Day(_)) && !self.assumed {
+            self.assumed = true;
+            let (hour, minute) = job.snapshot_time;
+            job.assume_once(&format!(
+                "chain files do not say at what time they were taken: {hour:02}:{minute:02} ET is assumed, three hours earlier on half days"
+            ));
+        }
+        let day = self.open.entry((root.underlying(), date)).or_default();
+        let line = place.line();
+        let snapshot = day.snapshots.entry(at).or_insert_with(|| Snapshot {
+            spot: quoted.spot,
+            first_line: line,
+            rows: BTreeMap::new(),
+        });
+        snapshot.spot = snapshot.spot.or(quoted.spot);
+        if let (Some(held), Some(other)) = (snapshot.spot, quoted.spot.filter(|s| snapshot.spot != Some(*s)))
+        {
+            let what = format!(
+                "{other} is not the {held} of line {}: a day is one snapshot with one underlying",
+                snapshot.first_line
+            );
+            day.bad += 1;
+            return job.bad_row(place.bad(FieldError {
+                column: self.marks.spot,
+                what,
+            }));
+        }
+        day.count += 1;
+        if day.count > DAY_ROWS_MAX {
+            let what = format!("{date} has more than {DAY_ROWS_MAX} rows");
+            return Err(self.error(ImportErrorKind::NotText, what, "import one snapshot a day"));
+        }
+        let row = ChainRow { expiry, ..quoted.row };
+        snapshot.rows.entry(root).or_default().push((row, line));
+        Ok(())
+    }
+
+    /// A file holds whole days, one after the other: with a new date the day before it is complete.
+    fn turn_to(&mut self, job: &mut Job<'_>, date: Date, place: &dyn Place) -> Result<(), ImportError> {
+        if self.date == Some(date) {
+            return Ok(());
+        }
+        if let Some(wanted) = self.named.filter(|n| *n != date) {
+            let what = format!("its name says {wanted}, its rows are of {date}");
+            let help =
+                "the file is misnamed or holds another day: get the right file, or rename it to its own date";
+            return Err(self
+                .error(ImportErrorKind::DateMismatch, what, help)
+                .at_line(place.line()));
+        }
+        self.close(job)?;
+        if let Some(earlier) = self.date.replace(date) {
+            self.done.insert(earlier);
+        }
+        if self.done.contains(&date) {
+            let what = format!("rows of {date} come back after another day");
+            return Err(self
+                .error(ImportErrorKind::Duplicate, what, "sort the file by date")
+                .at_line(place.line()));
+        }
+        Ok(())
+    }
+
+    /// The root and expiry of a quote; `None` for rows that are counted and left out.
+    fn root(
+        &mut self,
+        job: &mut Job<'_>,
+        quoted: &Quoted,
+        place: &dyn Place,
+    ) -> Result<Option<(Root, Date)>, ImportError> {
+        let (underlying, dated) = match &quoted.owner {
+            Owner::Root(root) => return Ok(Some((*root, quoted.row.expiry))),
+            Owner::Foreign(name) => {
+                match self.foreign.get_mut(name) {
+                    Some(count) => *count += 1,
+                    None => drop(self.foreign.insert(name.clone(), 1)),
+                }
+                return Ok(None);
+            }
+            Owner::Underlying(underlying) => (*underlying, Dated::Settlement),
+            Owner::ByLastDay(underlying) => (*underlying, Dated::LastDay),
+        };
+        let key = (underlying, quoted.row.expiry, dated);
+        if let Some(found) = self.resolved.get(&key) {
+            return Ok(Some(*found));
+        }
+        match resolve(job.roots.as_ref(), underlying, quoted.row.expiry, dated) {
+            Verdict::Root { root, expiry, stated } => {
+                let text = match &job.roots {
+                    Some(rule) if stated => {
+                        format!(
+                            "roots of {underlying} options as stated, the source does not say them: {rule}"
+                        )
+                    }
+                    _ => format!(
+                        "roots of {underlying} options by the calendar where one alone lists the expiry: the source does not say them"
+                    ),
+                };
+                job.assume_once(&text);
+                let alone = resolve(None, underlying, quoted.row.expiry, dated);
+                if matches!(alone, Verdict::Ambiguous(_)) {
+                    self.shared.insert((root, expiry));
+                }
+                self.resolved.insert(key, (root, expiry));
+                Ok(Some((root, expiry)))
+            }
+            Verdict::Skip => {
+                *self.skipped.entry(quoted.row.expiry).or_default() += 1;
+                Ok(None)
+            }
+            Verdict::Impossible(what) => {
+                let column = self.marks.expiry;
+                job.bad_row(place.bad(FieldError { column, what }))?;
+                Ok(None)
+            }
+            Verdict::Ambiguous(roots) => {
+                Err(self.ambiguous(underlying, quoted.row.expiry, dated, &roots, place))
+            }
+        }
+    }
+
+    fn ambiguous(
+        &self,
+        underlying: &str,
+        expiry: Date,
+        dated: Dated,
+        roots: &[Root],
+        place: &dyn Place,
+    ) -> ImportError {
+        let names: Vec<String> = roots
+            .iter()
+            .map(|r| format!("{} ({} settled)", r.symbol(), settled(*r)))
+            .collect();
+        let what = format!(
+            "{underlying} options of {expiry} may be {}, and the source has no root column",
+            names.join(" or ")
+        );
+        let help = match dated {
+            Dated::Settlement => SAY_ROOT.to_owned(),
+            Dated::LastDay => {
+                format!("{SAY_ROOT}; `eve=SPX` if AM series stand under their last trading day")
+            }
+        };
+        self.error(ImportErrorKind::Ambiguous, what, &help)
+            .at_line(place.line())
+    }
+
+    fn error(&self, kind: ImportErrorKind, what: impl Into<String>, help: &str) -> ImportError {
+        ImportError::new(kind, what, help).in_file(&self.file)
+    }
+
+    fn close(&mut self, job: &mut Job<'_>) -> Result<(), ImportError> {
+        for ((underlying, date), day) in std::mem::take(&mut self.open) {
+            self.finish_day(job, underlying, date, day)?;
+        }
+        Ok(())
+    }
+
+    /// Stores what is left and lists what was left out.
+    pub(super) fn finish(mut self, job: &mut Job<'_>) -> Result<(), ImportError> {
+        self.close(job)?;
+        let mut refuse = |reason: String, date: Option<Date>| {
+            job.refuse(Refusal {
+                file: self.file.clone(),
+                date: date.map(|d| d.to_string()),
+                reason,
+            });
+        };
+        for (root, count) in &self.foreign {
+            refuse(foreign(root, *count), None);
+        }
+        for (expiry, count) in &self.skipped {
+            refuse(format!("{count} rows of expiry {expiry} left out as asked"), None);
+        }
+        Ok(())
+    }
+
+    /// Sorts a day, drops rows given twice, counts, and writes it unless it must be refused.
+    fn finish_day(
+        &mut self,
+        job: &mut Job<'_>,
+        underlying: &'static str,
+        date: Date,
+        day: Day,
+    ) -> Result<(), ImportError> {
+        if day.count == 0 {
+            return Ok(());
+        }
+        let mut stats = ChainDay {
+            date: date.to_string(),
+            file: self.file.clone(),
+            symbol: underlying.to_owned(),
+            bad_rows: day.bad + std::mem::take(&mut self.bad),
+            ..ChainDay::default()
+        };
+        let mut by_root: BTreeMap<Root, Vec<SnapshotRows>> = BTreeMap::new();
+        let mut last = DayRows::new();
+        let mut expiries: BTreeSet<(Root, Date)> = BTreeSet::new();
+        for (at, snapshot) in within_hours(job, &mut stats, date, day.snapshots) {
+            last.clear();
+            for (root, list) in snapshot.rows {
+                let rows = self.settle_duplicates(job, &mut stats, root, list)?;
+                count(&mut stats, root, &rows, at, &mut expiries);
+                *stats.rows.entry(root.symbol().to_owned()).or_default() += rows.len() as u64;
+                last.insert(root, rows);
+            }
+            let spot = match snapshot.spot {
+                Some(spot) => spot,
+                None => spot_at(job, &self.file, underlying, at, &last)?,
+            };
+            stats.see(at, spot);
+            for (root, rows) in &last {
+                by_root.entry(*root).or_default().push(SnapshotRows {
+                    at,
+                    spot,
+                    rows: rows.clone(),
+                });
+            }
+        }
+        stats.expiries = expiries.len() as u64;
+        let stale = stale_copy(job, underlying, date, &last)?;
+        let closed = !ExchangeCalendar::nyse().is_session(date);
+        if closed || stale.is_some() {
+            let mut reason = Vec::new();
+            if closed {
+                reason.push(format!("{date} was no trading day: NYSE was closed"));
+            }
+            reason.extend(stale);
+            job.refuse(Refusal {
+                file: self.file.clone(),
+                date: Some(date.to_string()),
+                reason: reason.join("; "),
+            });
+            return Ok(());
+        }
+        let mut fresh = false;
+        for (root, snapshots) in &by_root {
+            let added = job.writer.add_chains(*root, date, snapshots);
+            fresh |= added.map_err(|e| ImportError::from(e).in_file(&self.file))?;
+        }
+        if fresh {
+            job.quality.chain_days.push(stats);
+        } else {
+            job.quality.already_stored.push(format!("{date} ({})", self.file));
+        }
+        job.previous.insert(underlying, (date, last));
+        Ok(())
+    }
+
+    /// Rows in order, each contract once.
+    fn settle_duplicates(
+        &self,
+        job: &mut Job<'_>,
+        stats: &mut ChainDay,
+        root: Root,
+        mut list: Vec<(ChainRow, u64)>,
+    ) -> Result<Vec<ChainRow>, ImportError> {
+        list.sort_by_key(|(row, line)| (row.key(), *line));
+        let mut sorted: Vec<ChainRow> = Vec::with_capacity(list.len());
+        for (row, line) in list {
+            match sorted.last() {
+                Some(last) if *last == row => stats.duplicates += 1,
+                Some(last) if last.key() == row.key() => {
+                    self.check_one_root(root, &row, line)?;
+                    stats.bad_rows += 1;
+                    job.bad_row(self.contradiction(root, &row, line))?;
+                }
+                _ => sorted.push(row),
+            }
+        }
+        Ok(sorted)
+    }
+
+    /// Without a root column, two quotes of one contract on a day that two roots share are two contracts: no rule can
+    /// tell them apart, and leaving the second out would be a guess.
+    fn check_one_root(&self, root: Root, row: &ChainRow, line: u64) -> Result<(), ImportError> {
+        let (underlying, expiry) = (root.underlying(), row.expiry);
+        if !self.shared.contains(&(root, expiry)) {
+            return Ok(());
+        }
+        let what = format!(
+            "{underlying} {expiry} {} stands there twice with different quotes: two roots share the day, and the source has no root column to tell them apart",
+            row.strike
+        );
+        let help = "leave that expiry out with `--root monthly=skip,other=SPXW`, or get a source that names the root";
+        Err(self.error(ImportErrorKind::Ambiguous, what, help).at_line(line))
+    }
+
+    fn contradiction(&self, root: Root, row: &ChainRow, line: u64) -> BadRow {
+        let right = if row.right == Right::Put { "put" } else { "call" };
+        BadRow {
+            file: self.file.clone(),
+            line,
+            column: self.contract.clone(),
+            what: format!(
+                "{} {} {} {right} is given twice with different quotes",
+                root.symbol(),
+                row.expiry,
+                row.strike
+            ),
+        }
+    }
+}
+
+/// How to say what a source without a root column holds.
+const SAY_ROOT: &str = "say what they are: `--root SPXW` for all rows, `--root monthly=SPX,other=SPXW`, or one expiry such as `--root 2024-01-19=SPX,other=SPXW`; `skip` in place of a root leaves those rows out";
+
+const fn settled(root: Root) -> &'static str {
+    match root.settlement() {
+        crate::contract::Settlement::Am => "AM",
+        crate::contract::Settlement::Pm => "PM",
+    }
+}
+
+/// Latest local hour at which a source may still state the quotes of the close.
+const CLOSE_STATED_UNTIL: u32 = 18;
+
+/// Snapshots of the regular session. A day whose only quotes are stated after the close (the 17:15 report, a page saved
+/// in the evening, 16:00 on a half day) holds those of the close; otherwise what lies outside is left out and counted.
+fn within_hours(
+    job: &mut Job<'_>,
+    stats: &mut ChainDay,
+    date: Date,
+    snapshots: BTreeMap<Instant, Snapshot>,
+) -> Vec<(Instant, Snapshot)> {
+    let calendar = ExchangeCalendar::nyse();
+    let full = snapshots.into_iter().filter(|(_, s)| !s.rows.is_empty());
+    let (Some(open), Some(close)) = (calendar.open_at(date), calendar.options_close_at(date)) else {
+        // No session: refused as a whole.
+        return full.collect();
+    };
+    let (mut inside, mut outside): (Vec<_>, Vec<_>) = full.partition(|(at, _)| (open..=close).contains(at));
+    let late = |at: &Instant| *at > close && at.eastern().hour() < CLOSE_STATED_UNTIL;
+    if inside.is_empty()
+        && let Some(first) = outside.iter().position(|(at, _)| late(at))
+    {
+        job.assume_once("quotes stated after the close, and none before it: taken as those of the close");
+        inside.push((close, outside.remove(first).1));
+    }
+    let rows = |s: &Snapshot| s.rows.values().map(Vec::len).sum::<usize>() as u64;
+    stats.outside_hours = outside.iter().map(|(_, s)| rows(s)).sum();
+    inside
+}
+
+fn outside() -> ImportError {
+    ImportError::new(
+        ImportErrorKind::Request,
+        "the snapshot time lies outside the session",
+        "ask for 09:30 to 16:15",
+    )
+}
+
+/// Why rows of a root are left out.
+fn foreign(root: &str, count: u64) -> String {
+    let known = fields::known_roots();
+    match root {
+        "BVZ" | "BSZ" => {
+            format!(
+                "{count} rows of root `{root}`: binary options, which pay all or nothing; none of {known}"
+            )
+        }
+        _ => format!("{count} rows of root `{root}`, which is none of {known}"),
+    }
+}
+
+fn count(
+    stats: &mut ChainDay,
+    root: Root,
+    rows: &[ChainRow],
+    at: Instant,
+    expiries: &mut BTreeSet<(Root, Date)>,
+) {
+    let calendar = ExchangeCalendar::nyse();
+    for run in rows.chunk_by(|a, b| a.expiry == b.expiry) {
+        let Some(expiry) = run.first().map(|r| r.expiry) else {
+            continue;
+        };
+        expiries.insert((root, expiry));
+        if calendar.last_trade_at(root, expiry).is_some_and(|t| t < at) {
+            stats.settled += run.len() as u64;
+        }
+    }
+    for row in rows {
+        stats.zero_bid += u64::from(row.bid == Price::ZERO);
+        stats.zero_ask += u64::from(row.ask == Price::ZERO);
+        stats.crossed += u64::from(row.bid > row.ask);
+        stats.locked += u64::from(row.bid == row.ask && row.ask > Price::ZERO);
+        stats.iv_zero += u64::from(row.vendor.iv == Some(0.0));
+    }
+}
+
+impl ChainDay {
+    /// Another snapshot of the day; they come in order of time.
+    fn see(&mut self, at: Instant, spot: Price) {
+        let time = fmt_time(at);
+        self.snapshots += 1;
+        self.snapshot = match self.snapshot.split_once(" to ") {
+            _ if self.snapshot.is_empty() => time,
+            Some((first, _)) => format!("{first} to {time}"),
+            None => format!("{} to {time}", self.snapshot),
+        };
+        self.underlying = spot.to_string();
+    }
+}

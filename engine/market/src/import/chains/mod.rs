@@ -1,0 +1,244 @@
+//! Option chains: one small reader per vendor's layout, one collector that makes days of snapshots of what they read.
+//!
+//! A layout is one entry of [`FORMATS`]: the columns it is known by, what its times mean, and a [`Reader`] that turns a
+//! record into [`Quoted`] rows. Everything else is shared: sniffing, days, duplicates, refusals, the quality report.
+
+mod cells;
+mod collect;
+mod datashop;
+mod historical;
+mod optionsdx;
+mod roots;
+mod spot;
+mod stale;
+
+pub use roots::{RootChoice, RootRule};
+pub use spot::SpotFrom;
+pub use stale::{STALE_QUOTES_SHARE_MIN, STALE_TRADES_SHARE_MIN};
+
+pub(super) use collect::DayRows;
+
+use super::Job;
+use super::error::{BadRow, FieldError, ImportError, ImportErrorKind};
+use super::input::Table;
+use super::layout::Layout;
+use crate::contract::Root;
+use crate::money::Price;
+use crate::store::ChainRow;
+use crate::time::{Date, Instant};
+use collect::Collector;
+
+/// Rows between two reports of progress.
+const PROGRESS_ROWS: u64 = 4096;
+
+/// When a row's quotes stood.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Taken {
+    /// On this day, at a time that the source does not say.
+    Day(Date),
+    /// At this instant.
+    At(Instant),
+}
+
+/// Whose contract a row is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Owner {
+    /// The source names the root.
+    Root(Root),
+    /// The source names something that the engine has no contract for: the name, and why where that is known.
+    Foreign(String),
+    /// The source names the underlying alone.
+    Underlying(&'static str),
+    /// The same, and the source may date an AM series by the session before it settles.
+    ByLastDay(&'static str),
+}
+
+impl Owner {
+    /// From a root as a source writes it.
+    pub(super) fn of_root(symbol: &str) -> Self {
+        Root::parse(symbol).map_or_else(|| Self::Foreign(symbol.to_owned()), Self::Root)
+    }
+
+    /// From an underlying as a source writes it, `^SPX` or `$SPX` too.
+    pub(super) fn of_underlying(symbol: &str) -> Self {
+        let plain = symbol.trim_start_matches(['^', '$', '_']);
+        let known = Root::ALL.into_iter().find(|r| r.underlying() == plain);
+        known.map_or_else(
+            || Self::Foreign(plain.to_owned()),
+            |r| Self::Underlying(r.underlying()),
+        )
+    }
+}
+
+/// One quote in canonical form.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Quoted {
+    /// When it stood.
+    pub(super) taken: Taken,
+    /// Whose contract it is.
+    pub(super) owner: Owner,
+    /// The underlying in the same record, where the source has it; all rows of a snapshot must agree.
+    pub(super) spot: Option<Price>,
+    /// The quote.
+    pub(super) row: ChainRow,
+}
+
+/// Columns to blame when rows do not go together.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Marks {
+    /// The underlying's price.
+    pub(super) spot: usize,
+    /// The expiry.
+    pub(super) expiry: usize,
+    /// What names the contract.
+    pub(super) contract: usize,
+}
+
+/// Turns records of one file into quotes.
+pub(super) trait Reader {
+    /// Columns to blame.
+    fn marks(&self) -> Marks;
+
+    /// Reads the record at which the table stands.
+    fn read(&mut self, table: &Table, out: &mut Vec<Quoted>) -> Result<(), FieldError>;
+
+    /// What the source does not have and the store holds a stand-in for, in words for the record.
+    fn lacks(&self) -> Option<&'static str> {
+        None
+    }
+}
+
+/// What an import was told that a reader may need.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Told<'a> {
+    /// Zone of times whose source does not say it.
+    pub(super) time_zone: Option<chrono_tz::Tz>,
+    /// Roots as stated.
+    pub(super) roots: Option<&'a RootRule>,
+}
+
+/// A layout of chains.
+pub(super) struct Format {
+    pub(super) layout: Layout,
+    /// Columns that it is known by; each may go by several names, the layout's own first.
+    pub(super) needs: &'static [&'static [&'static str]],
+    /// Eight digits in a file's name are the day of its rows.
+    pub(super) dated_names: bool,
+    pub(super) open: fn(&Table, &Told<'_>) -> Result<Box<dyn Reader>, ImportError>,
+}
+
+/// All layouts of chains that come as tables.
+pub(super) const FORMATS: [&Format; 4] = [
+    &historical::FORMAT,
+    &datashop::EOD,
+    &datashop::INTERVALS,
+    &optionsdx::FORMAT,
+];
+
+/// Layouts whose columns a table has, all of them.
+pub(super) fn fitting(table: &Table) -> Vec<Layout> {
+    let fits = |f: &&Format| f.needs.iter().all(|names| table.column(names).is_some());
+    FORMATS.into_iter().filter(fits).map(|f| f.layout).collect()
+}
+
+/// The layout of which a table lacks the smallest share of columns, those columns, and how many it has and needs.
+pub(super) struct Nearest {
+    pub(super) layout: Layout,
+    pub(super) missing: Vec<&'static str>,
+    pub(super) needed: usize,
+}
+
+impl Nearest {
+    /// Enough columns are there to say that the file is of this layout, damaged.
+    pub(super) fn is_near(&self) -> bool {
+        self.missing.len() * 5 <= self.needed * 2
+    }
+}
+
+/// The layout nearest to a table; the first of equals.
+pub(super) fn nearest(table: &Table) -> Option<Nearest> {
+    let lack = |f: &Format| -> Vec<&'static str> {
+        let absent = f.needs.iter().filter(|names| table.column(names).is_none());
+        absent.filter_map(|names| names.first().copied()).collect()
+    };
+    let near = FORMATS.into_iter().map(|f| Nearest {
+        layout: f.layout,
+        missing: lack(f),
+        needed: f.needs.len(),
+    });
+    // Shares compared without dividing.
+    near.min_by(|a, b| (a.missing.len() * b.needed).cmp(&(b.missing.len() * a.needed)))
+        .filter(|n| n.missing.len() < n.needed)
+}
+
+/// Whether a layout holds chains.
+pub(super) fn is_chain(layout: Layout) -> bool {
+    format_of(layout).is_some()
+}
+
+fn format_of(layout: Layout) -> Option<&'static Format> {
+    FORMATS.into_iter().find(|f| f.layout == layout)
+}
+
+/// Where a quote stands in its source, for messages.
+pub(super) trait Place {
+    /// Line, from 1.
+    fn line(&self) -> u64;
+    /// A bad row here.
+    fn bad(&self, error: FieldError) -> BadRow;
+}
+
+impl Place for Table {
+    fn line(&self) -> u64 {
+        Self::line(self)
+    }
+    fn bad(&self, error: FieldError) -> BadRow {
+        Self::bad(self, error)
+    }
+}
+
+/// Reads one file of chains into the store being built.
+pub(super) fn import(job: &mut Job<'_>, mut table: Table, layout: Layout) -> Result<(), ImportError> {
+    let unknown = || {
+        table.error(
+            ImportErrorKind::UnknownLayout,
+            format!("`{layout}` is no layout of chains"),
+            "leave `--kind` out",
+        )
+    };
+    let format = format_of(layout).ok_or_else(unknown)?;
+    let told = Told {
+        time_zone: job.time_zone,
+        roots: job.roots.as_ref(),
+    };
+    let mut reader = (format.open)(&table, &told)?;
+    if let Some(text) = reader.lacks() {
+        job.assume_once(text);
+    }
+    let marks = reader.marks();
+    let contract = table.header.get(marks.contract).map_or("", String::as_str);
+    let mut collector = Collector::new(&table.name, marks, contract, format.dated_names);
+    let mut out = Vec::new();
+    let mut rows = 0u64;
+    while table.advance()? {
+        rows += 1;
+        if rows.is_multiple_of(PROGRESS_ROWS) {
+            let bytes = table.progress();
+            job.progress.advance(bytes, &table.name);
+        }
+        out.clear();
+        if let Err(error) = reader.read(&table, &mut out) {
+            collector.bad(job, table.bad(error))?;
+            continue;
+        }
+        for quoted in out.drain(..) {
+            collector.take(job, quoted, &table)?;
+        }
+    }
+    if rows == 0 {
+        let help = "download the file again, or leave it out";
+        return Err(table.error(ImportErrorKind::Empty, "has a header but no rows", help));
+    }
+    collector.finish(job)?;
+    job.finish_table(table, layout, rows)
+}

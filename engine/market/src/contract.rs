@@ -1,4 +1,21 @@
-//! What can be traded, identified so that no two different things share a name.
+//! What can be traded, identified so that no two different things share a name, and the facts of each class as tables:
+//! multiplier, increments, strikes, exercise, settlement, listing history, symbols, each with its source.
+
+pub mod future;
+pub mod instrument;
+pub mod listing;
+pub mod option;
+pub mod share;
+pub mod since;
+pub mod symbol;
+pub mod tick;
+
+pub use future::FutureContract;
+pub use instrument::Instrument;
+pub use listing::{NotListed, listed};
+pub use share::Share;
+pub use since::Since;
+pub use symbol::ParseSymbolError;
 
 use crate::money::Price;
 use crate::time::{Date, Instant};
@@ -26,6 +43,19 @@ pub enum Root {
     Vix,
     /// VIX weeklys, settled to VRO.
     Vixw,
+}
+
+/// Futures classes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum FutureRoot {
+    /// Cboe Volatility Index futures, monthly and weekly.
+    Vx,
+    /// Mini Cboe Volatility Index futures.
+    Vxm,
+    /// E-mini S&P 500 futures.
+    Es,
+    /// Micro E-mini S&P 500 futures.
+    Mes,
 }
 
 /// When and how a series settles.
@@ -124,3 +154,6 @@ pub struct SettlementValue {
     /// It stands in for a missing official value (SET from the open, say): results are marked.
     pub approximate: bool,
 }
+
+#[cfg(test)]
+mod tests;

@@ -2,9 +2,13 @@
 //!
 //! Sessions follow the New York Stock Exchange: Cboe's index options trade on the same days, to 16:15 Eastern instead of
 //! 16:00 (13:15 on half days), and the volatility futures keep the same days too. Everything is computed from rules and
-//! a short list of dated exceptions once, into a table; there is no file to go missing.
+//! a short list of dated exceptions once, into a table; there is no file to go missing. Hours of each venue, overnight
+//! and curb sessions among them, are in [`hours`].
 
+pub mod hours;
 mod rules;
+
+pub use hours::{Session, SessionKind, Venue};
 
 use crate::contract::{Root, Settlement};
 use crate::time::{Date, Instant};

@@ -2,7 +2,7 @@
 
 use crate::chain::ChainSnapshot;
 use crate::contract::{Root, SettlementValue};
-use crate::series::{BarSize, EventData, SeriesData};
+use crate::series::{BarSize, EventData, SeriesData, Vintages};
 use crate::time::{Date, Instant};
 use std::sync::Arc;
 
@@ -57,6 +57,16 @@ pub trait History: Send + Sync {
     /// # Errors
     /// As for [`History::series`].
     fn events(&self, id: &str) -> Result<Option<Arc<EventData>>, HistoryError>;
+
+    /// Every value ever known of a series or of an event's figure, revisions beside first prints. `Ok(None)` where the
+    /// source kept none: then the bars are all there is.
+    ///
+    /// # Errors
+    /// As for [`History::series`].
+    fn vintages(&self, id: &str) -> Result<Option<Arc<Vintages>>, HistoryError> {
+        let _ = id;
+        Ok(None)
+    }
 
     /// Settlement value of a root and expiry: exact from the settlement series, or approximate, or unknown.
     ///

@@ -111,14 +111,18 @@ pub struct Manifest {
     pub series: BTreeMap<String, TableEntry>,
     /// Events by identifier.
     pub events: BTreeMap<String, TableEntry>,
+    /// Values ever known of series and events, by identifier; stores written before there were any have none.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
+    pub vintages: BTreeMap<String, TableEntry>,
     /// The quality report.
     pub quality: Option<StoredFile>,
 }
 
 impl Manifest {
-    /// Every file of data: series, events, then chains.
+    /// Every file of data: series, events, vintages, then chains.
     pub(super) fn data_files(&self) -> impl Iterator<Item = &StoredFile> {
-        let tables = self.series.values().chain(self.events.values()).map(|t| &t.file);
+        let tables = self.series.values().chain(self.events.values());
+        let tables = tables.chain(self.vintages.values()).map(|t| &t.file);
         let chains = self.chains.values().flat_map(BTreeMap::values).map(|c| &c.file);
         tables.chain(chains)
     }
@@ -135,6 +139,7 @@ impl Manifest {
             chains: BTreeMap::new(),
             series: BTreeMap::new(),
             events: BTreeMap::new(),
+            vintages: BTreeMap::new(),
             quality: None,
         }
     }

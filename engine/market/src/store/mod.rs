@@ -6,6 +6,7 @@
 //! chains/root=SPXW/date=2019-04-25.parquet  every row of one root on one day
 //! series/VIX.parquet                        bars, each with the instant at which it became known
 //! events/FOMC.parquet                       occurrences, with what was known and when
+//! vintages/CPI.parquet                      every value ever known, revisions beside first prints
 //! ```
 //!
 //! The same input gives the same bytes, whenever and wherever it is written.

@@ -11,7 +11,7 @@ use crate::chain::ChainSnapshot;
 use crate::contract::{Root, Settlement, SettlementValue};
 use crate::history::{History, HistoryError, Provenance};
 use crate::money::Price;
-use crate::series::{BarSize, EventData, SeriesData};
+use crate::series::{BarSize, EventData, SeriesData, Vintages};
 use crate::time::{Date, Instant};
 use parquet::errors::ParquetError;
 use std::collections::BTreeMap;
@@ -60,6 +60,7 @@ pub struct StoreHistory {
     cache: Mutex<SnapshotCache>,
     series: Memo<SeriesData>,
     events: Memo<EventData>,
+    vintages: Memo<Vintages>,
 }
 
 impl StoreHistory {
@@ -99,6 +100,7 @@ impl StoreHistory {
             cache: Mutex::new(SnapshotCache::new(options.cache_rows_max)),
             series: Mutex::new(BTreeMap::new()),
             events: Mutex::new(BTreeMap::new()),
+            vintages: Mutex::new(BTreeMap::new()),
         })
     }
 
@@ -319,6 +321,11 @@ impl History for StoreHistory {
     fn events(&self, id: &str) -> Result<Option<Arc<EventData>>, HistoryError> {
         let file = self.manifest.events.get(id).map(|t| &t.file);
         Ok(self.table(&self.events, id.to_owned(), file, tables::decode_events)?)
+    }
+
+    fn vintages(&self, id: &str) -> Result<Option<Arc<Vintages>>, HistoryError> {
+        let file = self.manifest.vintages.get(id).map(|t| &t.file);
+        Ok(self.table(&self.vintages, id.to_owned(), file, tables::decode_vintages)?)
     }
 
     /// PM series: the index close of the expiry day, to the cent. AM series: the `SET` (for VIX, `VRO`) series, or the

@@ -2,7 +2,7 @@
 
 use super::columns::{Column, File};
 use super::error::StoreError;
-use crate::series::{EventData, EventRow, SeriesData};
+use crate::series::{EventData, EventRow, SeriesData, Vintage, Vintages};
 use crate::time::Instant;
 use chrono::NaiveDate;
 use parquet::errors::ParquetError;
@@ -25,6 +25,13 @@ message events {
     required int64 scheduled_known_at (timestamp_micros);
     optional double actual;
     optional double consensus;
+}";
+
+const VINTAGES: &str = "
+message vintages {
+    required int32 period (date);
+    required int64 known_at (timestamp_micros);
+    optional double value;
 }";
 
 fn micros(instants: impl Iterator<Item = Instant>) -> Column {
@@ -159,4 +166,31 @@ pub(super) fn decode_events(file: &File) -> Result<EventData, ParquetError> {
     Ok(EventData {
         rows: rows.map(row).collect(),
     })
+}
+
+pub(super) fn encode_vintages(name: &str, data: &Vintages) -> Result<Vec<u8>, StoreError> {
+    let rows = data.rows();
+    let columns = vec![
+        Column::I32(rows.iter().map(|v| v.period.to_epoch_days()).collect()),
+        micros(rows.iter().map(|v| v.known_at)),
+        Column::OptionalF64(rows.iter().map(|v| Some(v.value)).collect()),
+    ];
+    let encoded = super::columns::encode(VINTAGES, &[columns]);
+    encoded.map_err(|e| StoreError::invalid(format!("cannot encode vintages of `{name}`: {e}")))
+}
+
+pub(super) fn decode_vintages(file: &File) -> Result<Vintages, ParquetError> {
+    let g = file.group(0)?;
+    let wrong = |what: &str| ParquetError::General(what.to_owned());
+    let (days, known, values) = (g.i32s(0)?, instants(g.i64s(1)?), g.optional_f64s(2)?);
+    let rows = days.into_iter().zip(known).zip(values);
+    let row = |((days, known_at), value): ((i32, Instant), Option<f64>)| {
+        Ok(Vintage {
+            period: NaiveDate::from_epoch_days(days).ok_or_else(|| wrong("a date is out of range"))?,
+            known_at,
+            value: value.ok_or_else(|| wrong("a value is absent"))?,
+        })
+    };
+    let rows: Vec<Vintage> = rows.map(row).collect::<Result<_, ParquetError>>()?;
+    Vintages::new(rows).ok_or_else(|| wrong("a period has two values from the same instant on"))
 }

@@ -6,8 +6,9 @@ use crate::chain::{ChainSnapshot, ExpiryChain, QuoteColumns};
 use crate::contract::{Right, Root, Settlement};
 use crate::history::History;
 use crate::money::Price;
-use crate::series::{BarSize, EventData, EventRow, SeriesData};
+use crate::series::{BarSize, EventData, EventRow, SeriesData, Vintage, Vintages};
 use crate::time::{Date, Instant};
+use chrono::NaiveDate;
 use proptest::prelude::*;
 use std::fs;
 use std::path::Path;
@@ -101,6 +102,40 @@ fn files(dir: &Path) -> Vec<(String, Vec<u8>)> {
     }
     out.sort();
     out
+}
+
+#[test]
+fn revisions_are_kept_beside_first_prints() {
+    let dir = tempfile::tempdir().unwrap();
+    let target = dir.path().join("v");
+    sample(&target);
+    assert_eq!(StoreHistory::open(&target).unwrap().vintages("GDP"), Ok(None));
+    let v = |month: u32, day: &str, value| Vintage {
+        period: NaiveDate::from_ymd_opt(2019, month, 1).unwrap(),
+        known_at: at(day, 8, 30),
+        value,
+    };
+    let first = vec![v(1, "2019-04-26", 3.2), v(1, "2019-05-30", 3.1)];
+    let revised = [
+        first.clone(),
+        vec![v(1, "2019-06-27", 3.1), v(4, "2019-07-26", 2.1)],
+    ]
+    .concat();
+    for rows in [first, revised.clone()] {
+        let mut w = StoreWriter::append(&target).unwrap();
+        w.put_vintages("GDP", &Vintages::new(rows).unwrap()).unwrap();
+        w.finish().unwrap();
+    }
+    let h = StoreHistory::open(&target).unwrap();
+    let held = h.vintages("GDP").unwrap().unwrap();
+    assert_eq!(held.rows(), revised);
+    let q1 = d("2019-01-01");
+    assert_eq!(held.as_of(q1, at("2019-04-26", 8, 29)), None);
+    assert_eq!(held.as_of(q1, at("2019-05-29", 16, 0)), Some(3.2));
+    assert_eq!(held.as_of(q1, at("2019-05-30", 8, 30)), Some(3.1));
+    // What is stored under one name once is one file, and the older one is gone.
+    let names: Vec<String> = files(&target).into_iter().map(|(n, _)| n).collect();
+    assert_eq!(names.iter().filter(|n| n.starts_with("vintages/")).count(), 1);
 }
 
 #[test]

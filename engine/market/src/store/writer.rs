@@ -12,7 +12,7 @@ use super::manifest::{
 use super::tables;
 use crate::chain::ChainSnapshot;
 use crate::contract::Root;
-use crate::series::{BarSize, EventData, SeriesData};
+use crate::series::{BarSize, EventData, SeriesData, Vintages};
 use crate::time::Date;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -267,6 +267,30 @@ impl StoreWriter {
             last: last.at.date().to_string(),
         };
         self.manifest.events.insert(id.to_owned(), entry);
+        Ok(())
+    }
+
+    /// Writes the vintages of a series or event, in place of what the store had under the same name.
+    ///
+    /// # Errors
+    /// As for [`StoreWriter::put_series`].
+    pub fn put_vintages(&mut self, id: &str, data: &Vintages) -> Result<(), StoreError> {
+        check_id(id)?;
+        let periods = data.rows().iter().map(|v| v.period);
+        let (Some(first), Some(last)) = (periods.clone().min(), periods.max()) else {
+            return Err(StoreError::invalid(format!("vintages of `{id}` have no rows")));
+        };
+        let bytes = tables::encode_vintages(id, data)?;
+        let old = self.manifest.vintages.get(id).cloned();
+        let file = self.replace("vintages", id, &bytes, old)?;
+        let rows = u64::try_from(data.rows().len()).unwrap_or(u64::MAX);
+        let entry = TableEntry {
+            file,
+            rows,
+            first: first.to_string(),
+            last: last.to_string(),
+        };
+        self.manifest.vintages.insert(id.to_owned(), entry);
         Ok(())
     }
 

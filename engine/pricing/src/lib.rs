@@ -39,7 +39,7 @@ mod kernel;
 mod lanes;
 pub mod payoff;
 pub mod stress;
-mod surface;
+pub mod surface;
 mod time;
 
 pub use black76::{

@@ -59,14 +59,8 @@ impl VolShift {
             Self::Points(points) => vol + points / 100.0,
             Self::Share(share) => vol * (1.0 + share),
         };
-        // Comparisons, not `clamp`'s: a NaN passes through to the check that names it.
-        if shifted < 0.0 {
-            0.0
-        } else if shifted > MAX_VOL {
-            MAX_VOL
-        } else {
-            shifted
-        }
+        // A NaN passes through to the check that names it.
+        shifted.clamp(0.0, MAX_VOL)
     }
 }
 

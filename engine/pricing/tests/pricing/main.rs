@@ -11,6 +11,10 @@ mod payoffs;
 #[cfg(test)]
 mod real_chain;
 #[cfg(test)]
+mod real_surface;
+#[cfg(test)]
+mod smiles;
+#[cfg(test)]
 mod stresses;
 #[cfg(test)]
 mod surfaces;

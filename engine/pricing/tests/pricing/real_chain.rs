@@ -18,13 +18,13 @@ const DAY: &str = "spx_chain_2019/SPX_20190425.csv.gz";
 const NOW: i64 = 1_556_221_500;
 
 #[derive(Default)]
-struct Strike {
+pub struct Strike {
     /// Bid, ask and the vendor's vol, put then call.
-    quotes: [Option<(f64, f64, f64)>; 2],
+    pub quotes: [Option<(f64, f64, f64)>; 2],
 }
 
 /// Days since 1970-01-01 of a `MM/DD/YYYY` date (Hinnant's civil-from-days, inverted).
-fn days(date: &str) -> i64 {
+pub fn days(date: &str) -> i64 {
     let part = |range: std::ops::Range<usize>| date[range].parse::<i64>().unwrap();
     let (m, d, y) = (part(0..2), part(3..5), part(6..10) - i64::from(part(0..2) <= 2));
     let era_year = y.rem_euclid(400);
@@ -33,7 +33,7 @@ fn days(date: &str) -> i64 {
 }
 
 /// Expiries by (settlement instant, root), each with its strikes in points.
-fn read(path: &Path) -> BTreeMap<(i64, String), BTreeMap<i32, Strike>> {
+pub fn read(path: &Path) -> BTreeMap<(i64, String), BTreeMap<i32, Strike>> {
     let mut text = String::new();
     flate2::read::GzDecoder::new(std::fs::File::open(path).unwrap())
         .read_to_string(&mut text)

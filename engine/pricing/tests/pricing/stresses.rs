@@ -48,7 +48,7 @@ fn a_condor_under_stress_equals_mpmath() {
     close(at(0.0, 5.0, 45.0), -VALUE);
 }
 
-const VALUE: f64 = -918.856_945_349_87;
+const VALUE: f64 = -918.856_945_349_869;
 const DOWN_8: f64 = -1_148.200_506_467_55;
 const UP_6: f64 = -1_736.753_022_891_13;
 const DOWN_5_VOL_10: f64 = -1_045.330_457_908_25;

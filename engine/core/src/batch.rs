@@ -1,24 +1,29 @@
-//! The batch driver: every market node as one column over the whole history, in the order of the plan.
+//! The batch driver: every market node as one column over the whole history.
 //!
 //! Nodes on slower clocks are columns of rows, each with the instant from which it can be read; tick-clock nodes are
-//! columns over the ticks. What the two drivers share is everything that computes a value; what differs is only that this
-//! one walks node by node and the other event by event.
+//! columns over the ticks. What is read from a source is laid out node by node; operators go through their inputs together,
+//! as soon as those are there. What the two drivers share is everything that computes a value; what differs is only the order
+//! in which they walk.
 
-use crate::clock::{RowCursor, session_sample_at};
-use crate::column::{Column, Input};
+use crate::clock::{Freshness, Moment, session_sample_at};
+use crate::column::Column;
+use crate::columns::Columns;
 use crate::market::{
-    Grids, MarketData, Rows, ViewSource, bar_cell, is_tick_node, row_inputs, tick_source, vx_maturity,
+    Grids, MarketData, Rows, ViewSource, is_tick_node, row_inputs, tick_source, vx_maturity,
 };
 use crate::plan::{NodeKind, Plan, PlanNode};
+use crate::rows::{Layout, Reading};
 use crate::value::{Cause, Cell};
+use alula_dsl::graph::{Clock, Domain};
+use alula_market::series::BarSize;
 use alula_market::time::Instant;
+use std::collections::BTreeMap;
 
 /// Columns of all market nodes.
 #[derive(Clone, Debug)]
 pub struct Batch {
     grids: Grids,
-    rows: Vec<Option<Rows>>,
-    ticks: Vec<Option<Column>>,
+    columns: Columns,
 }
 
 impl Batch {
@@ -32,29 +37,23 @@ impl Batch {
         ticks: &[Instant],
         snapshots: &mut S,
     ) -> Result<Self, S::Error> {
-        let mut batch = Self {
-            grids: Grids::new(plan, data, ticks),
-            rows: vec![None; plan.nodes().len()],
-            ticks: vec![None; plan.nodes().len()],
+        let grids = Grids::new(plan, data, ticks);
+        let mut work = Work {
+            plan,
+            data,
+            ticks,
+            from_chains: read_chains(plan, data, ticks, &grids, snapshots)?,
+            columns: Columns::new(plan, ticks.len()),
+            layouts: BTreeMap::new(),
+            readings: BTreeMap::new(),
+            moments: Vec::new(),
+            grids,
         };
-        let mut from_chains = read_chains(plan, data, ticks, &batch.grids, snapshots)?;
-        for &index in plan.order() {
-            let Some(node) = plan.nodes().get(index) else {
-                continue;
-            };
-            if node.domain != alula_dsl::graph::Domain::Market {
-                continue;
-            }
-            if node.has_rows() {
-                let rows = batch.node_rows(plan, node, data, ticks);
-                put(&mut batch.rows, index, rows);
-            } else if plan.fixed(node).is_none() {
-                let spots = from_chains.get_mut(index).and_then(Option::take);
-                let column = batch.node_ticks(plan, node, data, ticks, spots);
-                put(&mut batch.ticks, index, column);
-            }
-        }
-        Ok(batch)
+        work.all();
+        Ok(Self {
+            grids: work.grids,
+            columns: work.columns,
+        })
     }
 
     /// The cells of all market nodes at a tick, written by node number; nodes of other domains are left alone.
@@ -63,24 +62,16 @@ impl Batch {
             let (Some(node), Some(cell)) = (plan.nodes().get(index), cells.get_mut(index)) else {
                 continue;
             };
-            if !is_tick_node(node) {
-                continue;
+            if is_tick_node(node) {
+                *cell = self.columns.input(index).get(tick);
             }
-            *cell = match plan.fixed(node) {
-                Some(fixed) => fixed,
-                None => self
-                    .ticks
-                    .get(index)
-                    .and_then(Option::as_ref)
-                    .map_or(Cell::missing(Cause::NoData), |c| c.get(tick)),
-            };
         }
     }
 
-    /// Rows of a node, if it has any.
+    /// Rows of a node, if it has any. Those of a node that nothing but its like reads are computed when they are asked for.
     #[must_use]
-    pub fn rows(&self, node: usize) -> Option<&Rows> {
-        self.rows.get(node).and_then(Option::as_ref)
+    pub fn rows(&self, node: usize) -> Option<Rows<'_>> {
+        self.columns.rows(node)
     }
 
     /// The grids.
@@ -88,176 +79,200 @@ impl Batch {
     pub const fn grids(&self) -> &Grids {
         &self.grids
     }
+}
 
-    fn node_rows(&self, plan: &Plan, node: &PlanNode, data: &MarketData, ticks: &[Instant]) -> Rows {
-        let mut out = Rows::new(node.value);
+/// A batch under way.
+struct Work<'a> {
+    plan: &'a Plan,
+    data: &'a MarketData,
+    ticks: &'a [Instant],
+    grids: Grids,
+    columns: Columns,
+    /// Columns over the ticks of the nodes that are computed from snapshots.
+    from_chains: Vec<Option<Column>>,
+    /// How the bars of a series are laid out on a grid, and the lane of its rows.
+    layouts: BTreeMap<(usize, BarSize), (Layout, usize)>,
+    /// Which rows the ticks read: of a lane, on a grid, under a rule of age.
+    readings: BTreeMap<(usize, Option<BarSize>, &'a [Freshness]), Reading>,
+    /// The ticks, once somebody has asked what the calendar says of them.
+    moments: Vec<Moment>,
+}
+
+impl<'a> Work<'a> {
+    /// Rounds: what is read from sources, then the operators whose inputs are there, until nothing is left. There are more
+    /// than one when clocks feed each other, as a sample of each session's last tick does.
+    fn all(&mut self) {
+        let plan = self.plan;
+        let mut todo: Vec<usize> = plan.order().to_vec();
+        todo.retain(|i| plan.nodes().get(*i).is_some_and(|n| n.domain == Domain::Market));
+        loop {
+            let before = todo.len();
+            todo.retain(|i| !self.columns.is_done(*i) && !self.source(*i));
+            self.columns.sweep(plan, &todo);
+            todo.retain(|i| !self.columns.is_done(*i));
+            if todo.is_empty() || todo.len() == before {
+                return;
+            }
+        }
+    }
+
+    /// Computes a node that is no operator, or is the same at each step, if its inputs are there.
+    fn source(&mut self, index: usize) -> bool {
+        let Some(node) = self.plan.nodes().get(index) else {
+            return false;
+        };
+        if !node.inputs.iter().all(|i| self.columns.is_done(*i)) {
+            return false;
+        }
         match &node.kind {
-            NodeKind::Bars { series, field } => {
-                let (Some(series), Some(grid)) = (data.series(*series), self.grids.of(node)) else {
-                    return out;
-                };
-                let mut cursor = RowCursor::default();
-                for (bar, (date, starts)) in series.date.iter().zip(&series.starts_at).enumerate() {
-                    let Some(visible) = series.available_at.get(bar).copied() else {
-                        break;
-                    };
-                    let Some(row) = grid.row_of(*date, *starts) else {
-                        continue;
-                    };
-                    let Some(missing) = cursor.arrive(row) else {
-                        continue;
-                    };
-                    for _ in 0..missing {
-                        out.push(Cell::missing(Cause::NoData), visible);
-                    }
-                    out.push(bar_cell(series, bar, *field), visible);
-                }
-            }
-            NodeKind::SessionLast => self.sample_sessions(plan, node, ticks, &mut out),
-            NodeKind::VxMaturity(days) => self.vx_rows(node, *days, &mut out),
             NodeKind::Operator(operator) => {
-                let slow: Vec<&Rows> = node.inputs.iter().filter_map(|i| self.rows(*i)).collect();
-                let upto = slow.iter().map(|r| r.len()).min().unwrap_or(0);
-                for row in 0..upto {
-                    let visible = slow.iter().filter_map(|r| r.visible.get(row)).max();
-                    out.visible.push(visible.copied().unwrap_or_default());
+                if node.clock != Clock::Constant {
+                    return false;
                 }
-                let inputs: Vec<Input<'_>> = node.inputs.iter().map(|i| self.row_input(plan, *i)).collect();
-                out.column.reserve(upto);
-                operator.boxed_clone().extend(&inputs, upto, &mut out.column);
+                let inputs: Vec<Cell> = node
+                    .inputs
+                    .iter()
+                    .map(|i| self.columns.input(*i).get(0))
+                    .collect();
+                let cell = operator.boxed_clone().step(&inputs);
+                self.columns.put_constant(index, cell);
             }
-            _ => {}
+            NodeKind::AsOf(fresh) => {
+                let column = self.as_of(node, fresh);
+                self.columns.put_ticks(index, column);
+            }
+            _ if node.has_rows() => self.rows(index, node),
+            _ => {
+                let column = self.ticks(index, node);
+                self.columns.put_ticks(index, column);
+            }
         }
-        out
+        true
     }
 
-    fn row_input<'a>(&'a self, plan: &Plan, index: usize) -> Input<'a> {
-        match self.rows(index) {
-            Some(rows) => Input::Column(&rows.column),
-            None => Input::Constant(self.constant(plan, index)),
-        }
+    fn rows(&mut self, index: usize, node: &PlanNode) {
+        let (column, visible) = match &node.kind {
+            NodeKind::Bars { series, field } => {
+                let size = node.size().unwrap_or(BarSize::Session);
+                let (Some(found), Some(grid)) = (self.data.series(*series), self.grids.of(node)) else {
+                    self.columns.put_rows(index, Column::new(node.value), Vec::new());
+                    return;
+                };
+                let (layout, lane) = self.layouts.entry((*series, size)).or_insert_with(|| {
+                    let (layout, visible) = Layout::new(found, grid);
+                    (layout, self.columns.lane(visible))
+                });
+                self.columns
+                    .put_in_lane(index, layout.column(found, *field), *lane);
+                return;
+            }
+            NodeKind::SessionLast => self.sample_sessions(node),
+            NodeKind::VxMaturity(days) => self.vx_rows(node, *days),
+            _ => (Column::new(node.value), Vec::new()),
+        };
+        self.columns.put_rows(index, column, visible);
     }
 
-    /// A constant-clock node's cell; those that are computed hold a column of one step.
-    fn constant(&self, plan: &Plan, index: usize) -> Cell {
-        let fixed = plan.nodes().get(index).and_then(|n| plan.fixed(n));
-        let column = || self.ticks.get(index).and_then(Option::as_ref).map(|c| c.get(0));
-        fixed.or_else(column).unwrap_or(Cell::missing(Cause::NoData))
-    }
-
-    fn sample_sessions(&self, plan: &Plan, node: &PlanNode, ticks: &[Instant], out: &mut Rows) {
+    fn sample_sessions(&self, node: &PlanNode) -> (Column, Vec<Instant>) {
+        let (mut out, mut visible) = (Column::new(node.value), Rising::default());
         let (Some(grid), Some(&input)) = (self.grids.of(node), node.inputs.first()) else {
-            return;
+            return (out, visible.0);
         };
         let mut next = 0;
         for index in 0..grid.len() {
             let Some(row) = grid.row(index) else { break };
-            let Some(visible) = session_sample_at(row.date) else {
+            let Some(at) = session_sample_at(row.date) else {
                 continue;
             };
             let mut newest = None;
-            while let Some(tick) = ticks.get(next).filter(|t| **t < visible) {
-                newest = (tick.date() == row.date).then_some(next);
+            while let Some(tick) = self.ticks.get(next).filter(|t| **t < at) {
+                newest = Some((next, *tick));
                 next += 1;
             }
-            let cell = match newest {
-                Some(tick) => self.tick_input(plan, input).get(tick),
+            out.push(match newest.filter(|(_, tick)| tick.date() == row.date) {
+                Some((tick, _)) => self.columns.input(input).get(tick),
                 None => Cell::missing(Cause::NoData),
-            };
-            out.push(cell, visible);
+            });
+            visible.push(at);
         }
+        (out, visible.0)
     }
 
-    fn tick_input<'a>(&'a self, plan: &Plan, index: usize) -> Input<'a> {
-        let ticks = plan.nodes().get(index).is_some_and(is_tick);
-        match self.ticks.get(index).and_then(Option::as_ref).filter(|_| ticks) {
-            Some(column) => Input::Column(column),
-            None => Input::Constant(self.constant(plan, index)),
-        }
-    }
-
-    fn vx_rows(&self, node: &PlanNode, days: u32, out: &mut Rows) {
-        let Some(grid) = self.grids.of(node) else { return };
+    fn vx_rows(&self, node: &PlanNode, days: u32) -> (Column, Vec<Instant>) {
+        let (mut out, mut visible) = (Column::new(node.value), Rising::default());
+        let Some(grid) = self.grids.of(node) else {
+            return (out, visible.0);
+        };
         for index in 0..grid.len() {
             let Some(date) = grid.row(index).map(|r| r.date) else {
                 break;
             };
             let closed: Option<Vec<Instant>> = row_inputs(node, date)
                 .into_iter()
-                .map(|i| self.rows(i).and_then(|r| r.visible.get(index)).copied())
+                .map(|i| self.columns.rows(i).and_then(|r| r.visible.get(index).copied()))
                 .collect();
-            let Some(visible) = closed.and_then(|c| c.into_iter().max()) else {
+            let Some(at) = closed.and_then(|c| c.into_iter().max()) else {
                 break;
             };
             let month = |m: usize| {
-                let rows = node.inputs.get(m).and_then(|i| self.rows(*i));
+                let rows = node.inputs.get(m).and_then(|i| self.columns.rows(*i));
                 rows.map_or(Cell::missing(Cause::NotListed), |r| r.column.get(index))
             };
-            out.push(vx_maturity(date, days, month), visible);
+            out.push(vx_maturity(date, days, month));
+            visible.push(at);
         }
+        (out, visible.0)
     }
 
-    fn node_ticks(
-        &self,
-        plan: &Plan,
-        node: &PlanNode,
-        data: &MarketData,
-        ticks: &[Instant],
-        from_chains: Option<Column>,
-    ) -> Column {
-        if let Some(column) = from_chains {
-            return self.fill_last(plan, node, data, ticks, column);
-        }
-        let mut out = Column::new(node.value);
-        if let NodeKind::Operator(operator) = &node.kind {
-            let inputs: Vec<Input<'_>> = node.inputs.iter().map(|i| self.tick_input(plan, *i)).collect();
-            let steps = if is_tick(node) { ticks.len() } else { 1 };
-            out.reserve(steps);
-            operator.boxed_clone().extend(&inputs, steps, &mut out);
+    fn as_of(&mut self, node: &'a PlanNode, fresh: &'a [Freshness]) -> Column {
+        let input = node.inputs.first().copied().unwrap_or(usize::MAX);
+        let (Some(lane), Some(column)) = (self.columns.lane_of(input), self.columns.column(input)) else {
+            let nothing = std::iter::repeat_n(Cell::missing(Cause::NoData), self.ticks.len());
+            let mut out = Column::new(node.value);
+            nothing.for_each(|cell| out.push(cell));
             return out;
+        };
+        let size = self.plan.nodes().get(input).and_then(PlanNode::size);
+        if self.moments.is_empty() {
+            self.moments = self.ticks.iter().map(|t| Moment::new(*t)).collect();
         }
-        out.reserve(ticks.len());
-        for &at in ticks {
-            let cell = tick_source(plan, node, at, &[], data, &self.grids, |i| self.rows(i));
-            out.push(cell.unwrap_or(Cell::missing(Cause::NoData)));
-        }
-        out
+        let reading = self.readings.entry((lane, size, fresh)).or_insert_with(|| {
+            let grid = size.and_then(|s| self.grids.get(s));
+            Reading::new(self.columns.visible(lane), grid, fresh, &self.moments)
+        });
+        reading.column(column)
     }
 
-    /// Where the snapshots had no spot, `last` is the newest bar's close.
-    fn fill_last(
-        &self,
-        plan: &Plan,
-        node: &PlanNode,
-        data: &MarketData,
-        ticks: &[Instant],
-        column: Column,
-    ) -> Column {
-        if !matches!(node.kind, NodeKind::Last { .. }) {
-            return column;
+    /// A tick-clock node that is read from snapshots, bars or events.
+    fn ticks(&mut self, index: usize, node: &PlanNode) -> Column {
+        let spots = self.from_chains.get_mut(index).and_then(Option::take);
+        // Where the snapshots had no spot, `last` is the newest bar's close.
+        let fill = matches!(node.kind, NodeKind::Last { .. });
+        if let (Some(column), false) = (&spots, fill) {
+            return column.clone();
         }
         let mut out = Column::new(node.value);
-        out.reserve(ticks.len());
-        for (tick, &at) in ticks.iter().enumerate() {
-            let spot = column.get(tick);
-            let cell = if spot.is_known() {
-                Some(spot)
-            } else {
-                tick_source(plan, node, at, &[], data, &self.grids, |i| self.rows(i))
-            };
+        out.reserve(self.ticks.len());
+        for (tick, &at) in self.ticks.iter().enumerate() {
+            let spot = spots.as_ref().map(|s| s.get(tick)).filter(|s| s.is_known());
+            let cell = spot.or_else(|| {
+                tick_source(self.plan, node, at, &[], self.data, &self.grids, |i| {
+                    self.columns.rows(i)
+                })
+            });
             out.push(cell.unwrap_or(Cell::missing(Cause::NoData)));
         }
         out
     }
 }
 
-const fn is_tick(node: &PlanNode) -> bool {
-    matches!(node.clock, alula_dsl::graph::Clock::Tick)
-}
+/// Instants that never decrease.
+#[derive(Default)]
+struct Rising(Vec<Instant>);
 
-fn put<T>(slots: &mut [Option<T>], index: usize, value: T) {
-    if let Some(slot) = slots.get_mut(index) {
-        *slot = Some(value);
+impl Rising {
+    fn push(&mut self, at: Instant) {
+        self.0.push(self.0.last().map_or(at, |newest| at.max(*newest)));
     }
 }
 

@@ -5,6 +5,7 @@
 //! over it without meeting NaN. Causes are held as runs: a run says what every missing step from its start on is missing
 //! for, until the next run; most columns have one (`warming up`).
 
+use crate::ops::kernel;
 use crate::value::{Cause, Cell};
 use alula_dsl::graph::ValueKind;
 
@@ -363,6 +364,85 @@ impl Column {
         true
     }
 
+    /// An empty column of the same kind.
+    pub(crate) fn empty(&self) -> Self {
+        match self {
+            Self::Numbers(_) => Self::numbers(),
+            Self::Booleans(_) => Self::booleans(),
+        }
+    }
+
+    /// Appends numbers to a column of numbers; what is `None` is `missing(no data)`.
+    pub(crate) fn extend_options(&mut self, values: &[Option<f64>]) {
+        let aligned = self.len().is_multiple_of(WORD);
+        let (words, rest) = values.as_chunks::<WORD>();
+        let fill = |lanes: &mut [[f64; WORD]], known: &mut [u64]| {
+            for ((lanes, known), values) in lanes.iter_mut().zip(&mut *known).zip(words) {
+                *lanes = values.map(Option::unwrap_or_default);
+                let bits = values.iter().rev();
+                *known = bits.fold(0, |word, v| word << 1 | u64::from(v.is_some()));
+            }
+            kernel::settle(lanes, known);
+        };
+        let base = self.len();
+        let cell = |v: &Option<f64>| Cell::number_or(*v, Cause::NoData);
+        let cause = |step: usize| {
+            let value = step.checked_sub(base).and_then(|i| values.get(i));
+            value.and_then(|v| cell(v).cause()).unwrap_or(Cause::NoData)
+        };
+        if aligned && self.append_numbers(words.len(), fill, cause) {
+            rest.iter().for_each(|v| self.push(cell(v)));
+        } else {
+            values.iter().for_each(|v| self.push(cell(v)));
+        }
+    }
+
+    /// Appends, one after the other, the steps of another column of the same kind that are named; where there is no such
+    /// step, missing with the cause that belongs to its name.
+    pub(crate) fn gather(&mut self, from: &Self, steps: &[u32], none: impl Fn(u32) -> Cause) {
+        let cell = |step: u32| {
+            if (step as usize) < from.len() {
+                from.get(step as usize)
+            } else {
+                Cell::missing(none(step))
+            }
+        };
+        let base = self.len();
+        let (words, rest) = steps.as_chunks::<WORD>();
+        let cause = |step: usize| {
+            let named = step.checked_sub(base).and_then(|i| steps.get(i));
+            named.and_then(|s| cell(*s).cause()).unwrap_or(Cause::NoData)
+        };
+        let known_of = |steps: &[u32; WORD]| {
+            let bits = steps.iter().rev();
+            bits.fold(0, |word, s| word << 1 | u64::from(from.known().get(*s as usize)))
+        };
+        let done = base.is_multiple_of(WORD)
+            && match from {
+                Self::Numbers(of) => {
+                    let fill = |lanes: &mut [[f64; WORD]], known: &mut [u64]| {
+                        for ((lanes, known), steps) in lanes.iter_mut().zip(known).zip(words) {
+                            *lanes = steps.map(|s| of.values().get(s as usize).copied().unwrap_or(0.0));
+                            *known = known_of(steps);
+                        }
+                    };
+                    self.append_numbers(words.len(), fill, cause)
+                }
+                Self::Booleans(of) => {
+                    let fill = |truth: &mut [u64], known: &mut [u64]| {
+                        for ((truth, known), steps) in truth.iter_mut().zip(known).zip(words) {
+                            let bits = steps.iter().rev();
+                            *truth = bits.fold(0, |word, s| word << 1 | u64::from(of.truth.get(*s as usize)));
+                            *known = known_of(steps);
+                        }
+                    };
+                    self.append_booleans(words.len(), fill, cause)
+                }
+            };
+        let rest = if done { rest } else { steps };
+        rest.iter().for_each(|s| self.push(cell(*s)));
+    }
+
     /// Appends all steps of another column.
     pub(crate) fn append(&mut self, other: &Self) {
         let base = self.len();
@@ -479,6 +559,49 @@ mod tests {
             assert!(whole.append_numbers(masks.len(), fill, cause));
             assert!(whole.iter().eq(single.iter()));
             assert!(!whole.append_booleans(1, |_, _| {}, cause));
+        }
+    }
+
+    #[test]
+    fn options_become_the_column_that_pushing_them_gives() {
+        let values: Vec<Option<f64>> = (0..200_u32)
+            .map(|i| match i % 11 {
+                0 => None,
+                3 => Some(f64::INFINITY),
+                5 => Some(-0.0),
+                _ => Some(f64::from(i) - 99.5),
+            })
+            .collect();
+        let cells = || values.iter().map(|v| Cell::number_or(*v, Cause::NoData));
+        for offset in [0, 1, 64] {
+            let mut column = Column::from_numbers((0..offset).map(|_| Cell::TRUE));
+            column.extend_options(&values);
+            assert!(column.iter().skip(offset).eq(cells()));
+        }
+    }
+
+    #[test]
+    fn gathered_steps_are_the_cells_of_the_other_column() {
+        let numbers = Column::from_numbers(cells());
+        let truths = Column::from_booleans(cells().into_iter().map(|c| c.truth().map_or(c, Cell::boolean)));
+        let steps: Vec<u32> = (0..300_u32)
+            .map(|i| if i % 17 == 0 { u32::MAX } else { i * 7 % 220 })
+            .collect();
+        for from in [numbers, truths] {
+            for offset in [0, 3] {
+                let mut out = from.empty();
+                (0..offset).for_each(|_| out.push(Cell::TRUE));
+                out.gather(&from, &steps, |_| Cause::Stale);
+                for (i, step) in steps.iter().enumerate() {
+                    let step = *step as usize;
+                    let want = if step < 200 {
+                        from.get(step)
+                    } else {
+                        Cell::missing(Cause::Stale)
+                    };
+                    assert_eq!(out.get(offset + i), want);
+                }
+            }
         }
     }
 

@@ -1,11 +1,12 @@
 //! What the market's nodes read, and how one step of each is computed. Both drivers use these functions and no others.
 
 use crate::analytics::SnapshotView;
-use crate::clock::{Freshness, Grid, events};
-use crate::column::Column;
+use crate::clock::{Freshness, Grid, Moment, events};
 use crate::plan::{BarField, NodeKind, Plan, PlanNode};
+pub use crate::rows::Rows;
+use crate::rows::field_of;
 use crate::value::{Cause, Cell};
-use alula_dsl::graph::{Clock, ValueKind};
+use alula_dsl::graph::Clock;
 use alula_market::calendar::ExchangeCalendar;
 use alula_market::series::{BarSize, EventData, SeriesData};
 use alula_market::time::{Date, Instant};
@@ -48,13 +49,7 @@ impl MarketData {
 /// The value of a bar's column.
 #[must_use]
 pub fn bar_cell(series: &SeriesData, bar: usize, field: BarField) -> Cell {
-    let column = match field {
-        BarField::Open => &series.open,
-        BarField::High => &series.high,
-        BarField::Low => &series.low,
-        BarField::Close => &series.close,
-        BarField::Volume => &series.volume,
-    };
+    let column = field_of(series, field);
     Cell::number_or(column.get(bar).copied().flatten(), Cause::NoData)
 }
 
@@ -100,64 +95,6 @@ impl Grids {
     #[must_use]
     pub fn of(&self, node: &PlanNode) -> Option<&Grid> {
         self.get(node.size()?)
-    }
-}
-
-/// Rows of a node: value, and the instant from which it can be read.
-#[derive(Clone, Debug)]
-pub struct Rows {
-    /// Values.
-    pub column: Column,
-    /// Instants, never decreasing.
-    pub visible: Vec<Instant>,
-}
-
-impl Rows {
-    /// No rows yet.
-    #[must_use]
-    pub fn new(kind: ValueKind) -> Self {
-        Self {
-            column: Column::new(kind),
-            visible: Vec::new(),
-        }
-    }
-
-    /// Number of closed rows.
-    #[must_use]
-    pub const fn len(&self) -> usize {
-        self.visible.len()
-    }
-
-    /// Whether no row has closed.
-    #[must_use]
-    pub const fn is_empty(&self) -> bool {
-        self.visible.is_empty()
-    }
-
-    /// Appends a row.
-    pub fn push(&mut self, cell: Cell, visible: Instant) {
-        let newest = self.visible.last().copied().unwrap_or(visible);
-        self.column.push(cell);
-        self.visible.push(visible.max(newest));
-    }
-
-    /// The newest row that can be read at an instant.
-    #[must_use]
-    pub fn newest(&self, at: Instant) -> Option<usize> {
-        self.visible.partition_point(|v| *v <= at).checked_sub(1)
-    }
-
-    /// Reads the newest row at a tick.
-    #[must_use]
-    pub fn as_of(&self, grid: Option<&Grid>, fresh: &[Freshness], at: Instant) -> Cell {
-        let (Some(grid), Some(row)) = (grid, self.newest(at)) else {
-            return Cell::missing(Cause::NoData);
-        };
-        if fresh.iter().all(|f| f.allows(grid, row, at)) {
-            self.column.get(row)
-        } else {
-            Cell::missing(Cause::Stale)
-        }
     }
 }
 
@@ -224,7 +161,7 @@ pub fn vx_maturity(date: Date, days: u32, month: impl Fn(usize) -> Cell) -> Cell
 }
 
 /// A tick-clock node that is read from a source: its cell at a tick. `rows` gives the rows of a node. `None` for nodes that
-/// are computed or belong to another domain.
+/// are computed, belong to another domain, or read the newest row of another (which the drivers do for many at once).
 #[must_use]
 pub fn tick_source<'r>(
     plan: &Plan,
@@ -233,7 +170,7 @@ pub fn tick_source<'r>(
     views: &Views,
     data: &MarketData,
     grids: &Grids,
-    rows: impl Fn(usize) -> Option<&'r Rows>,
+    rows: impl Fn(usize) -> Option<Rows<'r>>,
 ) -> Option<Cell> {
     if let Some(cell) = plan.fixed(node) {
         return Some(cell);
@@ -242,11 +179,6 @@ pub fn tick_source<'r>(
     let event = |index: usize| data.events.get(index).and_then(Option::as_ref);
     let no_event = Cell::missing(Cause::NoEvent);
     Some(match &node.kind {
-        NodeKind::AsOf(fresh) => {
-            let input = node.inputs.first().copied().unwrap_or(usize::MAX);
-            let grid = plan.nodes().get(input).and_then(|n| grids.of(n));
-            rows(input).map_or(Cell::missing(Cause::NoData), |r| r.as_of(grid, fresh, at))
-        }
         NodeKind::Last { chain } => {
             let spot = chain.and_then(view).map(|v| v.snapshot.spot).filter(|p| p.0 > 0);
             match spot {
@@ -273,8 +205,9 @@ fn newest_bar<'r>(
     node: &PlanNode,
     at: Instant,
     grids: &Grids,
-    rows: impl Fn(usize) -> Option<&'r Rows>,
+    rows: impl Fn(usize) -> Option<Rows<'r>>,
 ) -> Cell {
+    let tick = Moment::new(at);
     let fresh = [Freshness::instrument(BarSize::Session)];
     let mut best: Option<(Instant, Cell)> = None;
     for &input in &node.inputs {
@@ -287,7 +220,7 @@ fn newest_bar<'r>(
         };
         // Inputs come finest bars first: of two bars that end together the finer one's close is taken.
         if best.is_none_or(|(newest, _)| end > newest) {
-            best = Some((end, found.as_of(Some(grid), &fresh, at)));
+            best = Some((end, found.as_of(Some(grid), &fresh, &tick)));
         }
     }
     best.map_or(Cell::missing(Cause::NoData), |(_, cell)| cell)

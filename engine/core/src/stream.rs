@@ -1,17 +1,27 @@
 //! The streaming driver: market nodes event by event, as data arrive.
 //!
 //! Events are pushed in the order of their instants; those of one instant in any order, then [`Stream::settle`], then the
-//! tick, if there is one. A row of a node is computed when the last of its inputs' rows has closed.
+//! tick, if there is one. A row of a node is computed when the last of its inputs' rows has closed. What is read from a source
+//! is remembered; the rows of operators are not, but their newest: who asks for them has them computed again from the
+//! sources, as columns.
 
-use crate::clock::{RowCursor, session_sample_at};
-use crate::market::{
-    Grids, MarketData, Rows, Views, bar_cell, is_tick_node, row_inputs, tick_source, vx_maturity,
-};
-use crate::ops::Operator;
+mod frames;
+mod programs;
+mod ticks;
+
+use crate::clock::{Moment, RowCursor, session_sample_at};
+use crate::column::Column;
+use crate::columns::Columns;
+use crate::market::{Grids, MarketData, Rows, Views, bar_cell, row_inputs, tick_source, vx_maturity};
 use crate::plan::{NodeKind, Plan, PlanNode};
+use crate::rows::{newest_fresh, row_of_bar};
 use crate::value::{Cause, Cell};
 use alula_dsl::graph::{Clock, Domain};
 use alula_market::time::Instant;
+use frames::Frames;
+use std::collections::BTreeSet;
+use std::sync::OnceLock;
+use ticks::{Read, Ticks};
 
 /// Something that becomes known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -52,16 +62,64 @@ pub fn schedule(data: &MarketData, grids: &Grids, until: Instant) -> Vec<(Instan
     out
 }
 
+/// The rows of a node that is read from a source.
+#[derive(Clone, Debug)]
+struct Taken {
+    column: Column,
+    visible: Vec<Instant>,
+    cursor: RowCursor,
+}
+
+impl Taken {
+    fn push(&mut self, cell: Cell, visible: Instant) {
+        let newest = self.visible.last().copied().unwrap_or(visible);
+        self.column.push(cell);
+        self.visible.push(visible.max(newest));
+    }
+
+    const fn rows(&self) -> Rows<'_> {
+        Rows {
+            column: &self.column,
+            visible: self.visible.as_slice(),
+        }
+    }
+}
+
+/// A node that samples a tick-clock node at the end of each session.
+#[derive(Clone, Debug)]
+struct Sample {
+    node: usize,
+    input: usize,
+    /// The session's newest tick so far.
+    newest: Option<(Instant, Cell)>,
+}
+
+/// Where the newest row of an operator is.
+#[derive(Clone, Copy, Debug)]
+struct Place {
+    frames: usize,
+    cell: usize,
+}
+
 /// The state of all market nodes.
 #[derive(Clone, Debug)]
 pub struct Stream {
     grids: Grids,
-    rows: Vec<Option<Rows>>,
-    cursors: Vec<RowCursor>,
-    operators: Vec<Option<Box<dyn Operator>>>,
-    /// Newest tick of `SessionLast` nodes' inputs, with its tick.
-    samples: Vec<Option<(Instant, Cell)>>,
-    cells: Vec<Cell>,
+    taken: Vec<Option<Taken>>,
+    /// Nodes with bars of a series, by series.
+    bars: Vec<Vec<usize>>,
+    samples: Vec<Sample>,
+    /// Nodes of the VX curve, with their maturities in days.
+    maturities: Vec<(usize, u32)>,
+    frames: Vec<Frames>,
+    places: Vec<Option<Place>>,
+    ticks: Ticks,
+    /// Nodes that are the same at each step.
+    constants: Vec<Option<Cell>>,
+    /// Whether the newest row so far may be read in a manner at the tick at hand.
+    allowed: Vec<Option<(usize, Result<usize, Cause>)>>,
+    /// Every operator's rows, since somebody has asked.
+    later: OnceLock<Columns>,
 }
 
 impl Stream {
@@ -69,142 +127,196 @@ impl Stream {
     #[must_use]
     pub fn new(plan: &Plan, grids: Grids) -> Self {
         let count = plan.nodes().len();
+        let ticks = Ticks::new(plan);
         let mut stream = Self {
             grids,
-            rows: plan
-                .nodes()
-                .iter()
-                .map(|n| n.has_rows().then(|| Rows::new(n.value)))
-                .collect(),
-            cursors: vec![RowCursor::default(); count],
-            operators: plan.nodes().iter().map(operator_of).collect(),
-            samples: vec![None; count],
-            cells: vec![Cell::missing(Cause::NoData); count],
+            taken: vec![None; count],
+            bars: vec![Vec::new(); plan.series().len()],
+            samples: Vec::new(),
+            maturities: Vec::new(),
+            frames: Vec::new(),
+            places: vec![None; count],
+            allowed: vec![None; ticks.manners.len()],
+            ticks,
+            constants: vec![None; count],
+            later: OnceLock::new(),
         };
+        let mut clocks: BTreeSet<Clock> = BTreeSet::new();
+        for (index, node) in market_nodes(plan).filter(|(_, n)| n.has_rows()) {
+            clocks.insert(node.clock);
+            match &node.kind {
+                NodeKind::Operator(_) => continue,
+                NodeKind::Bars { series, .. } => {
+                    if let Some(of) = stream.bars.get_mut(*series) {
+                        of.push(index);
+                    }
+                }
+                NodeKind::SessionLast => {
+                    let input = node.inputs.first().copied().unwrap_or(usize::MAX);
+                    stream.samples.push(Sample {
+                        node: index,
+                        input,
+                        newest: None,
+                    });
+                }
+                NodeKind::VxMaturity(days) => stream.maturities.push((index, *days)),
+                _ => {}
+            }
+            if let Some(slot) = stream.taken.get_mut(index) {
+                *slot = Some(Taken {
+                    column: Column::new(node.value),
+                    visible: Vec::new(),
+                    cursor: RowCursor::default(),
+                });
+            }
+        }
+        for clock in clocks {
+            let (frames, places) = Frames::new(plan, clock);
+            for (node, cell) in places {
+                if let Some(slot) = stream.places.get_mut(node) {
+                    let frames = stream.frames.len();
+                    *slot = Some(Place { frames, cell });
+                }
+            }
+            if !frames.is_empty() {
+                stream.frames.push(frames);
+            }
+        }
         stream.constants(plan);
         stream
     }
 
-    /// Constant-clock nodes, once (and again after a change of thresholds).
+    /// Constant-clock nodes, once, and again after a change of thresholds. Rows that are there stay as they are.
     pub fn constants(&mut self, plan: &Plan) {
-        for &index in plan.order() {
-            let Some(node) = plan.nodes().get(index).filter(|n| n.clock == Clock::Constant) else {
-                continue;
-            };
+        let mut constants: Vec<Option<Cell>> = vec![None; plan.nodes().len()];
+        for (index, node) in market_nodes(plan).filter(|(_, n)| !n.has_rows()) {
+            let of = |i: &usize| constants.get(*i).copied().flatten();
             let cell = match (&node.kind, plan.fixed(node)) {
                 (_, Some(cell)) => cell,
-                (NodeKind::Operator(operator), None) => {
-                    let inputs: Vec<Cell> = node.inputs.iter().map(|i| self.cell(*i)).collect();
-                    operator.boxed_clone().step(&inputs)
+                (NodeKind::Operator(operator), None) if node.clock == Clock::Constant => {
+                    let inputs = node.inputs.iter().map(|i| of(i).unwrap_or(NOTHING));
+                    operator.boxed_clone().step(&inputs.collect::<Vec<_>>())
                 }
-                _ => Cell::missing(Cause::NoData),
+                _ if node.clock == Clock::Constant => NOTHING,
+                _ => continue,
             };
-            self.put(index, cell);
+            if let Some(slot) = constants.get_mut(index) {
+                *slot = Some(cell);
+            }
         }
+        if constants == self.constants {
+            return;
+        }
+        // What was computed with the old ones cannot be computed again with the new.
+        if self.frames.iter().any(|f| f.kept().is_none() && !f.is_fresh()) {
+            let columns = self.computed_again(plan);
+            for frames in self.frames.iter_mut().filter(|f| f.kept().is_none()) {
+                let column = |i: &usize| columns.rows(*i).map(|r| r.column.clone());
+                let so_far = frames
+                    .nodes()
+                    .iter()
+                    .map(|i| column(i).unwrap_or_else(Column::numbers));
+                let so_far = so_far.collect();
+                frames.keep(so_far);
+            }
+        }
+        self.later.take();
+        for (index, cell) in constants.iter().enumerate() {
+            if let Some(cell) = cell {
+                self.ticks.constant(index, *cell);
+            }
+        }
+        for frames in &mut self.frames {
+            frames.constants(|i| constants.get(i).copied().flatten().unwrap_or(NOTHING));
+        }
+        self.constants = constants;
     }
 
     /// Takes an event. Bars close rows of their series' nodes; a session's end closes the samples of its last tick.
     pub fn push(&mut self, plan: &Plan, data: &MarketData, at: Instant, event: Event) {
-        for &index in plan.order() {
+        self.later.take();
+        match event {
+            Event::Bar { series, bar } => self.bar(plan, data, at, (series, bar)),
+            Event::SessionEnd(row) => {
+                for sample in &mut self.samples {
+                    let grid = plan.nodes().get(sample.node).and_then(|n| self.grids.of(n));
+                    let date = grid.and_then(|g| g.row(row)).map(|r| r.date);
+                    let cell = match sample.newest.take() {
+                        Some((tick, cell)) if Some(tick.date()) == date => cell,
+                        _ => NOTHING,
+                    };
+                    if let Some(taken) = self.taken.get_mut(sample.node).and_then(Option::as_mut) {
+                        taken.push(cell, at);
+                    }
+                }
+            }
+        }
+    }
+
+    fn bar(&mut self, plan: &Plan, data: &MarketData, at: Instant, (series, bar): (usize, usize)) {
+        let Some(found) = data.series(series) else { return };
+        let (Some(date), Some(starts)) = (found.date.get(bar), found.starts_at.get(bar)) else {
+            return;
+        };
+        for &index in self.bars.get(series).into_iter().flatten() {
             let Some(node) = plan.nodes().get(index) else {
                 continue;
             };
-            match (&node.kind, event) {
-                (NodeKind::Bars { series, field }, Event::Bar { series: s, bar }) if *series == s => {
-                    let Some(found) = data.series(s) else { continue };
-                    let (Some(date), Some(starts)) = (found.date.get(bar), found.starts_at.get(bar)) else {
-                        continue;
-                    };
-                    let Some(row) = self.grids.of(node).and_then(|g| g.row_of(*date, *starts)) else {
-                        continue;
-                    };
-                    let Some(missing) = self.cursors.get_mut(index).and_then(|c| c.arrive(row)) else {
-                        continue;
-                    };
-                    let cell = bar_cell(found, bar, *field);
-                    if let Some(rows) = self.rows.get_mut(index).and_then(Option::as_mut) {
-                        for _ in 0..missing {
-                            rows.push(Cell::missing(Cause::NoData), at);
-                        }
-                        rows.push(cell, at);
-                    }
-                }
-                (NodeKind::SessionLast, Event::SessionEnd(row)) => {
-                    let date = self.grids.of(node).and_then(|g| g.row(row)).map(|r| r.date);
-                    let sample = self.samples.get_mut(index).and_then(Option::take);
-                    let cell = match sample {
-                        Some((tick, cell)) if Some(tick.date()) == date => cell,
-                        _ => Cell::missing(Cause::NoData),
-                    };
-                    if let Some(rows) = self.rows.get_mut(index).and_then(Option::as_mut) {
-                        rows.push(cell, at);
-                    }
-                }
-                _ => {}
+            let NodeKind::Bars { field, .. } = node.kind else {
+                continue;
+            };
+            let (Some(grid), Some(taken)) = (
+                self.grids.of(node),
+                self.taken.get_mut(index).and_then(Option::as_mut),
+            ) else {
+                continue;
+            };
+            let Some(row) = row_of_bar(grid, taken.visible.len(), *date, *starts) else {
+                continue;
+            };
+            let Some(missing) = taken.cursor.arrive(row) else {
+                continue;
+            };
+            for _ in 0..missing {
+                taken.push(NOTHING, at);
             }
+            taken.push(bar_cell(found, bar, field), at);
         }
     }
 
     /// Computes every row that can be computed now; call after the events of an instant.
     pub fn settle(&mut self, plan: &Plan, at: Instant) {
-        for &index in plan.order() {
-            let Some(node) = plan.nodes().get(index).filter(|n| n.has_rows()) else {
-                continue;
-            };
-            match node.kind {
-                NodeKind::Operator(_) => self.advance(index, node, at),
-                NodeKind::VxMaturity(days) => self.advance_vx(index, node, days, at),
-                _ => {}
+        for (index, days) in self.maturities.clone() {
+            if let Some(node) = plan.nodes().get(index) {
+                self.advance_vx(index, node, days, at);
             }
         }
-    }
-
-    fn advance(&mut self, index: usize, node: &PlanNode, at: Instant) {
-        let closed = node
-            .inputs
-            .iter()
-            .filter_map(|i| self.rows(*i))
-            .map(Rows::len)
-            .min()
-            .unwrap_or(0);
-        let Some(mut operator) = self.operators.get_mut(index).and_then(Option::take) else {
-            return;
-        };
-        for row in self.rows(index).map_or(0, Rows::len)..closed {
-            let inputs: Vec<Cell> = node
-                .inputs
-                .iter()
-                .map(|i| self.rows(*i).map_or_else(|| self.cell(*i), |r| r.column.get(row)))
-                .collect();
-            let cell = operator.step(&inputs);
-            if let Some(rows) = self.rows.get_mut(index).and_then(Option::as_mut) {
-                rows.push(cell, at);
-            }
-        }
-        if let Some(slot) = self.operators.get_mut(index) {
-            *slot = Some(operator);
+        let taken = &self.taken;
+        let rows = |i: usize| taken.get(i).and_then(Option::as_ref).map(Taken::rows);
+        for frames in &mut self.frames {
+            frames.settle(rows);
         }
     }
 
     fn advance_vx(&mut self, index: usize, node: &PlanNode, days: u32, at: Instant) {
         loop {
-            let row = self.rows(index).map_or(0, Rows::len);
+            let row = self.source(index).map_or(0, |r| r.len());
             let Some(date) = self.grids.of(node).and_then(|g| g.row(row)).map(|r| r.date) else {
                 return;
             };
             let closed = row_inputs(node, date)
                 .iter()
-                .all(|i| self.rows(*i).is_some_and(|r| r.len() > row));
+                .all(|i| self.source(*i).is_some_and(|r| r.len() > row));
             if !closed {
                 return;
             }
             let month = |m: usize| {
-                let rows = node.inputs.get(m).and_then(|i| self.rows(*i));
+                let rows = node.inputs.get(m).and_then(|i| self.source(*i));
                 rows.map_or(Cell::missing(Cause::NotListed), |r| r.column.get(row))
             };
             let cell = vx_maturity(date, days, month);
-            match self.rows.get_mut(index).and_then(Option::as_mut) {
-                Some(rows) => rows.push(cell, at),
+            match self.taken.get_mut(index).and_then(Option::as_mut) {
+                Some(taken) => taken.push(cell, at),
                 None => return,
             }
         }
@@ -212,57 +324,85 @@ impl Stream {
 
     /// Evaluates the tick-clock nodes; every event at or before the tick must have been pushed and settled.
     pub fn tick(&mut self, plan: &Plan, data: &MarketData, at: Instant, views: &Views) {
-        for &index in plan.order() {
-            let Some(node) = plan.nodes().get(index) else {
-                continue;
+        let tick = Moment::new(at);
+        self.allowed.fill(None);
+        for source in 0..self.ticks.sources.len() {
+            let Some((index, read)) = self.ticks.sources.get(source).copied() else {
+                break;
             };
-            if node.domain != Domain::Market || node.clock != Clock::Tick {
-                continue;
-            }
-            let source = tick_source(plan, node, at, views, data, &self.grids, |i| self.rows(i));
-            let cell = match source {
-                Some(cell) => cell,
-                None => {
-                    let inputs: Vec<Cell> = node.inputs.iter().map(|i| self.cell(*i)).collect();
-                    match self.operators.get_mut(index).and_then(Option::as_mut) {
-                        Some(operator) => operator.step(&inputs),
-                        None => Cell::missing(Cause::NoData),
-                    }
-                }
+            let cell = match read {
+                Read::Newest { input, manner } => self.as_of(&tick, input, manner),
+                Read::Source => plan
+                    .nodes()
+                    .get(index)
+                    .and_then(|node| {
+                        tick_source(plan, node, at, views, data, &self.grids, |i| self.source(i))
+                    })
+                    .unwrap_or(NOTHING),
             };
-            self.put(index, cell);
+            self.ticks.source(source, cell);
         }
-        for &index in plan.order() {
-            let Some(node) = plan.nodes().get(index) else {
-                continue;
-            };
-            if matches!(node.kind, NodeKind::SessionLast) {
-                let input = node
-                    .inputs
-                    .first()
-                    .map_or(Cell::missing(Cause::NoData), |i| self.cell(*i));
-                if let Some(slot) = self.samples.get_mut(index) {
-                    *slot = Some((at, input));
-                }
-            }
+        self.ticks.run();
+        for sample in &mut self.samples {
+            sample.newest = Some((at, self.ticks.get(sample.input).unwrap_or(NOTHING)));
         }
+    }
+
+    /// The newest row of a node, if it is not too old for a tick. Nodes that are read alike and have closed the same row
+    /// share the answer.
+    fn as_of(&mut self, tick: &Moment, input: usize, manner: usize) -> Cell {
+        let Some((row, cell)) = self.newest_row(input) else {
+            return NOTHING;
+        };
+        let known = self.allowed.get(manner).copied().flatten();
+        let allowed = match known.filter(|(of, _)| *of == row) {
+            Some((_, allowed)) => allowed,
+            None => {
+                let Some(manner) = self.ticks.manners.get(manner) else {
+                    return NOTHING;
+                };
+                let grid = manner.size.and_then(|s| self.grids.get(s));
+                newest_fresh(grid, Some(row), &manner.fresh, tick)
+            }
+        };
+        if let Some(slot) = self.allowed.get_mut(manner) {
+            *slot = Some((row, allowed));
+        }
+        allowed.map_or_else(Cell::missing, |_| cell)
+    }
+
+    fn newest_row(&self, node: usize) -> Option<(usize, Cell)> {
+        if let Some(rows) = self.source(node) {
+            let row = rows.len().checked_sub(1)?;
+            return Some((row, rows.column.get(row)));
+        }
+        let place = self.places.get(node).copied().flatten()?;
+        self.frames.get(place.frames)?.newest(place.cell)
     }
 
     /// The cells of the newest tick, written by node number; nodes of other domains are left alone.
-    pub fn cells(&self, plan: &Plan, cells: &mut [Cell]) {
-        for &index in plan.order() {
-            if let (Some(node), Some(cell)) = (plan.nodes().get(index), cells.get_mut(index))
-                && is_tick_node(node)
-            {
-                *cell = self.cell(index);
+    pub fn cells(&self, _: &Plan, cells: &mut [Cell]) {
+        for (node, cell) in self.ticks.cells() {
+            if let Some(slot) = cells.get_mut(node) {
+                *slot = cell;
             }
         }
     }
 
-    /// Rows of a node, if it has any.
+    /// The newest closed row of a node.
     #[must_use]
-    pub fn rows(&self, node: usize) -> Option<&Rows> {
-        self.rows.get(node).and_then(Option::as_ref)
+    pub fn newest(&self, node: usize) -> Option<Cell> {
+        self.newest_row(node).map(|(_, cell)| cell)
+    }
+
+    /// Rows of a node, if it has any. Those of operators are computed when somebody asks, and again after the next event: for the
+    /// newest one there is [`Stream::newest`].
+    #[must_use]
+    pub fn rows(&self, plan: &Plan, node: usize) -> Option<Rows<'_>> {
+        match self.source(node) {
+            Some(rows) => Some(rows),
+            None => self.later.get_or_init(|| self.computed_again(plan)).rows(node),
+        }
     }
 
     /// The grids.
@@ -271,23 +411,49 @@ impl Stream {
         &self.grids
     }
 
-    fn cell(&self, index: usize) -> Cell {
-        self.cells
-            .get(index)
-            .copied()
-            .unwrap_or(Cell::missing(Cause::NoData))
+    fn source(&self, node: usize) -> Option<Rows<'_>> {
+        self.taken.get(node).and_then(Option::as_ref).map(Taken::rows)
     }
 
-    fn put(&mut self, index: usize, cell: Cell) {
-        if let Some(slot) = self.cells.get_mut(index) {
-            *slot = cell;
+    /// The rows of every operator, from those of the sources.
+    fn computed_again(&self, plan: &Plan) -> Columns {
+        let mut columns = Columns::new(plan, 0);
+        for (index, constant) in self.constants.iter().enumerate() {
+            if let Some(cell) = constant {
+                columns.put_constant(index, *cell);
+            }
+            if let Some(rows) = self.source(index) {
+                columns.put_rows(index, rows.column.clone(), rows.visible.to_vec());
+            }
+        }
+        for frames in &self.frames {
+            let kept = frames.kept().unwrap_or_default();
+            for (index, column) in frames.nodes().iter().zip(kept) {
+                columns.put_beside_inputs(plan, *index, column.clone());
+            }
+        }
+        let with_rows = market_nodes(plan).filter(|(_, n)| n.has_rows());
+        let mut todo: Vec<usize> = with_rows.map(|(i, _)| i).collect();
+        loop {
+            let before = todo.len();
+            todo.retain(|i| !columns.is_done(*i));
+            columns.sweep(plan, &todo);
+            todo.retain(|i| !columns.is_done(*i));
+            if todo.is_empty() || todo.len() == before {
+                return columns;
+            }
         }
     }
 }
 
-fn operator_of(node: &PlanNode) -> Option<Box<dyn Operator>> {
-    match &node.kind {
-        NodeKind::Operator(operator) if node.domain == Domain::Market => Some(operator.boxed_clone()),
-        _ => None,
-    }
+/// A node that nothing is known of.
+const NOTHING: Cell = Cell::missing(Cause::NoData);
+
+/// The market's nodes, inputs first.
+fn market_nodes(plan: &Plan) -> impl Iterator<Item = (usize, &PlanNode)> {
+    let nodes = plan
+        .order()
+        .iter()
+        .filter_map(|i| Some((*i, plan.nodes().get(*i)?)));
+    nodes.filter(|(_, n)| n.domain == Domain::Market)
 }

@@ -343,7 +343,7 @@ impl Recorder {
     pub fn rows<'r>(
         &mut self,
         plan: &Plan,
-        rows: impl Fn(usize) -> Option<&'r alula_core::market::Rows>,
+        rows: impl Fn(usize) -> Option<alula_core::market::Rows<'r>>,
         (first, last): (Instant, Instant),
     ) {
         let keep = longest_look_back(plan);

@@ -112,10 +112,10 @@ impl Driver {
         }
     }
 
-    fn rows(&self, node: usize) -> Option<&Rows> {
+    fn rows(&self, plan: &Plan, node: usize) -> Option<Rows<'_>> {
         match self {
             Self::Batch(batch) => batch.rows(node),
-            Self::Stream { stream, .. } => stream.rows(node),
+            Self::Stream { stream, .. } => stream.rows(plan, node),
         }
     }
 }
@@ -345,7 +345,7 @@ impl<'a> Walk<'a> {
         recorder.nodes(&self.plan);
         let ticks = self.ticks.get(self.warm_up..).unwrap_or_default();
         if let (Some(first), Some(last)) = (ticks.first().copied(), ticks.last().copied()) {
-            recorder.rows(&self.plan, |i| driver.rows(i), (first, last));
+            recorder.rows(&self.plan, |i| driver.rows(&self.plan, i), (first, last));
             self.manifest.first_tick = Some(first);
             self.manifest.last_tick = Some(last);
         }

@@ -5,12 +5,11 @@ use alula_core::batch::Batch;
 use alula_core::clock::Grid;
 use alula_core::column::Column;
 use alula_core::market::{Grids, MarketData, ViewSource, Views};
-use alula_core::ops::row::{RowNode, RowProgram};
+use alula_core::ops::row::{RowCells, RowNode, RowProgram};
 use alula_core::ops::sweep::{Computation, Source, Sweep};
 use alula_core::plan::{NodeKind, Plan, link};
 use alula_core::registry::Registry;
 use alula_core::stream::{Event, Stream};
-use alula_core::value::{Cause, Cell};
 use alula_dsl::graph::Graph;
 use alula_market::series::{BarSize, SeriesData};
 use alula_market::time::{Date, Instant};
@@ -97,7 +96,7 @@ impl Alula {
 
     /// Words of truth of a rule, 64 bars each.
     pub fn truth<'a>(&self, batch: &'a Batch, rule: usize) -> &'a [u64] {
-        match &batch.rows(self.root(rule)).unwrap().column {
+        match batch.rows(self.root(rule)).unwrap().column {
             Column::Booleans(column) => column.truth().words(),
             Column::Numbers(_) => panic!("a condition is a truth value"),
         }
@@ -163,14 +162,14 @@ impl Alula {
     }
 
     /// The plan's operators as a program for one step, its cells before the first, and where the inputs' cells are.
-    pub fn program(&self) -> (RowProgram, Vec<Cell>, [usize; INPUTS]) {
-        let mut cells = vec![Cell::missing(Cause::NoData); self.plan.nodes().len()];
+    pub fn program(&self) -> (RowProgram, RowCells, [usize; INPUTS]) {
+        let mut cells = RowCells::new(self.plan.nodes().len());
         let mut inputs = [0; INPUTS];
         let mut nodes = Vec::new();
         for &index in self.plan.order() {
             let node = &self.plan.nodes()[index];
             match (&node.kind, self.plan.fixed(node)) {
-                (_, Some(cell)) => cells[index] = cell,
+                (_, Some(cell)) => cells.set(index, cell),
                 (NodeKind::Bars { .. }, _) => inputs[self.input(index)] = index,
                 (NodeKind::Operator(operator), _) => {
                     nodes.push(RowNode {
@@ -209,8 +208,7 @@ impl Alula {
 
     /// Whether a rule held on the newest bar of a stream.
     pub fn holds(&self, stream: &Stream, rule: usize) -> bool {
-        let rows = stream.rows(self.root(rule)).unwrap();
-        rows.column.get(rows.len() - 1).is_true()
+        stream.newest(self.root(rule)).unwrap().is_true()
     }
 }
 

@@ -86,13 +86,13 @@ fn check(engine: &Alula, rules: &[Rule], columns: &[Vec<f64>]) {
     let (program, mut cells, places) = engine.program();
     for tick in 0..PEER_TICKS {
         for (place, column) in places.iter().zip(columns) {
-            cells[*place] = Cell::number(column[tick]);
+            cells.set(*place, Cell::number(column[tick]));
         }
         program.run(&mut cells, |_, _| panic!("no rule remembers"));
         for i in 0..rules.len() {
             let truth = engine.truth(&batch, i)[tick / 64] >> (tick % 64) & 1 == 1;
             assert_eq!(
-                cells[engine.root(i)],
+                cells.get(engine.root(i)),
                 Cell::boolean(truth),
                 "program, rule {i}, tick {tick}"
             );
@@ -224,10 +224,13 @@ fn row(engine: &Alula, rules: &[Rule], columns: &[Vec<f64>]) {
             let mut count = 0_u32;
             market.each(|_, row| {
                 for (place, x) in places.iter().zip(row) {
-                    cells[*place] = Cell::number(*x);
+                    cells.set(*place, Cell::number(*x));
                 }
                 program.run(&mut cells, |_, _| ());
-                count += held.iter().map(|i| u32::from(cells[*i].is_true())).sum::<u32>();
+                count += held
+                    .iter()
+                    .map(|i| u32::from(cells.get(*i).is_true()))
+                    .sum::<u32>();
             });
             f64::from(count)
         })

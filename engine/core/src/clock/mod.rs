@@ -147,6 +147,42 @@ impl Grid {
     }
 }
 
+/// An instant with what the calendar says of it, worked out once for everything that is read at it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Moment {
+    at: Instant,
+    date: Date,
+    session: Option<usize>,
+}
+
+impl Moment {
+    /// The moment of an instant. On a day without a session it belongs to the session before, whose row may not be closed
+    /// yet.
+    #[must_use]
+    pub fn new(at: Instant) -> Self {
+        let date = at.date();
+        Self {
+            at,
+            date,
+            session: session_number(date),
+        }
+    }
+
+    /// The instant.
+    #[must_use]
+    pub const fn at(&self) -> Instant {
+        self.at
+    }
+}
+
+/// Number of the session of a date, or of the one before it.
+fn session_number(date: Date) -> Option<usize> {
+    let calendar = ExchangeCalendar::nyse();
+    calendar
+        .session_on_or_before(date)
+        .and_then(|d| calendar.session_index(d))
+}
+
 /// How old the newest closed row may be when a tick reads it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Freshness {
@@ -181,28 +217,19 @@ impl Freshness {
         }
     }
 
-    /// Whether a row may be read at an instant.
+    /// Whether a row may be read at a tick.
     #[must_use]
-    pub fn allows(self, grid: &Grid, row: usize, at: Instant) -> bool {
+    pub fn allows(self, grid: &Grid, row: usize, tick: &Moment) -> bool {
         let Some(found) = grid.row(row) else { return false };
         match self {
-            Self::Sessions(n) => {
-                let calendar = ExchangeCalendar::nyse();
-                let number = |d: Date| {
-                    calendar
-                        .session_on_or_before(d)
-                        .and_then(|d| calendar.session_index(d))
-                };
-                match (number(at.date()), number(found.date)) {
-                    // A tick on a day without a session belongs to the one before it, whose row may not be closed yet.
-                    (Some(now), Some(then)) => now.saturating_sub(then) <= n as usize,
-                    _ => false,
-                }
-            }
-            Self::Days(n) => (at.date() - found.date).num_days() <= i64::from(n),
-            Self::Minutes(n) => at.0.saturating_sub(found.end.0) <= i64::from(n) * 60,
+            Self::Sessions(n) => match (tick.session, session_number(found.date)) {
+                (Some(now), Some(then)) => now.saturating_sub(then) <= n as usize,
+                _ => false,
+            },
+            Self::Days(n) => (tick.date - found.date).num_days() <= i64::from(n),
+            Self::Minutes(n) => tick.at.0.saturating_sub(found.end.0) <= i64::from(n) * 60,
             Self::Rows(n) => grid
-                .ended(at)
+                .ended(tick.at)
                 .is_none_or(|newest| newest.saturating_sub(row) <= n as usize),
         }
     }
@@ -351,9 +378,9 @@ mod tests {
     fn the_previous_session_is_fresh_and_the_one_before_it_is_not() {
         let grid = Grid::new(BarSize::Session, date(2019, 5, 20), date(2019, 5, 31));
         let fresh = Freshness::instrument(BarSize::Session);
-        let tuesday = at(date(2019, 5, 28), 10, 0);
-        assert!(fresh.allows(&grid, 4, tuesday)); // Friday the 24th, over a long weekend
-        assert!(!fresh.allows(&grid, 3, tuesday));
+        let tuesday = Moment::new(at(date(2019, 5, 28), 10, 0));
+        assert!(fresh.allows(&grid, 4, &tuesday)); // Friday the 24th, over a long weekend
+        assert!(!fresh.allows(&grid, 3, &tuesday));
     }
 
     #[test]

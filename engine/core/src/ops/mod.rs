@@ -9,7 +9,7 @@
 //! Exceptions, by definition of the language: `and`, `or`, `in`, `for` and `until` are Kleene and may be decided by what
 //! is known.
 
-mod kernel;
+pub(crate) mod kernel;
 pub(crate) mod latch;
 pub(crate) mod paired;
 pub(crate) mod pure;
@@ -28,7 +28,7 @@ use crate::value::{Cause, Cell};
 use std::fmt;
 
 /// Inputs gathered without allocation, at most.
-const INLINE_INPUTS: usize = 8;
+pub(crate) const INLINE_INPUTS: usize = 8;
 
 /// Saved state that does not belong to this operator.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

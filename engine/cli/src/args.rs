@@ -71,6 +71,8 @@ pub enum Command {
     Import(ImportArgs),
     /// Show what a store holds, and how good it is
     Store(StoreArgs),
+    /// Compute VIX from chains: both terms, parity forwards, beside the published index
+    Vix(VixArgs),
     /// Run a strategy over a history
     Backtest(BacktestArgs),
     /// Explain a decision of a run, or its absence
@@ -244,6 +246,54 @@ pub struct StoreArgs {
     /// How to write it
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     pub format: TextFormat,
+}
+
+/// Arguments of `alula vix`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  alula vix --data spx_2019                       each day beside the published VIX\n  \
+                        alula vix --data spx_2019 --date 2019-05-03     both terms and the parity forwards of a day\n  \
+                        alula vix --data spx_2019 --check-iv            implied vols against the vendor's\n\n\
+                        Cboe's calculation on the last snapshot of each day. Without --data the market is simulated."
+)]
+pub struct VixArgs {
+    /// Store to read; the simulated market when left out
+    #[arg(long, value_name = "STORE", value_hint = ValueHint::DirPath)]
+    pub data: Option<PathBuf>,
+    /// One day, in full
+    #[arg(long, value_name = "DATE", value_parser = parse_date, conflicts_with_all = ["from", "to"])]
+    pub date: Option<chrono::NaiveDate>,
+    /// First day; the first of the data when left out
+    #[arg(long, value_name = "DATE", value_parser = parse_date)]
+    pub from: Option<chrono::NaiveDate>,
+    /// Last day, included; the last of the data when left out
+    #[arg(long, value_name = "DATE", value_parser = parse_date)]
+    pub to: Option<chrono::NaiveDate>,
+    /// Index of the family
+    #[arg(long, value_name = "NAME", default_value = "vix")]
+    pub index: IndexArg,
+    /// Compare implied volatilities with the vendor's own
+    #[arg(long, requires = "data")]
+    pub check_iv: bool,
+    /// How to write it
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub format: TextFormat,
+}
+
+/// A volatility index.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum IndexArg {
+    /// 30 days of SPX.
+    #[default]
+    Vix,
+    /// 9 days of SPX.
+    Vix9d,
+    /// 93 days of SPX.
+    Vix3m,
+    /// 184 days of SPX.
+    Vix6m,
+    /// 30 days of VIX.
+    Vvix,
 }
 
 /// Which driver computes the market's nodes; the decisions are the same.

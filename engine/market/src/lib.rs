@@ -14,3 +14,4 @@ pub mod sim;
 #[cfg(feature = "store")]
 pub mod store;
 pub mod time;
+pub mod vix;

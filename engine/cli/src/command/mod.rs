@@ -10,4 +10,5 @@ pub mod import;
 pub mod man;
 pub mod new;
 pub mod store;
+pub mod vix;
 pub mod why;

@@ -16,6 +16,7 @@ const FLOORS: &[(&str, &str, u8)] = &[
     ("alula-core", "engine/core", 3),
     ("alula-run", "engine/run", 4),
     ("alula-report", "engine/report", 5),
+    ("alula-proof", "engine/proof", 5),
     ("alula", "engine/cli", 6),
 ];
 

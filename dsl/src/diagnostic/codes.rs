@@ -259,4 +259,6 @@ codes! {
     THRESHOLD_UNITS = 903, "threshold-units", include_str!("pages/A0903.md");
     /// A thresholds file does not fit the thresholds that the strategy declares.
     THRESHOLDS_FILE = 904, "thresholds-file", include_str!("pages/A0904.md");
+    /// A rule-test file that does not fit its strategy.
+    TEST_FILE = 905, "test-file", include_str!("pages/A0905.md");
 }

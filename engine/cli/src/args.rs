@@ -77,6 +77,8 @@ pub enum Command {
     Backtest(BacktestArgs),
     /// Explain a decision of a run, or its absence
     Why(WhyArgs),
+    /// Run the rule tests that live beside the strategies
+    Test(TestArgs),
     /// Write a new strategy that checks and runs, to change
     New(NewArgs),
     /// Print shell completions
@@ -366,6 +368,43 @@ pub struct WhyArgs {
     /// How to write it
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     pub format: TextFormat,
+}
+
+/// How results of rule tests are written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum TestFormat {
+    /// For people.
+    #[default]
+    Human,
+    /// One JSON document.
+    Json,
+    /// JUnit XML, for continuous-integration servers.
+    Junit,
+    /// GitHub Actions annotations.
+    Github,
+}
+
+/// Arguments of `alula test`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  alula test\n  alula test condor.alula --filter panic\n  \
+                        alula test rules --format junit > results.xml\n\n\
+                        `condor.test.yaml` beside `condor.alula` holds cases: a market in a compact notation, and what must \
+                        be decided in it.\nLeaves with 1 when a case failed."
+)]
+pub struct TestArgs {
+    /// Test files, strategies with a test file beside them, or folders
+    #[arg(value_name = "PATH", default_value = ".", value_hint = ValueHint::AnyPath)]
+    pub paths: Vec<PathBuf>,
+    /// Only cases with this text in their name
+    #[arg(long, value_name = "TEXT")]
+    pub filter: Option<String>,
+    /// How to write the results
+    #[arg(long, value_name = "FORMAT", default_value = "human")]
+    pub format: TestFormat,
+    /// Show the explanation of every case, passed or not
+    #[arg(long = "explain")]
+    pub verbose_cases: bool,
 }
 
 /// Arguments of `alula new`.

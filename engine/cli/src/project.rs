@@ -271,7 +271,7 @@ fn utf8(bytes: Vec<u8>) -> Result<String, String> {
 }
 
 /// The word at a line and column (both from 1, columns in characters).
-fn span_at(file: FileId, text: &str, line: usize, column: usize) -> Span {
+pub(crate) fn span_at(file: FileId, text: &str, line: usize, column: usize) -> Span {
     let start_of_line: usize = text
         .split_inclusive('\n')
         .take(line.saturating_sub(1))

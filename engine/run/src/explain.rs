@@ -4,7 +4,8 @@ use crate::error::{ErrorClass, RunError};
 use crate::output::{DecisionRow, RunOutput, TickRow};
 use alula_book::PositionId;
 use alula_core::decision::RuleKind;
-use alula_core::why::{Subject, TraceIndex, Why, keys, why};
+use alula_core::trace::Scope;
+use alula_core::why::{Recorded, Subject, TraceIndex, Why, keys, why};
 use alula_dsl::graph::Graph;
 use alula_market::time::{Date, Instant};
 
@@ -143,6 +144,19 @@ impl<'a> Explainer<'a> {
         Ok(out)
     }
 
+    /// The cells that a tick saw: of the market and the book, of a position, or of a package.
+    #[must_use]
+    pub fn recorded(&self, tick: &TickRow, scope: Scope) -> Recorded<'_> {
+        Recorded {
+            trace: &self.trace,
+            graph: self.graph,
+            thresholds: &self.thresholds,
+            tick: tick.tick,
+            at: tick.at,
+            scope,
+        }
+    }
+
     /// Positions of the rule's structure that were open when a tick was decided.
     fn open_at(&self, rule: &str, at: Instant) -> Vec<PositionId> {
         let policy = self
@@ -150,9 +164,14 @@ impl<'a> Explainer<'a> {
             .policies
             .iter()
             .find(|p| p.rules.iter().any(|r| r.key == rule));
-        let structure = policy
+        policy
             .and_then(|p| self.graph.structures.get(p.structure.0 as usize))
-            .map(|s| &s.key);
+            .map_or_else(Vec::new, |s| self.open_positions(&s.key, at))
+    }
+
+    /// Positions of a structure that were open when a tick was decided.
+    #[must_use]
+    pub fn open_positions(&self, structure: &str, at: Instant) -> Vec<PositionId> {
         // Orders fill before a tick is decided, so what was filled at the tick's own instant was there, and what was closed
         // then was gone. On the same bar it is the other way round.
         let same_bar = self
@@ -171,7 +190,7 @@ impl<'a> Explainer<'a> {
         self.run
             .positions
             .iter()
-            .filter(|p| Some(&p.structure) == structure && there(p.opened_at, p.closed_at))
+            .filter(|p| p.structure == structure && there(p.opened_at, p.closed_at))
             .map(|p| PositionId(p.number))
             .collect()
     }

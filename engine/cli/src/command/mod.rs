@@ -10,5 +10,6 @@ pub mod import;
 pub mod man;
 pub mod new;
 pub mod store;
+pub mod test;
 pub mod vix;
 pub mod why;

@@ -179,11 +179,11 @@ fn given(entry: &Entry) -> Result<Given, Violation> {
 /// The canonical value of an entry.
 fn entry(given: &Given, def: &ThresholdDef) -> Result<f64, Violation> {
     let at = given.at;
-    let fix = format!(
-        "write a value such as `{}`, or remove the line",
-        value_text(def.default, def.suffix)
-    );
     let Some(text) = &given.text else {
+        let fix = format!(
+            "write a value such as `{}`, or remove the line",
+            value_text(def.default, def.suffix)
+        );
         let why = "a name without a value is not a default";
         return Err(Violation::new(
             at,
@@ -192,8 +192,20 @@ fn entry(given: &Given, def: &ThresholdDef) -> Result<f64, Violation> {
             fix,
         ));
     };
+    value(text, def, at)
+}
+
+/// The canonical value of a text for a threshold; `at` is where the text stands.
+///
+/// # Errors
+/// When it is no number, has another unit than the declaration, or is outside the declared range.
+pub fn value(text: &str, def: &ThresholdDef, at: Place) -> Result<f64, Violation> {
     let Some(written) = number::parse(text).filter(|w| w.number.is_finite()) else {
         let why = "a threshold is a number, with its unit";
+        let fix = format!(
+            "write a value such as `{}`, or remove the line",
+            value_text(def.default, def.suffix)
+        );
         return Err(Violation::new(at, format!("`{text}` is not a number"), why, fix));
     };
     // As in the strategy, a bare zero goes with any unit.

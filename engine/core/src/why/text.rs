@@ -33,6 +33,30 @@ pub fn render(why: &Why) -> String {
     out
 }
 
+/// The explanation in one line, for a rule that called for nothing: the conjunct that decided, with what it read.
+#[must_use]
+pub fn line(why: &Why) -> String {
+    let about = why
+        .position
+        .map(|p| format!(" on position {p}"))
+        .unwrap_or_default();
+    let conjuncts = &why.condition.conjuncts;
+    let decided = why.condition.failed_first.and_then(|i| conjuncts.get(i));
+    let part = decided.or_else(|| conjuncts.first());
+    let said = part.map_or_else(String::new, |part| {
+        format!("{} {}{}", mark(part.cell), part.text, values(part))
+    });
+    format!("{}{about}: {said}", why.key)
+}
+
+fn mark(cell: Cell) -> &'static str {
+    match cell.truth() {
+        Some(true) => "✓",
+        Some(false) => "✗",
+        None => "?",
+    }
+}
+
 fn truth(cell: Cell) -> String {
     match (cell.truth(), cell.cause()) {
         (Some(true), _) => "true".to_owned(),
@@ -55,11 +79,7 @@ fn verdict(kind: RuleKind, cell: Cell) -> String {
 
 fn condition(out: &mut String, condition: &Condition, kind: RuleKind) {
     for (i, part) in condition.conjuncts.iter().enumerate() {
-        let mark = match part.cell.truth() {
-            Some(true) => "✓",
-            Some(false) => "✗",
-            None => "?",
-        };
+        let mark = mark(part.cell);
         let first = condition.failed_first == Some(i) && condition.conjuncts.len() > 1;
         let note = if first { "  ← failed first" } else { "" };
         let _ = writeln!(out, "    {mark} {}{}{note}", part.text, values(part));

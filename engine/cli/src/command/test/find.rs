@@ -1,0 +1,77 @@
+//! Which test files a path means, and which strategy a test file is about.
+
+use crate::exit::Failure;
+use std::path::{Path, PathBuf};
+
+/// End of a test file's name.
+const ENDING: &str = ".test.yaml";
+/// Folders within folders that are looked through.
+const DEPTH_MAX: usize = 16;
+
+/// Test files of the paths, in order of name within a folder. A strategy stands for the file beside it.
+pub fn tests(paths: &[PathBuf]) -> Result<Vec<PathBuf>, Failure> {
+    let mut out = Vec::new();
+    for path in paths {
+        let before = out.len();
+        if path.is_dir() {
+            folder(path, 0, &mut out)?;
+        } else if path.extension().is_some_and(|e| e == "alula") {
+            let beside = path.with_extension("test.yaml");
+            if !beside.is_file() {
+                return Err(Failure::usage(format!(
+                    "there is no `{}` beside the strategy",
+                    beside.display()
+                ))
+                .help("`alula new NAME` writes an example of a test file"));
+            }
+            out.push(beside);
+        } else {
+            out.push(path.clone());
+        }
+        if out.len() == before {
+            return Err(
+                Failure::usage(format!("`{}` holds no `*{ENDING}` files", path.display()))
+                    .help("name a test file, a strategy with one beside it, or a folder that has some"),
+            );
+        }
+    }
+    out.dedup();
+    Ok(out)
+}
+
+fn folder(path: &Path, depth: usize, out: &mut Vec<PathBuf>) -> Result<(), Failure> {
+    let entries = std::fs::read_dir(path).map_err(|e| Failure::io("read", path, &e))?;
+    let mut entries: Vec<PathBuf> = entries.flatten().map(|e| e.path()).collect();
+    entries.sort();
+    for entry in entries {
+        let name = entry.file_name().map(|n| n.to_string_lossy().into_owned());
+        let name = name.unwrap_or_default();
+        // Links are not followed: a folder that contains itself would never end.
+        let is_folder = entry.is_dir() && !entry.is_symlink();
+        if is_folder && depth < DEPTH_MAX && !name.starts_with('.') && name != "target" {
+            folder(&entry, depth + 1, out)?;
+        } else if name.ends_with(ENDING) && entry.is_file() {
+            out.push(entry);
+        }
+    }
+    Ok(())
+}
+
+/// `x.alula` for `x.test.yaml`.
+pub fn strategy_of(test: &Path) -> PathBuf {
+    let name = test.file_name().map(|n| n.to_string_lossy().into_owned());
+    let stem = name.unwrap_or_default();
+    let stem = stem.strip_suffix(ENDING).unwrap_or(&stem);
+    test.with_file_name(format!("{stem}.alula"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_test_file_is_about_the_strategy_of_its_name() {
+        assert_eq!(strategy_of(Path::new("a/x.test.yaml")), Path::new("a/x.alula"));
+        assert_eq!(strategy_of(Path::new("x.y.test.yaml")), Path::new("x.y.alula"));
+    }
+}

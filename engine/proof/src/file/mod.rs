@@ -1,0 +1,368 @@
+//! Reading `x.test.yaml`: strictly, every name known to the strategy, every finding with line and column.
+//!
+//! ```yaml
+//! strategy: my_condor
+//! defaults:                     # what every case starts from; a case says what differs
+//!   start: 2024-01-16
+//! cases:
+//!   - name: no new condor in a panic
+//!     series:
+//!       VIX: 28+4x4             # one value per step; `SPX.high` for other fields than the close
+//!     before:
+//!       VIX: 18x30              # sessions before the first step
+//!     thresholds: {vix_ceiling: 35 vol}
+//!     events: {fomc: [2024-01-31]}
+//!     chain: {SPX: flat 18 vol}
+//!     expect:
+//!       - at: first             # first, last, every, 3, 2024-01-18, 2024-01-18 15:45
+//!         orders: [income.open]
+//!       - at: last
+//!         not: [income.open]
+//!         because: [crisis]
+//!         unknown: [curve]
+//!         positions: {core: 1}
+//! ```
+
+mod expect;
+mod market;
+
+use crate::spec::{Case, Expectation};
+use alula_core::plan::Plan;
+use alula_core::why::keys;
+use alula_dsl::graph::{Graph, StructureDef};
+use alula_yaml::{Entry, Finding, Limits, Node, Place, near, read as yaml};
+use std::collections::BTreeSet;
+
+/// Cases of one file.
+pub const CASES_MAX: usize = 5_000;
+/// Steps of one case.
+pub const STEPS_MAX: usize = 5_000;
+/// What a test file may be at most.
+pub const LIMITS: Limits = Limits {
+    bytes: 4 * 1024 * 1024,
+    depth: 10,
+    nodes: 400_000,
+};
+
+const TOP: [&str; 3] = ["strategy", "defaults", "cases"];
+const MARKET: [&str; 10] = [
+    "start",
+    "step",
+    "steps",
+    "thresholds",
+    "series",
+    "before",
+    "events",
+    "chain",
+    "quotes",
+    "data",
+];
+const EXPECT: [&str; 6] = ["at", "orders", "because", "not", "unknown", "positions"];
+
+/// A strategy as tests see it.
+#[derive(Clone, Copy, Debug)]
+pub struct Subject<'a> {
+    /// Its graph.
+    pub graph: &'a Graph,
+    /// The graph linked, for the names of series that it reads.
+    pub plan: &'a Plan,
+    /// Threshold values that a case starts from, canonical scale.
+    pub thresholds: &'a [f64],
+}
+
+impl<'a> Subject<'a> {
+    /// Ids of series that a case may give.
+    fn series(&self) -> BTreeSet<&'a str> {
+        let needs = self.plan.series().iter().map(|n| n.id.as_str());
+        let chains = self.plan.chains().iter().map(String::as_str);
+        needs.chain(chains).chain(["SPX", "VIX"]).collect()
+    }
+
+    /// Keys of rules and guards, and of every named node.
+    pub(crate) fn names(&self) -> Vec<&'a str> {
+        let rules = keys(self.graph).into_iter().map(|(k, _)| k);
+        let nodes = self.graph.nodes.iter().map(|n| n.key.as_str());
+        rules.chain(nodes.filter(|k| !k.is_empty())).collect()
+    }
+
+    fn structures(&self) -> &'a [StructureDef] {
+        &self.graph.structures
+    }
+}
+
+/// Reads the cases of a file.
+///
+/// # Errors
+/// Everything that must be changed, in order of position.
+pub fn read(bytes: &[u8], subject: &Subject<'_>) -> Result<Vec<Case>, Vec<Finding>> {
+    let document = yaml(bytes, LIMITS).map_err(|f| vec![f])?;
+    let start = Place { line: 1, column: 1 };
+    let Some(root) = &document.root else {
+        let message = "the file holds no cases";
+        let fix = "write `cases:` and one `- name: …` for each; `alula new NAME` writes an example";
+        return Err(vec![Finding::new(
+            start,
+            message,
+            "a test that asserts nothing proves nothing",
+            fix,
+        )]);
+    };
+    let mut found = Vec::new();
+    let top = root.fields("a test file", &TOP)?;
+    if let Some(named) = top.get("strategy") {
+        let name = &subject.graph.settings.name;
+        match named.text("`strategy`") {
+            Ok(text) if text != name => found.push(Finding::new(
+                named.place,
+                format!("`{text}` is another strategy"),
+                "the file says which strategy its cases were written for",
+                format!("write `strategy: {name}`, or give the file that belongs to it"),
+            )),
+            Ok(_) => {}
+            Err(f) => found.push(f),
+        }
+    }
+    let defaults: &[Entry] = match top.get("defaults") {
+        None => &[],
+        Some(node) => match node.fields("`defaults`", &MARKET) {
+            Ok(_) => node.map("`defaults`").unwrap_or_default(),
+            Err(findings) => {
+                found.extend(findings);
+                &[]
+            }
+        },
+    };
+    let list = top
+        .require("cases", "the file", "cases:")
+        .and_then(|n| n.list("`cases`"));
+    let list = match list {
+        Ok(list) => list,
+        Err(f) => {
+            found.push(f);
+            return Err(found);
+        }
+    };
+    if list.len() > CASES_MAX {
+        let message = format!("the file has {} cases, the limit is {CASES_MAX}", list.len());
+        found.push(Finding::new(
+            start,
+            message,
+            "a file is read as a whole",
+            "divide it into several files",
+        ));
+        return Err(found);
+    }
+    let mut cases = Vec::with_capacity(list.len());
+    let mut names = BTreeSet::new();
+    for node in list {
+        match case(node, defaults, subject) {
+            Ok(case) => {
+                if names.insert(case.name.clone()) {
+                    cases.push(case);
+                } else {
+                    found.push(Finding::new(
+                        case.place,
+                        format!("there is a case `{}` already", case.name),
+                        "a case is known by its name",
+                        "give it another name",
+                    ));
+                }
+            }
+            Err(findings) => found.extend(findings),
+        }
+    }
+    if cases.is_empty() && found.is_empty() {
+        found.push(Finding::new(
+            start,
+            "the file holds no cases",
+            "a test that asserts nothing proves nothing",
+            "write one `- name: …` below `cases:`",
+        ));
+    }
+    if found.is_empty() {
+        return Ok(cases);
+    }
+    found.sort_by_key(|f| (f.line, f.column));
+    found.dedup();
+    Err(found)
+}
+
+/// A case's own entries before the file's defaults.
+#[derive(Clone, Copy)]
+struct Layers<'a> {
+    own: &'a [Entry],
+    defaults: &'a [Entry],
+}
+
+impl<'a> Layers<'a> {
+    fn entry(self, name: &str) -> Option<&'a Entry> {
+        let find = |entries: &'a [Entry]| entries.iter().find(|e| e.name == name);
+        find(self.own).or_else(|| find(self.defaults))
+    }
+
+    fn get(self, name: &str) -> Option<&'a Node> {
+        self.entry(name).map(|e| &e.value).filter(|n| !n.is_null())
+    }
+
+    /// Entries of a mapping, the case's own in the place of defaults of the same name.
+    fn merged(self, name: &str, found: &mut Vec<Finding>) -> Vec<&'a Entry> {
+        let mut out: Vec<&'a Entry> = Vec::new();
+        for layer in [self.defaults, self.own] {
+            let entry = layer.iter().find(|e| e.name == name);
+            let Some(node) = entry.map(|e| &e.value).filter(|n| !n.is_null()) else {
+                continue;
+            };
+            match node.map(&format!("`{name}`")) {
+                Ok(entries) => {
+                    for entry in entries {
+                        out.retain(|held| held.name != entry.name);
+                        out.push(entry);
+                    }
+                }
+                Err(f) => found.push(f),
+            }
+        }
+        out
+    }
+}
+
+fn case(node: &Node, defaults: &[Entry], subject: &Subject<'_>) -> Result<Case, Vec<Finding>> {
+    let known: Vec<&str> = ["name", "expect"]
+        .into_iter()
+        .chain(MARKET)
+        .chain(EXPECT)
+        .collect();
+    let fields = node.fields("a case", &known)?;
+    let mut found = Vec::new();
+    let name = fields
+        .require("name", "the case", "name: no new condor in a panic")
+        .and_then(|n| n.text("`name`"));
+    let name = match name {
+        Ok(name) if !name.trim().is_empty() && name.len() <= 200 && !name.contains('\n') => name.to_owned(),
+        Ok(_) => {
+            let fix = "write a line of words, 200 characters at most";
+            found.push(Finding::new(
+                node.place,
+                "the name of the case is no line of words",
+                "reports and snapshots are named after it",
+                fix,
+            ));
+            String::new()
+        }
+        Err(f) => {
+            found.push(f);
+            String::new()
+        }
+    };
+    let layers = Layers {
+        own: node.map("a case").unwrap_or_default(),
+        defaults,
+    };
+    let thresholds = thresholds(layers, subject, &mut found);
+    let (market, data) = market::read(layers, subject, node.place, &mut found);
+    let expect = expectations(layers, subject, node.place, &mut found);
+    if found.is_empty() {
+        return Ok(Case {
+            name,
+            place: node.place,
+            market,
+            data,
+            thresholds,
+            expect,
+        });
+    }
+    Err(found)
+}
+
+fn thresholds(layers: Layers<'_>, subject: &Subject<'_>, found: &mut Vec<Finding>) -> Vec<f64> {
+    let mut values = subject.thresholds.to_vec();
+    for entry in layers.merged("thresholds", found) {
+        let defs = &subject.graph.thresholds;
+        let Some((def, slot)) = defs
+            .iter()
+            .zip(&mut values)
+            .find(|(def, _)| def.name == entry.name)
+        else {
+            let names: Vec<&str> = defs.iter().map(|d| d.name.as_str()).collect();
+            found.push(unknown("threshold", &entry.name, entry.place, &names));
+            continue;
+        };
+        let text = match entry.value.text(&format!("`{}`", entry.name)) {
+            Ok(text) => text,
+            Err(f) => {
+                found.push(f);
+                continue;
+            }
+        };
+        match alula_core::thresholds::value(text, def, entry.value.place) {
+            Ok(value) => *slot = value,
+            Err(wrong) => found.push(wrong),
+        }
+    }
+    values
+}
+
+/// The list below `expect`, and what a case says of one tick without it.
+fn expectations(
+    layers: Layers<'_>,
+    subject: &Subject<'_>,
+    place: Place,
+    found: &mut Vec<Finding>,
+) -> Vec<Expectation> {
+    let own = Layers {
+        defaults: &[],
+        ..layers
+    };
+    let mut out = Vec::new();
+    let inline = EXPECT.iter().any(|k| own.entry(k).is_some());
+    if inline {
+        expect::read(own.own, subject, place, &mut out, found);
+    }
+    if let Some(node) = own.get("expect") {
+        match node.list("`expect`") {
+            Ok(list) => {
+                for item in list {
+                    match item.fields("an expectation", &EXPECT) {
+                        Ok(_) => {
+                            let entries = item.map("an expectation").unwrap_or_default();
+                            expect::read(entries, subject, item.place, &mut out, found);
+                        }
+                        Err(findings) => found.extend(findings),
+                    }
+                }
+            }
+            Err(f) => found.push(f),
+        }
+    }
+    if out.is_empty() && found.is_empty() {
+        found.push(Finding::new(
+            place,
+            "the case expects nothing",
+            "a test that asserts nothing proves nothing",
+            "write `at: last` and `orders: []`, or what else must be decided",
+        ));
+    }
+    out
+}
+
+/// A name that the strategy does not have.
+fn unknown(what: &str, name: &str, place: Place, known: &[&str]) -> Finding {
+    let fix = near(name, known.iter().copied()).map_or_else(
+        || {
+            if known.is_empty() {
+                format!("the strategy has no {what}")
+            } else {
+                let shown: Vec<&str> = known.iter().copied().take(20).collect();
+                let more = if known.len() > shown.len() { ", …" } else { "" };
+                format!("the strategy has {}{more}", shown.join(", "))
+            }
+        },
+        |candidate| format!("did you mean `{candidate}`?"),
+    );
+    Finding::new(
+        place,
+        format!("the strategy has no {what} `{name}`"),
+        "a test of a name that does not exist would pass for ever",
+        fix,
+    )
+}

@@ -387,10 +387,12 @@ pub enum TestFormat {
 /// Arguments of `alula test`.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  alula test\n  alula test condor.alula --filter panic\n  \
+    after_help = "Examples:\n  alula test\n  alula test condor.alula --filter panic\n  alula test --watch\n  \
                         alula test rules --format junit > results.xml\n\n\
                         `condor.test.yaml` beside `condor.alula` holds cases: a market in a compact notation, and what must \
-                        be decided in it.\nLeaves with 1 when a case failed."
+                        be decided in it.\nWith `snapshots: true` in the file, the explanation of each case is kept in \
+                        `snapshots/` and compared;\n`--review` or `--accept` settles a difference, as does `cargo insta review`.\n\
+                        Leaves with 1 when a case failed or a snapshot differs."
 )]
 pub struct TestArgs {
     /// Test files, strategies with a test file beside them, or folders
@@ -405,6 +407,27 @@ pub struct TestArgs {
     /// Show the explanation of every case, passed or not
     #[arg(long = "explain")]
     pub verbose_cases: bool,
+    /// Take every changed snapshot for the new truth
+    #[arg(long, conflicts_with = "review", help_heading = "Snapshots")]
+    pub accept: bool,
+    /// Look at each changed snapshot and say what to do with it
+    #[arg(long, help_heading = "Snapshots")]
+    pub review: bool,
+    /// Delete snapshots whose case is gone
+    #[arg(long, help_heading = "Snapshots")]
+    pub prune: bool,
+    /// Show which rules acted and which conditions were seen true, false and deciding
+    #[arg(long, help_heading = "Coverage")]
+    pub coverage: bool,
+    /// Write the coverage as a page over the source
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = "Coverage")]
+    pub coverage_html: Option<PathBuf>,
+    /// Leave with 1 unless every rule acted, every condition was true and false, and every part decided
+    #[arg(long, help_heading = "Coverage")]
+    pub strict: bool,
+    /// Run again whenever a file changes
+    #[arg(long)]
+    pub watch: bool,
 }
 
 /// Arguments of `alula new`.

@@ -1,5 +1,6 @@
 //! Running a case and comparing what was decided with what was expected.
 
+use crate::coverage::Coverage;
 use crate::file::Subject;
 use crate::market::{CaseMarket, ChainCache};
 use crate::spec::{Case, Expectation, ExpectedOrder, Moment, Named};
@@ -79,6 +80,7 @@ impl Harness {
                         why: Some(error.help),
                     }],
                     explanation: format!("{}\n  could not run: {at}{}\n", case.name, error.what),
+                    coverage: Coverage::default(),
                     run: None,
                 }
             }
@@ -120,6 +122,7 @@ impl Harness {
                     place: case.place,
                     failures: vec![failure],
                     explanation: String::new(),
+                    coverage: Coverage::default(),
                     run: Some(run),
                 };
             }
@@ -134,13 +137,27 @@ impl Harness {
         };
         judge.all(case);
         let Judge { failures, asked, .. } = judge;
-        let explanation = words::explanation(&case.name, &explainer, &run, &self.graph, &asked);
+        let named = case.expect.iter().flat_map(|e| {
+            let plain = e.because.iter().chain(&e.not);
+            let unknown = e.unknown.iter().map(|(n, _)| n);
+            let orders = e.orders.iter().flatten().map(|o| o.rule.as_str());
+            plain.chain(unknown).map(|n| n.name.as_str()).chain(orders)
+        });
+        let rules: Vec<&str> = named.collect();
+        let asked = words::Asked {
+            ticks: &asked,
+            rules: &rules,
+        };
+        let explanation = words::explanation(&case.name, &explainer, &run, &self.graph, asked);
+        let mut coverage = Coverage::default();
+        coverage.add(&explainer, &run, &self.graph);
         drop(explainer);
         CaseResult {
             name: case.name.clone(),
             place: case.place,
             failures,
             explanation,
+            coverage,
             run: Some(run),
         }
     }
@@ -157,6 +174,8 @@ pub struct CaseResult {
     pub failures: Vec<Failure>,
     /// What was decided, and why, in plain words.
     pub explanation: String,
+    /// What was seen of the strategy.
+    pub coverage: Coverage,
     /// Everything recorded; none when the case could not run.
     pub run: Option<RunOutput>,
 }

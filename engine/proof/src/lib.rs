@@ -6,6 +6,8 @@
 //! No I/O: files are read by who calls. No opinion about the terminal: results are values.
 
 mod case;
+pub mod change;
+pub mod coverage;
 mod file;
 mod market;
 pub mod notation;
@@ -13,5 +15,5 @@ pub mod spec;
 mod words;
 
 pub use case::{CaseResult, Failure, Harness};
-pub use file::{CASES_MAX, LIMITS, STEPS_MAX, Subject, read};
+pub use file::{CASES_MAX, LIMITS, STEPS_MAX, Subject, TestFile, read};
 pub use market::{CaseMarket, ChainCache, LISTED_DAYS, instants};

@@ -137,11 +137,20 @@ pub struct MarketSpec {
     pub quotes: Vec<QuoteLine>,
 }
 
-/// A slice of recorded data.
+/// Where a case's data come from.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum DataSource {
+    /// A store, by its path relative to the test file.
+    Store(String),
+    /// The simulated market of a seed.
+    Simulated(u64),
+}
+
+/// A slice of recorded or simulated data.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DataSpec {
-    /// Store, relative to the test file.
-    pub store: String,
+    /// Source.
+    pub source: DataSource,
     /// First session.
     pub from: Date,
     /// Last session.

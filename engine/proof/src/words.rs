@@ -1,7 +1,8 @@
 //! What was decided in a case, in plain words: short, and the same bytes whenever the decisions are the same.
 
+use alula_core::decision::RuleKind;
 use alula_core::value::Cell;
-use alula_core::why::{Why, keys, line, render};
+use alula_core::why::{Why, keys, line, parts};
 use alula_dsl::graph::Graph;
 use alula_run::output::TickRow;
 use alula_run::{Explainer, RunOutput};
@@ -17,6 +18,15 @@ pub(crate) fn truth(cell: Cell) -> String {
     }
 }
 
+/// What a case asks about: ticks, and names of rules.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Asked<'a> {
+    /// Numbers of ticks, ascending.
+    pub ticks: &'a [u32],
+    /// Rules and guards by key.
+    pub rules: &'a [&'a str],
+}
+
 /// The explanation of a case: every tick at which something was ordered, guarded or skipped, and every tick that the
 /// case asks about.
 pub(crate) fn explanation(
@@ -24,7 +34,7 @@ pub(crate) fn explanation(
     explainer: &Explainer<'_>,
     run: &RunOutput,
     graph: &Graph,
-    asked: &[u32],
+    asked: Asked<'_>,
 ) -> String {
     let mut out = format!("{name}\n");
     let mut calm = 0_usize;
@@ -33,10 +43,10 @@ pub(crate) fn explanation(
             .decisions
             .iter()
             .any(|d| d.tick == tick.tick && d.verdict != "idle");
-        if loud || asked.contains(&tick.tick) {
+        if loud || asked.ticks.binary_search(&tick.tick).is_ok() {
             quiet(&mut out, calm);
             calm = 0;
-            self::tick(&mut out, explainer, run, graph, tick);
+            self::tick(&mut out, explainer, run, graph, tick, asked);
         } else {
             calm += 1;
         }
@@ -69,25 +79,44 @@ fn quiet(out: &mut String, ticks: usize) {
     }
 }
 
-fn tick(out: &mut String, explainer: &Explainer<'_>, run: &RunOutput, graph: &Graph, tick: &TickRow) {
+fn tick(
+    out: &mut String,
+    explainer: &Explainer<'_>,
+    run: &RunOutput,
+    graph: &Graph,
+    tick: &TickRow,
+    asked: Asked<'_>,
+) {
     let _ = writeln!(out, "  {}", tick.at);
-    for (key, _) in keys(graph) {
-        let rows: Vec<_> = run
-            .decisions
-            .iter()
-            .filter(|d| d.tick == tick.tick && d.key == key && d.verdict != "idle")
-            .collect();
-        let all: Vec<Why> = explainer.explain(tick, Some(key)).unwrap_or_default();
-        for why in all {
-            let position = why.position.map(|p| p.0);
-            if rows.iter().any(|d| d.position == position) {
-                for text in render(&why).lines() {
-                    let at = format!(" at {}", tick.at);
-                    let _ = writeln!(out, "    {}", text.replacen(&at, "", 1));
-                }
-            } else {
+    for (key, kind) in keys(graph) {
+        let loud = |position: Option<u32>| {
+            run.decisions
+                .iter()
+                .any(|d| d.tick == tick.tick && d.key == key && d.verdict != "idle" && d.position == position)
+        };
+        // What did nothing and nobody asks about is left out, but for the rules that open: their silence is the question.
+        let told = kind == RuleKind::Open || asked.rules.contains(&key);
+        for why in explainer.explain(tick, Some(key)).unwrap_or_default() {
+            if loud(why.position.map(|p| p.0)) {
+                acted(out, &why);
+            } else if told {
                 let _ = writeln!(out, "    {}", line(&why));
             }
+        }
+    }
+}
+
+/// A rule that called for action: what came of it, and the parts of its condition with what they read.
+fn acted(out: &mut String, why: &Why) {
+    let about = why
+        .position
+        .map(|p| format!(" on position {p}"))
+        .unwrap_or_default();
+    let outcome = why.outcome.as_deref().unwrap_or_default();
+    let _ = writeln!(out, "    {}{about}: {outcome}", why.key);
+    for condition in std::iter::once(&why.condition).chain(&why.require) {
+        for part in parts(condition) {
+            let _ = writeln!(out, "      {part}");
         }
     }
 }

@@ -59,6 +59,7 @@ fn run(cases: &str) -> Vec<CaseResult> {
     let harness = harness();
     let cases = read(cases.as_bytes(), &harness.subject()).unwrap_or_else(|f| panic!("{f:#?}"));
     cases
+        .cases
         .iter()
         .map(|c| {
             let batch = harness.run(c, None, Mode::Batch);
@@ -211,7 +212,8 @@ fn the_explanation_is_short_and_plain() {
     let text = &results[0].explanation;
     for part in [
         "a calm day\n  2024-01-16 15:45 ET\n",
-        "income.open (open)",
+        "income.open: open 2 lots: ",
+        "      ✓ VIX.last < ceiling  (VIX.last 18 vol, ceiling 35 vol)\n",
         "(one tick without a decision)",
         "income.open: ✗ VIX.last < ceiling  (VIX.last 40 vol, ceiling 35 vol)",
         "at the end: 1 of 1 positions open",
@@ -332,8 +334,8 @@ fn no_text_makes_the_reader_panic() {
     ];
     let text = proptest::collection::vec(proptest::sample::select(&WORDS[..]), 0..30);
     proptest!(|(parts in text)| {
-        if let Ok(cases) = read(parts.join(" ").as_bytes(), &harness.subject()) {
-            for case in cases {
+        if let Ok(file) = read(parts.join(" ").as_bytes(), &harness.subject()) {
+            for case in file.cases {
                 let _ = harness.run(&case, None, Mode::Batch);
             }
         }

@@ -13,7 +13,7 @@ mod text;
 pub use flip::{Change, Need};
 pub use recorded::{Recorded, TraceIndex};
 pub use show::{Style, show, style_of};
-pub use text::{line, render};
+pub use text::{line, parts, render};
 
 use crate::decision::RuleKind;
 use crate::plan::rule_keys;
@@ -109,8 +109,7 @@ pub fn why(graph: &Graph, thresholds: &[f64], trace: &TraceIndex, subject: &Subj
     };
     let condition = explain(&cells, when);
     let require = require.and_then(|node| {
-        let rule = rule_keys(graph).iter().position(|k| *k == subject.key)?;
-        let scope = Scope::Candidate(u32::try_from(rule).ok()?, subject.position);
+        let scope = candidate(graph, subject.key, subject.position)?;
         let cells = Recorded { scope, ..cells };
         cells.weighed(node).then(|| explain(&cells, node))
     });
@@ -125,8 +124,16 @@ pub fn why(graph: &Graph, thresholds: &[f64], trace: &TraceIndex, subject: &Subj
     })
 }
 
-/// Kind, condition and requirement of a key.
-fn find(graph: &Graph, key: &str) -> Option<(RuleKind, NodeId, Option<NodeId>)> {
+/// Whose cells the `require` of a rule read: those of the package that the rule weighed, for a position or for none.
+#[must_use]
+pub fn candidate(graph: &Graph, key: &str, position: Option<PositionId>) -> Option<Scope> {
+    let rule = rule_keys(graph).iter().position(|k| *k == key)?;
+    Some(Scope::Candidate(u32::try_from(rule).ok()?, position))
+}
+
+/// Kind, condition and requirement of a rule or guard; `None` when the graph has no such key.
+#[must_use]
+pub fn find(graph: &Graph, key: &str) -> Option<(RuleKind, NodeId, Option<NodeId>)> {
     if let Some(guard) = graph.guards.iter().find(|g| g.key == key) {
         return Some((RuleKind::Guard, guard.require, None));
     }

@@ -49,6 +49,13 @@ pub fn line(why: &Why) -> String {
     format!("{}{about}: {said}", why.key)
 }
 
+/// The parts of a condition, each with its mark and what it read.
+#[must_use]
+pub fn parts(condition: &Condition) -> Vec<String> {
+    let part = |p: &Conjunct| format!("{} {}{}", mark(p.cell), p.text, values(p));
+    condition.conjuncts.iter().map(part).collect()
+}
+
 fn mark(cell: Cell) -> &'static str {
     match cell.truth() {
         Some(true) => "✓",

@@ -4,7 +4,7 @@ use super::expect::{event_time, moment};
 use super::{Layers, STEPS_MAX, Subject, unknown};
 use crate::market::instants;
 use crate::notation;
-use crate::spec::{ChainSpec, DataSpec, Fields, MarketSpec, Moment, QuoteLine, Step, VolSource};
+use crate::spec::{ChainSpec, DataSource, DataSpec, Fields, MarketSpec, Moment, QuoteLine, Step, VolSource};
 use alula_dsl::graph::Length;
 use alula_market::calendar::ExchangeCalendar;
 use alula_market::chain::Quote;
@@ -488,17 +488,26 @@ fn occurrence(node: &Node, hour: (u32, u32)) -> Result<EventRow, Finding> {
 }
 
 fn data(node: &Node) -> Result<DataSpec, Finding> {
-    let fix = "write `data: {store: ../store, from: 2019-05-01, to: 2019-05-31}`";
-    let fields = node.fields("`data`", &["store", "from", "to"]).map_err(|all| {
-        all.into_iter()
-            .next()
-            .unwrap_or_else(|| Finding::new(node.place, "this is no slice of data", "it names a store", fix))
-    })?;
+    let fix = "write `data: {store: ../store, from: 2019-05-01, to: 2019-05-31}`, or `simulated: 7` in the place of a store";
+    let bad = |what: &str| Finding::new(node.place, what, "it names a store or a seed, and a period", fix);
+    let fields = node
+        .fields("`data`", &["store", "simulated", "from", "to"])
+        .map_err(|all| {
+            all.into_iter()
+                .next()
+                .unwrap_or_else(|| bad("this is no slice of data"))
+        })?;
     let from = date(fields.require("from", "`data`", "from: 2019-05-01")?, "`from`")?;
     let to = date(fields.require("to", "`data`", "to: 2019-05-31")?, "`to`")?;
-    let store = fields
-        .require("store", "`data`", "store: ../store")?
-        .text("`store`")?;
+    let source = match (fields.get("store"), fields.get("simulated")) {
+        (Some(store), None) => DataSource::Store(store.text("`store`")?.to_owned()),
+        (None, Some(seed)) => {
+            let number = seed.integer("`simulated`")?;
+            let seed = u64::try_from(number).map_err(|_| bad("a seed is not negative"))?;
+            DataSource::Simulated(seed)
+        }
+        _ => return Err(bad("`data` has either a `store` or a `simulated` seed")),
+    };
     if from > to {
         let message = format!("the slice {from} to {to} runs backwards");
         return Err(Finding::new(
@@ -508,11 +517,7 @@ fn data(node: &Node) -> Result<DataSpec, Finding> {
             "give the earlier date first",
         ));
     }
-    Ok(DataSpec {
-        store: store.to_owned(),
-        from,
-        to,
-    })
+    Ok(DataSpec { source, from, to })
 }
 
 /// Quotes that hold throughout, or lists of them with `at`.

@@ -44,7 +44,7 @@ pub const LIMITS: Limits = Limits {
     nodes: 400_000,
 };
 
-const TOP: [&str; 3] = ["strategy", "defaults", "cases"];
+const TOP: [&str; 4] = ["strategy", "snapshots", "defaults", "cases"];
 const MARKET: [&str; 10] = [
     "start",
     "step",
@@ -90,11 +90,20 @@ impl<'a> Subject<'a> {
     }
 }
 
-/// Reads the cases of a file.
+/// A test file.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TestFile {
+    /// The explanation of each case is kept beside the file and compared.
+    pub snapshots: bool,
+    /// Cases in textual order.
+    pub cases: Vec<Case>,
+}
+
+/// Reads a test file.
 ///
 /// # Errors
 /// Everything that must be changed, in order of position.
-pub fn read(bytes: &[u8], subject: &Subject<'_>) -> Result<Vec<Case>, Vec<Finding>> {
+pub fn read(bytes: &[u8], subject: &Subject<'_>) -> Result<TestFile, Vec<Finding>> {
     let document = yaml(bytes, LIMITS).map_err(|f| vec![f])?;
     let start = Place { line: 1, column: 1 };
     let Some(root) = &document.root else {
@@ -122,6 +131,14 @@ pub fn read(bytes: &[u8], subject: &Subject<'_>) -> Result<Vec<Case>, Vec<Findin
             Err(f) => found.push(f),
         }
     }
+    let snapshots = match top.get("snapshots").map(|n| n.boolean("`snapshots`")) {
+        None => false,
+        Some(Ok(wanted)) => wanted,
+        Some(Err(f)) => {
+            found.push(f);
+            false
+        }
+    };
     let defaults: &[Entry] = match top.get("defaults") {
         None => &[],
         Some(node) => match node.fields("`defaults`", &MARKET) {
@@ -155,7 +172,7 @@ pub fn read(bytes: &[u8], subject: &Subject<'_>) -> Result<Vec<Case>, Vec<Findin
     let mut cases = Vec::with_capacity(list.len());
     let mut names = BTreeSet::new();
     for node in list {
-        match case(node, defaults, subject) {
+        match case(node, defaults, subject, snapshots) {
             Ok(case) => {
                 if names.insert(case.name.clone()) {
                     cases.push(case);
@@ -180,7 +197,7 @@ pub fn read(bytes: &[u8], subject: &Subject<'_>) -> Result<Vec<Case>, Vec<Findin
         ));
     }
     if found.is_empty() {
-        return Ok(cases);
+        return Ok(TestFile { snapshots, cases });
     }
     found.sort_by_key(|f| (f.line, f.column));
     found.dedup();
@@ -226,7 +243,12 @@ impl<'a> Layers<'a> {
     }
 }
 
-fn case(node: &Node, defaults: &[Entry], subject: &Subject<'_>) -> Result<Case, Vec<Finding>> {
+fn case(
+    node: &Node,
+    defaults: &[Entry],
+    subject: &Subject<'_>,
+    snapshots: bool,
+) -> Result<Case, Vec<Finding>> {
     let known: Vec<&str> = ["name", "expect"]
         .into_iter()
         .chain(MARKET)
@@ -260,7 +282,17 @@ fn case(node: &Node, defaults: &[Entry], subject: &Subject<'_>) -> Result<Case, 
     };
     let thresholds = thresholds(layers, subject, &mut found);
     let (market, data) = market::read(layers, subject, node.place, &mut found);
-    let expect = expectations(layers, subject, node.place, &mut found);
+    let mut expect = Vec::new();
+    expectations(layers, subject, node.place, &mut expect, &mut found);
+    // With a snapshot the explanation itself is what is expected.
+    if expect.is_empty() && found.is_empty() && !snapshots {
+        found.push(Finding::new(
+            node.place,
+            "the case expects nothing",
+            "a test that asserts nothing proves nothing",
+            "write `at: last` and `orders: []`, or what else must be decided",
+        ));
+    }
     if found.is_empty() {
         return Ok(Case {
             name,
@@ -307,42 +339,32 @@ fn expectations(
     layers: Layers<'_>,
     subject: &Subject<'_>,
     place: Place,
+    out: &mut Vec<Expectation>,
     found: &mut Vec<Finding>,
-) -> Vec<Expectation> {
+) {
     let own = Layers {
         defaults: &[],
         ..layers
     };
-    let mut out = Vec::new();
     let inline = EXPECT.iter().any(|k| own.entry(k).is_some());
     if inline {
-        expect::read(own.own, subject, place, &mut out, found);
+        expect::read(own.own, subject, place, out, found);
     }
-    if let Some(node) = own.get("expect") {
-        match node.list("`expect`") {
-            Ok(list) => {
-                for item in list {
-                    match item.fields("an expectation", &EXPECT) {
-                        Ok(_) => {
-                            let entries = item.map("an expectation").unwrap_or_default();
-                            expect::read(entries, subject, item.place, &mut out, found);
-                        }
-                        Err(findings) => found.extend(findings),
+    let Some(node) = own.get("expect") else { return };
+    match node.list("`expect`") {
+        Ok(list) => {
+            for item in list {
+                match item.fields("an expectation", &EXPECT) {
+                    Ok(_) => {
+                        let entries = item.map("an expectation").unwrap_or_default();
+                        expect::read(entries, subject, item.place, out, found);
                     }
+                    Err(findings) => found.extend(findings),
                 }
             }
-            Err(f) => found.push(f),
         }
+        Err(f) => found.push(f),
     }
-    if out.is_empty() && found.is_empty() {
-        found.push(Finding::new(
-            place,
-            "the case expects nothing",
-            "a test that asserts nothing proves nothing",
-            "write `at: last` and `orders: []`, or what else must be decided",
-        ));
-    }
-    out
 }
 
 /// A name that the strategy does not have.

@@ -1,7 +1,10 @@
 //! `alula test [PATH…]`: rule tests that live beside the rules.
 
+mod coverage;
 mod find;
 mod report;
+mod snapshot;
+mod watch;
 
 use crate::args::{TestArgs, TestFormat};
 use crate::command::backtest::failure;
@@ -14,15 +17,18 @@ use alula_core::registry::Registry;
 use alula_dsl::diagnostic::{Diagnostic, codes, render};
 use alula_dsl::source::SourceFile;
 use alula_market::history::History;
-use alula_market::store::StoreHistory;
-use alula_proof::spec::Case;
-use alula_proof::{CaseResult, Harness, read};
+use alula_market::sim::{SimConfig, SimulatedMarket};
+use alula_proof::coverage::Coverage;
+use alula_proof::spec::{Case, DataSource};
+use alula_proof::{CaseResult, Failure as CaseFailure, Harness, read};
 use alula_run::Mode;
+use coverage::Covered;
+use snapshot::{Compared, Pending};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Instant as Clock;
+use std::time::{Duration, Instant as Clock};
 
 /// What came of one file.
 #[derive(Debug)]
@@ -33,14 +39,46 @@ pub struct FileResult {
     pub cases: Vec<CaseResult>,
     /// Cases that `--filter` left out.
     pub left_out: usize,
+    /// What the cases have seen of the strategy.
+    pub covered: Covered,
+    /// Snapshots that differ, and those whose case is gone.
+    pub snapshots: Compared,
 }
+
+impl FileResult {
+    fn failed(&self) -> bool {
+        !self.snapshots.pending.is_empty() || self.cases.iter().any(|c| !c.passed())
+    }
+}
+
+/// How often `--watch` looks at the files.
+const LOOK_EVERY: Duration = Duration::from_millis(300);
 
 /// Runs the cases and says what was not as expected.
 ///
 /// # Errors
-/// When a path holds no tests, a strategy has errors, a test file cannot be read, or recorded data that a case names is
-/// not there.
+/// When a path holds no tests, a strategy has errors, a test file cannot be read, or data that a case names are not there.
 pub fn run(args: &TestArgs, out: &mut Output) -> Result<Exit, Failure> {
+    if !args.watch {
+        return once(args, out);
+    }
+    loop {
+        let seen = watch::stamp(&args.paths);
+        match once(args, out) {
+            Ok(_) => {}
+            Err(failure) if failure.closed => return Err(failure),
+            Err(failure) => out.error(&failure),
+        }
+        out.note("watching; Ctrl-C ends it");
+        out.flush()?;
+        while watch::stamp(&args.paths) == seen {
+            std::thread::sleep(LOOK_EVERY);
+        }
+        out.data("\n")?;
+    }
+}
+
+fn once(args: &TestArgs, out: &mut Output) -> Result<Exit, Failure> {
     let found = find::tests(&args.paths)?;
     let began = Clock::now();
     let mut results = Vec::new();
@@ -61,9 +99,95 @@ pub fn run(args: &TestArgs, out: &mut Output) -> Result<Exit, Failure> {
         TestFormat::Github => report::github(&results),
     };
     out.data(&text)?;
+    settle(args, &mut results, out)?;
+    if args.format == TestFormat::Human && (args.coverage || args.strict) {
+        for result in &results {
+            out.data(&format!("\n{}", result.covered.text()))?;
+        }
+    }
+    if let Some(path) = &args.coverage_html {
+        for result in &results {
+            let page = coverage::page(path, &result.covered.name, results.len() == 1);
+            files::write_atomic(&page, result.covered.html().as_bytes())?;
+            out.note(&format!("wrote {}", page.display()));
+        }
+    }
     out.note(&report::summary(&results, seconds));
-    let failed = results.iter().flat_map(|r| &r.cases).any(|c| !c.passed());
-    Ok(if failed { Exit::Findings } else { Exit::Ok })
+    let failed = results.iter().any(FileResult::failed);
+    let incomplete = args.strict && results.iter().any(|r| !r.covered.is_complete());
+    Ok(if failed || incomplete {
+        Exit::Findings
+    } else {
+        Exit::Ok
+    })
+}
+
+/// What becomes of snapshots that differ, and of those without a case.
+fn settle(args: &TestArgs, results: &mut [FileResult], out: &mut Output) -> Result<(), Failure> {
+    for result in results {
+        if args.accept {
+            for pending in std::mem::take(&mut result.snapshots.pending) {
+                snapshot::accept(&pending)?;
+                out.note(&format!("accepted {}", pending.path.display()));
+            }
+        } else if args.review {
+            review(&mut result.snapshots.pending, out)?;
+        } else if std::env::var_os("CI").is_none_or(|v| v.is_empty() || v == "false") {
+            // Nobody reviews what a build server leaves behind.
+            snapshot::leave(&result.snapshots.pending)?;
+        }
+        if !args.accept && !result.snapshots.pending.is_empty() {
+            out.note("`alula test --review` shows the differences one by one, `--accept` takes them all");
+        }
+        for orphan in &result.snapshots.orphans {
+            if args.prune {
+                std::fs::remove_file(orphan).map_err(|e| Failure::io("delete", orphan, &e))?;
+                out.note(&format!("deleted {}", orphan.display()));
+            } else {
+                out.warn(&format!(
+                    "no case has the snapshot `{}`; `--prune` deletes it",
+                    orphan.display()
+                ));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Asks about each difference: accept, reject (leave the snapshot, forget what is pending), or skip.
+fn review(pending: &mut Vec<Pending>, out: &mut Output) -> Result<(), Failure> {
+    let mut left = Vec::new();
+    let mut lines = std::io::stdin().lines();
+    for one in std::mem::take(pending) {
+        out.data(&format!("\n{}\n{}\n", one.case, snapshot::shown(&one)))?;
+        let answer = loop {
+            out.data("accept, reject or skip? [a/r/s] ")?;
+            out.flush()?;
+            match lines.next() {
+                Some(Ok(line)) => match line.trim() {
+                    "a" | "accept" => break 'a',
+                    "r" | "reject" => break 'r',
+                    "s" | "skip" | "" => break 's',
+                    _ => {}
+                },
+                // The input ended: nothing more is decided.
+                _ => break 's',
+            }
+        };
+        match answer {
+            'a' => snapshot::accept(&one)?,
+            'r' => {
+                snapshot::forget(&one);
+                left.push(one);
+            }
+            _ => {
+                snapshot::leave(std::slice::from_ref(&one))?;
+                left.push(one);
+            }
+        }
+    }
+    *pending = left;
+    Ok(())
 }
 
 fn one(file: &Path, args: &TestArgs, out: &mut Output) -> Result<FileResult, Failure> {
@@ -75,19 +199,41 @@ fn one(file: &Path, args: &TestArgs, out: &mut Output) -> Result<FileResult, Fai
     let values = linked.thresholds.values().to_vec();
     let harness = Harness::new(graph, registry, values).map_err(|e| failure(&e))?;
     let bytes = files::read(file)?;
-    let cases = read(&bytes, &harness.subject()).map_err(|found| findings(file, &bytes, found, out))?;
-    let total = cases.len();
-    let chosen: Vec<Case> = cases
+    let tests = read(&bytes, &harness.subject()).map_err(|found| findings(file, &bytes, found, out))?;
+    let total = tests.cases.len();
+    let chosen: Vec<Case> = tests
+        .cases
         .into_iter()
         .filter(|c| args.filter.as_ref().is_none_or(|f| c.name.contains(f.as_str())))
         .collect();
-    let stores = stores(file, &chosen)?;
-    let results = all(&harness, &chosen, &stores);
-    Ok(FileResult {
+    let bases = bases(file, &chosen)?;
+    let cases = all(&harness, &chosen, &bases);
+    let mut seen = Coverage::default();
+    cases.iter().for_each(|c| seen.join(&c.coverage));
+    let mut result = FileResult {
         file: file.to_owned(),
         left_out: total - chosen.len(),
-        cases: results,
-    })
+        cases,
+        covered: Covered::new(&seen, harness.graph(), &project.compiled.sources),
+        snapshots: Compared::default(),
+    };
+    if tests.snapshots {
+        result.snapshots = snapshot::compare(&result)?;
+        if !args.accept && !args.review {
+            for pending in &result.snapshots.pending {
+                let case = result.cases.iter_mut().find(|c| c.name == pending.case);
+                if let Some(case) = case {
+                    case.failures.push(CaseFailure {
+                        place: case.place,
+                        at: None,
+                        what: format!("the explanation is not its snapshot `{}`", pending.path.display()),
+                        why: Some(snapshot::brief(pending)),
+                    });
+                }
+            }
+        }
+    }
+    Ok(result)
 }
 
 /// Shows what is wrong with a test file.
@@ -115,21 +261,37 @@ fn findings(file: &Path, bytes: &[u8], found: Vec<alula_yaml::Finding>, out: &mu
         .help("mend what is shown above; no case was run")
 }
 
-/// Stores that cases name, each opened once, by the path in the file.
-fn stores(file: &Path, cases: &[Case]) -> Result<BTreeMap<String, StoreHistory>, Failure> {
-    let mut out = BTreeMap::new();
+/// Data below the cases, by where it comes from.
+type Bases = BTreeMap<DataSource, Box<dyn History>>;
+
+/// What the cases name, each opened once.
+fn bases(file: &Path, cases: &[Case]) -> Result<Bases, Failure> {
+    let mut out = Bases::new();
     for data in cases.iter().filter_map(|c| c.data.as_ref()) {
-        if !out.contains_key(&data.store) {
-            let folder = file.parent().unwrap_or(Path::new(""));
-            out.insert(data.store.clone(), store::open(&folder.join(&data.store))?);
+        if out.contains_key(&data.source) {
+            continue;
         }
+        let history: Box<dyn History> = match &data.source {
+            DataSource::Store(path) => {
+                let folder = file.parent().unwrap_or(Path::new(""));
+                Box::new(store::open(&folder.join(path))?)
+            }
+            DataSource::Simulated(seed) => {
+                let config = SimConfig {
+                    seed: *seed,
+                    ..SimConfig::default()
+                };
+                Box::new(SimulatedMarket::new(config).map_err(|e| Failure::usage(e.what).help(e.help))?)
+            }
+        };
+        out.insert(data.source.clone(), history);
     }
     Ok(out)
 }
 
 /// Cases share nothing that one could change under another, so as many run at once as the machine has cores. Results keep
 /// the order of the file.
-fn all(harness: &Harness, cases: &[Case], stores: &BTreeMap<String, StoreHistory>) -> Vec<CaseResult> {
+fn all(harness: &Harness, cases: &[Case], bases: &Bases) -> Vec<CaseResult> {
     let workers = std::thread::available_parallelism().map_or(1, usize::from);
     let next = AtomicUsize::new(0);
     let work = || {
@@ -137,8 +299,8 @@ fn all(harness: &Harness, cases: &[Case], stores: &BTreeMap<String, StoreHistory
         loop {
             let index = next.fetch_add(1, Ordering::Relaxed);
             let Some(case) = cases.get(index) else { return done };
-            let base = case.data.as_ref().and_then(|d| stores.get(&d.store));
-            let base = base.map(|s| s as &dyn History);
+            let base = case.data.as_ref().and_then(|d| bases.get(&d.source));
+            let base = base.map(Box::as_ref);
             done.push((index, harness.run(case, base, Mode::Batch)));
         }
     };

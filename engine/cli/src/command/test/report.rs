@@ -1,6 +1,6 @@
 //! Results of rule tests: for people, for machines, for continuous integration.
 
-use super::FileResult;
+use super::{FileResult, snapshot};
 use alula_proof::{CaseResult, Failure};
 use alula_report::text::plural;
 use anstyle::{AnsiColor, Style};
@@ -16,6 +16,7 @@ const DIM: Style = Style::new().dimmed();
 pub fn summary(results: &[FileResult], seconds: f64) -> String {
     let cases: Vec<&CaseResult> = results.iter().flat_map(|r| &r.cases).collect();
     let passed = cases.iter().filter(|c| c.passed()).count();
+    let pending: usize = results.iter().map(|r| r.snapshots.pending.len()).sum();
     let left_out: usize = results.iter().map(|r| r.left_out).sum();
     let mut text = if passed == cases.len() {
         format!("{} passed", plural(passed, "case"))
@@ -23,6 +24,9 @@ pub fn summary(results: &[FileResult], seconds: f64) -> String {
         format!("{passed} of {} passed", plural(cases.len(), "case"))
     };
     let _ = write!(text, " in {}", plural(results.len(), "file"));
+    if pending > 0 {
+        let _ = write!(text, ", {} to review", plural(pending, "snapshot"));
+    }
     if left_out > 0 {
         let _ = write!(text, ", {left_out} left out by the filter");
     }
@@ -101,10 +105,11 @@ pub fn json(results: &[FileResult]) -> String {
                         "passed": c.passed(),
                         "failures": c.failures.iter().map(failure).collect::<Vec<_>>(),
                         "explanation": c.explanation,
+                        "snapshot": r.snapshots.pending.iter().find(|p| p.case == c.name).map(snapshot::shown),
                     })
                 })
                 .collect();
-            json!({ "file": r.file.display().to_string(), "cases": cases, "left_out": r.left_out })
+            json!({ "file": r.file.display().to_string(), "cases": cases, "left_out": r.left_out, "coverage": r.covered.json() })
         })
         .collect();
     format!("{:#}\n", json!({ "simulated": true, "files": files }))

@@ -1,0 +1,259 @@
+//! Coverage of a strategy by its tests: text, JSON, and a page over the source.
+
+use alula_dsl::graph::Graph;
+use alula_dsl::source::SourceMap;
+use alula_proof::coverage::{ConditionRow, Coverage, RuleRow};
+use anstyle::{AnsiColor, Style};
+use serde_json::{Value, json};
+use std::fmt::Write as _;
+use std::path::Path;
+
+const TITLE: Style = Style::new().bold();
+const NO: Style = AnsiColor::Red.on_default();
+const DIM: Style = Style::new().dimmed();
+
+/// What the tests of one strategy have seen, ready to be shown.
+#[derive(Debug)]
+pub struct Covered {
+    /// Strategy.
+    pub name: String,
+    /// Rules and guards.
+    pub rules: Vec<RuleRow>,
+    /// Conditions and their parts.
+    pub conditions: Vec<ConditionRow>,
+    /// Texts of the strategy.
+    pub sources: SourceMap,
+}
+
+impl Covered {
+    /// Of a strategy.
+    pub fn new(coverage: &Coverage, graph: &Graph, sources: &SourceMap) -> Self {
+        Self {
+            name: graph.settings.name.clone(),
+            rules: coverage.rules(graph),
+            conditions: coverage.conditions(graph),
+            sources: sources.clone(),
+        }
+    }
+
+    fn acted(&self) -> usize {
+        self.rules.iter().filter(|r| r.acted).count()
+    }
+
+    fn count(&self, of: impl Fn(&ConditionRow) -> bool) -> usize {
+        self.conditions.iter().filter(|c| of(c)).count()
+    }
+
+    fn parts(&self) -> usize {
+        self.count(|c| c.part)
+    }
+
+    fn decided(&self) -> usize {
+        self.count(|c| c.part && c.seen.decided_yes && c.seen.decided_no)
+    }
+
+    /// Every rule acted, every condition was true and false, every part decided both ways.
+    pub fn is_complete(&self) -> bool {
+        self.acted() == self.rules.len()
+            && self.count(|c| c.seen.yes && c.seen.no) == self.conditions.len()
+            && self.decided() == self.parts()
+    }
+
+    fn place(&self, row: &ConditionRow) -> String {
+        let Some(file) = self.sources.get(row.span.file) else {
+            return String::new();
+        };
+        let before = file.text.get(..row.span.start as usize).unwrap_or_default();
+        format!("{}:{}", file.name, before.matches('\n').count() + 1)
+    }
+
+    /// Lines for a person: the counts, then what was not seen.
+    pub fn text(&self) -> String {
+        let all = self.conditions.len();
+        let both = self.count(|c| c.seen.yes && c.seen.no);
+        let unknown = self.count(|c| c.seen.unknown);
+        let mut out = format!("{TITLE}coverage of {}{TITLE:#}\n", self.name);
+        // Writing to a string cannot fail; the results are dropped on purpose throughout.
+        let _ = writeln!(
+            out,
+            "  rules that acted          {} of {}",
+            self.acted(),
+            self.rules.len()
+        );
+        let _ = writeln!(out, "  conditions true and false {both} of {all}");
+        let _ = writeln!(out, "  conditions seen unknown   {unknown} of {all}");
+        let _ = writeln!(
+            out,
+            "  parts that decided        {} of {}  {DIM}(both ways, with the others leaving it to them){DIM:#}",
+            self.decided(),
+            self.parts()
+        );
+        for rule in self.rules.iter().filter(|r| !r.acted) {
+            let _ = writeln!(out, "  {NO}never acted{NO:#}    {} ({})", rule.key, rule.kind);
+        }
+        for row in &self.conditions {
+            let never = missing(row);
+            if !never.is_empty() {
+                let _ = writeln!(
+                    out,
+                    "  {NO}never{NO:#} {:<22} {}  {DIM}in {} {}{DIM:#}",
+                    never.join(", "),
+                    row.text,
+                    row.rule,
+                    self.place(row)
+                );
+            }
+        }
+        out
+    }
+
+    /// The same for machines.
+    pub fn json(&self) -> Value {
+        let rules: Vec<Value> = self
+            .rules
+            .iter()
+            .map(|r| json!({ "key": r.key, "kind": r.kind, "acted": r.acted }))
+            .collect();
+        let conditions: Vec<Value> = self
+            .conditions
+            .iter()
+            .map(|c| {
+                json!({
+                    "rule": c.rule, "text": c.text, "at": self.place(c), "part": c.part,
+                    "true": c.seen.yes, "false": c.seen.no, "unknown": c.seen.unknown,
+                    "decided_true": c.part.then_some(c.seen.decided_yes),
+                    "decided_false": c.part.then_some(c.seen.decided_no),
+                })
+            })
+            .collect();
+        json!({ "strategy": self.name, "complete": self.is_complete(), "rules": rules, "conditions": conditions })
+    }
+
+    /// A page of its own: the source with marks beside each line, and a list below.
+    pub fn html(&self) -> String {
+        let mut out = String::from(HEAD);
+        let _ = writeln!(
+            out,
+            "<title>Coverage of {0}</title>\n<h1>Coverage of {0}</h1>",
+            escaped(&self.name)
+        );
+        let all = self.conditions.len();
+        let _ = writeln!(
+            out,
+            "<p class=sum><b>{}</b> of {} rules acted · <b>{}</b> of {all} conditions were true and false · <b>{}</b> of {} parts decided</p>",
+            self.acted(),
+            self.rules.len(),
+            self.count(|c| c.seen.yes && c.seen.no),
+            self.decided(),
+            self.parts()
+        );
+        for file in self.sources.files() {
+            let _ = writeln!(out, "<h2>{}</h2>\n<pre>", escaped(&file.name));
+            for (number, line) in file.text.lines().enumerate() {
+                let at = format!("{}:{}", file.name, number + 1);
+                let here: Vec<&ConditionRow> =
+                    self.conditions.iter().filter(|c| self.place(c) == at).collect();
+                let class = match () {
+                    () if here.is_empty() => "",
+                    () if here.iter().all(|c| missing(c).is_empty()) => "ok",
+                    () if here.iter().any(|c| c.seen.yes || c.seen.no) => "part",
+                    () => "none",
+                };
+                let title: Vec<String> = here
+                    .iter()
+                    .filter(|c| !missing(c).is_empty())
+                    .map(|c| format!("{} ({}): never {}", c.text, c.rule, missing(c).join(", ")))
+                    .collect();
+                let _ = writeln!(
+                    out,
+                    "<span class='l {class}' title=\"{}\"><i>{}</i>{}</span>",
+                    escaped(&title.join("\n")),
+                    number + 1,
+                    escaped(line)
+                );
+            }
+            out.push_str("</pre>\n");
+        }
+        out.push_str("<h2>Rules</h2>\n<table><tr><th>rule<th>kind<th>acted\n");
+        for r in &self.rules {
+            let _ = writeln!(
+                out,
+                "<tr><td>{}<td>{}<td>{}",
+                escaped(&r.key),
+                r.kind,
+                tick(r.acted)
+            );
+        }
+        out.push_str("</table>\n<h2>Conditions</h2>\n<table><tr><th>condition<th>in<th>true<th>false<th>unknown<th>decided true<th>decided false\n");
+        for c in &self.conditions {
+            let decided = |x: bool| if c.part { tick(x) } else { "" };
+            let _ = writeln!(
+                out,
+                "<tr><td><code>{}</code><td>{}<td>{}<td>{}<td>{}<td>{}<td>{}",
+                escaped(&c.text),
+                escaped(&c.rule),
+                tick(c.seen.yes),
+                tick(c.seen.no),
+                if c.seen.unknown { "✓" } else { "·" },
+                decided(c.seen.decided_yes),
+                decided(c.seen.decided_no)
+            );
+        }
+        out.push_str("</table>\n<p class=dim>A part <em>decided</em> where the others left the whole condition to it.</p>\n");
+        out
+    }
+}
+
+/// What was never seen of a condition, in words. Unknown is told in the table and the counts: not every value can be
+/// missing.
+fn missing(row: &ConditionRow) -> Vec<&'static str> {
+    let mut out = Vec::new();
+    match (row.seen.yes, row.seen.no) {
+        (false, false) => out.push("evaluated"),
+        (false, true) => out.push("true"),
+        (true, false) => out.push("false"),
+        (true, true) if row.part => match (row.seen.decided_yes, row.seen.decided_no) {
+            (true, true) => {}
+            (false, true) => out.push("decided by being true"),
+            (true, false) => out.push("decided by being false"),
+            (false, false) => out.push("decided"),
+        },
+        (true, true) => {}
+    }
+    out
+}
+
+const fn tick(yes: bool) -> &'static str {
+    if yes { "✓" } else { "<b class=no>✗</b>" }
+}
+
+fn escaped(text: &str) -> String {
+    text.replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
+        .replace('"', "&quot;")
+}
+
+/// Where the page of a strategy goes when several are tested: the path itself, or the path with the strategy's name.
+pub fn page(path: &Path, name: &str, alone: bool) -> std::path::PathBuf {
+    if alone {
+        return path.to_owned();
+    }
+    let stem = path
+        .file_stem()
+        .map(|s| s.to_string_lossy().into_owned())
+        .unwrap_or_default();
+    path.with_file_name(format!("{stem}-{name}.html"))
+}
+
+const HEAD: &str = "<!doctype html>\n<html lang=en><meta charset=utf-8><meta name=viewport content='width=device-width'>
+<style>
+:root{color-scheme:light dark;--ok:#1a7f3722;--part:#d2992233;--none:#cf222e33;--no:#cf222e}
+body{font:15px/1.5 system-ui,sans-serif;max-width:70rem;margin:2rem auto;padding:0 1rem}
+pre{font:13px/1.45 ui-monospace,monospace;overflow-x:auto;border:1px solid #8884;border-radius:6px;padding:.5rem 0}
+.l{display:block;padding:0 .8rem;min-height:1.45em}.l i{display:inline-block;width:3em;opacity:.5;font-style:normal}
+.ok{background:var(--ok)}.part{background:var(--part)}.none{background:var(--none)}
+table{border-collapse:collapse;font-size:14px}td,th{padding:.2rem .7rem;text-align:left;border-bottom:1px solid #8883}
+.no{color:var(--no)}.dim{opacity:.7}
+</style>
+";

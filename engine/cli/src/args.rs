@@ -79,6 +79,8 @@ pub enum Command {
     Why(WhyArgs),
     /// Run the rule tests that live beside the strategies
     Test(TestArgs),
+    /// Change rules one at a time and list the changes that no test notices
+    Mutate(MutateArgs),
     /// Write a new strategy that checks and runs, to change
     New(NewArgs),
     /// Print shell completions
@@ -428,6 +430,25 @@ pub struct TestArgs {
     /// Run again whenever a file changes
     #[arg(long)]
     pub watch: bool,
+}
+
+/// Arguments of `alula mutate`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  alula mutate condor.alula\n  alula mutate rules --min-score 80\n\n\
+                        Thresholds are moved by a tenth of their range, comparisons turned, parts of conditions left out, \
+                        rules and guards removed,\none at a time; the tests beside the strategy should fail each time."
+)]
+pub struct MutateArgs {
+    /// Test files, strategies with a test file beside them, or folders
+    #[arg(value_name = "PATH", default_value = ".", value_hint = ValueHint::AnyPath)]
+    pub paths: Vec<PathBuf>,
+    /// Leave with 1 when less than this share of the changes was noticed, in percent
+    #[arg(long, value_name = "PERCENT", value_parser = clap::value_parser!(u8).range(0..=100))]
+    pub min_score: Option<u8>,
+    /// How to write the results
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub format: TextFormat,
 }
 
 /// Arguments of `alula new`.

@@ -44,6 +44,32 @@ impl Harness {
         })
     }
 
+    /// Whether a case, with its own thresholds moved as a mutant's are, notices the mutant: some expectation fails, or,
+    /// where explanations are kept, the words differ from `explanation`.
+    #[must_use]
+    pub fn notices(
+        &self,
+        case: &Case,
+        base: Option<&dyn History>,
+        original: &Self,
+        explanation: Option<&str>,
+    ) -> bool {
+        let mut case = case.clone();
+        for ((value, own), was) in case
+            .thresholds
+            .iter_mut()
+            .zip(&self.thresholds)
+            .zip(&original.thresholds)
+        {
+            // A case that sets a threshold itself is about that value.
+            if value.to_bits() == was.to_bits() {
+                *value = *own;
+            }
+        }
+        let result = self.run(&case, base, Mode::Batch);
+        !result.passed() || explanation.is_some_and(|e| e != result.explanation)
+    }
+
     /// What a test file is read against.
     #[must_use]
     pub fn subject(&self) -> Subject<'_> {

@@ -10,6 +10,7 @@ pub mod change;
 pub mod coverage;
 mod file;
 mod market;
+pub mod mutate;
 pub mod notation;
 pub mod spec;
 mod words;

@@ -8,6 +8,7 @@ pub mod fmt;
 pub mod graph;
 pub mod import;
 pub mod man;
+pub mod mutate;
 pub mod new;
 pub mod store;
 pub mod test;

@@ -1,7 +1,7 @@
 //! `alula test [PATH…]`: rule tests that live beside the rules.
 
 mod coverage;
-mod find;
+pub mod find;
 mod report;
 mod snapshot;
 mod watch;
@@ -20,7 +20,7 @@ use alula_market::history::History;
 use alula_market::sim::{SimConfig, SimulatedMarket};
 use alula_proof::coverage::Coverage;
 use alula_proof::spec::{Case, DataSource};
-use alula_proof::{CaseResult, Failure as CaseFailure, Harness, read};
+use alula_proof::{CaseResult, Failure as CaseFailure, Harness, TestFile, read};
 use alula_run::Mode;
 use coverage::Covered;
 use snapshot::{Compared, Pending};
@@ -190,34 +190,77 @@ fn review(pending: &mut Vec<Pending>, out: &mut Output) -> Result<(), Failure> {
     Ok(())
 }
 
+/// A test file with the strategy that it is about, ready to run.
+pub struct Suite {
+    /// The strategy.
+    pub project: Project,
+    /// The strategy, linked.
+    pub harness: Harness,
+    /// Its scripts.
+    pub registry: Registry,
+    /// Cases that were asked for.
+    pub tests: TestFile,
+    /// Cases that were not.
+    pub left_out: usize,
+    /// Data below the cases.
+    pub bases: Bases,
+}
+
+impl Suite {
+    /// Reads a test file and what it rests on.
+    ///
+    /// # Errors
+    /// When the strategy or the file has errors, which were shown, or data are not there.
+    pub fn load(file: &Path, filter: Option<&str>, out: &mut Output) -> Result<Self, Failure> {
+        let project = Project::load(&find::strategy_of(file))?;
+        let linked = project.checked(None, out)?;
+        let graph = Arc::new(linked.graph.clone());
+        let registry = Registry::with_scripts(linked.scripts.clone());
+        let values = linked.thresholds.values().to_vec();
+        let harness = Harness::new(graph, registry.clone(), values).map_err(|e| failure(&e))?;
+        let bytes = files::read(file)?;
+        let mut tests =
+            read(&bytes, &harness.subject()).map_err(|found| findings(file, &bytes, found, out))?;
+        let total = tests.cases.len();
+        tests.cases.retain(|c| filter.is_none_or(|f| c.name.contains(f)));
+        let bases = bases(file, &tests.cases)?;
+        Ok(Self {
+            left_out: total - tests.cases.len(),
+            project,
+            harness,
+            registry,
+            tests,
+            bases,
+        })
+    }
+
+    /// The data below a case.
+    pub fn base(&self, case: &Case) -> Option<&dyn History> {
+        base(&self.bases, case)
+    }
+
+    /// Runs every case.
+    pub fn run(&self) -> Vec<CaseResult> {
+        parallel(self.tests.cases.len(), |i| {
+            let case = self.tests.cases.get(i)?;
+            Some(self.harness.run(case, self.base(case), Mode::Batch))
+        })
+    }
+}
+
 fn one(file: &Path, args: &TestArgs, out: &mut Output) -> Result<FileResult, Failure> {
-    let strategy = find::strategy_of(file);
-    let project = Project::load(&strategy)?;
-    let linked = project.checked(None, out)?;
-    let graph = Arc::new(linked.graph.clone());
-    let registry = Registry::with_scripts(linked.scripts.clone());
-    let values = linked.thresholds.values().to_vec();
-    let harness = Harness::new(graph, registry, values).map_err(|e| failure(&e))?;
-    let bytes = files::read(file)?;
-    let tests = read(&bytes, &harness.subject()).map_err(|found| findings(file, &bytes, found, out))?;
-    let total = tests.cases.len();
-    let chosen: Vec<Case> = tests
-        .cases
-        .into_iter()
-        .filter(|c| args.filter.as_ref().is_none_or(|f| c.name.contains(f.as_str())))
-        .collect();
-    let bases = bases(file, &chosen)?;
-    let cases = all(&harness, &chosen, &bases);
+    let suite = Suite::load(file, args.filter.as_deref(), out)?;
+    let cases = suite.run();
     let mut seen = Coverage::default();
     cases.iter().for_each(|c| seen.join(&c.coverage));
     let mut result = FileResult {
         file: file.to_owned(),
-        left_out: total - chosen.len(),
+        left_out: suite.left_out,
         cases,
-        covered: Covered::new(&seen, harness.graph(), &project.compiled.sources),
+        covered: Covered::new(&seen, suite.harness.graph(), &suite.project.compiled.sources),
         snapshots: Compared::default(),
     };
-    if tests.snapshots {
+    if suite.tests.snapshots {
         result.snapshots = snapshot::compare(&result)?;
         if !args.accept && !args.review {
             for pending in &result.snapshots.pending {
@@ -262,7 +305,7 @@ fn findings(file: &Path, bytes: &[u8], found: Vec<alula_yaml::Finding>, out: &mu
 }
 
 /// Data below the cases, by where it comes from.
-type Bases = BTreeMap<DataSource, Box<dyn History>>;
+pub type Bases = BTreeMap<DataSource, Box<dyn History>>;
 
 /// What the cases name, each opened once.
 fn bases(file: &Path, cases: &[Case]) -> Result<Bases, Failure> {
@@ -289,26 +332,31 @@ fn bases(file: &Path, cases: &[Case]) -> Result<Bases, Failure> {
     Ok(out)
 }
 
-/// Cases share nothing that one could change under another, so as many run at once as the machine has cores. Results keep
-/// the order of the file.
-fn all(harness: &Harness, cases: &[Case], bases: &Bases) -> Vec<CaseResult> {
+fn base<'a>(bases: &'a Bases, case: &Case) -> Option<&'a dyn History> {
+    let data = case.data.as_ref()?;
+    bases.get(&data.source).map(Box::as_ref)
+}
+
+/// Work that shares nothing one part of which could change under another: as many parts run at once as the machine has
+/// cores. Results keep the order of the numbers.
+pub fn parallel<T: Send>(count: usize, work: impl Fn(usize) -> Option<T> + Sync) -> Vec<T> {
     let workers = std::thread::available_parallelism().map_or(1, usize::from);
     let next = AtomicUsize::new(0);
-    let work = || {
+    let turn = || {
         let mut done = Vec::new();
         loop {
             let index = next.fetch_add(1, Ordering::Relaxed);
-            let Some(case) = cases.get(index) else { return done };
-            let base = case.data.as_ref().and_then(|d| bases.get(&d.source));
-            let base = base.map(Box::as_ref);
-            done.push((index, harness.run(case, base, Mode::Batch)));
+            if index >= count {
+                return done;
+            }
+            done.extend(work(index).map(|result| (index, result)));
         }
     };
     let mut results = std::thread::scope(|scope| {
-        let others: Vec<_> = (1..workers.min(cases.len())).map(|_| scope.spawn(work)).collect();
-        let mut results = work();
+        let others: Vec<_> = (1..workers.min(count)).map(|_| scope.spawn(turn)).collect();
+        let mut results = turn();
         for other in others {
-            // A worker that panicked would be a defect of the engine: its cases would be missing, which the count shows.
+            // A worker that panicked would be a defect of the engine: its part would be missing, which the count shows.
             results.extend(other.join().unwrap_or_default());
         }
         results

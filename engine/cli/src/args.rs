@@ -73,6 +73,8 @@ pub enum Command {
     Store(StoreArgs),
     /// Compute VIX from chains: both terms, parity forwards, beside the published index
     Vix(VixArgs),
+    /// Show the vol surface of a chain, and how well it stands by the quotes
+    Surface(SurfaceArgs),
     /// Run a strategy over a history
     Backtest(BacktestArgs),
     /// Explain a decision of a run, or its absence
@@ -298,6 +300,50 @@ pub enum IndexArg {
     Vix6m,
     /// 30 days of VIX.
     Vvix,
+}
+
+/// How a surface is written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum SurfaceFormat {
+    /// A line for each expiry.
+    #[default]
+    Text,
+    /// One JSON document, parameters and quotes included.
+    Json,
+    /// A picture: quotes and curve.
+    Svg,
+}
+
+/// Arguments of `alula surface`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  alula surface --data spx_2019 --date 2019-05-03\n  \
+                        alula surface --data spx_2019 --date 2019-05-03 --expiry 2019-06-21 --format svg -o smile.svg\n\n\
+                        Errors of the curve against the mids are in vol points; `inside` is the share of quotes whose bid and\n\
+                        ask it passes between. Without --data the market is simulated."
+)]
+pub struct SurfaceArgs {
+    /// Store to read; the simulated market when left out
+    #[arg(long, value_name = "STORE", value_hint = ValueHint::DirPath)]
+    pub data: Option<PathBuf>,
+    /// Day (its last snapshot), or a day and a time of the exchange; the last of the data when left out
+    #[arg(long, value_name = "TIME")]
+    pub date: Option<String>,
+    /// Underlying
+    #[arg(long, value_name = "NAME", default_value = "SPX")]
+    pub underlying: String,
+    /// Only this expiry
+    #[arg(long, value_name = "DATE", value_parser = parse_date)]
+    pub expiry: Option<chrono::NaiveDate>,
+    /// Seed of the simulated market
+    #[arg(long, value_name = "N", conflicts_with = "data")]
+    pub seed: Option<u64>,
+    /// How to write it
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub format: SurfaceFormat,
+    /// Write to this file instead of standard output
+    #[arg(short, long, value_name = "PATH", value_hint = ValueHint::FilePath)]
+    pub output: Option<PathBuf>,
 }
 
 /// Which driver computes the market's nodes; the decisions are the same.

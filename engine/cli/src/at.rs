@@ -9,9 +9,18 @@ use alula_run::Moment;
 /// # Errors
 /// When it is neither.
 pub fn parse(text: &str) -> Result<Moment, Failure> {
+    parse_as(text, "--at")
+}
+
+/// As [`parse`], for an option of another name.
+///
+/// # Errors
+/// As [`parse`].
+pub fn parse_as(text: &str, option: &str) -> Result<Moment, Failure> {
     let wrong = || {
-        Failure::usage(format!("`{text}` is neither a day nor a time"))
-            .help("write exchange time: `--at 2019-05-03` or `--at 2019-05-03T15:45`")
+        Failure::usage(format!("`{text}` is neither a day nor a time")).help(format!(
+            "write exchange time: `{option} 2019-05-03` or `{option} 2019-05-03T15:45`"
+        ))
     };
     let trimmed = text.trim().trim_end_matches("ET").trim_end();
     let (day, time) = match trimmed.split_once(['T', ' ']) {

@@ -63,6 +63,7 @@ pub fn run(command: &Command, out: &mut Output) -> Result<Exit, Failure> {
         Command::Import(args) => command::import::run(args, out),
         Command::Store(args) => command::store::run(args, out),
         Command::Vix(args) => command::vix::run(args, out),
+        Command::Surface(args) => command::surface::run(args, out),
         Command::Backtest(args) => command::backtest::run(args, out),
         Command::Why(args) => command::why::run(args, out),
         Command::Test(args) => command::test::run(args, out),

@@ -5,6 +5,7 @@
 //! time runs to the settlement instant by the second. Deltas are Black-76 deltas against the forward, discounted, as the
 //! pricing room gives them: points of price for one point of the forward.
 
+use crate::surface::ChainSurface;
 use crate::value::Cause;
 use alula_market::chain::{ChainSnapshot, ExpiryChain, Quote};
 use alula_market::contract::{OptionContract, Right};
@@ -254,6 +255,7 @@ pub struct SnapshotView {
     pub snapshot: Arc<ChainSnapshot>,
     rate: Option<f64>,
     expiries: Vec<OnceLock<ExpiryAnalytics>>,
+    surface: OnceLock<ChainSurface>,
 }
 
 impl SnapshotView {
@@ -265,7 +267,14 @@ impl SnapshotView {
             snapshot,
             rate,
             expiries,
+            surface: OnceLock::new(),
         }
+    }
+
+    /// The vol surface, fitted when it is first asked for.
+    #[must_use]
+    pub fn surface(&self) -> &ChainSurface {
+        self.surface.get_or_init(|| ChainSurface::new(self))
     }
 
     /// Chain and analytics of the expiry at a position.

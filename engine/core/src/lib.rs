@@ -20,6 +20,7 @@ pub mod select;
 pub mod state;
 pub mod step;
 pub mod stream;
+pub mod surface;
 pub mod thresholds;
 pub mod trace;
 pub mod value;

@@ -38,6 +38,8 @@ mod implied;
 mod kernel;
 mod lanes;
 pub mod payoff;
+pub mod returns;
+mod roots;
 pub mod stress;
 pub mod surface;
 mod time;

@@ -11,6 +11,7 @@ pub mod man;
 pub mod mutate;
 pub mod new;
 pub mod store;
+pub mod surface;
 pub mod test;
 pub mod vix;
 pub mod why;

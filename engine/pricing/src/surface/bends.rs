@@ -37,6 +37,19 @@ impl Bends {
         })
     }
 
+    /// The grid of the splines: the standard deviation `s` that scales log-moneyness, and place of the first centre and
+    /// distance of two in `u = asinh(k/s)`.
+    #[must_use]
+    pub const fn grid(&self) -> (f64, f64, f64) {
+        (self.scale, self.first, self.step)
+    }
+
+    /// Height of each spline, total vol.
+    #[must_use]
+    pub fn heights(&self) -> &[f64] {
+        &self.heights
+    }
+
     /// How many splines there are.
     #[must_use]
     pub fn count(&self) -> usize {

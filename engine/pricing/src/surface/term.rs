@@ -2,7 +2,7 @@
 
 use super::fit::{SmileError, SmileFit, SmileQuote, fit_above, fit_smile};
 use super::smile::Smile;
-use crate::black76::{ExpiryTerms, Input, InputError, log_moneyness};
+use crate::black76::{ExpiryTerms, Input, InputError, Right, log_moneyness, normal_cdf};
 
 /// Points of log-moneyness at which two expiries are compared.
 const CALENDAR_POINTS: u16 = 120;
@@ -30,6 +30,34 @@ impl SurfaceSlice {
     pub fn atm_skew(&self) -> f64 {
         // A per cent of strike is 0.01 of k and a vol point 0.01 of vol.
         self.fit.smile.atm_slope() / self.terms.sqrt_years()
+    }
+
+    /// Log-moneyness at which the option of a right has this delta (without sign or discount, between 0 and 1), by the smile's
+    /// own vol there. None where the smile has no such strike within ten standard deviations.
+    #[must_use]
+    pub fn at_delta(&self, right: Right, delta: f64) -> Option<f64> {
+        let scale = self.fit.smile.total_variance(0.0).sqrt();
+        if !(scale > 0.0 && delta > 0.0 && delta < 1.0) {
+            return None;
+        }
+        // Falls with the strike for a call, rises for a put.
+        let miss = |k: f64| {
+            let total = self.fit.smile.total_variance(k).sqrt().max(1e-12);
+            let d1 = -k / total + 0.5 * total;
+            let sign = right.sign();
+            sign * (normal_cdf(sign * d1) - delta)
+        };
+        crate::roots::bracketed(miss, -10.0 * scale, 10.0 * scale)
+    }
+
+    /// Vol of the 25-delta put less that of the 25-delta call, vol points: what crash protection costs over hope.
+    #[must_use]
+    pub fn risk_reversal(&self) -> Option<f64> {
+        let vol = |right| {
+            let k = self.at_delta(right, 0.25)?;
+            Some(self.fit.smile.total_variance(k).sqrt() / self.terms.sqrt_years())
+        };
+        Some(100.0 * (vol(Right::Put)? - vol(Right::Call)?))
     }
 }
 

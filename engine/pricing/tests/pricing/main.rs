@@ -13,6 +13,8 @@ mod real_chain;
 #[cfg(test)]
 mod real_surface;
 #[cfg(test)]
+mod returns;
+#[cfg(test)]
 mod smiles;
 #[cfg(test)]
 mod stresses;

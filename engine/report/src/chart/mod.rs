@@ -7,6 +7,7 @@ mod axis;
 mod equity;
 mod firings;
 mod greeks;
+mod smile;
 mod svg;
 mod trades;
 
@@ -14,6 +15,7 @@ pub use axis::Size;
 pub use equity::{drawdown, equity};
 pub use firings::firings;
 pub use greeks::{Greek, greek};
+pub use smile::{MAX_SMILES, SmileChart, smiles};
 pub use trades::{strike, trades};
 
 use alula_market::time::{Date, Instant};

@@ -106,6 +106,11 @@ impl Svg {
         ));
     }
 
+    /// What was drawn, for an element that the caller makes.
+    pub fn into_body(self) -> String {
+        self.body
+    }
+
     /// The finished element. `label` says to a screen reader what is drawn; `data` are further attributes.
     pub fn finish(self, class: &str, width: f64, height: f64, label: &str, data: &str) -> String {
         let (w, h, label) = (num(width), num(height), escape(label));

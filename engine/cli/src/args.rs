@@ -206,16 +206,23 @@ pub struct GraphArgs {
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  alula import chains/ --store spx_2019\n  \
                         alula import chains/ context.csv --store spx_2019 --append\n  \
-                        alula import vix.csv --store spx_2019 --append --kind ohlc --series VIX\n\n\
+                        alula import vix.csv --store spx_2019 --append --kind ohlc --series VIX\n  \
+                        alula import quotes.parquet --store spx --mapping my_columns.yaml\n  \
+                        alula import --mapping-example > my_columns.yaml\n\n\
                         A store is written as a whole or not at all. Refused days are listed and left out (--strict: they fail\n\
                         the import). Leaves with 3 when the data was not good enough to store.")]
 pub struct ImportArgs {
-    /// Files, or folders of files (CSV, gzip included)
-    #[arg(required = true, value_name = "INPUT", value_hint = ValueHint::AnyPath)]
+    /// Files, or folders of files (CSV, gzip included, and Parquet)
+    #[arg(required_unless_present = "mapping_example", value_name = "INPUT", value_hint = ValueHint::AnyPath)]
     pub inputs: Vec<PathBuf>,
     /// Store to write
-    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
-    pub store: PathBuf,
+    #[arg(
+        long,
+        required_unless_present = "mapping_example",
+        value_name = "DIR",
+        value_hint = ValueHint::DirPath
+    )]
+    pub store: Option<PathBuf>,
     /// Add to a store that exists
     #[arg(long)]
     pub append: bool,
@@ -234,6 +241,12 @@ pub struct ImportArgs {
     /// Series that a file without a name column holds
     #[arg(long, value_name = "ID")]
     pub series: Option<String>,
+    /// What the columns of the files mean, for tables of no known layout
+    #[arg(long, value_name = "YAML", value_hint = ValueHint::FilePath, conflicts_with = "kind")]
+    pub mapping: Option<PathBuf>,
+    /// Print a commented mapping to start from, and stop
+    #[arg(long)]
+    pub mapping_example: bool,
     /// How to write the quality report
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     pub format: TextFormat,

@@ -4,14 +4,21 @@ use crate::args::{ImportArgs, TextFormat};
 use crate::exit::{Exit, Failure};
 use crate::output::Output;
 use crate::progress::Bar;
-use alula_market::import::{self, ImportError, ImportErrorKind, ImportRequest, Layout};
+use alula_market::import::{self, ImportError, ImportErrorKind, ImportRequest, Layout, Mapping};
 use alula_market::store::StoreErrorKind;
+use std::fs::File;
+use std::io::Read as _;
+use std::path::Path;
 
 /// Imports, and writes the quality report.
 ///
 /// # Errors
 /// When the request makes no sense, a file cannot be read, or the data is refused. The store is then as it was.
 pub fn run(args: &ImportArgs, out: &mut Output) -> Result<Exit, Failure> {
+    if args.mapping_example {
+        out.data(import::MAPPING_EXAMPLE)?;
+        return Ok(Exit::Ok);
+    }
     let request = request(args)?;
     let mut bar = Bar::of_bytes(out);
     let result = import::run(&request, &mut bar);
@@ -46,11 +53,12 @@ pub fn run(args: &ImportArgs, out: &mut Output) -> Result<Exit, Failure> {
 }
 
 fn request(args: &ImportArgs) -> Result<ImportRequest, Failure> {
-    let mut request = ImportRequest::new(args.inputs.clone(), args.store.clone());
+    let mut request = ImportRequest::new(args.inputs.clone(), args.store.clone().unwrap_or_default());
     request.append = args.append;
     request.skip_bad = args.skip_bad;
     request.strict = args.strict;
     request.series_id.clone_from(&args.series);
+    request.mapping = args.mapping.as_deref().map(mapping).transpose()?;
     if let Some(time) = &args.snapshot_time {
         request.snapshot_time = time_of_day(time)?;
     }
@@ -58,6 +66,31 @@ fn request(args: &ImportArgs) -> Result<ImportRequest, Failure> {
         request.kind = Some(Layout::parse(kind).ok_or_else(|| unknown_kind(kind))?);
     }
     Ok(request)
+}
+
+/// Bytes of a mapping file that are read; one more than it may have, so that the reader says so.
+const MAPPING_BYTES: u64 = 64 * 1024 + 1;
+
+/// Reads a mapping file; all that is wrong with it is told at once.
+fn mapping(path: &Path) -> Result<Mapping, Failure> {
+    let shown = path.display();
+    let mut bytes = Vec::new();
+    let read = File::open(path).and_then(|f| f.take(MAPPING_BYTES).read_to_end(&mut bytes));
+    read.map_err(|e| {
+        Failure::usage(format!("cannot read `{shown}`: {e}"))
+            .help("name a mapping file, or print one with `alula import --mapping-example`")
+    })?;
+    Mapping::parse(&bytes).map_err(|found| {
+        let more = found.iter().skip(1).map(|f| format!("{shown}:{f}; {}", f.fix));
+        let help: Vec<String> = found
+            .first()
+            .map(|f| f.fix.clone())
+            .into_iter()
+            .chain(more)
+            .collect();
+        let first = found.first().map_or_else(String::new, ToString::to_string);
+        Failure::new(Exit::Usage, format!("{shown}:{first}")).help(help.join("\n"))
+    })
 }
 
 fn time_of_day(text: &str) -> Result<(u32, u32), Failure> {

@@ -26,6 +26,8 @@ pub enum ImportErrorKind {
     Truncated,
     /// The file is not what its name or first bytes say.
     NotText,
+    /// Bids stand above asks nearly everywhere.
+    Swapped,
     /// A row cannot be what it says.
     BadRow,
     /// Rows are of another day than the file's name.

@@ -8,7 +8,7 @@ use super::layout::Layout;
 use super::quality::EventQuality;
 use crate::calendar::ExchangeCalendar;
 use crate::history::History;
-use crate::series::{EventData, EventRow};
+use crate::series::{EventData, EventRow, Vintage, Vintages};
 use crate::time::{Date, Instant};
 use chrono::{Days, NaiveDate};
 use std::collections::{BTreeMap, BTreeSet};
@@ -21,6 +21,8 @@ const SCHEDULE_DAYS: i64 = 90;
 #[derive(Debug, Default)]
 pub(super) struct Building {
     rows: BTreeMap<Date, EventRow>,
+    /// The figure of the occurrence before one, as its release restated it.
+    restated: BTreeMap<Date, f64>,
     quality: EventQuality,
 }
 
@@ -120,6 +122,7 @@ fn put(job: &mut Job<'_>, id: &str, file: &str, date: Date, row: EventRow) {
         };
         let mut building = Building {
             rows: BTreeMap::new(),
+            restated: BTreeMap::new(),
             quality,
         };
         // A broken store was refused before; a store without this event starts it here.
@@ -131,7 +134,7 @@ fn put(job: &mut Job<'_>, id: &str, file: &str, date: Date, row: EventRow) {
         job.events.insert(id.to_owned(), building);
         return put(job, id, file, date, row);
     };
-    let Building { rows, quality } = building;
+    let Building { rows, quality, .. } = building;
     let held = rows.entry(date).or_insert_with(|| row.clone());
     let mut conflict = held.at != row.at;
     for (held, new) in [
@@ -276,6 +279,7 @@ fn releases(job: &mut Job<'_>, table: &mut Table) -> Result<u64, ImportError> {
     let time_column = table.require(&["time"])?;
     let text_column = table.require(&["text"])?;
     let (actual, forecast) = (table.require(&["actual"])?, table.require(&["forecast"])?);
+    let previous = table.column(&["previous"]);
     let mut rows = 0;
     while table.advance()? {
         rows += 1;
@@ -289,9 +293,13 @@ fn releases(job: &mut Job<'_>, table: &mut Table) -> Result<u64, ImportError> {
                 clock,
                 fields::figure(table.text(actual)?),
                 fields::figure(table.text(forecast)?),
+                previous
+                    .map(|c| table.text(c))
+                    .transpose()?
+                    .and_then(fields::figure),
             ))
         };
-        let (text, date, clock, actual, consensus) = match read() {
+        let (text, date, clock, actual, consensus, restated) = match read() {
             Ok(row) => row,
             Err(error) => {
                 job.bad_row(table.bad(error))?;
@@ -320,16 +328,67 @@ fn releases(job: &mut Job<'_>, table: &mut Table) -> Result<u64, ImportError> {
                     ..scheduled(at)
                 },
             );
+            if let (Some(value), Some(building)) = (restated, job.events.get_mut(*id)) {
+                building.restated.entry(date).or_insert(value);
+            }
         }
     }
     Ok(rows)
+}
+
+/// Two figures agree when they print alike.
+const FIGURES_AGREE: f64 = 1e-9;
+
+/// Keeps every figure with the instant of its release: first prints, and what a later release made of the one before.
+fn put_vintages(
+    job: &mut Job<'_>,
+    id: &str,
+    rows: &BTreeMap<Date, EventRow>,
+    restated: &BTreeMap<Date, f64>,
+    quality: &mut EventQuality,
+) -> Result<(), ImportError> {
+    let held = job.held.as_ref().map(|h| h.vintages(id));
+    let held = held.transpose().map_err(ImportError::history)?.flatten();
+    let mut all: BTreeMap<(Date, Instant), f64> = BTreeMap::new();
+    let mut before: Option<(Date, f64)> = None;
+    for (date, row) in rows {
+        if let (Some((earlier, figure)), Some(value)) = (before, restated.get(date))
+            && (figure - value).abs() > FIGURES_AGREE
+        {
+            all.insert((earlier, row.at), *value);
+        }
+        if let Some(actual) = row.actual {
+            all.insert((*date, row.at), actual);
+        }
+        before = row.actual.map(|a| (*date, a));
+    }
+    for v in held.iter().flat_map(|h| h.rows()) {
+        all.insert((v.period, v.known_at), v.value);
+    }
+    let rows = all.into_iter().map(|((period, known_at), value)| Vintage {
+        period,
+        known_at,
+        value,
+    });
+    // Keys are unique and figures were read as finite numbers.
+    let vintages = Vintages::new(rows.collect()).unwrap_or_default();
+    quality.revisions = (vintages.rows().len() - vintages.first_prints().len()) as u64;
+    if !vintages.rows().is_empty() {
+        job.writer.put_vintages(id, &vintages)?;
+    }
+    Ok(())
 }
 
 /// Writes all events that were touched.
 pub(super) fn finish(job: &mut Job<'_>) -> Result<(), ImportError> {
     let mut any = false;
     for (id, building) in std::mem::take(&mut job.events) {
-        let Building { rows, mut quality } = building;
+        let Building {
+            rows,
+            restated,
+            mut quality,
+        } = building;
+        put_vintages(job, &id, &rows, &restated, &mut quality)?;
         if let (Some((first, _)), Some((last, _))) = (rows.first_key_value(), rows.last_key_value()) {
             quality.rows = rows.len() as u64;
             quality.first = first.to_string();

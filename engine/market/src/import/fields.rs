@@ -96,6 +96,21 @@ pub(super) fn price(text: &str) -> Result<Price, String> {
     in_range(exact, text)
 }
 
+/// A price of zero or more points; says why a number is none.
+pub(super) fn points(points: f64) -> Result<Price, String> {
+    let rounded = Price::from_f64(points).ok_or("is too large")?;
+    if (rounded.to_f64() - points).abs() > 1e-9 * points.abs().max(1.0) {
+        return Err("is finer than a thousandth of a point".to_owned());
+    }
+    if rounded < Price::ZERO {
+        Err("is negative".to_owned())
+    } else if rounded.0 > POINTS_MAX * 1000 {
+        Err(format!("is larger than {POINTS_MAX}"))
+    } else {
+        Ok(rounded)
+    }
+}
+
 /// An index level above zero, to the nearest thousandth.
 pub(super) fn level(text: &str) -> Result<Price, String> {
     let points = float(text)?;

@@ -1,6 +1,8 @@
-//! Opening source files: plain or gzip, checked for being text, with a bound on record length, hashed as they are read.
+//! Opening source files: CSV text, plain or gzip, checked for being text, with a bound on record length; or Parquet. All
+//! are hashed, and all come as records of text fields, so that a layout does not know which it reads.
 
 use super::error::{BadRow, FieldError, ImportError, ImportErrorKind};
+use super::parquet::ParquetRecords;
 use crate::store::hex;
 use csv::ByteRecord;
 use flate2::read::MultiGzDecoder;
@@ -82,18 +84,76 @@ impl<R: Read> Read for Bounded<R> {
     }
 }
 
-/// A CSV file being read.
+/// What gives records of text fields.
+pub(super) trait Records {
+    /// Names of the fields; asked once, first.
+    fn header(&mut self) -> Result<Vec<String>, ImportError>;
+    /// Moves to the next record; `false` at the end.
+    fn next(&mut self, record: &mut ByteRecord) -> Result<bool, ImportError>;
+    /// Line of the record, from 1.
+    fn line(&self) -> u64;
+    /// Bytes of the file read so far.
+    fn bytes(&self) -> u64;
+    /// Hash of the file as it lies on disk; call after the last record.
+    fn finish(self: Box<Self>) -> Result<String, ImportError>;
+}
+
+/// How a CSV file is written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Dialect {
+    /// What stands between fields; a comma, and anything else refused, when nobody says.
+    pub(super) delimiter: Option<u8>,
+}
+
+/// A table being read.
 pub(super) struct Table {
     /// File name without its folder.
     pub(super) name: String,
     /// Header fields, trimmed and in lower case.
     pub(super) header: Vec<String>,
-    reader: csv::Reader<Box<dyn Read>>,
+    source: Box<dyn Records>,
     record: ByteRecord,
+    line: u64,
+    reported: u64,
+}
+
+/// CSV text being read.
+struct CsvRecords {
+    name: String,
+    reader: csv::Reader<Box<dyn Read>>,
     line: u64,
     seen: Rc<RefCell<Seen>>,
     end: Rc<Cell<End>>,
-    reported: u64,
+}
+
+/// A file that others read, hashed apart.
+pub(super) struct HashedFile {
+    name: String,
+    file: File,
+}
+
+impl HashedFile {
+    pub(super) fn open(path: &Path, name: &str) -> Result<Self, ImportError> {
+        let file = File::open(path).map_err(|e| io_error(name, &e))?;
+        let name = name.to_owned();
+        Ok(Self { name, file })
+    }
+
+    /// Hex SHA-256 of the whole file.
+    pub(super) fn finish(mut self) -> Result<String, ImportError> {
+        let mut hash = Sha256::new();
+        let mut buffer = vec![0; 64 * 1024];
+        loop {
+            let n = self
+                .file
+                .read(&mut buffer)
+                .map_err(|e| io_error(&self.name, &e))?;
+            if n == 0 {
+                return Ok(hex(&hash.finalize()));
+            }
+            hash.update(buffer.get(..n).unwrap_or_default());
+        }
+    }
 }
 
 /// File name without its folder.
@@ -104,7 +164,7 @@ pub(super) fn name_of(path: &Path) -> String {
     )
 }
 
-fn io_error(name: &str, e: &io::Error) -> ImportError {
+pub(super) fn io_error(name: &str, e: &io::Error) -> ImportError {
     let new = |kind, what: String, help: &str| ImportError::new(kind, what, help).in_file(name);
     match e.kind() {
         io::ErrorKind::UnexpectedEof => new(
@@ -148,15 +208,13 @@ fn fill(reader: &mut impl Read, limit: usize) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-impl Table {
-    /// Opens a file and reads its header, the first line with any text in it.
-    pub(super) fn open(path: &Path) -> Result<Self, ImportError> {
-        let name = name_of(path);
+impl CsvRecords {
+    fn open(name: &str, path: &Path, dialect: Dialect) -> Result<Self, ImportError> {
         let seen = Rc::new(RefCell::new(Seen {
             hash: Sha256::new(),
             bytes: 0,
         }));
-        let fail = |e: io::Error| io_error(&name, &e);
+        let fail = |e: io::Error| io_error(name, &e);
         let file = File::open(path).map_err(fail)?;
         let mut tap = Tap {
             file,
@@ -165,10 +223,10 @@ impl Table {
         let magic = fill(&mut tap, 4).map_err(fail)?;
         let gzip = magic.starts_with(&[0x1f, 0x8b]);
         if magic.is_empty() {
-            return Err(empty(&name));
+            return Err(empty(name));
         }
         if !gzip && path.extension().is_some_and(|e| e.eq_ignore_ascii_case("gz")) {
-            return Err(not_gzip(&name));
+            return Err(not_gzip(name));
         }
         let raw = BufReader::with_capacity(64 * 1024, Cursor::new(magic).chain(tap));
         let mut text: Box<dyn Read> = if gzip {
@@ -180,7 +238,7 @@ impl Table {
         if prefix.starts_with(&[0xef, 0xbb, 0xbf]) {
             prefix.drain(..3);
         }
-        check_text(&name, &prefix)?;
+        check_text(name, &prefix, dialect)?;
         let end = Rc::new(Cell::new(End {
             bytes: 0,
             last: b'\n',
@@ -196,34 +254,22 @@ impl Table {
         let reader = csv::ReaderBuilder::new()
             .has_headers(false)
             .flexible(true)
+            .delimiter(dialect.delimiter.unwrap_or(b','))
             .terminator(csv::Terminator::Any(b'\n'))
             .from_reader(whole);
-        let (header, record) = (Vec::new(), ByteRecord::new());
-        let mut table = Self {
-            name,
-            header,
+        Ok(Self {
+            name: name.to_owned(),
             reader,
-            record,
             line: 0,
             seen,
             end,
-            reported: 0,
-        };
-        if !table.advance()? {
-            return Err(empty(&table.name));
-        }
-        table.header = table
-            .record
-            .iter()
-            .map(|f| normal(&String::from_utf8_lossy(f)))
-            .collect();
-        Ok(table)
+        })
     }
 
-    /// Moves to the next row that is not blank; `false` at the end.
-    pub(super) fn advance(&mut self) -> Result<bool, ImportError> {
-        while self.read()? {
-            let blank = self.record.len() <= 1 && self.record.as_slice().trim_ascii().is_empty();
+    /// The next line with any text in it.
+    fn next_text(&mut self, record: &mut ByteRecord) -> Result<bool, ImportError> {
+        while self.read(record)? {
+            let blank = record.len() <= 1 && record.as_slice().trim_ascii().is_empty();
             if !blank {
                 return Ok(true);
             }
@@ -231,10 +277,10 @@ impl Table {
         Ok(false)
     }
 
-    fn read(&mut self) -> Result<bool, ImportError> {
+    fn read(&mut self, record: &mut ByteRecord) -> Result<bool, ImportError> {
         let more = self
             .reader
-            .read_byte_record(&mut self.record)
+            .read_byte_record(record)
             .map_err(|e| match e.into_kind() {
                 csv::ErrorKind::Io(e) => io_error(&self.name, &e),
                 other => {
@@ -247,8 +293,70 @@ impl Table {
         let after = self.reader.position();
         let end = self.end.get();
         let unterminated = after.byte() == end.bytes && end.last != b'\n';
-        let inside = self.record.as_slice().iter().filter(|b| **b == b'\n').count() as u64;
+        let inside = record.as_slice().iter().filter(|b| **b == b'\n').count() as u64;
         self.line = after.line().saturating_sub(inside + u64::from(!unterminated));
+        Ok(more)
+    }
+}
+
+impl Records for CsvRecords {
+    fn header(&mut self) -> Result<Vec<String>, ImportError> {
+        let mut record = ByteRecord::new();
+        if !self.next_text(&mut record)? {
+            return Err(empty(&self.name));
+        }
+        let fields = record.iter().map(|f| String::from_utf8_lossy(f).into_owned());
+        Ok(fields.collect())
+    }
+
+    fn next(&mut self, record: &mut ByteRecord) -> Result<bool, ImportError> {
+        self.next_text(record)
+    }
+
+    fn line(&self) -> u64 {
+        self.line
+    }
+
+    fn bytes(&self) -> u64 {
+        self.seen.borrow().bytes
+    }
+
+    /// Trailing bytes that no row needed are read too.
+    fn finish(self: Box<Self>) -> Result<String, ImportError> {
+        let mut rest = self.reader.into_inner();
+        io::copy(&mut rest, &mut io::sink()).map_err(|e| io_error(&self.name, &e))?;
+        let seen = self.seen.borrow();
+        Ok(hex(&seen.hash.clone().finalize()))
+    }
+}
+
+impl Table {
+    /// Opens a file written in a dialect, and reads its header: of text the first line with any in it.
+    pub(super) fn open_as(path: &Path, dialect: Dialect) -> Result<Self, ImportError> {
+        let name = name_of(path);
+        let source: Box<dyn Records> = match first_bytes(&name, path)?.as_slice() {
+            b"PAR1" => Box::new(ParquetRecords::open(path, &name)?),
+            _ => Box::new(CsvRecords::open(&name, path, dialect)?),
+        };
+        Self::of(name, source)
+    }
+
+    fn of(name: String, mut source: Box<dyn Records>) -> Result<Self, ImportError> {
+        let header = source.header()?.iter().map(|f| normal(f)).collect();
+        Ok(Self {
+            name,
+            header,
+            source,
+            record: ByteRecord::new(),
+            line: 0,
+            reported: 0,
+        })
+    }
+
+    /// Moves to the next row that is not blank; `false` at the end.
+    pub(super) fn advance(&mut self) -> Result<bool, ImportError> {
+        let more = self.source.next(&mut self.record)?;
+        self.line = self.source.line();
         Ok(more)
     }
 
@@ -328,20 +436,27 @@ impl Table {
         )
     }
 
+    /// A mapping lacks a field; its own reader said so before.
+    pub(super) fn unmapped(&self, name: &str) -> ImportError {
+        let what = format!("the mapping says nothing of `{name}`");
+        self.error(
+            ImportErrorKind::Request,
+            what,
+            "`alula import --mapping-example` shows all fields",
+        )
+    }
+
     /// Bytes read from disk since this was last asked.
     pub(super) fn progress(&mut self) -> u64 {
-        let bytes = self.seen.borrow().bytes;
-        let fresh = bytes - self.reported;
+        let bytes = self.source.bytes();
+        let fresh = bytes.saturating_sub(self.reported);
         self.reported = bytes;
         fresh
     }
 
-    /// Hash of the file as it lies on disk; call after the last row. Trailing bytes that no row needed are read too.
+    /// Hash of the file as it lies on disk; call after the last row.
     pub(super) fn finish(self) -> Result<String, ImportError> {
-        let mut rest = self.reader.into_inner();
-        io::copy(&mut rest, &mut io::sink()).map_err(|e| io_error(&self.name, &e))?;
-        let seen = self.seen.borrow();
-        Ok(hex(&seen.hash.clone().finalize()))
+        self.source.finish()
     }
 
     /// An error about the whole file.
@@ -356,7 +471,7 @@ impl Table {
 }
 
 /// Header fields compare without case, surrounding space, quotes or brackets.
-fn normal(field: &str) -> String {
+pub(super) fn normal(field: &str) -> String {
     let plain = field.trim().trim_matches('"').trim_matches(['[', ']']);
     plain.to_lowercase()
 }
@@ -370,19 +485,27 @@ fn empty(name: &str) -> ImportError {
     .in_file(name)
 }
 
-/// Text, and separated by commas.
-fn check_text(name: &str, prefix: &[u8]) -> Result<(), ImportError> {
+/// The bytes that tell a binary format from text.
+fn first_bytes(name: &str, path: &Path) -> Result<Vec<u8>, ImportError> {
+    let mut file = File::open(path).map_err(|e| io_error(name, &e))?;
+    fill(&mut file, 4).map_err(|e| io_error(name, &e))
+}
+
+/// Text, and separated as expected.
+fn check_text(name: &str, prefix: &[u8], dialect: Dialect) -> Result<(), ImportError> {
     let not_text =
         |what: &str, help: &str| Err(ImportError::new(ImportErrorKind::NotText, what, help).in_file(name));
     match prefix {
         [b'P', b'K', 3, 4, ..] => {
             return not_text("is a zip archive", "unpack it and import the files inside");
         }
-        [b'P', b'A', b'R', b'1', ..] => return not_text("is a Parquet file", "import CSV files"),
         [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => return not_text("is UTF-16 text", "save it as UTF-8"),
         _ if prefix.contains(&0) => return not_text("is binary, not CSV text", "export the table as CSV"),
         _ if prefix.iter().all(u8::is_ascii_whitespace) => return Err(empty(name)),
         _ => {}
+    }
+    if dialect.delimiter.is_some() {
+        return Ok(());
     }
     let header = prefix
         .split(|b| *b == b'\n')
@@ -392,7 +515,7 @@ fn check_text(name: &str, prefix: &[u8]) -> Result<(), ImportError> {
     for (byte, shown) in [(b';', "semicolons"), (b'\t', "tabs"), (b'|', "bars")] {
         if count(byte) > count(b',') {
             let what = format!("fields are separated by {shown}, not commas");
-            let help = "export the file with commas (and a point as decimal mark)";
+            let help = "export the file with commas (and a point as decimal mark), or say so in a mapping: `delimiter: ';'`";
             return Err(ImportError::new(ImportErrorKind::Delimiter, what, help)
                 .in_file(name)
                 .at_line(1));

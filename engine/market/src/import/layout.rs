@@ -2,6 +2,7 @@
 
 use super::chains;
 use super::error::{ImportError, ImportErrorKind};
+use super::external;
 use super::input::Table;
 use std::fmt;
 
@@ -36,11 +37,21 @@ pub enum Layout {
     CpiDates,
     /// Economic releases with actual and forecast.
     Releases,
+    /// Values with the instants from which they were known, revisions too: `date, known_at, value`.
+    KnownSeries,
+    /// Intraday bars of one series: `datetime, open, high, low, close`, perhaps with volume.
+    MinuteBars,
+    /// Option quotes of any table, by a mapping file.
+    MappedChain,
+    /// Series of any table, by a mapping file.
+    MappedSeries,
+    /// Intraday bars of any table, by a mapping file.
+    MappedBars,
 }
 
 impl Layout {
-    /// All layouts.
-    pub const ALL: [Self; 14] = [
+    /// All layouts that are known by their headers.
+    pub const ALL: [Self; 16] = [
         Self::OptionChain,
         Self::DataShopChain,
         Self::DataShopIntervals,
@@ -55,6 +66,8 @@ impl Layout {
         Self::FomcDates,
         Self::CpiDates,
         Self::Releases,
+        Self::KnownSeries,
+        Self::MinuteBars,
     ];
 
     /// Name, for requests and reports.
@@ -75,6 +88,11 @@ impl Layout {
             Self::FomcDates => "fomc-dates",
             Self::CpiDates => "cpi-dates",
             Self::Releases => "releases",
+            Self::KnownSeries => "known-series",
+            Self::MinuteBars => "minute-bars",
+            Self::MappedChain => "mapped-chain",
+            Self::MappedSeries => "mapped-series",
+            Self::MappedBars => "mapped-bars",
         }
     }
 
@@ -108,6 +126,9 @@ impl Layout {
             Self::FomcDates => "date, …, press_conference, …",
             Self::CpiDates => "release_date",
             Self::Releases => "date, time, impact, text, actual, forecast, previous",
+            Self::KnownSeries => "date, known_at, value",
+            Self::MinuteBars => "datetime, open, high, low, close",
+            Self::MappedChain | Self::MappedSeries | Self::MappedBars => "any, with a mapping",
         }
     }
 
@@ -148,6 +169,10 @@ pub(super) fn sniff(table: &Table) -> Result<Layout, ImportError> {
         Layout::Releases
     } else if table.header.first().is_some_and(|h| h == "price") && all(&["open", "high", "low", "close"]) {
         Layout::Yahoo
+    } else if all(&["open", "high", "low", "close"]) && external::stamp_column(table).is_some() {
+        Layout::MinuteBars
+    } else if all(&["date", "known_at", "value"]) {
+        Layout::KnownSeries
     } else if all(&["date", "open", "high", "low", "close"]) {
         Layout::Ohlc
     } else if table.header.len() == 2 && all(&["date", "value"]) {

@@ -11,15 +11,19 @@ mod availability;
 mod chains;
 mod error;
 mod events;
+mod external;
 mod fields;
 mod input;
 mod layout;
+mod mapping;
+mod parquet;
 mod quality;
 mod series;
 
 pub use chains::{RootChoice, RootRule, STALE_QUOTES_SHARE_MIN, STALE_TRADES_SHARE_MIN, SpotFrom};
 pub use error::{BadRow, ImportError, ImportErrorKind};
 pub use layout::Layout;
+pub use mapping::{EXAMPLE as MAPPING_EXAMPLE, Mapping, MappingKind};
 pub use quality::{
     ChainDay, ChainTotals, EventQuality, FileOutcome, LISTED_MAX, Listed, QualityReport, SeriesQuality,
 };
@@ -37,7 +41,7 @@ use std::path::{Path, PathBuf};
 /// What to import, and how strictly.
 #[derive(Clone, Debug)]
 pub struct ImportRequest {
-    /// Files, and folders whose `.csv` and `.csv.gz` files are taken in order of name.
+    /// Files, and folders whose `.csv`, `.csv.gz` and `.parquet` files are taken in order of name.
     pub inputs: Vec<PathBuf>,
     /// The store's folder.
     pub store: PathBuf,
@@ -60,6 +64,8 @@ pub struct ImportRequest {
     pub time_zone: Option<chrono_tz::Tz>,
     /// Where the underlying's price comes from when the source of a chain has none.
     pub spot: SpotFrom,
+    /// What the columns of all inputs mean, in place of a layout.
+    pub mapping: Option<Mapping>,
 }
 
 impl ImportRequest {
@@ -78,6 +84,7 @@ impl ImportRequest {
             roots: None,
             time_zone: None,
             spot: SpotFrom::Series,
+            mapping: None,
         }
     }
 }
@@ -123,6 +130,8 @@ struct Job<'a> {
     roots: Option<RootRule>,
     time_zone: Option<chrono_tz::Tz>,
     spot: SpotFrom,
+    mapping: Option<&'a Mapping>,
+    external: external::Pending,
     series: BTreeMap<String, series::Building>,
     events: BTreeMap<String, events::Building>,
     /// The last day of chains let in, by underlying.
@@ -252,6 +261,8 @@ pub fn run(request: &ImportRequest, progress: &mut dyn Progress) -> Result<Impor
         roots: request.roots.clone(),
         time_zone: request.time_zone,
         spot: request.spot,
+        mapping: request.mapping.as_ref(),
+        external: external::Pending::default(),
         series: BTreeMap::new(),
         events: BTreeMap::new(),
         previous: BTreeMap::new(),
@@ -269,11 +280,14 @@ pub fn run(request: &ImportRequest, progress: &mut dyn Progress) -> Result<Impor
         ));
     }
     for (path, layout) in chains {
-        chains::import(&mut job, Table::open(&path)?, layout)?;
+        let table = open(&path, request)?;
+        chains::import(&mut job, table, layout)?;
     }
     for (path, layout) in rest {
-        let table = Table::open(&path)?;
+        let table = open(&path, request)?;
         match layout {
+            Layout::KnownSeries | Layout::MappedSeries => external::import_series(&mut job, table, layout)?,
+            Layout::MinuteBars | Layout::MappedBars => external::import_bars(&mut job, table, layout)?,
             Layout::FomcDates | Layout::CpiDates | Layout::Releases => {
                 events::import(&mut job, table, layout)?
             }
@@ -282,6 +296,7 @@ pub fn run(request: &ImportRequest, progress: &mut dyn Progress) -> Result<Impor
     }
     series::finish(&mut job)?;
     events::finish(&mut job)?;
+    external::finish(&mut job)?;
     finish(job, request)
 }
 
@@ -365,6 +380,12 @@ fn check_request(request: &ImportRequest) -> Result<(), ImportError> {
     if request.inputs.is_empty() {
         return wrong("nothing to import".to_owned(), "name files or folders");
     }
+    if request.kind.is_some() && request.mapping.is_some() {
+        return wrong(
+            "a layout and a mapping are asked for".to_owned(),
+            "name one of the two: they say the same thing",
+        );
+    }
     let (hour, minute) = request.snapshot_time;
     if minute > 59 || !(9 * 60 + 30..=16 * 60 + 15).contains(&(hour.min(99) * 60 + minute)) {
         return wrong(
@@ -380,6 +401,15 @@ fn check_request(request: &ImportRequest) -> Result<(), ImportError> {
         _ => Ok(()),
     }
 }
+
+/// Opens a file as it is written.
+fn open(path: &Path, request: &ImportRequest) -> Result<Table, ImportError> {
+    let delimiter = request.mapping.as_ref().and_then(|m| m.delimiter);
+    Table::open_as(path, input::Dialect { delimiter })
+}
+
+/// Endings of files that a folder is searched for.
+const ENDINGS: [&str; 3] = [".csv", ".csv.gz", ".parquet"];
 
 /// Files to read, in order; each once.
 fn collect(paths: &[PathBuf]) -> Result<Vec<Input>, ImportError> {
@@ -407,7 +437,7 @@ fn collect(paths: &[PathBuf]) -> Result<Vec<Input>, ImportError> {
             let file = entry.map_err(|e| fail(path, &e))?.path();
             let name = name_of(&file).to_lowercase();
             let meta = std::fs::metadata(&file).map_err(|e| fail(&file, &e))?;
-            if meta.is_file() && (name.ends_with(".csv") || name.ends_with(".csv.gz")) {
+            if meta.is_file() && ENDINGS.iter().any(|e| name.ends_with(e)) {
                 found.push(Input {
                     path: file,
                     bytes: meta.len(),
@@ -416,7 +446,7 @@ fn collect(paths: &[PathBuf]) -> Result<Vec<Input>, ImportError> {
             }
         }
         if found.is_empty() {
-            let what = format!("`{}` holds no .csv or .csv.gz file", path.display());
+            let what = format!("`{}` holds no .csv, .csv.gz or .parquet file", path.display());
             return Err(ImportError::new(
                 ImportErrorKind::Request,
                 what,
@@ -441,8 +471,13 @@ fn sort_out(
 ) -> Result<SortedOut, ImportError> {
     let (mut chains, mut rest) = (Vec::new(), Vec::new());
     for input in inputs {
-        let table = Table::open(&input.path)?;
-        let layout = match request.kind {
+        let table = open(&input.path, request)?;
+        let mapped = request.mapping.as_ref().map(|m| match m.kind() {
+            MappingKind::Chains => Layout::MappedChain,
+            MappingKind::Series => Layout::MappedSeries,
+            MappingKind::Bars => Layout::MappedBars,
+        });
+        let layout = match mapped.or(request.kind) {
             Some(layout) => layout,
             None => match layout::sniff(&table) {
                 Ok(layout) => layout,

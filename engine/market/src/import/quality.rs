@@ -102,6 +102,8 @@ pub struct SeriesQuality {
     pub inconsistent: Listed<String>,
     /// Bars with four equal values; kept.
     pub flat: u64,
+    /// Values that revise a first print; kept beside it.
+    pub revisions: u64,
     /// Days for which two sources disagree; the first one's value was kept.
     pub conflicts: Listed<String>,
 }
@@ -121,6 +123,8 @@ pub struct EventQuality {
     pub with_actual: u64,
     /// Occurrences with a consensus.
     pub with_consensus: u64,
+    /// Figures that were revised later; kept beside the first print.
+    pub revisions: u64,
     /// Rows left out, with the reason.
     pub left_out: Listed<String>,
     /// Occurrences for which two sources disagree; the first one's figure was kept.
@@ -358,6 +362,7 @@ impl SeriesQuality {
         say(self.before_calendar, "rows before 1990 left out");
         say(self.inconsistent.count, "bars with high or low inside the body");
         say(self.flat, "flat bars");
+        say(self.revisions, "revisions kept beside first prints");
         say(self.conflicts.count, "conflicts between sources");
         out.push('\n');
         for conflict in self.conflicts.first.iter().take(3) {
@@ -378,6 +383,13 @@ impl EventQuality {
                 out,
                 "; {} with figure, {} with consensus",
                 self.with_actual, self.with_consensus
+            );
+        }
+        if self.revisions > 0 {
+            let _ = write!(
+                out,
+                "; {} revised later, kept beside the first print",
+                self.revisions
             );
         }
         if self.left_out.count > 0 {

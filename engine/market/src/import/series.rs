@@ -90,7 +90,7 @@ fn spec(column: usize, id: &str, field: Field) -> Spec {
 }
 
 /// A name as a series identifier: `^GSPC` is `SPX`.
-fn canonical(name: &str) -> String {
+pub(super) fn canonical(name: &str) -> String {
     let upper = name.trim_start_matches(['^', '$']).to_uppercase();
     match upper.as_str() {
         "GSPC" | "INX" => "SPX".to_owned(),

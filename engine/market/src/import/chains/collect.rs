@@ -352,6 +352,7 @@ impl Collector {
             }
         }
         stats.expiries = expiries.len() as u64;
+        super::swapped::check(&self.file, date, &by_root)?;
         let stale = stale_copy(job, underlying, date, &last)?;
         let closed = !ExchangeCalendar::nyse().is_session(date);
         if closed || stale.is_some() {

@@ -7,10 +7,12 @@ mod cells;
 mod collect;
 mod datashop;
 mod historical;
+mod mapped;
 mod optionsdx;
 mod roots;
 mod spot;
 mod stale;
+mod swapped;
 
 pub use roots::{RootChoice, RootRule};
 pub use spot::SpotFrom;
@@ -22,6 +24,7 @@ use super::Job;
 use super::error::{BadRow, FieldError, ImportError, ImportErrorKind};
 use super::input::Table;
 use super::layout::Layout;
+use super::mapping::Mapping;
 use crate::contract::Root;
 use crate::money::Price;
 use crate::store::ChainRow;
@@ -115,6 +118,8 @@ pub(super) struct Told<'a> {
     pub(super) time_zone: Option<chrono_tz::Tz>,
     /// Roots as stated.
     pub(super) roots: Option<&'a RootRule>,
+    /// What the columns of any table mean.
+    pub(super) mapping: Option<&'a Mapping>,
 }
 
 /// A layout of chains.
@@ -177,7 +182,9 @@ pub(super) fn is_chain(layout: Layout) -> bool {
 }
 
 fn format_of(layout: Layout) -> Option<&'static Format> {
-    FORMATS.into_iter().find(|f| f.layout == layout)
+    // A mapping fits no header by itself.
+    let mut all = FORMATS.into_iter().chain([&mapped::FORMAT]);
+    all.find(|f| f.layout == layout)
 }
 
 /// Where a quote stands in its source, for messages.
@@ -210,6 +217,7 @@ pub(super) fn import(job: &mut Job<'_>, mut table: Table, layout: Layout) -> Res
     let told = Told {
         time_zone: job.time_zone,
         roots: job.roots.as_ref(),
+        mapping: job.mapping,
     };
     let mut reader = (format.open)(&table, &told)?;
     if let Some(text) = reader.lacks() {

@@ -1,7 +1,10 @@
 //! Source files in these tests are simulated, written here in the vendors' layouts; the ones that read exchange data say
 //! *skipped* where the shared folder is absent.
 
+mod bad;
 mod chains;
+mod external;
+mod mapping;
 mod real;
 mod series;
 

@@ -71,6 +71,7 @@ fn the_example_reads_the_file_that_its_comments_describe() {
     let commented = |from: &str, to: &str| {
         let all = MAPPING_EXAMPLE.split(from).nth(1).unwrap();
         let lines = all
+            .trim_start()
             .split(to)
             .next()
             .unwrap()

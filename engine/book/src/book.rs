@@ -14,6 +14,7 @@ pub use settle::SettleError;
 use crate::band::{Band, Cross};
 use crate::fees::FeeSchedule;
 use crate::fill;
+use crate::instrument::{Ledger, LedgerConfig, LinearRefusal, LinearRequest};
 use crate::order::{Order, OrderId, OrderKind, OrderRequest, RunId, SubmitError};
 use crate::package::{Leg, Package};
 use crate::position::{Execution, Position, PositionId};
@@ -73,6 +74,8 @@ pub struct Book {
     touched: BTreeSet<PositionId>,
     /// Closed positions already checked.
     checked: usize,
+    /// Futures and shares of the same account.
+    ledger: Ledger,
 }
 
 impl Book {
@@ -101,7 +104,41 @@ impl Book {
             closed_pnl: Band::default(),
             touched: BTreeSet::new(),
             checked: 0,
+            ledger: Ledger::default(),
         }
+    }
+
+    /// The same book with settings for futures and shares; without, they fill at mid and cost nothing.
+    #[must_use]
+    pub fn with_ledger(mut self, config: LedgerConfig) -> Self {
+        self.ledger = Ledger::new(config);
+        self
+    }
+
+    /// Futures and shares of the account.
+    #[must_use]
+    pub const fn ledger(&self) -> &Ledger {
+        &self.ledger
+    }
+
+    /// The same, for drivers: quotes, daily and final settlements, splits.
+    pub const fn ledger_mut(&mut self) -> &mut Ledger {
+        &mut self.ledger
+    }
+
+    /// Takes an order for futures or shares; ids count with those of the packages.
+    ///
+    /// # Errors
+    /// See [`LinearRefusal`]; the book is unchanged then.
+    pub fn submit_linear(&mut self, request: LinearRequest) -> Result<OrderId, LinearRefusal> {
+        let id = OrderId {
+            run: self.config.run,
+            sequence: self.next_order,
+            key: request.key.clone(),
+        };
+        self.ledger.submit(id.clone(), request)?;
+        self.next_order = self.next_order.saturating_add(1);
+        Ok(id)
     }
 
     /// Settings.
@@ -280,28 +317,30 @@ impl Book {
         &self.trades
     }
 
-    /// Cash: capital plus cash flows minus fees.
+    /// Cash: capital plus cash flows minus fees, those of futures and shares among them.
     #[must_use]
-    pub const fn cash(&self) -> Band<Usd> {
-        self.cash
+    pub fn cash(&self) -> Band<Usd> {
+        self.cash + self.ledger.cash()
     }
 
-    /// Value of every open leg.
+    /// Value of every open leg, future and share.
     #[must_use]
     pub fn market_value(&self) -> Band<Usd> {
-        self.open.values().map(Position::market_value).sum()
+        let options: Band<Usd> = self.open.values().map(Position::market_value).sum();
+        options + self.ledger.market_value()
     }
 
     /// Cash plus market value.
     #[must_use]
     pub fn equity(&self) -> Band<Usd> {
-        self.cash + self.market_value()
+        self.cash() + self.market_value()
     }
 
     /// Fees paid so far.
     #[must_use]
     pub fn fees(&self) -> Usd {
-        self.structures.values().map(|s| s.fees).sum()
+        let options: Usd = self.structures.values().map(|s| s.fees).sum();
+        options + self.ledger.fees()
     }
 
     /// Totals per structure key, in key order. The P&L of a structure is its `cash` minus `fees` plus the market value
@@ -321,7 +360,7 @@ impl Book {
             .filter(|p| &*p.structure == structure)
             .map(Position::market_value)
             .sum();
-        totals.cash + held - Band::flat(totals.fees)
+        totals.cash + held - Band::flat(totals.fees) + self.ledger.structure_pnl(structure)
     }
 
     /// Legs of a package that an open position holds the other way: trading them would shrink that position at a real
@@ -342,6 +381,6 @@ impl Book {
     /// Some result rests on a settlement value that stood in for the official one.
     #[must_use]
     pub fn is_approximate(&self) -> bool {
-        self.trades.iter().any(|t| t.approximate)
+        self.trades.iter().any(|t| t.approximate) || self.ledger.is_approximate()
     }
 }

@@ -9,6 +9,7 @@ pub mod band;
 pub mod book;
 pub mod fees;
 pub mod fill;
+pub mod instrument;
 pub mod margin;
 pub mod order;
 pub mod package;

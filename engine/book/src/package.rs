@@ -1,5 +1,6 @@
 //! Packages: legs that trade together at one net price.
 
+use alula_market::contract::tick::{Quoted, Rounding, increment, round};
 use alula_market::contract::{OptionContract, Root};
 use alula_market::money::Price;
 use alula_market::time::Date;
@@ -161,28 +162,14 @@ impl fmt::Display for Package {
     }
 }
 
-/// Minimum increment of a net price.
-///
-/// SPX and SPXW: 0.05 for two legs or more; one leg 0.05 below 3.00 and 0.10 from there (Cboe SPX product
-/// specification). XSP: 0.01. VIX: since 2022-11-28 0.01 for packages, one leg 0.01 below 3.00 and 0.05 from there
-/// (Cboe announcement of that month); before it the SPX increments.
+/// Minimum increment of an order's net price on a day, from the table of its class ([`alula_market::contract::tick`]).
 #[must_use]
 pub fn tick(root: Root, legs: usize, price: Price, on: Date) -> Price {
-    let vix_is_fine = Date::from_ymd_opt(2022, 11, 28).is_some_and(|d| on >= d);
-    let single = legs <= 1;
-    let dear = price.abs() >= Price(3_000);
-    match root {
-        Root::Xsp => Price(10),
-        Root::Vix | Root::Vixw if vix_is_fine => Price(if single && dear { 50 } else { 10 }),
-        Root::Spx | Root::Spxw | Root::Vix | Root::Vixw => Price(if single && dear { 100 } else { 50 }),
-    }
+    increment(root.ticks(), Quoted::order(legs), price, on)
 }
 
 /// The largest multiple of the tick that is not above a price: what a trader gets after rounding (credits positive).
 #[must_use]
 pub const fn round_against(price: Price, tick: Price) -> Price {
-    if tick.0 <= 0 {
-        return price;
-    }
-    Price(price.0.div_euclid(tick.0).saturating_mul(tick.0))
+    round(price, tick, Rounding::Down)
 }

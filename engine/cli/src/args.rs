@@ -83,6 +83,10 @@ pub enum Command {
     Test(TestArgs),
     /// Change rules one at a time and list the changes that no test notices
     Mutate(MutateArgs),
+    /// Show what can be traded: multipliers, ticks, settlement, listing history, expiries
+    Contracts(ContractsArgs),
+    /// Show sessions, half days, holidays and the expiries of each day
+    Calendar(CalendarArgs),
     /// Write a new strategy that checks and runs, to change
     New(NewArgs),
     /// Print shell completions
@@ -525,6 +529,93 @@ pub struct NewArgs {
     pub folder: PathBuf,
 }
 
+/// Arguments of `alula contracts`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  alula contracts\n  alula contracts SPXW --on 2019-04-25 --expiries 2019-04-25..2019-06-30\n  \
+                        alula contracts 'SPXW  190531P02825000'\n  alula contracts /VXK6\n\n\
+                        Leaves with 1 when a contract was not listed on the day asked for."
+)]
+pub struct ContractsArgs {
+    /// Class (SPX, SPXW, XSP, VIX, VIXW, VX, VXM, ES, MES, SPY, VXX, VXZ, VIXY), or the symbol of one contract; all classes
+    /// when left out
+    #[arg(value_name = "ROOT")]
+    pub root: Option<String>,
+    /// The day whose facts are shown; today when left out
+    #[arg(long, value_name = "DATE", value_parser = parse_date)]
+    pub on: Option<chrono::NaiveDate>,
+    /// List the expiries that are listed by rule on that day
+    #[arg(long, value_name = "FROM..TO", value_parser = parse_range, requires = "root")]
+    pub expiries: Option<DateRange>,
+    /// How to write it
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub format: TextFormat,
+}
+
+/// Two dates, the ends included.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DateRange {
+    /// First day.
+    pub from: chrono::NaiveDate,
+    /// Last day.
+    pub to: chrono::NaiveDate,
+}
+
+/// Arguments of `alula calendar`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  alula calendar\n  alula calendar --from 2026-06-15 --to 2026-06-26\n  \
+                        alula calendar --exchange cfe --zone ct --from 2019-07-01 --to 2019-07-05\n\n\
+                        Without dates: this week and the next. Exchanges: spx, xsp, vix (options at Cboe), cfe (VX), cme (ES), nyse."
+)]
+pub struct CalendarArgs {
+    /// First day
+    #[arg(long, value_name = "DATE", value_parser = parse_date)]
+    pub from: Option<chrono::NaiveDate>,
+    /// Last day
+    #[arg(long, value_name = "DATE", value_parser = parse_date)]
+    pub to: Option<chrono::NaiveDate>,
+    /// Whose hours to show
+    #[arg(long, value_name = "NAME", default_value = "spx")]
+    pub exchange: ExchangeArg,
+    /// Zone of the times
+    #[arg(long, value_name = "ZONE", default_value = "et")]
+    pub zone: ZoneArg,
+    /// How to write it
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub format: TextFormat,
+}
+
+/// A market with hours of its own.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum ExchangeArg {
+    /// SPX and SPXW options.
+    #[default]
+    Spx,
+    /// XSP options.
+    Xsp,
+    /// VIX options.
+    Vix,
+    /// VX and VXM futures.
+    Cfe,
+    /// ES and MES futures.
+    Cme,
+    /// Shares.
+    Nyse,
+}
+
+/// Zone of the times.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum ZoneArg {
+    /// New York.
+    #[default]
+    Et,
+    /// Chicago.
+    Ct,
+    /// Universal time.
+    Utc,
+}
+
 /// Arguments of `alula completions`.
 #[derive(Debug, Args)]
 #[command(
@@ -545,6 +636,21 @@ pub struct ManArgs {
     /// Write alula.1 and one page for each command into this folder
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub dir: Option<PathBuf>,
+}
+
+fn parse_range(text: &str) -> Result<DateRange, String> {
+    let ends = text.split_once("..").and_then(|(from, to)| {
+        Some((
+            parse_date(from).ok()?,
+            parse_date(to.trim_start_matches('=')).ok()?,
+        ))
+    });
+    let (from, to) =
+        ends.ok_or_else(|| "write two dates with two dots between: 2019-05-01..2019-06-30".to_owned())?;
+    if from > to {
+        return Err(format!("{from} is after {to}"));
+    }
+    Ok(DateRange { from, to })
 }
 
 fn parse_date(text: &str) -> Result<chrono::NaiveDate, String> {

@@ -68,6 +68,8 @@ pub fn run(command: &Command, out: &mut Output) -> Result<Exit, Failure> {
         Command::Why(args) => command::why::run(args, out),
         Command::Test(args) => command::test::run(args, out),
         Command::Mutate(args) => command::mutate::run(args, out),
+        Command::Contracts(args) => command::contracts::run(args, out),
+        Command::Calendar(args) => command::calendar::run(args, out),
         Command::New(args) => command::new::run(args, out),
         Command::Completions(args) => command::completions::run(args, out),
         Command::Man(args) => command::man::run(args, out),

@@ -6,8 +6,9 @@ use crate::position::{Position, PositionId, PositionLeg};
 use alula_market::contract::OptionContract;
 use alula_market::money::Usd;
 use alula_market::time::Instant;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::sync::Arc;
 
 /// Which promise was broken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -66,7 +67,7 @@ impl Book {
         }
         self.checked = self.closed.len();
         self.touched.clear();
-        Ok(())
+        self.ledger.check()
     }
 
     /// Checks every invariant from scratch: totals are recomputed from the executions. For the end of a run.
@@ -92,12 +93,12 @@ impl Book {
                 evidence,
             });
         }
-        Ok(())
+        self.ledger.audit()
     }
 
     fn check_totals(&self) -> Result<(), Breach> {
         let open: Band<Usd> = self.open.values().map(Position::pnl).sum();
-        let positions = Band::flat(self.config.capital) + self.closed_pnl + open;
+        let positions = Band::flat(self.config.capital) + self.closed_pnl + open + self.ledger.pnl();
         let equity = self.equity();
         if equity != positions {
             let evidence = format!("equity is {equity:?}, capital and P&L of positions {positions:?}");
@@ -106,7 +107,8 @@ impl Book {
                 evidence,
             });
         }
-        let structures: Band<Usd> = self.structures.keys().map(|s| self.structure_pnl(s)).sum();
+        let names: BTreeSet<&Arc<str>> = self.structures.keys().chain(self.ledger.structures()).collect();
+        let structures: Band<Usd> = names.iter().map(|s| self.structure_pnl(s)).sum();
         let book = equity - Band::flat(self.config.capital);
         if structures != book {
             let evidence = format!("structures made {structures:?}, the book {book:?}");

@@ -3,6 +3,7 @@
 mod books;
 mod fees;
 mod fills;
+mod instruments;
 mod margins;
 mod properties;
 mod settlements;

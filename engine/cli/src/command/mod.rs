@@ -1,8 +1,10 @@
 //! The subcommands, one file each.
 
 pub mod backtest;
+pub mod calendar;
 pub mod check;
 pub mod completions;
+pub mod contracts;
 pub mod explain;
 pub mod fmt;
 pub mod graph;

@@ -8,6 +8,7 @@ mod explain;
 mod fmt;
 mod graph;
 mod import;
+mod market;
 mod new;
 mod streams;
 mod support;

@@ -97,6 +97,16 @@ impl ExchangeCalendar {
         self.kind(date) != DayKind::Closed
     }
 
+    /// Why the exchange is shut on a date: `weekend`, the holiday's name, the occasion; `None` on sessions.
+    #[must_use]
+    pub fn closure(&self, date: Date) -> Option<&'static str> {
+        if self.is_session(date) {
+            None
+        } else {
+            Some(rules::closure(date).unwrap_or("outside the calendar"))
+        }
+    }
+
     /// Whether a session closes at 13:00 Eastern.
     #[must_use]
     pub fn is_early_close(&self, date: Date) -> bool {

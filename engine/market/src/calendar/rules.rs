@@ -18,18 +18,18 @@ pub(super) enum DayKind {
 }
 
 /// Days on which the exchange was shut for a reason no rule foresees.
-const CLOSED: [(i32, u32, u32); 11] = [
-    (1994, 4, 27), // funeral of President Nixon
-    (2001, 9, 11), // attacks of September 11
-    (2001, 9, 12),
-    (2001, 9, 13),
-    (2001, 9, 14),
-    (2004, 6, 11),  // funeral of President Reagan
-    (2007, 1, 2),   // funeral of President Ford
-    (2012, 10, 29), // hurricane Sandy
-    (2012, 10, 30),
-    (2018, 12, 5), // funeral of President G. H. W. Bush
-    (2025, 1, 9),  // funeral of President Carter
+const CLOSED: [((i32, u32, u32), &str); 11] = [
+    ((1994, 4, 27), "funeral of President Nixon"),
+    ((2001, 9, 11), "attacks of September 11"),
+    ((2001, 9, 12), "attacks of September 11"),
+    ((2001, 9, 13), "attacks of September 11"),
+    ((2001, 9, 14), "attacks of September 11"),
+    ((2004, 6, 11), "funeral of President Reagan"),
+    ((2007, 1, 2), "funeral of President Ford"),
+    ((2012, 10, 29), "hurricane Sandy"),
+    ((2012, 10, 30), "hurricane Sandy"),
+    ((2018, 12, 5), "mourning for President G. H. W. Bush"),
+    ((2025, 1, 9), "mourning for President Carter"),
 ];
 
 /// Half days that no rule foresees.
@@ -77,22 +77,40 @@ fn observed(date: Date) -> Date {
     }
 }
 
-/// The scheduled holidays of a year, as observed.
-fn is_holiday(date: Date) -> bool {
+/// The scheduled holiday that a day is, as observed.
+fn holiday(date: Date) -> Option<&'static str> {
     let year = date.year();
     let new_year = ymd(year, 1, 1);
     // A New Year's Day on a Saturday is not moved into the old year: books are kept by year.
     let new_year_observed = new_year.weekday() != Weekday::Sat && date == observed(new_year);
-    new_year_observed
-        || (year >= 1998 && date == nth_weekday(year, 1, Weekday::Mon, 3))
-        || date == nth_weekday(year, 2, Weekday::Mon, 3)
-        || date == easter(year) - Days::new(2)
-        || date == last_monday_of_may(year)
-        || (year >= 2022 && date == observed(ymd(year, 6, 19)))
-        || date == observed(ymd(year, 7, 4))
-        || date == nth_weekday(year, 9, Weekday::Mon, 1)
-        || date == nth_weekday(year, 11, Weekday::Thu, 4)
-        || date == observed(ymd(year, 12, 25))
+    let holidays = [
+        (new_year_observed, "New Year's Day"),
+        (
+            year >= 1998 && date == nth_weekday(year, 1, Weekday::Mon, 3),
+            "Martin Luther King Jr. Day",
+        ),
+        (
+            date == nth_weekday(year, 2, Weekday::Mon, 3),
+            "Washington's Birthday",
+        ),
+        (date == easter(year) - Days::new(2), "Good Friday"),
+        (date == last_monday_of_may(year), "Memorial Day"),
+        (year >= 2022 && date == observed(ymd(year, 6, 19)), "Juneteenth"),
+        (date == observed(ymd(year, 7, 4)), "Independence Day"),
+        (date == nth_weekday(year, 9, Weekday::Mon, 1), "Labor Day"),
+        (date == nth_weekday(year, 11, Weekday::Thu, 4), "Thanksgiving Day"),
+        (date == observed(ymd(year, 12, 25)), "Christmas Day"),
+    ];
+    holidays.into_iter().find(|(is, _)| *is).map(|(_, name)| name)
+}
+
+/// Why the exchange is shut on a day: `None` on sessions, `weekend`, the holiday or the occasion.
+pub(super) fn closure(date: Date) -> Option<&'static str> {
+    if matches!(date.weekday(), Weekday::Sat | Weekday::Sun) {
+        return Some("weekend");
+    }
+    let key = (date.year(), date.month(), date.day());
+    holiday(date).or_else(|| CLOSED.iter().find(|(d, _)| *d == key).map(|(_, why)| *why))
 }
 
 /// The half days that follow from rules: July 3 before a July 4 on Tuesday to Friday (before 2013 not when it was a
@@ -111,7 +129,7 @@ fn is_scheduled_half_day(date: Date) -> bool {
 /// What the exchange does on a day.
 pub(super) fn kind_of(date: Date) -> DayKind {
     let key = (date.year(), date.month(), date.day());
-    if matches!(date.weekday(), Weekday::Sat | Weekday::Sun) || is_holiday(date) || CLOSED.contains(&key) {
+    if closure(date).is_some() {
         DayKind::Closed
     } else if is_scheduled_half_day(date) || EARLY.contains(&key) {
         DayKind::Early

@@ -518,6 +518,16 @@ fn within(row: &ListingRow, session: Date, on: Date) -> bool {
     }
 }
 
+/// Cycles by which a class has an expiry on a session, those that were listed by then; empty when it has none.
+#[must_use]
+pub fn cycles_on(class: impl Into<Class>, session: Date) -> Vec<Cycle> {
+    let table = class.into().table().iter();
+    table
+        .filter(|r| r.since.date <= session && r.cycle.expires_on(session))
+        .map(|r| r.cycle)
+        .collect()
+}
+
 /// Expiries of a class that are listed by rule on a day, in `from..=to`, ascending, each with its cycles.
 #[must_use]
 pub fn expiries(class: impl Into<Class>, on: Date, from: Date, to: Date) -> Vec<(Date, Vec<Cycle>)> {

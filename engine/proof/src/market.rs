@@ -22,6 +22,8 @@ pub const LISTED_DAYS: u64 = 75;
 const BEFORE_CLOSE_SECS: i64 = 15 * 60;
 /// Least vol of a slanted smile, as a fraction.
 const VOL_MIN: f64 = 0.03;
+/// Strikes of one expiry, whatever the range of the underlying.
+const STRIKES_MAX: usize = 5_000;
 /// Distance of the events that a case does not speak of: a year and more.
 const FAR_SECS: i64 = 400 * 24 * 3600;
 /// Strikes stand 5 points apart within this share of spot, 25 points beyond, up to the second share.
@@ -56,8 +58,8 @@ pub struct ChainCache {
     chains: Mutex<BTreeMap<ChainKey, Arc<Vec<ExpiryChain>>>>,
 }
 
-/// Everything that a computed chain depends on: instant, spot, vol, skew, spread.
-type ChainKey = (Instant, Price, [u64; 3]);
+/// Everything that a computed chain depends on: instant, spot, lowest and highest spot of the case, vol, skew, spread.
+type ChainKey = (Instant, [Price; 3], [u64; 3]);
 
 /// A case's market.
 pub struct CaseMarket<'a> {
@@ -112,9 +114,18 @@ impl<'a> CaseMarket<'a> {
         }
     }
 
+    /// Lowest and highest spot of the case: a strike that is listed once stays listed.
+    fn range_of(&self, underlying: &str) -> Option<(Price, Price)> {
+        let spots = (0..self.at.len()).filter_map(|step| Price::from_f64(self.spot(underlying, step)?));
+        spots.fold(None, |range, spot| {
+            let (low, high) = range.unwrap_or((spot, spot));
+            Some((spot.min(low), spot.max(high)))
+        })
+    }
+
     fn vol(&self, chain: &ChainSpec, step: usize) -> Option<f64> {
         match &chain.vol {
-            VolSource::Points(points) => Some(points / 100.0),
+            VolSource::Path(points) => points.get(step).copied().flatten().map(|v| v / 100.0),
             VolSource::Series(id, otherwise) => match self.now(id, step) {
                 Some(value) => value.map(|v| v / 100.0),
                 None => Some(otherwise / 100.0),
@@ -128,15 +139,16 @@ impl<'a> CaseMarket<'a> {
         let spot = Price::from_f64(self.spot(underlying, step)?)?;
         let mut expiries = match self.vol(chain, step) {
             Some(vol) if chain.listed => {
+                let (low, high) = self.range_of(underlying).unwrap_or((spot, spot));
                 let key = (
                     at,
-                    spot,
+                    [spot, low, high],
                     [vol.to_bits(), chain.skew.to_bits(), chain.spread.to_bits()],
                 );
                 let mut held = self.cache.chains.lock().unwrap_or_else(PoisonError::into_inner);
                 let found = held
                     .entry(key)
-                    .or_insert_with(|| Arc::new(flat(at, spot, vol, chain)));
+                    .or_insert_with(|| Arc::new(flat(at, spot, &strikes(low, high), vol, chain)));
                 found.as_ref().clone()
             }
             _ => Vec::new(),
@@ -261,9 +273,8 @@ fn listed(at: Instant) -> Vec<(Date, Root)> {
     out
 }
 
-fn flat(at: Instant, spot: Price, vol: f64, chain: &ChainSpec) -> Vec<ExpiryChain> {
+fn flat(at: Instant, spot: Price, strikes: &[Price], vol: f64, chain: &ChainSpec) -> Vec<ExpiryChain> {
     let calendar = ExchangeCalendar::nyse();
-    let strikes = strikes(spot);
     let forward = spot.to_f64();
     let mut out = Vec::new();
     for (expiry, root) in listed(at) {
@@ -281,7 +292,7 @@ fn flat(at: Instant, spot: Price, vol: f64, chain: &ChainSpec) -> Vec<ExpiryChai
         };
         let column = |right: PricingRight| {
             let mut side = QuoteColumns::default();
-            for strike in &strikes {
+            for strike in strikes {
                 let k = strike.to_f64();
                 let smile = (vol + chain.skew / 10.0 * (forward - k) / forward).max(VOL_MIN);
                 let quote = terms.price(right, k, smile).ok().map(|p| quoted(p, chain.spread));
@@ -301,7 +312,7 @@ fn flat(at: Instant, spot: Price, vol: f64, chain: &ChainSpec) -> Vec<ExpiryChai
             last_trade_at,
             puts: column(PricingRight::Put),
             calls: column(PricingRight::Call),
-            strikes: strikes.clone(),
+            strikes: strikes.to_vec(),
         });
     }
     out.sort_by_key(|c| (c.expiry, c.root));
@@ -309,13 +320,14 @@ fn flat(at: Instant, spot: Price, vol: f64, chain: &ChainSpec) -> Vec<ExpiryChai
 }
 
 /// Whole points, ascending.
-fn strikes(spot: Price) -> Vec<Price> {
+fn strikes(low: Price, high: Price) -> Vec<Price> {
     let mut out = std::collections::BTreeSet::new();
     for (share, step) in STRIKES {
         let mills = step * 1000;
-        let reach = Price::from_f64(spot.to_f64() * share).unwrap_or(Price::ZERO);
-        let mut strike = (spot - reach).0.div_euclid(mills) * mills;
-        while strike <= (spot + reach).0 {
+        let reach = |spot: Price| Price::from_f64(spot.to_f64() * share).unwrap_or(Price::ZERO);
+        let last = (high + reach(high)).0;
+        let mut strike = (low - reach(low)).0.div_euclid(mills) * mills;
+        while strike <= last && out.len() < STRIKES_MAX {
             if strike > 0 {
                 out.insert(Price(strike));
             }

@@ -61,8 +61,8 @@ impl Fields {
 /// Where the vol of a computed chain comes from.
 #[derive(Clone, Debug, PartialEq)]
 pub enum VolSource {
-    /// Vol points.
-    Points(f64),
+    /// Vol points at each step.
+    Path(Vec<Option<f64>>),
     /// The value of a series at the step (`VIX`); the number where the case has no such series.
     Series(String, f64),
 }

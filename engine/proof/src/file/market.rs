@@ -82,7 +82,7 @@ pub(super) fn read(
             (id, fields.map_columns(|c| repeated(c, longest)))
         })
         .collect();
-    let chains = chains(layers, subject, data.is_some(), found);
+    let chains = chains(layers, subject, data.is_some(), steps, found);
     let events = events(layers, subject, found);
     let at = instants(start, step, steps);
     if at.len() < steps && found.is_empty() {
@@ -309,6 +309,7 @@ fn chains(
     layers: Layers<'_>,
     subject: &Subject<'_>,
     has_data: bool,
+    steps: usize,
     found: &mut Vec<Finding>,
 ) -> BTreeMap<String, ChainSpec> {
     let mut out = BTreeMap::new();
@@ -336,9 +337,22 @@ fn chains(
             continue;
         }
         let held = out.remove(&entry.name).unwrap_or_default();
-        if let Some(spec) = keep(chain(&entry.value, held, subject), found) {
-            out.insert(entry.name.clone(), spec);
+        let Some(mut spec) = keep(chain(&entry.value, held, subject), found) else {
+            continue;
+        };
+        if let VolSource::Path(path) = spec.vol {
+            let path = repeated(path, steps);
+            if path.len() != steps {
+                found.push(Finding::new(
+                    entry.value.place,
+                    format!("the vol has {} values, the case has {steps} steps", path.len()),
+                    "a value that nobody wrote would be a guess",
+                    "give one value per step, or a single value that holds throughout",
+                ));
+            }
+            spec.vol = VolSource::Path(path);
         }
+        out.insert(entry.name.clone(), spec);
     }
     out
 }
@@ -404,9 +418,11 @@ fn chain(node: &Node, held: ChainSpec, subject: &Subject<'_>) -> Result<ChainSpe
 }
 
 fn vol(text: &str, node: &Node, subject: &Subject<'_>) -> Result<VolSource, Finding> {
-    let digits = text.strip_suffix("vol").unwrap_or(text).trim();
-    if let Some(points) = digits.parse::<f64>().ok().filter(|v| (1.0..=300.0).contains(v)) {
-        return Ok(VolSource::Points(points));
+    let path = notation::series(text.strip_suffix("vol").unwrap_or(text).trim());
+    if let Ok(path) = path
+        && path.iter().flatten().all(|v| (1.0..=300.0).contains(v))
+    {
+        return Ok(VolSource::Path(path));
     }
     if subject.series().contains(text) {
         return Ok(VolSource::Series(text.to_owned(), ChainSpec::VOL));
@@ -415,7 +431,7 @@ fn vol(text: &str, node: &Node, subject: &Subject<'_>) -> Result<VolSource, Find
         node.place,
         format!("`{text}` is not a vol"),
         "it is vol points from 1 to 300, or a series of the case",
-        "write `18 vol` or `VIX`",
+        "write `18 vol`, `30x2 12 vol` or `VIX`",
     ))
 }
 

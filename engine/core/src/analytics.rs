@@ -7,7 +7,7 @@
 
 use crate::surface::ChainSurface;
 use crate::value::Cause;
-use alula_market::chain::{ChainSnapshot, ExpiryChain, Quote};
+use alula_market::chain::{ChainSnapshot, ExpiryChain};
 use alula_market::contract::{OptionContract, Right};
 use alula_market::money::Price;
 use alula_pricing::chain::{GreekTable, RowStatus, greeks_where_solved, implied_vols};
@@ -33,12 +33,8 @@ pub const fn pricing_right(right: Right) -> alula_pricing::Right {
 /// One strike of one right as the chain prices it.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct StrikePoint {
-    /// Position in the chain's strikes.
-    pub index: usize,
     /// Strike.
     pub strike: Price,
-    /// Quote it was computed from.
-    pub quote: Quote,
     /// Implied vol of the mid, a fraction.
     pub vol: f64,
     /// Delta, signed (a put's is negative).
@@ -209,12 +205,17 @@ fn smile_point(terms: &ExpiryTerms, chain: &ExpiryChain, right: Right, index: us
 
 /// All quoted strikes of a right through the column kernels, which cost a fifth of one solve after the other.
 fn strike_points(terms: &ExpiryTerms, chain: &ExpiryChain, right: Right) -> Vec<StrikePoint> {
-    let quoted = chain.strikes.iter().enumerate();
-    let quoted: Vec<(usize, Price, Quote)> = quoted
-        .filter_map(|(i, strike)| Some((i, *strike, chain.quote(right, i)?)))
-        .collect();
-    let strikes: Vec<f64> = quoted.iter().map(|(_, strike, _)| strike.to_f64()).collect();
-    let mids: Vec<f64> = quoted.iter().map(|(.., quote)| quote.mid().to_f64()).collect();
+    let room = chain.strikes.len();
+    let mut quoted: Vec<Price> = Vec::with_capacity(room);
+    let mut strikes: Vec<f64> = Vec::with_capacity(room);
+    let mut mids: Vec<f64> = Vec::with_capacity(room);
+    for (index, strike) in chain.strikes.iter().enumerate() {
+        if let Some(quote) = chain.quote(right, index) {
+            quoted.push(*strike);
+            strikes.push(strike.to_f64());
+            mids.push(quote.mid().to_f64());
+        }
+    }
     let mut vols = vec![0.0; strikes.len()];
     let mut solved = vec![RowStatus::Ok; strikes.len()];
     let mut table = GreekTable::default();
@@ -238,13 +239,7 @@ fn strike_points(terms: &ExpiryTerms, chain: &ExpiryChain, right: Right) -> Vec<
         .zip(table.delta)
         .zip(solved.iter().zip(&table.status));
     rows.filter(|(_, (solved, valued))| solved.is_ok() && valued.is_ok())
-        .map(|((((index, strike, quote), vol), delta), _)| StrikePoint {
-            index,
-            strike,
-            quote,
-            vol,
-            delta,
-        })
+        .map(|(((strike, vol), delta), _)| StrikePoint { strike, vol, delta })
         .collect()
 }
 

@@ -29,9 +29,23 @@ pub struct Sight<'a> {
     pub views: &'a Views,
     /// Margin rules.
     pub rulebook: Rulebook,
+    /// The tick's date.
+    date: Date,
 }
 
 impl<'a> Sight<'a> {
+    /// What is seen at a tick.
+    #[must_use]
+    pub fn new(plan: &'a Plan, at: Instant, views: &'a Views, rulebook: Rulebook) -> Self {
+        Self {
+            plan,
+            at,
+            views,
+            rulebook,
+            date: at.date(),
+        }
+    }
+
     /// The snapshot of an underlying.
     #[must_use]
     pub fn view(&self, underlying: &str) -> Option<&'a Arc<SnapshotView>> {
@@ -162,7 +176,7 @@ fn of_package(
         PositionObs::Margin => package_margin(sight, package, lots).map(Usd::to_f64),
         PositionObs::Dte => {
             let nearest = package.legs().iter().map(|l| l.contract.expiry).min();
-            nearest.map(|e| days(sight.at.date(), e)).ok_or(Cause::NoLeg)
+            nearest.map(|e| days(sight.date, e)).ok_or(Cause::NoLeg)
         }
         PositionObs::Lots => Ok(f64::from(lots)),
         PositionObs::Greek(which) => package_greek(sight, package, lots, which),
@@ -254,7 +268,7 @@ pub fn position(sight: &Sight<'_>, position: &Position, what: PositionObs) -> Ce
         PositionObs::MaxLoss => position_max_loss(position)
             .map(Usd::to_f64)
             .ok_or(Cause::Unbounded),
-        PositionObs::DaysHeld => Ok(days(position.opened_at.date(), sight.at.date())),
+        PositionObs::DaysHeld => Ok(days(position.opened_at.date(), sight.date)),
         _ => Err(Cause::NoPosition),
     })
 }
@@ -305,7 +319,7 @@ pub fn candidate(sight: &Sight<'_>, candidate: &CandidateView<'_>, what: Positio
             .map(|w| w.dollars(package.multiplier(), i64::from(lots)))
             .map(|worst| (-(paid + net + worst)).max(Usd::ZERO).to_f64())
             .ok_or(Cause::Unbounded),
-        PositionObs::DaysHeld => Ok(from.map_or(0.0, |p| days(p.opened_at.date(), sight.at.date()))),
+        PositionObs::DaysHeld => Ok(from.map_or(0.0, |p| days(p.opened_at.date(), sight.date))),
         PositionObs::Profit => profit.get(),
         PositionObs::Loss => profit.get().map(|p| -p),
         _ => Err(Cause::NoPosition),
@@ -378,7 +392,7 @@ pub fn account(sight: &Sight<'_>, account: &AccountView<'_>, what: BookObs) -> C
         BookObs::Dte => positions()
             .filter_map(Position::nearest_expiry)
             .min()
-            .map(|e| days(sight.at.date(), e))
+            .map(|e| days(sight.date, e))
             .ok_or(Cause::NoPosition),
     })
 }

@@ -515,8 +515,10 @@ fn by_delta(
     analytics.terms().map_err(PickError::Analytics)?;
     let points = analytics.points(chain, right);
     let found = closest(points, right, wanted, |p| p.delta.abs())?;
-    let reach = |f: fn(f64, f64) -> f64, start: f64| points.iter().map(|p| p.delta.abs()).fold(start, f);
-    if wanted < reach(f64::min, f64::INFINITY) || wanted > reach(f64::max, 0.0) {
+    // Between the deltas on either side, whatever the order in which noisy quotes put them.
+    let below = points.iter().any(|p| p.delta.abs() <= wanted);
+    let above = points.iter().any(|p| p.delta.abs() >= wanted);
+    if !(below && above) {
         return Err(PickError::DeltaNotReachable {
             wanted,
             nearest: found.delta.abs(),

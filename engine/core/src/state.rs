@@ -10,8 +10,8 @@ use alula_market::time::Instant;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// Operators by node.
-pub type Operators = BTreeMap<usize, Box<dyn Operator>>;
+/// Operators with their nodes' numbers, in the plan's order.
+pub type Operators = Vec<(usize, Box<dyn Operator>)>;
 
 /// State of a run.
 #[derive(Clone, Debug, Default)]
@@ -80,7 +80,7 @@ pub(crate) fn initial(plan: &Plan, nodes: &[usize], domain: Domain) -> Operators
         if let Some(node) = plan.nodes().get(index).filter(|n| n.domain == domain)
             && let NodeKind::Operator(operator) = &node.kind
         {
-            out.insert(index, operator.boxed_clone());
+            out.push((index, operator.boxed_clone()));
         }
     }
     out

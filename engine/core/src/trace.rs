@@ -40,8 +40,9 @@ pub struct TraceCell {
 pub struct Trace {
     /// Cells.
     pub cells: Vec<TraceCell>,
+    /// Newest cells by node.
     global: Vec<Option<Cell>>,
-    positions: BTreeMap<(PositionId, u32), Cell>,
+    positions: BTreeMap<PositionId, Vec<Option<Cell>>>,
 }
 
 impl Trace {
@@ -58,16 +59,8 @@ impl Trace {
     pub fn record(&mut self, cell: TraceCell) {
         let changed = match cell.scope {
             Scope::Candidate(..) => true,
-            Scope::Position(id) => self.positions.insert((id, cell.node), cell.cell) != Some(cell.cell),
-            Scope::Global => {
-                let at = cell.node as usize;
-                if self.global.len() <= at {
-                    self.global.resize(at + 1, None);
-                }
-                self.global
-                    .get_mut(at)
-                    .is_none_or(|slot| slot.replace(cell.cell) != Some(cell.cell))
-            }
+            Scope::Position(id) => replace(self.positions.entry(id).or_default(), cell),
+            Scope::Global => replace(&mut self.global, cell),
         };
         if changed {
             self.cells.push(cell);
@@ -81,6 +74,17 @@ impl Trace {
 
     /// Forgets what was recorded of a position, so that its number may not be compared with a later one's.
     pub fn forget(&mut self, id: PositionId) {
-        self.positions.retain(|(p, _), _| *p != id);
+        self.positions.remove(&id);
     }
+}
+
+/// Makes a cell the newest of its node; whether it differs from the one before.
+fn replace(newest: &mut Vec<Option<Cell>>, cell: TraceCell) -> bool {
+    let at = cell.node as usize;
+    if newest.len() <= at {
+        newest.resize(at + 1, None);
+    }
+    newest
+        .get_mut(at)
+        .is_none_or(|slot| slot.replace(cell.cell) != Some(cell.cell))
 }

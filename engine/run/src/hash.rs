@@ -27,27 +27,40 @@ pub fn sha256(bytes: &[u8]) -> String {
 
 /// Hash of named texts; names and lengths take part, so no two different sets look alike.
 pub fn of_files<'a>(files: impl IntoIterator<Item = (&'a str, &'a [u8])>) -> String {
-    let mut hasher = Sha256::new();
+    let mut all = Vec::new();
     for (name, bytes) in files {
-        part(&mut hasher, name.as_bytes());
-        part(&mut hasher, bytes);
+        part(&mut all, name.as_bytes());
+        part(&mut all, bytes);
     }
-    hex(&hasher.finalize())
+    sha256(&all)
 }
 
 /// Hash of a table of texts.
 pub fn of_table(table: &BTreeMap<String, String>) -> [u8; 32] {
-    let mut hasher = Sha256::new();
+    let mut all = Vec::new();
     for (name, value) in table {
-        part(&mut hasher, name.as_bytes());
-        part(&mut hasher, value.as_bytes());
+        part(&mut all, name.as_bytes());
+        part(&mut all, value.as_bytes());
     }
-    hasher.finalize().into()
+    Sha256::digest(&all).into()
 }
 
-fn part(hasher: &mut Sha256, bytes: &[u8]) {
-    hasher.update((bytes.len() as u64).to_le_bytes());
-    hasher.update(bytes);
+fn part(out: &mut Vec<u8>, bytes: &[u8]) {
+    count(out, bytes.len());
+    out.extend_from_slice(bytes);
+}
+
+/// A part that is written in place.
+fn text(out: &mut Vec<u8>, what: std::fmt::Arguments<'_>) {
+    use std::io::Write;
+    let start = out.len();
+    count(out, 0);
+    // Writing to memory cannot fail.
+    let _ = out.write_fmt(what);
+    let written = out.len().saturating_sub(start + size_of::<u64>()) as u64;
+    if let Some(length) = out.get_mut(start..start + size_of::<u64>()) {
+        length.copy_from_slice(&written.to_le_bytes());
+    }
 }
 
 /// First link of every chain: a constant, not the run's identity. Two runs that differ in one threshold then share their
@@ -63,6 +76,8 @@ pub struct Chain {
     link: [u8; 32],
     /// Executions covered by the links so far.
     executions: usize,
+    /// What a link covers, while it is put together; kept for its memory.
+    bytes: Vec<u8>,
 }
 
 impl Chain {
@@ -71,6 +86,7 @@ impl Chain {
         Self {
             link: Sha256::digest(SEED).into(),
             executions: 0,
+            bytes: Vec::new(),
         }
     }
 
@@ -79,154 +95,164 @@ impl Chain {
         hex(&self.link)
     }
 
-    /// Adds a tick: its instant, the market's and the account's cells, what the strategy remembers, every rule's outcome,
+    /// Adds a tick: its instant, the cells of those nodes, what the strategy remembers, every rule's outcome,
     /// the orders and alerts, what was executed since the link before, the book.
-    pub fn tick(&mut self, at: Instant, cells: &[Cell], (decision, state): (&Decision, &State), book: &Book) {
-        let mut hasher = self.link(b"tick");
-        hasher.update(at.0.to_le_bytes());
-        count(&mut hasher, cells.len());
-        for cell in cells {
-            hasher.update(cell.to_bytes());
+    pub fn tick(
+        &mut self,
+        at: Instant,
+        (cells, nodes): (&[Cell], &[usize]),
+        (decision, state): (&Decision, &State),
+        book: &Book,
+    ) {
+        let mut out = self.link(b"tick");
+        out.extend_from_slice(&at.0.to_le_bytes());
+        count(&mut out, nodes.len());
+        for cell in nodes.iter().filter_map(|i| cells.get(*i)) {
+            out.extend_from_slice(&cell.to_bytes());
         }
-        optional(&mut hasher, state.halted.as_deref(), |h, key| {
+        optional(&mut out, state.halted.as_deref(), |h, key| {
             part(h, key.as_bytes())
         });
-        hasher.update(state.peak(None).0.to_le_bytes());
-        count(&mut hasher, decision.outcomes.len());
+        out.extend_from_slice(&state.peak(None).0.to_le_bytes());
+        count(&mut out, decision.outcomes.len());
         for outcome in &decision.outcomes {
-            add_outcome(&mut hasher, outcome);
+            add_outcome(&mut out, outcome);
         }
-        count(&mut hasher, decision.orders.len());
+        count(&mut out, decision.orders.len());
         for order in &decision.orders {
-            part(&mut hasher, format!("{order:?}").as_bytes());
+            text(&mut out, format_args!("{order:?}"));
         }
-        count(&mut hasher, decision.candidates.len());
+        count(&mut out, decision.candidates.len());
         for candidate in &decision.candidates {
-            part(&mut hasher, format!("{candidate:?}").as_bytes());
+            text(&mut out, format_args!("{candidate:?}"));
         }
-        count(&mut hasher, decision.alerts.len());
+        count(&mut out, decision.alerts.len());
         for alert in &decision.alerts {
-            part(&mut hasher, alert.key.as_bytes());
-            part(&mut hasher, alert.text.as_bytes());
+            part(&mut out, alert.key.as_bytes());
+            part(&mut out, alert.text.as_bytes());
         }
-        self.close(hasher, book);
+        self.close(out, book);
     }
 
     /// The last link: what was executed after the last tick, and the book as the run leaves it.
     pub fn end(&mut self, book: &Book) {
-        let mut hasher = self.link(b"end");
-        count(&mut hasher, book.closed().len());
+        let mut out = self.link(b"end");
+        count(&mut out, book.closed().len());
         for position in book.closed().iter().chain(book.positions()) {
-            hasher.update(position.id.0.to_le_bytes());
-            optional(&mut hasher, position.closed_by.as_deref(), |h, key| {
+            out.extend_from_slice(&position.id.0.to_le_bytes());
+            optional(&mut out, position.closed_by.as_deref(), |h, key| {
                 part(h, key.as_bytes())
             });
-            add_band(&mut hasher, position.pnl());
+            add_band(&mut out, position.pnl());
         }
-        self.close(hasher, book);
+        self.close(out, book);
     }
 
-    fn link(&self, kind: &[u8]) -> Sha256 {
-        let mut hasher = Sha256::new();
-        hasher.update(self.link);
-        part(&mut hasher, kind);
-        hasher
+    fn link(&mut self, kind: &[u8]) -> Vec<u8> {
+        let mut out = std::mem::take(&mut self.bytes);
+        out.clear();
+        out.extend_from_slice(&self.link);
+        part(&mut out, kind);
+        out
     }
 
     /// Covers the book and makes the hash the newest link.
-    fn close(&mut self, mut hasher: Sha256, book: &Book) {
+    fn close(&mut self, mut out: Vec<u8>, book: &Book) {
         let executions = book.trades();
-        count(&mut hasher, executions.len());
+        count(&mut out, executions.len());
         for execution in executions.iter().skip(self.executions) {
-            add_execution(&mut hasher, execution);
+            add_execution(&mut out, execution);
         }
         self.executions = executions.len();
-        add_band(&mut hasher, book.cash());
-        add_band(&mut hasher, book.equity());
-        count(&mut hasher, book.orders().len());
+        add_band(&mut out, book.cash());
+        add_band(&mut out, book.equity());
+        count(&mut out, book.orders().len());
         for order in book.orders() {
-            add_order_id(&mut hasher, &order.id);
+            add_order_id(&mut out, &order.id);
         }
-        count(&mut hasher, book.positions().count());
+        count(&mut out, book.positions().count());
         for position in book.positions() {
-            hasher.update(position.id.0.to_le_bytes());
-            hasher.update(position.lots.to_le_bytes());
+            out.extend_from_slice(&position.id.0.to_le_bytes());
+            out.extend_from_slice(&position.lots.to_le_bytes());
         }
-        self.link = hasher.finalize().into();
+        self.link = Sha256::digest(&out).into();
+        self.bytes = out;
     }
 }
 
-fn count(hasher: &mut Sha256, n: usize) {
-    hasher.update((n as u64).to_le_bytes());
+fn count(out: &mut Vec<u8>, n: usize) {
+    out.extend_from_slice(&(n as u64).to_le_bytes());
 }
 
 /// A byte for absent or present, then the value.
-fn optional<T>(hasher: &mut Sha256, value: Option<T>, add: impl FnOnce(&mut Sha256, T)) {
-    hasher.update([u8::from(value.is_some())]);
+fn optional<T>(out: &mut Vec<u8>, value: Option<T>, add: impl FnOnce(&mut Vec<u8>, T)) {
+    out.push(u8::from(value.is_some()));
     if let Some(value) = value {
-        add(hasher, value);
+        add(out, value);
     }
 }
 
-fn add_band(hasher: &mut Sha256, band: Band<Usd>) {
+fn add_band(out: &mut Vec<u8>, band: Band<Usd>) {
     for amount in [band.mid, band.share, band.natural] {
-        hasher.update(amount.0.to_le_bytes());
+        out.extend_from_slice(&amount.0.to_le_bytes());
     }
 }
 
-fn add_points(hasher: &mut Sha256, band: Band<Price>) {
+fn add_points(out: &mut Vec<u8>, band: Band<Price>) {
     for points in [band.mid, band.share, band.natural] {
-        hasher.update(points.0.to_le_bytes());
+        out.extend_from_slice(&points.0.to_le_bytes());
     }
 }
 
-fn add_order_id(hasher: &mut Sha256, id: &OrderId) {
-    hasher.update(id.sequence.to_le_bytes());
-    part(hasher, id.key.as_bytes());
+fn add_order_id(out: &mut Vec<u8>, id: &OrderId) {
+    out.extend_from_slice(&id.sequence.to_le_bytes());
+    part(out, id.key.as_bytes());
 }
 
-fn add_outcome(hasher: &mut Sha256, outcome: &RuleOutcome) {
-    part(hasher, outcome.key.as_bytes());
-    part(hasher, outcome.kind.word().as_bytes());
-    optional(hasher, outcome.position, |h, p| h.update(p.0.to_le_bytes()));
-    hasher.update(outcome.condition.to_bytes());
-    optional(hasher, outcome.require, |h, r| h.update(r.to_bytes()));
-    part(hasher, outcome.verdict.word().as_bytes());
+fn add_outcome(out: &mut Vec<u8>, outcome: &RuleOutcome) {
+    part(out, outcome.key.as_bytes());
+    part(out, outcome.kind.word().as_bytes());
+    optional(out, outcome.position, |h, p| {
+        h.extend_from_slice(&p.0.to_le_bytes())
+    });
+    out.extend_from_slice(&outcome.condition.to_bytes());
+    optional(out, outcome.require, |h, r| h.extend_from_slice(&r.to_bytes()));
+    part(out, outcome.verdict.word().as_bytes());
     match &outcome.verdict {
         Verdict::Idle => {}
-        Verdict::Ordered(order) => count(hasher, *order),
+        Verdict::Ordered(order) => count(out, *order),
         Verdict::Guarded { act, orders } => {
-            part(hasher, format!("{act:?}").as_bytes());
-            count(hasher, orders.len());
-            orders.iter().for_each(|o| count(hasher, *o));
+            text(out, format_args!("{act:?}"));
+            count(out, orders.len());
+            orders.iter().for_each(|o| count(out, *o));
         }
         // Its text names the run.
-        Verdict::Skipped(Skip::OrderWorking(id)) => add_order_id(hasher, id),
-        Verdict::Skipped(skip) => part(hasher, skip.to_string().as_bytes()),
+        Verdict::Skipped(Skip::OrderWorking(id)) => add_order_id(out, id),
+        Verdict::Skipped(skip) => text(out, format_args!("{skip}")),
     }
 }
 
-fn add_execution(hasher: &mut Sha256, e: &Execution) {
-    hasher.update(e.sequence.to_le_bytes());
-    hasher.update(e.at.0.to_le_bytes());
-    hasher.update(e.decided_at.0.to_le_bytes());
-    part(hasher, format!("{:?}", e.kind).as_bytes());
-    hasher.update(e.position.0.to_le_bytes());
-    part(hasher, e.structure.as_bytes());
-    part(hasher, e.key.as_bytes());
-    optional(hasher, e.order.as_ref(), add_order_id);
-    hasher.update(e.lots.to_le_bytes());
-    count(hasher, e.legs.len());
+fn add_execution(out: &mut Vec<u8>, e: &Execution) {
+    out.extend_from_slice(&e.sequence.to_le_bytes());
+    out.extend_from_slice(&e.at.0.to_le_bytes());
+    out.extend_from_slice(&e.decided_at.0.to_le_bytes());
+    text(out, format_args!("{:?}", e.kind));
+    out.extend_from_slice(&e.position.0.to_le_bytes());
+    part(out, e.structure.as_bytes());
+    part(out, e.key.as_bytes());
+    optional(out, e.order.as_ref(), add_order_id);
+    out.extend_from_slice(&e.lots.to_le_bytes());
+    count(out, e.legs.len());
     for leg in &e.legs {
-        part(hasher, leg.contract.to_string().as_bytes());
-        hasher.update(leg.ratio.to_le_bytes());
-        add_points(hasher, leg.points);
-        hasher.update(leg.bid.0.to_le_bytes());
-        hasher.update(leg.ask.0.to_le_bytes());
+        text(out, format_args!("{}", leg.contract));
+        out.extend_from_slice(&leg.ratio.to_le_bytes());
+        add_points(out, leg.points);
+        out.extend_from_slice(&leg.bid.0.to_le_bytes());
+        out.extend_from_slice(&leg.ask.0.to_le_bytes());
     }
-    add_points(hasher, e.net);
-    add_band(hasher, e.cash);
-    hasher.update(e.fees.total().0.to_le_bytes());
-    hasher.update(e.underlying.0.to_le_bytes());
-    hasher.update([u8::from(e.approximate)]);
+    add_points(out, e.net);
+    add_band(out, e.cash);
+    out.extend_from_slice(&e.fees.total().0.to_le_bytes());
+    out.extend_from_slice(&e.underlying.0.to_le_bytes());
+    out.push(u8::from(e.approximate));
 }

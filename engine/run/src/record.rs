@@ -15,18 +15,23 @@ use alula_market::contract::Right;
 use alula_market::money::Usd;
 use alula_market::time::{Date, Instant};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// Collects the rows of a run.
 #[derive(Debug, Default)]
 pub struct Recorder {
     pub output: RunOutput,
     stats: BTreeMap<String, usize>,
+    /// Rule counted last: its key comes for every open position in turn.
+    counted: Option<(Arc<str>, usize)>,
     orders: BTreeMap<String, usize>,
     /// Highest equity so far.
     peak: Band<Usd>,
     /// Of the session at hand: deepest drawdown, the peak before it, largest margin (none: unknown at some snapshot).
     deepest: Option<(Band<Usd>, Band<Usd>)>,
     margin: Option<Option<Usd>>,
+    /// Margin at the snapshot marked last, until something happens in the book.
+    margin_now: Option<(Instant, Option<Usd>)>,
 }
 
 impl Recorder {
@@ -73,11 +78,19 @@ impl Recorder {
     }
 
     fn count(&mut self, outcome: &RuleOutcome) {
-        let slot = self
-            .stats
-            .get(&*outcome.key)
-            .and_then(|i| self.output.rules.get_mut(*i));
-        let Some(stat) = slot else { return };
+        let index = match &self.counted {
+            Some((key, index)) if Arc::ptr_eq(key, &outcome.key) => *index,
+            _ => {
+                let Some(index) = self.stats.get(&*outcome.key).copied() else {
+                    return;
+                };
+                self.counted = Some((Arc::clone(&outcome.key), index));
+                index
+            }
+        };
+        let Some(stat) = self.output.rules.get_mut(index) else {
+            return;
+        };
         match outcome.condition.truth() {
             Some(true) => stat.was_true += 1,
             Some(false) => stat.was_false += 1,
@@ -178,6 +191,9 @@ impl Recorder {
 
     /// What happened in the book.
     pub fn events(&mut self, events: &[BookEvent]) {
+        if !events.is_empty() {
+            self.margin_now = None;
+        }
         for event in events {
             match event {
                 BookEvent::Filled(execution) => {
@@ -233,6 +249,7 @@ impl Recorder {
         self.deepest = Some((depth, from));
         if let Some(sight) = sight {
             let now = margin(sight, book);
+            self.margin_now = Some((sight.at, now));
             self.margin = Some(self.margin.map_or(now, |so_far| Some(so_far?.max(now?))));
         }
     }
@@ -246,7 +263,11 @@ impl Recorder {
             .and_then(|s| s.plan.chains().first().and_then(|c| s.view(c)))
             .map(|v| v.snapshot.spot)
             .filter(|p| p.0 > 0);
-        let margin = sight.map_or_else(|| flat.then_some(Usd::ZERO), |s| margin(s, book));
+        let margin = match (sight, self.margin_now) {
+            (Some(s), Some((at, now))) if s.at == at => now,
+            (Some(s), _) => margin(s, book),
+            (None, _) => flat.then_some(Usd::ZERO),
+        };
         let (drawdown_max, drawdown_peak) = self.deepest.take().unwrap_or_default();
         self.output.daily.push(DailyRow {
             date,

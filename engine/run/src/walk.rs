@@ -139,6 +139,8 @@ struct Turn<'a> {
     /// Number of the next tick of the period.
     tick: usize,
     cells: Vec<Cell>,
+    /// Nodes of the market and the account whose cells the chain of hashes covers.
+    hashed: Vec<usize>,
     /// Session at hand.
     day: Option<Session>,
     empty: Vec<Instant>,
@@ -158,6 +160,7 @@ impl<'a> Walk<'a> {
             chain: Chain::new(),
             tick: 0,
             cells: vec![Cell::missing(Cause::NoData); self.plan.nodes().len()],
+            hashed: hashed(&self.plan),
             day: None,
             empty: Vec::new(),
         };
@@ -216,12 +219,7 @@ impl<'a> Walk<'a> {
             self.book.mark(&view.snapshot);
         }
         self.book.check()?;
-        let sight = Sight {
-            plan: &self.plan,
-            at,
-            views,
-            rulebook: self.rulebook,
-        };
+        let sight = Sight::new(&self.plan, at, views, self.rulebook);
         turn.recorder.observe(&self.book, Some(&sight));
         Ok(())
     }
@@ -258,13 +256,8 @@ impl<'a> Walk<'a> {
             &mut turn.trace,
         );
         turn.guards.note(&decision);
-        let shared = self.plan.order().iter().filter_map(|i| {
-            let node = self.plan.nodes().get(*i)?;
-            let shared = node.domain <= Domain::Book && node.clock != Clock::Constant && !node.has_rows();
-            turn.cells.get(*i).copied().filter(|_| shared)
-        });
-        let shared: Vec<Cell> = shared.collect();
-        turn.chain.tick(at, &shared, (&decision, &turn.state), &self.book);
+        let cells = (turn.cells.as_slice(), turn.hashed.as_slice());
+        turn.chain.tick(at, cells, (&decision, &turn.state), &self.book);
         let mut submitted: Vec<Result<OrderId, String>> = Vec::new();
         for request in &decision.orders {
             match self.book.submit(request.clone()) {
@@ -315,12 +308,7 @@ impl<'a> Walk<'a> {
             .map_err(|e| RunError::from(e).at(end_of_day(date)))?;
         turn.recorder.observe(&self.book, None);
         if let Some((at, views)) = seen {
-            let sight = Sight {
-                plan: &self.plan,
-                at,
-                views: &views,
-                rulebook: self.rulebook,
-            };
+            let sight = Sight::new(&self.plan, at, &views, self.rulebook);
             turn.recorder.day(date, at, &self.book, Some(&sight));
         }
         Ok(())
@@ -349,7 +337,8 @@ impl<'a> Walk<'a> {
             self.manifest.first_tick = Some(first);
             self.manifest.last_tick = Some(last);
         }
-        recorder.output.trace.extend(trace.cells);
+        let mut cells = trace.cells;
+        recorder.output.trace.append(&mut cells);
         self.manifest.ticks = u64::try_from(tick).unwrap_or(u64::MAX);
         self.manifest.chain = chain.hex();
         self.manifest.empty_chains = empty;
@@ -376,4 +365,14 @@ impl<'a> Walk<'a> {
         output.manifest = self.manifest;
         Ok(output)
     }
+}
+
+/// Cells that are the same at every tick take no part, nor do those of slower nodes: a tick reads them through others.
+fn hashed(plan: &Plan) -> Vec<usize> {
+    let is_hashed = |i: &usize| {
+        plan.nodes().get(*i).is_some_and(|node| {
+            node.domain <= Domain::Book && node.clock != Clock::Constant && !node.has_rows()
+        })
+    };
+    plan.order().iter().copied().filter(is_hashed).collect()
 }

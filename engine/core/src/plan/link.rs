@@ -81,6 +81,11 @@ pub fn link(graph: &Arc<Graph>, thresholds: &[f64], registry: &Registry) -> Resu
         guards,
         rules,
         position_nodes,
+        structure_keys: graph
+            .structures
+            .iter()
+            .map(|s| Arc::from(s.key.as_str()))
+            .collect(),
         at_tick,
     })
 }

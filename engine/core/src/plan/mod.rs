@@ -198,6 +198,8 @@ pub struct Plan {
     rules: Vec<PlanRule>,
     /// Position-domain nodes that the rules on a structure read, inputs first, by the structure's key.
     position_nodes: BTreeMap<String, Vec<usize>>,
+    /// Keys of the structures, as the book names them.
+    structure_keys: Vec<Arc<str>>,
     /// For each graph node, the tick-clock node that a rule reads in its place (itself, unless it has rows).
     at_tick: Vec<usize>,
 }
@@ -267,6 +269,13 @@ impl Plan {
     #[must_use]
     pub fn position_nodes(&self, structure: &str) -> &[usize] {
         self.position_nodes.get(structure).map_or(&[], Vec::as_slice)
+    }
+
+    /// The key of a structure; empty for one that the graph does not have.
+    #[must_use]
+    pub fn structure_key(&self, id: StructureId) -> Arc<str> {
+        let key = self.structure_keys.get(id.0 as usize);
+        key.map_or_else(|| Arc::from(""), Arc::clone)
     }
 
     /// The plan node to read at a tick for a node of the graph.

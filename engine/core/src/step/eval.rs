@@ -4,7 +4,7 @@ use super::{PositionCells, Tick};
 use crate::observe::{self, AccountView, CandidateView, Sight};
 use crate::ops::Operator;
 use crate::plan::{NodeKind, Plan, PlanNode, PlanRule};
-use crate::state::{Operators, State, initial};
+use crate::state::{State, initial};
 use crate::trace::{Scope, Trace, TraceCell};
 use crate::value::{Cause, Cell};
 use alula_book::Book;
@@ -20,15 +20,26 @@ fn put(cells: &mut [Cell], index: usize, value: Cell) {
     }
 }
 
-fn inputs(node: &PlanNode, cells: &[Cell]) -> Vec<Cell> {
-    node.inputs.iter().map(|i| cell(cells, *i)).collect()
+/// The inputs of a node, in memory that is used again for the next one.
+#[derive(Default)]
+struct Inputs(Vec<Cell>);
+
+impl Inputs {
+    fn of(&mut self, node: &PlanNode, cells: &[Cell]) -> &[Cell] {
+        self.0.clear();
+        self.0.extend(node.inputs.iter().map(|i| cell(cells, *i)));
+        &self.0
+    }
 }
 
-fn step_operator(operators: &mut Operators, index: usize, node: &PlanNode, cells: &[Cell]) -> Cell {
-    match operators.get_mut(&index) {
-        Some(operator) => operator.step(&inputs(node, cells)),
-        None => Cell::missing(Cause::NoData),
-    }
+/// The operator of a node, of operators that come in the order in which the nodes do.
+fn next_of<'o>(
+    operators: &mut std::slice::IterMut<'o, (usize, Box<dyn Operator>)>,
+    index: usize,
+) -> Option<&'o mut Box<dyn Operator>> {
+    operators
+        .find(|(at, _)| *at == index)
+        .map(|(_, operator)| operator)
 }
 
 pub(super) fn book_nodes(
@@ -39,6 +50,9 @@ pub(super) fn book_nodes(
     cells: &mut Vec<Cell>,
 ) {
     cells.resize(plan.nodes().len(), Cell::missing(Cause::NoData));
+    let mut inputs = Inputs::default();
+    let mut own = std::mem::take(&mut state.book);
+    let mut operators = own.iter_mut();
     for &index in plan.order() {
         let Some(node) = plan.nodes().get(index).filter(|n| n.domain == Domain::Book) else {
             continue;
@@ -56,10 +70,13 @@ pub(super) fn book_nodes(
                 };
                 observe::account(sight, &view, *what)
             }
-            _ => step_operator(&mut state.book, index, node, cells),
+            _ => next_of(&mut operators, index).map_or(Cell::missing(Cause::NoData), |operator| {
+                operator.step(inputs.of(node, cells))
+            }),
         };
         put(cells, index, value);
     }
+    state.book = own;
 }
 
 /// Evaluates the position-domain nodes of every open position, with operators of its own, and records them.
@@ -71,14 +88,16 @@ pub(super) fn position_nodes(
     (book, cells): (&Book, &[Cell]),
     trace: &mut Trace,
 ) -> PositionCells {
-    let mut out = PositionCells::new();
+    let mut out = PositionCells::new(cells.len(), book.positions().count());
+    let mut inputs = Inputs::default();
     for position in book.positions() {
         let nodes = plan.position_nodes(&position.structure);
         let operators = state
             .positions
             .entry(position.id)
             .or_insert_with(|| initial(plan, nodes, Domain::Position));
-        let mut own = cells.to_vec();
+        let mut operators = operators.iter_mut();
+        let own = out.add(position.id, cells);
         for &index in nodes {
             let Some(node) = plan.nodes().get(index) else {
                 continue;
@@ -86,12 +105,13 @@ pub(super) fn position_nodes(
             let value = match &node.kind {
                 NodeKind::Fixed(fixed) => *fixed,
                 NodeKind::Position(what) => observe::position(sight, position, *what),
-                _ => step_operator(operators, index, node, &own),
+                _ => next_of(&mut operators, index).map_or(Cell::missing(Cause::NoData), |operator| {
+                    operator.step(inputs.of(node, own))
+                }),
             };
-            put(&mut own, index, value);
+            put(own, index, value);
             record(trace, index, Scope::Position(position.id), tick, value);
         }
-        out.insert(position.id, own);
     }
     out
 }
@@ -106,6 +126,7 @@ pub(super) fn candidate_nodes(
     base: &[Cell],
 ) -> Vec<Cell> {
     let mut own = base.to_vec();
+    let mut inputs = Inputs::default();
     for &index in &rule.candidate_nodes {
         let Some(node) = plan.nodes().get(index) else {
             continue;
@@ -115,7 +136,7 @@ pub(super) fn candidate_nodes(
             NodeKind::Position(what) => observe::candidate(sight, view, *what),
             NodeKind::Operator(operator) => {
                 let mut operator: Box<dyn Operator> = operator.boxed_clone();
-                operator.step(&inputs(node, &own))
+                operator.step(inputs.of(node, &own))
             }
             _ => Cell::missing(Cause::NoData),
         };

@@ -84,7 +84,7 @@ impl<'a> Walk<'a> {
     /// is opened on the structure meanwhile.
     fn flatten(&mut self, key: &Arc<str>, structure: StructureId) -> Vec<usize> {
         self.flattened.entry(structure).or_insert_with(|| Arc::clone(key));
-        let name = self.structure_key(structure);
+        let name = self.plan.structure_key(structure);
         let mut orders = Vec::new();
         let open: Vec<(PositionId, u32)> = self
             .book
@@ -127,7 +127,7 @@ impl<'a> Walk<'a> {
     pub(super) fn manage(&mut self, index: usize, rule: &PlanRule, id: PositionId, state: &mut State) {
         let condition = self
             .positions
-            .get(&id)
+            .get(id)
             .map_or(Cell::missing(Cause::NoData), |c| eval::cell(c, rule.when));
         if condition.truth() == Some(false) && takes_a_part(rule) {
             state
@@ -196,7 +196,7 @@ impl<'a> Walk<'a> {
     fn position_cell(&self, id: PositionId, node: NodeId) -> Cell {
         let index = self.plan.at_tick(node);
         self.positions
-            .get(&id)
+            .get(id)
             .map_or_else(|| self.cell(index), |own| eval::cell(own, index))
     }
 
@@ -222,7 +222,7 @@ impl<'a> Walk<'a> {
         };
         let package = position.held();
         let price = package.and_then(|p| self.price(p.underlying(), |s, c| fill::price_close(p, s, c)));
-        let own = self.positions.get(&position.id).map_or(self.cells, Vec::as_slice);
+        let own = self.positions.get(position.id).unwrap_or(self.cells);
         let limit = self.limit(rule.limit, price.as_ref(), own)?;
         let kind = OrderKind::Close {
             position: position.id,
@@ -238,14 +238,7 @@ impl<'a> Walk<'a> {
         to: &RollDef,
         require: &mut Option<Cell>,
     ) -> Result<usize, Skip> {
-        let plan = self.plan;
-        let structure = plan.graph().structures.get(rule.structure.0 as usize);
-        let structure = structure.ok_or(Skip::Missing {
-            what: "structure",
-            cause: Cause::NoData,
-        })?;
-        let view = self.sight.view(structure.underlying.name());
-        let view = view.ok_or_else(|| pick_skip(PickError::NoChain.into()))?;
+        let (structure, view) = self.market_of(rule)?;
         let id = position.id;
         let target = {
             let amount = |node: NodeId| self.position_cell(id, node);
@@ -287,8 +280,8 @@ impl<'a> Walk<'a> {
         position: Option<PositionId>,
     ) -> Vec<Cell> {
         let base = position
-            .and_then(|id| self.positions.get(&id))
-            .map_or(self.cells, Vec::as_slice);
+            .and_then(|id| self.positions.get(id))
+            .unwrap_or(self.cells);
         let own = eval::candidate_nodes(self.plan, rule, &self.sight, candidate, base);
         let scope = Scope::Candidate(u32::try_from(index).unwrap_or(u32::MAX), position);
         for &node in &rule.candidate_nodes {

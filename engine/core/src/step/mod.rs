@@ -9,16 +9,17 @@ mod eval;
 mod manage;
 mod open;
 
-use crate::decision::{Decision, RuleKind, RuleOutcome, Skip, Verdict};
+use crate::analytics::SnapshotView;
+use crate::decision::{Decision, PickError, RuleKind, RuleOutcome, Skip, Verdict};
 use crate::market::Views;
 use crate::observe::Sight;
-use crate::plan::Plan;
+use crate::plan::{Plan, PlanRule};
 use crate::state::State;
 use crate::trace::Trace;
-use crate::value::Cell;
+use crate::value::{Cause, Cell};
 use alula_book::{Book, PositionId, Rulebook};
 use alula_dsl::ast::OnUnknown;
-use alula_dsl::graph::StructureId;
+use alula_dsl::graph::{StructureDef, StructureId};
 use alula_market::time::Instant;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -51,12 +52,7 @@ pub fn step(
     rulebook: Rulebook,
     trace: &mut Trace,
 ) -> Decision {
-    let sight = Sight {
-        plan,
-        at: tick.at,
-        views: tick.views,
-        rulebook,
-    };
+    let sight = Sight::new(plan, tick.at, tick.views, rulebook);
     state.observe(book);
     eval::book_nodes(plan, state, &sight, book, cells);
     eval::record_shared(plan, tick, cells, trace);
@@ -87,8 +83,37 @@ pub fn step(
     walk.decision
 }
 
-/// Cells of the nodes of one position: a copy of the tick's cells with the position's own nodes filled in.
-pub(crate) type PositionCells = BTreeMap<PositionId, Vec<Cell>>;
+/// Cells of the nodes of every open position: for each a copy of the tick's cells with its own nodes filled in.
+pub(crate) struct PositionCells {
+    /// Ascending.
+    ids: Vec<PositionId>,
+    cells: Vec<Cell>,
+    /// Cells of one position.
+    nodes: usize,
+}
+
+impl PositionCells {
+    fn new(nodes: usize, positions: usize) -> Self {
+        Self {
+            ids: Vec::with_capacity(positions),
+            cells: Vec::with_capacity(positions.saturating_mul(nodes)),
+            nodes,
+        }
+    }
+
+    /// Starts the cells of a position; positions come in the order of their ids.
+    fn add(&mut self, id: PositionId, tick: &[Cell]) -> &mut [Cell] {
+        let start = self.cells.len();
+        self.ids.push(id);
+        self.cells.extend_from_slice(tick);
+        self.cells.get_mut(start..).unwrap_or_default()
+    }
+
+    fn get(&self, id: PositionId) -> Option<&[Cell]> {
+        let start = self.ids.binary_search(&id).ok()?.checked_mul(self.nodes)?;
+        self.cells.get(start..)?.get(..self.nodes)
+    }
+}
 
 struct Walk<'a> {
     plan: &'a Plan,
@@ -122,7 +147,7 @@ fn calls(condition: Cell, unknown: OnUnknown) -> Result<bool, Skip> {
     }
 }
 
-impl Walk<'_> {
+impl<'a> Walk<'a> {
     fn rules(&mut self, kind: RuleKind, state: &mut State) {
         for (index, rule) in self
             .plan
@@ -135,7 +160,7 @@ impl Walk<'_> {
                 self.open(index, rule);
                 continue;
             }
-            let key = self.structure_key(rule.structure);
+            let key = self.plan.structure_key(rule.structure);
             let open: Vec<PositionId> = self
                 .book
                 .positions()
@@ -148,14 +173,16 @@ impl Walk<'_> {
         }
     }
 
-    fn structure_key(&self, id: StructureId) -> Arc<str> {
-        Arc::from(
-            self.plan
-                .graph()
-                .structures
-                .get(id.0 as usize)
-                .map_or("", |s| s.key.as_str()),
-        )
+    /// A rule's structure and the snapshot of its underlying.
+    fn market_of(&self, rule: &PlanRule) -> Result<(&'a StructureDef, &'a SnapshotView), Skip> {
+        let structures = &self.plan.graph().structures;
+        let structure = structures.get(rule.structure.0 as usize).ok_or(Skip::Missing {
+            what: "structure",
+            cause: Cause::NoData,
+        })?;
+        let view = self.sight.view(structure.underlying.name());
+        let view = view.ok_or_else(|| manage::pick_skip(PickError::NoChain.into()))?;
+        Ok((structure, view))
     }
 
     fn outcome(
@@ -189,7 +216,7 @@ impl Walk<'_> {
             .map(|h| &h.key)
             .chain(graph.overlays.iter().map(|o| &o.key));
         for key in keys {
-            let cells = (Cell::missing(crate::value::Cause::Unsupported), None);
+            let cells = (Cell::missing(Cause::Unsupported), None);
             let key: Arc<str> = Arc::from(key.as_str());
             self.outcome(
                 &key,

@@ -2,7 +2,7 @@
 
 use super::Walk;
 use super::manage::{no_price, pick_skip};
-use crate::decision::{PickError, RuleKind, Skip, Verdict};
+use crate::decision::{RuleKind, Skip, Verdict};
 use crate::observe::{self, CandidateView, package_greek, package_margin};
 use crate::plan::PlanRule;
 use crate::select::pick;
@@ -49,16 +49,10 @@ impl Walk<'_> {
             up_to: *up_to,
         };
         self.allowed(rule)?;
-        let name = self.structure_key(rule.structure);
+        let name = self.plan.structure_key(rule.structure);
         self.room(&name, terms.up_to)?;
         let plan = self.plan;
-        let structure = plan.graph().structures.get(rule.structure.0 as usize);
-        let structure = structure.ok_or(Skip::Missing {
-            what: "structure",
-            cause: Cause::NoData,
-        })?;
-        let view = self.sight.view(structure.underlying.name());
-        let view = view.ok_or_else(|| pick_skip(PickError::NoChain.into()))?;
+        let (structure, view) = self.market_of(rule)?;
         let package = {
             let amount = |node: NodeId| self.cell(plan.at_tick(node));
             pick(structure, view, &amount).map_err(pick_skip)?

@@ -187,13 +187,15 @@ pub enum Greek {
     Theta,
 }
 
-/// A leg of the position at hand; `right: None` picks, of that side, the leg with the largest absolute delta (the tested one).
+/// A leg of the position at hand; of several that fit, the one with the largest absolute delta (the tested one).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct LegPick {
     /// Long or short.
     pub side: Side,
     /// Put, call, or either.
     pub right: Option<Right>,
+    /// One leg by its place in the structure's legs, where side and right leave several: `short put far`.
+    pub leg: Option<u8>,
 }
 
 /// What can be observed of one position (in `close` and `roll` rules) or of one candidate package (in `require`).

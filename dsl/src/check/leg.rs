@@ -5,20 +5,16 @@ use super::value::{Place, Val};
 use crate::ast::{Expr, Ident, LegRef, Right, Side};
 use crate::builtin::{LegPick, PositionObs};
 use crate::diagnostic::{Diagnostic, codes};
-use crate::graph::Domain;
+use crate::graph::{Domain, LegDef};
 use crate::reference;
 use crate::resolve::suggest::{did_you_mean, one_of};
 
 impl Checker<'_> {
     pub(super) fn leg_field(&mut self, e: &Expr, leg: &LegRef, field: &Ident, place: Place) -> Option<Val> {
-        let pick = LegPick {
-            side: leg.side,
-            right: leg.right,
-        };
-        let obs = match field.value.as_str() {
-            "delta" => PositionObs::LegDelta(pick),
-            "strike" => PositionObs::LegStrike(pick),
-            "price" => PositionObs::LegPrice(pick),
+        let observe = match field.value.as_str() {
+            "delta" => PositionObs::LegDelta,
+            "strike" => PositionObs::LegStrike,
+            "price" => PositionObs::LegPrice,
             _ => {
                 let names: Vec<&str> = reference::LEG_FIELDS.iter().map(|f| f.name).collect();
                 let help = did_you_mean(&field.value, names.iter().copied())
@@ -39,31 +35,42 @@ impl Checker<'_> {
             }
         };
         let structure = self.structures.get(hand.structure.0 as usize)?;
-        let fits = |l: &&crate::graph::LegDef| {
+        let words = leg_words(leg);
+        let fits = |l: &LegDef| {
             l.side == leg.side && l.right.is_some() && (leg.right.is_none() || l.right == leg.right)
         };
-        let count = structure.legs.iter().filter(fits).count();
-        let (key, span) = (structure.key.clone(), structure.span);
-        let names: Vec<String> = structure.legs.iter().map(|l| l.name.clone()).collect();
-        let words = leg_words(leg);
-        if count == 0 {
-            let names: Vec<&str> = names.iter().map(String::as_str).collect();
-            let d = Diagnostic::error(
-                codes::UNKNOWN_LEG,
-                leg.span,
-                format!("`{key}` has no leg `{words}`"),
-            )
-            .also(span, "the structure")
-            .help(format!("its legs are {}", one_of(&names)));
+        let count = structure.legs.iter().filter(|l| fits(l)).count();
+        let own = structure.legs.iter().position(|l| fits(l) && l.name == words);
+        let found = match (&leg.name, leg.right, own) {
+            (None, None, _) => count > 0,
+            (None, Some(_), _) if count == 1 => true,
+            (_, _, own) => own.is_some(),
+        };
+        if !found {
+            let (key, span) = (structure.key.clone(), structure.span);
+            let legs = structure.legs.iter();
+            let legs: Vec<&LegDef> = legs.filter(|l| count == 0 || fits(l)).collect();
+            let names: Vec<&str> = legs.iter().map(|l| l.name.as_str()).collect();
+            let several = count > 0 && leg.name.is_none();
+            let message = if several {
+                format!("`{words}` could be any of several legs of `{key}`")
+            } else {
+                format!("`{key}` has no leg `{words}`")
+            };
+            let near = did_you_mean(&words, names.iter().copied()).filter(|_| !several);
+            let help = near.unwrap_or_else(|| format!("write {}", one_of(&names)));
+            let d = Diagnostic::error(codes::UNKNOWN_LEG, leg.span, message)
+                .also(span, "the structure")
+                .help(help);
             return self.fail(d);
         }
-        if leg.name.is_some() || (leg.right.is_some() && count > 1) {
-            let help =
-                "rules speak of a leg by side and right alone; `short` without a right is the tested one";
-            let message = format!("`{words}` of `{key}` cannot be told apart in a rule");
-            return self.error(codes::UNKNOWN_LEG, leg.span, message, help);
-        }
-        self.of_position(obs, hand, domain, e.span)
+        let pick = LegPick {
+            side: leg.side,
+            right: leg.right,
+            // A leg that side and right tell apart is the same observable, however it is written.
+            leg: own.filter(|_| count > 1).and_then(|i| u8::try_from(i).ok()),
+        };
+        self.of_position(observe(pick), hand, domain, e.span)
     }
 }
 

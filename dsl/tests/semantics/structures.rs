@@ -1,7 +1,8 @@
 //! Structures: the legs that shapes make, their anchors and windows, and whether the loss is bounded.
 
-use super::common::{HEAD, errors, graph, shown};
+use super::common::{HEAD, errors, graph, refuses, shown, with_core};
 use alula_dsl::ast::{Direction, Right, Side};
+use alula_dsl::builtin::PositionObs;
 use alula_dsl::compile::{Compiled, compile};
 use alula_dsl::graph::{ExpiryPick, OffsetAmount, Op, StrikeAnchor, StrikePick, StructureDef};
 use alula_dsl::source::NoImports;
@@ -308,6 +309,68 @@ fn legs_that_do_not_fit_are_refused_with_what_to_write() {
         "short put far",
     );
     refused("legs", "", "A0402", "add legs");
+}
+
+#[test]
+fn a_leg_with_a_name_of_its_own_is_spoken_of_by_it() {
+    let calendar = "structure diag = legs on SPX { short put near at 30 delta, expiry nearest 20 dte\n\
+        short put far at 20 delta, expiry nearest 60 dte\n\
+        long 2 put at 10 delta, expiry nearest 60 dte }\n";
+    let on = |rule: &str| format!("{calendar}policy p on diag {{ {rule} }}");
+    let delta = |text: &str| {
+        let compiled = with_core(&on(&format!("close c when {text} < -20 delta")));
+        let graph = graph(&compiled);
+        let picks = graph.nodes.iter().filter_map(|n| match n.op {
+            Op::Position(PositionObs::LegDelta(pick)) => Some((n.text.clone(), pick.leg)),
+            _ => None,
+        });
+        picks.collect::<Vec<_>>()
+    };
+    assert_eq!(
+        delta("short put near.delta"),
+        [("short put near.delta".to_owned(), Some(0))]
+    );
+    assert_eq!(
+        delta("short put far.delta"),
+        [("short put far.delta".to_owned(), Some(1))]
+    );
+    // Side and right tell the bought puts from the others.
+    assert_eq!(delta("long put.delta"), [("long put.delta".to_owned(), None)]);
+    // Without a right: the tested one of several, as ever.
+    assert_eq!(delta("short.delta"), [("short.delta".to_owned(), None)]);
+    for (rule, words) in [
+        (
+            "close c when short put.delta < -20 delta",
+            &["could be any of several", "short put near` or `short put far"][..],
+        ),
+        (
+            "close c when short put fat.delta < -20 delta",
+            &["no leg `short put fat`", "`short put far`"],
+        ),
+        (
+            "close c when long put far.delta < -20 delta",
+            &["no leg `long put far`", "`long put`"],
+        ),
+        (
+            "close c when short call.delta < 20 delta",
+            &["no leg `short call`"],
+        ),
+    ] {
+        refuses(&on(rule), "A0404", words);
+    }
+    // A butterfly's wings are named by where they stand.
+    let fly = "structure fly = put butterfly on SPX { expiry nearest 30 dte, at 5 delta, wings 50 pts }\n";
+    let rule = "policy p on fly { close c when long put above.strike - long put below.strike > 90 pts }";
+    let compiled = with_core(&format!("{fly}{rule}"));
+    let legs: Vec<_> = graph(&compiled)
+        .nodes
+        .iter()
+        .filter_map(|n| match n.op {
+            Op::Position(PositionObs::LegStrike(pick)) => pick.leg,
+            _ => None,
+        })
+        .collect();
+    assert_eq!(legs, [2, 1]);
 }
 
 #[test]

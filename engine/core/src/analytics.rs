@@ -1,22 +1,23 @@
 //! What a chain snapshot implies: per expiry the forward, implied vols and deltas; across expiries a constant maturity.
 //!
-//! Everything here is computed from mids, on demand, once per snapshot and expiry. The forward comes from put-call parity,
+//! Everything here is computed from mids, on demand, once per snapshot and expiry, through the column kernels: a contract
+//! has one vol and one delta, whether its whole side was asked for or it alone. The forward comes from put-call parity,
 //! the discount from the risk-free rate known at the instant (from box spreads of the same expiry where no rate is known),
 //! time runs to the settlement instant by the second. Deltas are Black-76 deltas against the forward, discounted, as the
 //! pricing room gives them: points of price for one point of the forward.
 
 use crate::surface::ChainSurface;
 use crate::value::Cause;
-use alula_market::chain::{ChainSnapshot, ExpiryChain};
+use alula_market::chain::{ChainSnapshot, ExpiryChain, Quote};
 use alula_market::contract::{OptionContract, Right};
 use alula_market::money::Price;
-use alula_pricing::chain::{GreekTable, RowStatus, greeks_where_solved, implied_vols};
+use alula_pricing::chain::{GreekTable, LengthError, RowStatus, greeks, implied_vols};
 use alula_pricing::{
     ExpiryTerms, ForwardOptions, Greeks, ParityQuote, SmilePoint, TermPoint, atm_forward_vol, box_discount,
     constant_maturity_vol, parity_forward, years_between,
 };
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 /// Strikes on each side of the money that take part in the parity forward.
 const PARITY_STRIKES_EACH_SIDE: usize = 12;
@@ -52,10 +53,102 @@ pub struct ExpiryAnalytics {
     /// Greeks of the contracts that were asked for, by right and position: several positions and observables ask for the
     /// same ones at a tick.
     asked: Mutex<BTreeMap<(Right, usize), Result<Greeks, Cause>>>,
+    /// The snapshot's.
+    columns: Arc<Mutex<Columns>>,
+}
+
+/// What the kernels read and write, in memory that one snapshot's expiries use in turn.
+#[derive(Debug, Default)]
+struct Columns {
+    at: Vec<Price>,
+    strikes: Vec<f64>,
+    mids: Vec<f64>,
+    vols: Vec<f64>,
+    solved: Vec<RowStatus>,
+    table: GreekTable,
+}
+
+impl Columns {
+    /// Vols and greeks of quoted strikes of a right. A row without a vol is valued at none, as if its exercise (or its
+    /// end without) were certain; `solved` says so.
+    fn fill(
+        &mut self,
+        terms: &ExpiryTerms,
+        right: Right,
+        quotes: impl Iterator<Item = (Price, Quote)>,
+    ) -> Result<(), LengthError> {
+        self.at.clear();
+        self.strikes.clear();
+        self.mids.clear();
+        for (strike, quote) in quotes {
+            self.at.push(strike);
+            self.strikes.push(strike.to_f64());
+            self.mids.push(quote.mid().to_f64());
+        }
+        let rows = self.at.len();
+        self.vols.resize(rows, 0.0);
+        self.solved.resize(rows, RowStatus::Ok);
+        let right = pricing_right(right);
+        implied_vols(
+            terms,
+            right,
+            &self.strikes,
+            &self.mids,
+            &mut self.vols,
+            &mut self.solved,
+        )?;
+        let mut table = self.table.columns(rows);
+        greeks(terms, right, &self.strikes, &self.vols, &mut table)
+    }
+
+    /// The strikes that have a vol.
+    fn points(&self) -> Vec<StrikePoint> {
+        let status = self.solved.iter().zip(&self.table.status);
+        let values = self.vols.iter().zip(&self.table.delta);
+        let rows = self.at.iter().zip(values).zip(status);
+        rows.filter(|(_, (solved, valued))| solved.is_ok() && valued.is_ok())
+            .map(|((strike, (vol, delta)), _)| StrikePoint {
+                strike: *strike,
+                vol: *vol,
+                delta: *delta,
+            })
+            .collect()
+    }
+
+    /// Greeks of a row.
+    fn greeks(&self, row: usize) -> Result<Greeks, Cause> {
+        let table = &self.table;
+        match self.solved.get(row) {
+            // A mid at or below intrinsic value still has a delta: that of an option certain to be exercised.
+            Some(RowStatus::Ok | RowStatus::BelowIntrinsic | RowStatus::NoTimeValue) => {}
+            _ => return Err(Cause::NoQuote),
+        }
+        if table.status.get(row) != Some(&RowStatus::Ok) {
+            return Err(Cause::OutOfDomain);
+        }
+        let read = |column: &[f64]| column.get(row).copied().ok_or(Cause::NoQuote);
+        Ok(Greeks {
+            price: read(&table.price)?,
+            delta: read(&table.delta)?,
+            gamma: read(&table.gamma)?,
+            vega: read(&table.vega)?,
+            theta: read(&table.theta)?,
+            rho: read(&table.rho)?,
+        })
+    }
+}
+
+fn lock<T>(what: &Mutex<T>) -> MutexGuard<'_, T> {
+    what.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl ExpiryAnalytics {
-    fn new(snapshot: &ChainSnapshot, chain: &ExpiryChain, rate: Option<f64>) -> Self {
+    fn new(
+        snapshot: &ChainSnapshot,
+        chain: &ExpiryChain,
+        rate: Option<f64>,
+        columns: &Arc<Mutex<Columns>>,
+    ) -> Self {
         let (terms, rate_from_boxes) = terms_of(snapshot, chain, rate);
         Self {
             terms,
@@ -64,6 +157,7 @@ impl ExpiryAnalytics {
             puts: OnceLock::new(),
             calls: OnceLock::new(),
             asked: Mutex::default(),
+            columns: Arc::clone(columns),
         }
     }
 
@@ -112,40 +206,61 @@ impl ExpiryAnalytics {
             let Ok(terms) = self.terms() else {
                 return Vec::new();
             };
-            strike_points(terms, chain, right)
+            let mut columns = lock(&self.columns);
+            match columns.fill(terms, right, chain.quotes(right)) {
+                Ok(()) => columns.points(),
+                Err(_) => Vec::new(),
+            }
         })
     }
 
-    /// Price and greeks of one contract, for one option, at the vol its own mid implies.
+    /// Price and greeks of one contract, for one option, at the vol its own mid implies. A mid at or below intrinsic value
+    /// implies none; the greeks are then those of an option certain to be exercised: a delta of plus or minus the discount,
+    /// neither gamma nor vega, and intrinsic value as price.
     ///
     /// # Errors
-    /// `not listed` for a foreign strike, `no quote` without a two-sided market or where the mid has no implied vol.
+    /// `not listed` for a foreign strike, `no quote` without a two-sided market or for a mid above what the option can be
+    /// worth, and as for [`Self::terms`].
     pub fn greeks(&self, chain: &ExpiryChain, right: Right, strike: Price) -> Result<Greeks, Cause> {
-        let terms = self.terms()?;
+        self.terms()?;
         let index = chain.index_of(strike).ok_or(Cause::NotListed)?;
-        let mut asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
-        *asked
-            .entry((right, index))
-            .or_insert_with(|| contract_greeks(terms, chain, right, index))
+        if let Some(known) = lock(&self.asked).get(&(right, index)) {
+            return *known;
+        }
+        self.prepare(chain, right, std::iter::once(index));
+        let known = lock(&self.asked).get(&(right, index)).copied();
+        known.unwrap_or(Err(Cause::NoQuote))
     }
-}
 
-fn contract_greeks(
-    terms: &ExpiryTerms,
-    chain: &ExpiryChain,
-    right: Right,
-    index: usize,
-) -> Result<Greeks, Cause> {
-    let strike = chain.strikes.get(index).ok_or(Cause::NotListed)?.to_f64();
-    let quote = chain.quote(right, index).ok_or(Cause::NoQuote)?;
-    let right = pricing_right(right);
-    let vol = match terms.implied_vol(right, strike, quote.mid().to_f64()) {
-        Ok(vol) => vol,
-        // A mid at or below intrinsic value still has a delta: that of an option certain to be exercised.
-        Err(alula_pricing::IvError::BelowIntrinsic | alula_pricing::IvError::NoTimeValue) => 0.0,
-        Err(_) => return Err(Cause::NoQuote),
-    };
-    terms.greeks(right, strike, vol).map_err(|_| Cause::OutOfDomain)
+    /// Computes the greeks of contracts together, for later questions: a column of eight costs what one of them does.
+    fn prepare(&self, chain: &ExpiryChain, right: Right, wanted: impl Iterator<Item = usize>) {
+        let Ok(terms) = self.terms() else { return };
+        let mut asked = lock(&self.asked);
+        let mut rows: Vec<(usize, Price, Quote)> = Vec::new();
+        for index in wanted
+            .filter(|i| !asked.contains_key(&(right, *i)))
+            .collect::<Vec<_>>()
+        {
+            match chain.strikes.get(index).zip(chain.quote(right, index)) {
+                Some((strike, quote)) => rows.push((index, *strike, quote)),
+                None => {
+                    asked.insert((right, index), Err(Cause::NoQuote));
+                }
+            }
+        }
+        if rows.is_empty() {
+            return;
+        }
+        let mut columns = lock(&self.columns);
+        let quotes = rows.iter().map(|(_, strike, quote)| (*strike, *quote));
+        let filled = columns.fill(terms, right, quotes);
+        for (row, (index, ..)) in rows.iter().enumerate() {
+            let greeks = filled
+                .map_err(|_| Cause::NoQuote)
+                .and_then(|()| columns.greeks(row));
+            asked.insert((right, *index), greeks);
+        }
+    }
 }
 
 fn terms_of(
@@ -203,46 +318,6 @@ fn smile_point(terms: &ExpiryTerms, chain: &ExpiryChain, right: Right, index: us
     Some(SmilePoint { strike, vol })
 }
 
-/// All quoted strikes of a right through the column kernels, which cost a fifth of one solve after the other.
-fn strike_points(terms: &ExpiryTerms, chain: &ExpiryChain, right: Right) -> Vec<StrikePoint> {
-    let room = chain.strikes.len();
-    let mut quoted: Vec<Price> = Vec::with_capacity(room);
-    let mut strikes: Vec<f64> = Vec::with_capacity(room);
-    let mut mids: Vec<f64> = Vec::with_capacity(room);
-    for (index, strike) in chain.strikes.iter().enumerate() {
-        if let Some(quote) = chain.quote(right, index) {
-            quoted.push(*strike);
-            strikes.push(strike.to_f64());
-            mids.push(quote.mid().to_f64());
-        }
-    }
-    let mut vols = vec![0.0; strikes.len()];
-    let mut solved = vec![RowStatus::Ok; strikes.len()];
-    let mut table = GreekTable::default();
-    let right = pricing_right(right);
-    let done = implied_vols(terms, right, &strikes, &mids, &mut vols, &mut solved).and_then(|()| {
-        greeks_where_solved(
-            terms,
-            right,
-            &strikes,
-            &vols,
-            &solved,
-            &mut table.columns(strikes.len()),
-        )
-    });
-    if done.is_err() {
-        return Vec::new();
-    }
-    let rows = quoted
-        .into_iter()
-        .zip(vols)
-        .zip(table.delta)
-        .zip(solved.iter().zip(&table.status));
-    rows.filter(|(_, (solved, valued))| solved.is_ok() && valued.is_ok())
-        .map(|(((strike, vol), delta), _)| StrikePoint { strike, vol, delta })
-        .collect()
-}
-
 /// A snapshot with what it implies, computed on demand.
 #[derive(Debug)]
 pub struct SnapshotView {
@@ -251,6 +326,7 @@ pub struct SnapshotView {
     rate: Option<f64>,
     expiries: Vec<OnceLock<ExpiryAnalytics>>,
     surface: OnceLock<ChainSurface>,
+    columns: Arc<Mutex<Columns>>,
 }
 
 impl SnapshotView {
@@ -263,6 +339,7 @@ impl SnapshotView {
             rate,
             expiries,
             surface: OnceLock::new(),
+            columns: Arc::default(),
         }
     }
 
@@ -279,20 +356,41 @@ impl SnapshotView {
         let slot = self.expiries.get(index)?;
         Some((
             chain,
-            slot.get_or_init(|| ExpiryAnalytics::new(&self.snapshot, chain, self.rate)),
+            slot.get_or_init(|| ExpiryAnalytics::new(&self.snapshot, chain, self.rate, &self.columns)),
         ))
     }
 
     /// Chain and analytics of a contract's expiry.
     #[must_use]
     pub fn of(&self, contract: &OptionContract) -> Option<(&ExpiryChain, &ExpiryAnalytics)> {
+        self.at(self.index_of(contract)?)
+    }
+
+    fn index_of(&self, contract: &OptionContract) -> Option<usize> {
         let key = (contract.expiry, contract.root);
-        let index = self
-            .snapshot
-            .expiries
-            .binary_search_by(|c| (c.expiry, c.root).cmp(&key))
-            .ok()?;
-        self.at(index)
+        let chains = &self.snapshot.expiries;
+        chains.binary_search_by(|c| (c.expiry, c.root).cmp(&key)).ok()
+    }
+
+    /// Computes the greeks of contracts together, for [`Self::greeks`] to find. Contracts of other underlyings and those
+    /// that are not listed are passed over.
+    pub fn prepare<'c>(&self, contracts: impl Iterator<Item = &'c OptionContract>) {
+        let place = |c: &OptionContract| {
+            let expiry = self.index_of(c)?;
+            let chain = self.snapshot.expiries.get(expiry)?;
+            Some(((expiry, c.right), chain.index_of(c.strike)?))
+        };
+        let mut wanted: Vec<((usize, Right), usize)> = contracts.filter_map(place).collect();
+        wanted.sort_unstable();
+        wanted.dedup();
+        for side in wanted.chunk_by(|a, b| a.0 == b.0) {
+            let Some(((expiry, right), _)) = side.first() else {
+                continue;
+            };
+            if let Some((chain, analytics)) = self.at(*expiry) {
+                analytics.prepare(chain, *right, side.iter().map(|(_, strike)| *strike));
+            }
+        }
     }
 
     /// Greeks of one contract.

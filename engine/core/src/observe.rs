@@ -8,11 +8,13 @@
 use crate::analytics::SnapshotView;
 use crate::market::Views;
 use crate::plan::Plan;
-use crate::select::market_right;
+use crate::select::{leg_kind, market_right};
 use crate::value::{Cause, Cell};
 use alula_book::{Book, Leg, Package, PackagePrice, Position, PositionLeg, Rulebook, margin, payoff};
 use alula_dsl::ast::Side;
 use alula_dsl::builtin::{BookObs, Greek, LegPick, PositionObs};
+use alula_dsl::graph::StructureDef;
+use alula_market::contract::OptionContract;
 use alula_market::money::{Price, Usd};
 use alula_market::time::{Date, Instant};
 use alula_pricing::Greeks;
@@ -83,6 +85,14 @@ fn days(from: Date, to: Date) -> f64 {
     i32::try_from((to - from).num_days().max(0)).map_or(f64::MAX, f64::from)
 }
 
+/// Computes the greeks of everything held together, for the questions that follow.
+pub fn prepare_greeks(sight: &Sight<'_>, book: &Book) {
+    for view in sight.views.iter().flatten() {
+        let legs = book.positions().flat_map(|p| &p.legs);
+        view.prepare(legs.map(|l| &l.contract));
+    }
+}
+
 /// The greeks of a package of so many lots, each leg looked up once: delta and gamma in underlyings, vega in dollars a vol
 /// point, theta in dollars a calendar day.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -139,8 +149,30 @@ fn dollars_a_point(package: &Package) -> f64 {
     i32::try_from(package.multiplier()).map_or(f64::MAX, f64::from)
 }
 
-/// The leg that a pick names: of that side (and right), with the largest absolute delta when there are several.
-fn leg_of(sight: &Sight<'_>, package: &Package, pick: LegPick) -> Result<Leg, Cause> {
+/// What a package's legs are to be matched with: its structure's key, and the legs as they were last chosen, before any of
+/// them settled.
+#[derive(Clone, Copy)]
+struct Origin<'a> {
+    structure: &'a str,
+    chosen: &'a Package,
+}
+
+/// The leg that a pick names: one of the structure's by its place, or of that side (and right) the one with the largest
+/// absolute delta when there are several.
+fn leg_of(
+    sight: &Sight<'_>,
+    package: &Package,
+    origin: Option<Origin<'_>>,
+    pick: LegPick,
+) -> Result<Leg, Cause> {
+    if let Some(place) = pick.leg {
+        let chosen = origin.map_or(package, |o| o.chosen);
+        let structure = origin.and_then(|o| sight.plan.structure(o.structure));
+        let contract = chosen_leg(structure, chosen, usize::from(place)).ok_or(Cause::NoLeg)?;
+        // It may have settled since.
+        let held = package.legs().iter().find(|l| l.contract == contract);
+        return held.copied().ok_or(Cause::NoLeg);
+    }
     let fits = |l: &&Leg| {
         let side = if l.ratio > 0 { Side::Long } else { Side::Short };
         side == pick.side && pick.right.is_none_or(|r| market_right(r) == l.contract.right)
@@ -162,10 +194,27 @@ fn leg_of(sight: &Sight<'_>, package: &Package, pick: LegPick) -> Result<Leg, Ca
     }
 }
 
+/// The contract of a structure's leg in a package chosen for it: legs come in the structure's order. Where a roll was of
+/// the legs that were left, the leg is known if it alone is of its right, side and ratio.
+fn chosen_leg(structure: Option<&StructureDef>, chosen: &Package, place: usize) -> Option<OptionContract> {
+    let Some(structure) = structure.filter(|s| s.legs.len() != chosen.legs().len()) else {
+        return chosen.legs().get(place).map(|l| l.contract);
+    };
+    let kind = leg_kind(structure.legs.get(place)?);
+    if structure.legs.iter().filter(|l| leg_kind(l) == kind).count() > 1 {
+        return None;
+    }
+    let mut same = chosen
+        .legs()
+        .iter()
+        .filter(|l| Some((l.contract.right, l.ratio)) == kind);
+    same.next().filter(|_| same.next().is_none()).map(|l| l.contract)
+}
+
 /// What depends on the legs alone, for positions and candidates alike.
 fn of_package(
     sight: &Sight<'_>,
-    package: &Package,
+    (package, origin): (&Package, Option<Origin<'_>>),
     lots: u32,
     what: PositionObs,
 ) -> Option<Result<f64, Cause>> {
@@ -180,11 +229,13 @@ fn of_package(
         }
         PositionObs::Lots => Ok(f64::from(lots)),
         PositionObs::Greek(which) => package_greek(sight, package, lots, which),
-        PositionObs::LegDelta(pick) => leg_of(sight, package, pick)
+        PositionObs::LegDelta(pick) => leg_of(sight, package, origin, pick)
             .and_then(|l| sight.greeks(&l))
             .map(|g| g.delta),
-        PositionObs::LegStrike(pick) => leg_of(sight, package, pick).map(|l| l.contract.strike.to_f64()),
-        PositionObs::LegPrice(pick) => leg_of(sight, package, pick)
+        PositionObs::LegStrike(pick) => {
+            leg_of(sight, package, origin, pick).map(|l| l.contract.strike.to_f64())
+        }
+        PositionObs::LegPrice(pick) => leg_of(sight, package, origin, pick)
             .and_then(|l| sight.mid(&l))
             .map(Price::to_f64),
         PositionObs::Profit
@@ -248,7 +299,11 @@ pub fn position(sight: &Sight<'_>, position: &Position, what: PositionObs) -> Ce
     let Some(package) = position.held() else {
         return Cell::missing(Cause::NoPosition);
     };
-    if let Some(result) = of_package(sight, package, position.lots, what) {
+    let origin = Origin {
+        structure: &position.structure,
+        chosen: &position.package,
+    };
+    if let Some(result) = of_package(sight, (package, Some(origin)), position.lots, what) {
         return Cell::from(result);
     }
     let quoted_at = sight.view(package.underlying()).map(|v| v.snapshot.at);
@@ -301,7 +356,11 @@ pub fn candidate(sight: &Sight<'_>, candidate: &CandidateView<'_>, what: Positio
         price,
         from,
     } = *candidate;
-    if let Some(result) = of_package(sight, package, lots, what) {
+    let origin = from.map(|p| Origin {
+        structure: &p.structure,
+        chosen: package,
+    });
+    if let Some(result) = of_package(sight, (package, origin), lots, what) {
         return Cell::from(result);
     }
     let net = price.net.share.dollars(package.multiplier(), i64::from(lots));

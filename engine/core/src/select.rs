@@ -174,6 +174,12 @@ pub fn roll_target(
     }
 }
 
+/// Right, and ratio with the side's sign, by which legs of a structure are told apart when some are gone. `None` for a
+/// future.
+pub(crate) fn leg_kind(def: &LegDef) -> Option<(Right, i32)> {
+    Some((market_right(def.right?), signed(def)?))
+}
+
 /// Legs held with what the structure says of them, in structure order. After some have settled the others are known by
 /// right, side and ratio; `None` where that could be several.
 fn matched<'a>(
@@ -183,9 +189,7 @@ fn matched<'a>(
     if held.len() == structure.legs.len() {
         return Some(structure.legs.iter().zip(held).collect());
     }
-    let fits = |def: &LegDef, leg: &PositionLeg| {
-        def.right.map(market_right) == Some(leg.contract.right) && signed(def) == Some(leg.ratio)
-    };
+    let fits = |def: &LegDef, leg: &PositionLeg| leg_kind(def) == Some((leg.contract.right, leg.ratio));
     held.iter()
         .map(|leg| {
             let mut defs = structure.legs.iter().filter(|def| fits(def, leg));
@@ -483,11 +487,7 @@ fn further_out(right: Right, a: Price, b: Price) -> bool {
 
 /// The quoted strike nearest to a level that the quoted strikes bracket.
 fn nearest(chain: &ExpiryChain, right: Right, level: f64) -> Result<OptionContract, PickError> {
-    let quoted = || {
-        let both = chain.strikes.iter().enumerate();
-        both.filter(|(i, _)| chain.quote(right, *i).is_some())
-            .map(|(_, k)| *k)
-    };
+    let quoted = || chain.quotes(right).map(|(strike, _)| strike);
     let (first, last) = quoted()
         .next()
         .zip(quoted().next_back())
@@ -529,10 +529,8 @@ fn by_delta(
 
 fn by_premium(chain: &ExpiryChain, right: Right, wanted: f64) -> Result<OptionContract, PickError> {
     let mids: Vec<(Price, f64)> = chain
-        .strikes
-        .iter()
-        .enumerate()
-        .filter_map(|(i, k)| Some((*k, chain.quote(right, i)?.mid().to_f64())))
+        .quotes(right)
+        .map(|(strike, quote)| (strike, quote.mid().to_f64()))
         .collect();
     let mut best: Option<(Price, f64)> = None;
     for &(strike, mid) in &mids {

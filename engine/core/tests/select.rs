@@ -20,7 +20,7 @@ use alula_dsl::graph::{
 use alula_dsl::span::Span;
 use alula_market::calendar::ExchangeCalendar;
 use alula_market::chain::{ChainSnapshot, ExpiryChain, QuoteColumns};
-use alula_market::contract::Root;
+use alula_market::contract::{OptionContract, Right, Root};
 use alula_market::money::Price;
 use alula_market::time::{Date, Instant};
 use std::sync::Arc;
@@ -267,4 +267,56 @@ fn expiries_by_nearness_window_settlement_and_cycle() {
     let none = choose(&[45.0, 38.0, 52.0], Some((1, 2)), None);
     assert_eq!(none, Err(PickError::NoExpiryInWindow { lo: 38.0, hi: 52.0 }));
     assert_eq!(choose(&[], None, None), Err(PickError::Amount(Cause::Stale)));
+}
+
+#[test]
+fn a_contract_has_one_delta_asked_for_alone_with_others_or_with_its_whole_side() {
+    let chains = [(Root::Spxw, date(6, 14)), (Root::Spxw, date(6, 28))];
+    let (alone, together, side) = (view(&chains), view(&chains), view(&chains));
+    let contracts: Vec<OptionContract> = [Right::Put, Right::Call]
+        .into_iter()
+        .flat_map(|right| (250..=330).step_by(3).map(move |k| (right, k)))
+        .map(|(right, k)| OptionContract {
+            root: Root::Spxw,
+            expiry: date(6, 28),
+            right,
+            strike: Price(k * 10_000),
+        })
+        .collect();
+    together.prepare(contracts.iter().rev());
+    for contract in &contracts {
+        let one = alone.greeks(contract).unwrap();
+        assert_eq!(Ok(one), together.greeks(contract), "{contract}");
+        let (chain, analytics) = side.of(contract).unwrap();
+        let points = analytics.points(chain, contract.right);
+        // The cheapest quotes have mids that no vol gives: they are no points, and their greeks are those of exercise.
+        if let Some(point) = points.iter().find(|p| p.strike == contract.strike) {
+            assert_eq!(one.delta.to_bits(), point.delta.to_bits(), "{contract}");
+        }
+    }
+}
+
+#[test]
+fn a_mid_below_intrinsic_value_has_the_delta_of_certain_exercise() {
+    let mut snapshot = (*view(&[(Root::Spxw, date(6, 28))]).snapshot).clone();
+    let put = |strike: i64| OptionContract {
+        root: Root::Spxw,
+        expiry: date(6, 28),
+        right: Right::Put,
+        strike: Price(strike * 1000),
+    };
+    let quotes = &mut snapshot.expiries[0];
+    let at = |strike: i64| usize::try_from((strike - 2500) / 10).unwrap();
+    // 400 points in the money, offered two points below that.
+    (quotes.puts.bid[at(3300)], quotes.puts.ask[at(3300)]) = (Price(397_900), Price(398_000));
+    // No put is worth more than its strike.
+    (quotes.puts.bid[at(2500)], quotes.puts.ask[at(2500)]) = (Price(2_600_000), Price(2_600_100));
+    (quotes.puts.bid[at(2510)], quotes.puts.ask[at(2510)]) = (Price(0), Price(0));
+    let view = SnapshotView::new(Arc::new(snapshot), Some(0.0));
+    let greeks = view.greeks(&put(3300)).unwrap();
+    assert_eq!((greeks.delta, greeks.gamma, greeks.vega), (-1.0, 0.0, 0.0));
+    assert!((greeks.price - 400.0).abs() < 0.2, "{greeks:?}");
+    assert_eq!(view.greeks(&put(2500)), Err(Cause::NoQuote));
+    assert_eq!(view.greeks(&put(2510)), Err(Cause::NoQuote));
+    assert_eq!(view.greeks(&put(2515)), Err(Cause::NotListed));
 }

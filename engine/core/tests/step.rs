@@ -357,6 +357,36 @@ fn what_is_left_after_an_expiry_rolls_by_its_side_and_not_as_a_whole() {
     assert_eq!(strikes, [(3200, -1), (3250, 1)]);
 }
 
+#[test]
+fn a_rule_speaks_of_a_leg_by_the_name_that_tells_it_from_another_of_its_kind() {
+    // Two sold puts, of June and of July, and the bought one that covers them.
+    let structure = "structure core = legs on SPX {\n\
+        short put near at strike 2700 pts, expiry nearest 18 dte\n\
+        short put far at strike 2650 pts, expiry nearest 46 dte\n\
+        long 2 put at strike 2600 pts, expiry nearest 46 dte }\n";
+    let rules = "policy p on core { open when SPX.last < 2900 pts size 1 lot\n\
+        require short put near.strike > short put far.strike + 40 pts\n\
+        close near when short put near.strike >= 2700 pts and SPX.last > 2950 pts\n\
+        close dear when short put far.price > short put near.price + 1 pts and SPX.last > 2950 pts\n\
+        close far when short put far.strike >= 2650 pts and SPX.last > 2950 pts }";
+    let mut desk = Desk::new(&format!("{structure}{rules}"));
+    assert!(ordered(&desk.tick(2890.0, &[]), "p.open"));
+    for _ in 0..13 {
+        desk.tick(2900.0, &[]);
+    }
+    // The day of the first expiry: both are held. The far one is worth more, its strike lower.
+    let both = desk.tick(2960.0, &[]);
+    assert!(ordered(&both, "p.near"), "{:?}", of(&both, "p.near"));
+    assert!(of(&both, "p.dear").condition.is_true());
+    assert_eq!(desk.date, day("2019-06-24"));
+    // The near leg has settled: what is said of it is not known, and it is not mistaken for the one that is left.
+    desk.book.withdraw(&desk.book.orders()[0].id.clone());
+    let left = desk.tick(2960.0, &[]);
+    assert_eq!(skip(&left, "p.near"), Skip::Unknown(Cause::NoLeg));
+    assert_eq!(skip(&left, "p.dear"), Skip::Unknown(Cause::NoLeg));
+    assert!(ordered(&left, "p.far"), "{:?}", of(&left, "p.far"));
+}
+
 /// No snapshots at all.
 struct Dark(usize);
 

@@ -83,6 +83,17 @@ impl ExpiryChain {
         };
         (quote.bid.0 >= 0 && quote.ask > quote.bid).then_some(quote)
     }
+
+    /// Strikes of a right that have a market that is neither locked nor crossed, ascending.
+    pub fn quotes(&self, right: Right) -> impl DoubleEndedIterator<Item = (Price, Quote)> {
+        let side = self.side(right);
+        let rows = self.strikes.iter().zip(side.bid.iter().zip(&side.ask));
+        rows.filter(|(_, (bid, ask))| bid.0 >= 0 && ask > bid)
+            .map(|(strike, (bid, ask))| {
+                let quote = Quote { bid: *bid, ask: *ask };
+                (*strike, quote)
+            })
+    }
 }
 
 /// Every quote of one underlying's options at one instant.

@@ -409,6 +409,7 @@ fn margin(sight: &Sight<'_>, book: &Book) -> Option<Usd> {
 
 fn greeks(sight: &Sight<'_>, book: &Book) -> Option<GreekSum> {
     let mut sum = GreekSum::default();
+    observe::prepare_greeks(sight, book);
     for position in book.positions() {
         let package = position.held()?;
         let one = observe::package_greeks(sight, package, position.lots).ok()?;

@@ -18,7 +18,7 @@ use crate::registry::RegistryError;
 use crate::value::{Cause, Cell};
 use alula_dsl::ast::EventSide;
 use alula_dsl::builtin::{BookObs, PositionObs};
-use alula_dsl::graph::{Clock, Domain, Graph, Length, StructureId, ValueKind};
+use alula_dsl::graph::{Clock, Domain, Graph, Length, StructureDef, StructureId, ValueKind};
 use alula_market::series::BarSize;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -271,6 +271,12 @@ impl Plan {
         self.position_nodes.get(structure).map_or(&[], Vec::as_slice)
     }
 
+    /// A structure by its key.
+    #[must_use]
+    pub fn structure(&self, key: &str) -> Option<&StructureDef> {
+        self.graph.structures.iter().find(|s| s.key == key)
+    }
+
     /// The key of a structure; empty for one that the graph does not have.
     #[must_use]
     pub fn structure_key(&self, id: StructureId) -> Arc<str> {
@@ -317,6 +323,23 @@ impl Plan {
                     NodeKind::Operator(op) => n.clock == Clock::Tick && has_memory(op.as_ref()),
                     _ => false,
                 }
+        })
+    }
+
+    /// Whether some node of the account or of a position is a greek, so that those of all that is held are worth computing
+    /// together.
+    #[must_use]
+    pub fn reads_greeks(&self) -> bool {
+        let nodes = self.order.iter().chain(self.position_nodes.values().flatten());
+        nodes.filter_map(|i| self.nodes.get(*i)).any(|n| {
+            matches!(
+                n.kind,
+                NodeKind::Position(PositionObs::Greek(_) | PositionObs::LegDelta(_))
+                    | NodeKind::Book {
+                        what: BookObs::Greek(_),
+                        ..
+                    }
+            )
         })
     }
 

@@ -12,7 +12,7 @@ mod open;
 use crate::analytics::SnapshotView;
 use crate::decision::{Decision, PickError, RuleKind, RuleOutcome, Skip, Verdict};
 use crate::market::Views;
-use crate::observe::Sight;
+use crate::observe::{self, Sight};
 use crate::plan::{Plan, PlanRule};
 use crate::state::State;
 use crate::trace::Trace;
@@ -54,6 +54,9 @@ pub fn step(
 ) -> Decision {
     let sight = Sight::new(plan, tick.at, tick.views, rulebook);
     state.observe(book);
+    if plan.reads_greeks() {
+        observe::prepare_greeks(&sight, book);
+    }
     eval::book_nodes(plan, state, &sight, book, cells);
     eval::record_shared(plan, tick, cells, trace);
     let positions = eval::position_nodes(plan, state, &sight, tick, (book, cells), trace);

@@ -80,7 +80,7 @@ impl<'a> Checker<'a> {
                 format!("the range `{lo}..{hi}` contains nothing"),
             )
             .label("the lower end is above the upper end")
-            .help(format!("write `{hi}..{lo}`"));
+            .help(format!("write `{}`", turned(&lo, &hi)));
             return self.report(d);
         }
         if !(min..=max).contains(&default) {
@@ -346,4 +346,18 @@ pub(super) fn whole_number(x: f64) -> Option<u32> {
     )]
     let n = x as u32;
     Some(n)
+}
+
+/// A range with its ends exchanged; a unit that stands at the upper end alone stays there.
+fn turned(lo: &str, hi: &str) -> String {
+    let split = |text: &str| {
+        let unit = |c: char| c.is_alphabetic() || c == '%' || c == ' ';
+        let at = text.find(unit).unwrap_or(text.len());
+        let (number, unit) = text.split_at(at);
+        (number.to_owned(), unit.to_owned())
+    };
+    match (split(lo), split(hi)) {
+        ((low, none), (high, unit)) if none.is_empty() && !unit.is_empty() => format!("{high}..{low}{unit}"),
+        _ => format!("{hi}..{lo}"),
+    }
 }

@@ -219,6 +219,8 @@ codes! {
     ROLL_WITHOUT_LIMIT = 612, "roll-without-limit", include_str!("pages/A0612.md");
     /// A rule measures against the credit, and a roll may pay that credit away or turn it into a debit.
     CREDIT_MAY_TURN = 613, "credit-may-turn", include_str!("pages/A0613.md");
+    /// A close or roll that holds only when an order can no longer fill before expiry.
+    TOO_LATE_TO_FILL = 614, "too-late-to-fill", include_str!("pages/A0614.md");
     /// The imported file could not be read.
     IMPORT_NOT_FOUND = 701, "import-not-found", include_str!("pages/A0701.md");
     /// Imports stay inside the project folder.

@@ -4,6 +4,7 @@
 mod allow;
 mod conditions;
 mod credits;
+mod expiry;
 
 use crate::ast::ItemKind;
 use crate::diagnostic::{Diagnostic, codes, has_errors};
@@ -28,6 +29,7 @@ pub(crate) fn lint(
     if let Some(graph) = graph.filter(|_| sound) {
         conditions::lint(symbols, graph, findings);
         credits::lint(graph, findings);
+        expiry::lint(graph, findings);
     }
     allow::apply(symbols, findings);
 }

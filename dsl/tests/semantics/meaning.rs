@@ -1,6 +1,8 @@
 //! Types and contexts: what is refused, with which words, and what is accepted.
 
 use super::common::{codes, errors, opens_when, refuses, shown, sound, with_core};
+use alula_dsl::compile::compile;
+use alula_dsl::source::NoImports;
 
 fn signal(expr: &str) -> String {
     format!("signal x = {expr}\nguard g {{ require x else block open }}")
@@ -544,6 +546,61 @@ fn what_a_roll_may_do_to_the_credit_is_said() {
         none,
         "the credit itself may be asked for"
     );
+}
+
+#[test]
+fn a_rule_whose_order_comes_after_the_settlement_is_said() {
+    let on = |settings: &str, structure: &str, when: &str| {
+        let text = format!(
+            "alula 1\nstrategy s {{ capital $250_000 {settings} }}\n\
+             threshold exit = 0 in 0..45 /// days to expiry\n\
+             structure put = put on {structure} at 30 delta }}\n\
+             policy p on put {{ open when exit >= 0 and VIX.last > 0 vol size 1 lot close c when {when} }}\n"
+        );
+        codes(&compile("test.alula", text.as_bytes(), &NoImports))
+    };
+    let daily = "evaluate every 1 session in SPX.regular";
+    let spx = "SPX { expiry nearest 30 dte,";
+    let none = Vec::<String>::new();
+    for late in [
+        "dte <= 0",
+        "dte = 0",
+        "dte < 1",
+        "0 >= dte",
+        "dte in 0..0",
+        "dte <= exit",
+        "dte <= 0 and profit > $0",
+        "dte < 1 or dte = 0",
+        "dte <= 0 for 2 bars",
+    ] {
+        assert_eq!(on(daily, spx, late), ["A0614"], "{late}");
+    }
+    for fine in [
+        "dte <= 1",
+        "dte < 2",
+        "dte >= 0",
+        "dte <= 0 or profit > $500",
+        "not dte <= 0",
+        "dte <= exit + 1",
+        "profit > $500",
+    ] {
+        assert_eq!(on(daily, spx, fine), none, "{fine}");
+    }
+    // Options that settle in the morning trade to the day before.
+    for morning in [
+        "SPX { expiry nearest 30 dte only am,",
+        "VIX { expiry nearest 30 dte,",
+    ] {
+        assert_eq!(on(daily, morning, "dte <= 1"), ["A0614"], "{morning}");
+        assert_eq!(on(daily, morning, "dte <= 2"), none, "{morning}");
+    }
+    assert_eq!(
+        on(daily, "SPX { expiry nearest 30 dte only monthly,", "dte <= 1"),
+        none
+    );
+    // Minutes leave snapshots for the order, and on the same bar it needs none.
+    assert_eq!(on("evaluate every 5m in SPX.regular", spx, "dte <= 0"), none);
+    assert_eq!(on(&format!("{daily} fill same bar"), spx, "dte <= 0"), none);
 }
 
 #[test]

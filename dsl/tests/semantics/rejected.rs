@@ -5,6 +5,7 @@ use super::common::{HEAD, codes, shown};
 use alula_dsl::compile::{Compiled, compile};
 use alula_dsl::diagnostic::Severity;
 use alula_dsl::diagnostic::codes::{ALL, explain};
+use alula_dsl::format::{FormatError, format};
 use alula_dsl::source::SourceLoader;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -101,6 +102,25 @@ fn every_example_reads_well() {
             insta::assert_snapshot!(stem, shown(&compiled));
         }
     });
+}
+
+/// Formatting mends what these are about.
+const MENDED: &[&str] = &["A0116"];
+
+#[test]
+fn every_example_that_can_be_read_stands_in_the_one_layout() {
+    for (code, (stem, _)) in examples() {
+        let text = std::fs::read_to_string(folder().join(format!("{stem}.alula"))).unwrap();
+        match format(&text) {
+            Ok(formatted) => assert_eq!(
+                formatted == text,
+                !MENDED.contains(&code.as_str()),
+                "{stem} is in another layout than `alula fmt` writes, or {code} need not be excepted"
+            ),
+            Err(FormatError::Syntax(_)) => {}
+            Err(e) => panic!("{stem}: {e}"),
+        }
+    }
 }
 
 #[test]

@@ -3,7 +3,9 @@
 //! Each leg trades at its mid, at mid worsened by the stated share of its half-spread, and at the natural side. The
 //! net at mid and at natural is the exact sum of the legs. The net at the share is rounded to the package's tick
 //! against the trader, but never beyond natural: the ledger holds what an order could have been filled at. Nothing
-//! fills on a missing, locked or crossed quote; a leg without a bid can be sold, at zero, only to close it.
+//! fills on a missing, locked or crossed quote; a leg without a bid can be sold only to close it: at zero by the share and at
+//! natural, at half its ask by the middle, which stays what it is for every quote: the far edge of the band, not a fill to
+//! count on.
 
 use crate::band::{Band, Cross};
 use crate::package::{Leg, Package, round_against, tick};

@@ -12,4 +12,5 @@ mod market;
 mod new;
 mod streams;
 mod support;
+mod test;
 mod why;

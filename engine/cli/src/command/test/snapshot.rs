@@ -77,12 +77,15 @@ pub fn compare(result: &FileResult) -> Result<Compared, Failure> {
         });
     }
     if result.left_out == 0 {
-        let mine = |name: &str| name.starts_with(&format!("{stem}__")) && name.ends_with(".snap");
+        let prefix = format!("{stem}__");
         let entries = std::fs::read_dir(&folder).into_iter().flatten().flatten();
         let mut orphans: Vec<PathBuf> = entries
             .filter(|e| {
                 let name = e.file_name().to_string_lossy().into_owned();
-                mine(&name) && !names.contains_key(&name)
+                // What was left for a review goes with its snapshot.
+                let snapshot = name.strip_suffix(".new").unwrap_or(&name);
+                let mine = name.starts_with(&prefix) && snapshot.ends_with(".snap");
+                mine && !names.contains_key(snapshot)
             })
             .map(|e| e.path())
             .collect();

@@ -32,6 +32,7 @@
 //! public function answers with a finite number or with a named cause.
 
 mod black76;
+pub mod breakeven;
 pub mod chain;
 mod forward;
 mod implied;

@@ -41,3 +41,14 @@ for name, case in {
 }.items():
     got = value() if case is None else value(*case) - value()
     print(f"const {name}: f64 = {mp.nstr(got, 15)};")
+
+# Zeros of tests/pricing/breakevens.rs: one option a leg, 9.20 in hand, 15 days on.
+from mpmath import findroot
+
+
+def profit(shift):
+    return mpf("9.2") + value(mp.nstr(shift, 40), "0", "15") / 100
+
+
+zeros = [findroot(profit, (mpf(a), mpf(b)), solver="anderson", tol=mpf("1e-30")) for a, b in (("-0.1", "-0.05"), ("0.05", "0.1"))]
+print("const AFTER_15_DAYS: [f64; 2] = [" + ", ".join(mp.nstr(z, 15) for z in zeros) + "];")

@@ -1,6 +1,8 @@
 //! Proofs of the pricing room: golden values from mpmath and QuantLib, and laws that hold for every input.
 
 #[cfg(test)]
+mod breakevens;
+#[cfg(test)]
 mod forwards;
 #[cfg(test)]
 mod golden;

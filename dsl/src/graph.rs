@@ -240,19 +240,19 @@ pub enum Op {
     Position(PositionObs),
     /// `highest(x, since entry)` / `lowest(…)`: extreme of a position-domain input over the position's life.
     SinceEntry(Direction),
-    /// `irr(core, under …)`: scenario IRR. Evaluated by the ALVH issue; missing(unsupported) until then.
+    /// `irr(core, under …)`: annual rate of return in a shifted market, of a candidate or of the structure's open positions.
     Irr {
         /// Structure.
         of: StructureId,
         /// Scenario.
         under: Vec<ShiftBy>,
     },
-    /// `cushion(under …)`: (cash + bills) over the worst margin call of the scenario. As [`Op::Irr`].
+    /// `cushion(under …)`: (cash + bills) over the worst margin call of the scenario. Missing(unsupported) so far.
     Cushion {
         /// Scenario.
         under: Vec<ShiftBy>,
     },
-    /// `expected_gain` and `cost(lo..hi)` of an overlay. As [`Op::Irr`].
+    /// `expected_gain` and `cost(lo..hi)` of an overlay. As [`Op::Cushion`].
     OverlayGain,
     /// See [`Op::OverlayGain`].
     OverlayCost {

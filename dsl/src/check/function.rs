@@ -190,7 +190,6 @@ impl Checker<'_> {
         }
         let of = target??;
         let (under, words) = self.scenario(call, under)?;
-        self.not_evaluated(call);
         let domain = match call.place {
             Place::Candidate(_) => Domain::Candidate,
             _ => Domain::Book,

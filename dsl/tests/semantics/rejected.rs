@@ -45,7 +45,10 @@ const GENERATED: &[(&str, &str)] = &[
         "A0904",
         "found by the reader of thresholds files, and tested there",
     ),
-    ("A0905", "found by the reader of rule-test files, and tested there"),
+    (
+        "A0905",
+        "found by the reader of rule-test files, and tested there",
+    ),
 ];
 
 /// The examples by code: file name and what compiling it gives.

@@ -15,6 +15,7 @@ pub mod ops;
 pub mod plan;
 pub mod registry;
 pub(crate) mod rows;
+pub mod scenario;
 pub mod script;
 pub mod select;
 pub mod state;

@@ -270,7 +270,11 @@ impl Linker<'_> {
             Op::Book { what, of } => NodeKind::Book { what: *what, of: *of },
             Op::Position(what) => NodeKind::Position(*what),
             Op::Plugin { .. } => NodeKind::Fixed(Cell::missing(Cause::Plugin)),
-            Op::Irr { .. } | Op::Cushion { .. } | Op::OverlayGain | Op::OverlayCost { .. } => {
+            Op::Irr { of, under } => NodeKind::Irr {
+                of: *of,
+                shift: crate::scenario::shift_of(under),
+            },
+            Op::Cushion { .. } | Op::OverlayGain | Op::OverlayCost { .. } => {
                 NodeKind::Fixed(Cell::missing(Cause::Unsupported))
             }
             op => NodeKind::Operator(self.registry.operator(op, inputs.len()).map_err(|error| {

@@ -20,6 +20,7 @@ use alula_dsl::ast::EventSide;
 use alula_dsl::builtin::{BookObs, PositionObs};
 use alula_dsl::graph::{Clock, Domain, Graph, Length, StructureDef, StructureId, ValueKind};
 use alula_market::series::BarSize;
+use alula_pricing::stress::Shift;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -107,6 +108,13 @@ pub enum NodeKind {
     },
     /// Read from a position or a candidate package.
     Position(PositionObs),
+    /// Annual rate of return of a candidate, or of a structure's positions, in a shifted market.
+    Irr {
+        /// Structure.
+        of: StructureId,
+        /// The shift.
+        shift: Shift,
+    },
 }
 
 /// A node of the plan.

@@ -4,6 +4,7 @@ use super::{PositionCells, Tick};
 use crate::observe::{self, AccountView, CandidateView, Sight};
 use crate::ops::Operator;
 use crate::plan::{NodeKind, Plan, PlanNode, PlanRule};
+use crate::scenario;
 use crate::state::{State, initial};
 use crate::trace::{Scope, Trace, TraceCell};
 use crate::value::{Cause, Cell};
@@ -70,6 +71,11 @@ pub(super) fn book_nodes(
                 };
                 observe::account(sight, &view, *what)
             }
+            NodeKind::Irr { of, shift } => {
+                let structure = plan.graph().structures.get(of.0 as usize).map(|s| s.key.as_str());
+                let own = book.positions().filter(|p| structure == Some(&*p.structure));
+                scenario::position_rate(sight, own, shift)
+            }
             _ => next_of(&mut operators, index).map_or(Cell::missing(Cause::NoData), |operator| {
                 operator.step(inputs.of(node, cells))
             }),
@@ -134,6 +140,7 @@ pub(super) fn candidate_nodes(
         let value = match &node.kind {
             NodeKind::Fixed(fixed) => *fixed,
             NodeKind::Position(what) => observe::candidate(sight, view, *what),
+            NodeKind::Irr { shift, .. } => scenario::candidate_rate(sight, view, shift),
             NodeKind::Operator(operator) => {
                 let mut operator: Box<dyn Operator> = operator.boxed_clone();
                 operator.step(inputs.of(node, &own))

@@ -1,0 +1,141 @@
+//! Packages and positions in a market that is not today's: spot, vols and time shifted, every leg revalued under the surface.
+
+use crate::observe::{self, CandidateView, Sight};
+use crate::value::{Cause, Cell};
+use alula_book::{Package, Position};
+use alula_dsl::builtin::PositionObs;
+use alula_dsl::graph::ShiftBy;
+use alula_pricing::breakeven::{Dynamics, Scenario};
+use alula_pricing::stress::{Asset, Holding, Shift, VolShift, value};
+
+/// The shifts of a scenario as one: vol points and days add up, moves of spot compound.
+#[must_use]
+pub fn shift_of(under: &[ShiftBy]) -> Shift {
+    let (mut vol, mut spot, mut days) = (0.0, 1.0, 0.0);
+    for by in under {
+        match by {
+            ShiftBy::VolPoints(points) => vol += points,
+            ShiftBy::SpotFraction(fraction) => spot *= 1.0 + fraction,
+            ShiftBy::Days(n) => days += n,
+        }
+    }
+    Shift {
+        forward: spot - 1.0,
+        vol: VolShift::Points(vol),
+        days,
+    }
+}
+
+/// The legs of a package of so many lots as the pricing room values them, in dollars: each at its own mid's vol, at the surface's
+/// where it has no quote.
+///
+/// # Errors
+/// `no quote` without a snapshot or a vol, `not listed` for a contract that is not in it.
+pub fn holdings(sight: &Sight<'_>, package: &Package, lots: u32) -> Result<Vec<Holding>, Cause> {
+    let view = sight.view(package.underlying()).ok_or(Cause::NoQuote)?;
+    let dollars = i32::try_from(package.multiplier()).map_or(f64::MAX, f64::from) * f64::from(lots);
+    package
+        .legs()
+        .iter()
+        .map(|leg| {
+            let (terms, vol) = view.marked_vol(&leg.contract)?;
+            Ok(Holding {
+                asset: Asset::Option {
+                    terms,
+                    right: crate::analytics::pricing_right(leg.contract.right),
+                    strike: leg.contract.strike.to_f64(),
+                    vol,
+                },
+                units: f64::from(leg.ratio) * dollars,
+            })
+        })
+        .collect()
+}
+
+/// Annual rate of return in a shifted market of a package with `cash` dollars in hand, on `capital` dollars.
+fn rate(
+    sight: &Sight<'_>,
+    package: &Package,
+    lots: u32,
+    (cash, capital): (f64, f64),
+    shift: &Shift,
+) -> Result<f64, Cause> {
+    let holdings = holdings(sight, package, lots)?;
+    let view = sight.view(package.underlying()).ok_or(Cause::NoQuote)?;
+    // Only time moves along the surface; without any it is not needed, and not fitted.
+    let surface = if shift.days > 0.0 {
+        Some(view.surface().surface()?)
+    } else {
+        None
+    };
+    let scenario = Scenario {
+        holdings: &holdings,
+        cash,
+        surface,
+        dynamics: Dynamics::StickyStrike,
+    };
+    let rate = scenario.rate(shift, capital).map_err(|_| Cause::OutOfDomain)?;
+    rate.ok_or(Cause::OutOfDomain)
+}
+
+/// Scenario rate of return of a candidate: its price at the stated share in hand, on its maximum loss (on its margin where the
+/// loss has no bound).
+#[must_use]
+pub fn candidate_rate(sight: &Sight<'_>, candidate: &CandidateView<'_>, shift: &Shift) -> Cell {
+    let points = candidate.price.net.share;
+    let cash = points
+        .dollars(candidate.package.multiplier(), i64::from(candidate.lots))
+        .to_f64();
+    let of = |what| observe::candidate(sight, candidate, what).get();
+    let capital = match of(PositionObs::MaxLoss) {
+        Err(Cause::Unbounded) => of(PositionObs::Margin),
+        found => found,
+    };
+    Cell::from(
+        capital.and_then(|capital| rate(sight, candidate.package, candidate.lots, (cash, capital), shift)),
+    )
+}
+
+/// Scenario rate of return of keeping open positions: what they may earn from their value now on, on what they can lose from it
+/// (their margin where the loss has no bound). All positions together, each counted with its capital.
+#[must_use]
+pub fn position_rate<'p>(
+    sight: &Sight<'_>,
+    positions: impl Iterator<Item = &'p Position>,
+    shift: &Shift,
+) -> Cell {
+    let (mut weighted, mut sum, mut any) = (0.0, 0.0, false);
+    for position in positions {
+        any = true;
+        match kept(sight, position, shift) {
+            Ok((rate, capital)) => {
+                weighted += rate * capital;
+                sum += capital;
+            }
+            Err(cause) => return Cell::missing(cause),
+        }
+    }
+    if !any {
+        return Cell::missing(Cause::NoPosition);
+    }
+    Cell::number_or(Some(weighted / sum), Cause::OutOfDomain)
+}
+
+fn kept(sight: &Sight<'_>, position: &Position, shift: &Shift) -> Result<(f64, f64), Cause> {
+    let package = position.held().ok_or(Cause::NoPosition)?;
+    let held = holdings(sight, package, position.lots)?;
+    let worth = value(&held).map_err(|_| Cause::OutOfDomain)?;
+    let worst = alula_book::payoff::worst(package);
+    let capital = match worst {
+        Some(worst) => {
+            worth
+                - worst
+                    .dollars(package.multiplier(), i64::from(position.lots))
+                    .to_f64()
+        }
+        None => observe::package_margin(sight, package, position.lots)?.to_f64(),
+    };
+    // Given up now it would bring its value, so keeping it starts by paying that.
+    let rate = rate(sight, package, position.lots, (-worth, capital), shift)?;
+    Ok((rate, capital))
+}

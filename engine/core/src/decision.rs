@@ -123,7 +123,12 @@ pub enum PickError {
     },
     /// The legs as picked have a loss without bound although the structure's shape promises one.
     NotDefinedRisk,
-    /// Futures legs, or an underlying without option chains.
+    /// The curve has no price for a month of the futures.
+    NoFuture {
+        /// Month from the front.
+        month: u8,
+    },
+    /// Futures legs beside options, or an underlying without option chains.
     Unsupported(&'static str),
 }
 
@@ -171,6 +176,7 @@ impl fmt::Display for PickError {
                 )
             }
             Self::NotDefinedRisk => f.write_str("the legs found do not bound the loss"),
+            Self::NoFuture { month } => write!(f, "the curve has no price for month {month}"),
             Self::Unsupported(what) => write!(f, "{what} cannot be traded yet"),
         }
     }

@@ -9,6 +9,7 @@ pub mod clock;
 pub mod column;
 pub(crate) mod columns;
 pub mod decision;
+pub mod futures;
 pub mod market;
 pub mod observe;
 pub mod ops;

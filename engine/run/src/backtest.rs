@@ -5,6 +5,7 @@ use crate::error::{ErrorClass, RunError};
 use crate::manifest;
 use crate::output::{Mode, RunOutput};
 use crate::walk::Walk;
+use alula_book::instrument::{LedgerConfig, LinearFees};
 use alula_book::{Book, BookConfig, Cross, FeeSchedule, Rulebook, RunId};
 use alula_core::clock::{cadence, in_regular_session};
 use alula_core::plan::link;
@@ -98,6 +99,12 @@ pub fn backtest(request: BacktestRequest<'_>) -> Result<RunOutput, RunError> {
         .into_iter()
         .filter(|t| t.date() >= first && in_regular_session(*t))
         .collect();
+    let ledger = LedgerConfig {
+        cross,
+        fees: LinearFees::of_schedule(&fees.name),
+        same_bar: settings.fill_same_bar,
+        settle_approximate: settings.settle_approximate,
+    };
     let book = Book::new(BookConfig {
         run: RunId(manifest::id_number(&manifest.run_id)),
         capital,
@@ -105,7 +112,8 @@ pub fn backtest(request: BacktestRequest<'_>) -> Result<RunOutput, RunError> {
         fees,
         same_bar: settings.fill_same_bar,
         settle_approximate: settings.settle_approximate,
-    });
+    })
+    .with_ledger(ledger);
     let last_instant = end_of_day(last);
     Walk {
         request,

@@ -11,6 +11,7 @@ mod data;
 pub mod error;
 pub mod explain;
 pub mod folder;
+pub mod futures;
 mod hash;
 mod manifest;
 mod marks;

@@ -125,8 +125,13 @@ pub fn of(facts: &Facts<'_>) -> Vec<String> {
     if book.config().same_bar {
         marks.push("same bar: orders fill on the snapshot they were decided on".to_owned());
     }
-    if book.is_approximate() {
+    if book.trades().iter().any(|t| t.approximate) {
         marks.push("approximate: some settlement values stand in for missing official ones".to_owned());
+    }
+    if book.ledger().is_approximate() {
+        marks.push(
+            "approximate: futures and shares fill at settlement prices with an assumed spread".to_owned(),
+        );
     }
     if facts.without_rate {
         marks.push("no rate: discounts come from box spreads where no risk-free rate is known".to_owned());

@@ -7,6 +7,7 @@
 use crate::backtest::{BacktestRequest, Progress, end_of_day};
 use crate::data::Snapshots;
 use crate::error::RunError;
+use crate::futures::LinearFeed;
 use crate::hash::Chain;
 use crate::marks::{self, Facts, GuardActs};
 use crate::output::{Manifest, Mode, RunOutput};
@@ -144,6 +145,8 @@ struct Turn<'a> {
     /// Session at hand.
     day: Option<Session>,
     empty: Vec<Instant>,
+    /// Futures and shares of the account.
+    linear: LinearFeed,
 }
 
 impl<'a> Walk<'a> {
@@ -163,6 +166,7 @@ impl<'a> Walk<'a> {
             hashed: hashed(&self.plan),
             day: None,
             empty: Vec::new(),
+            linear: LinearFeed::default(),
         };
         let visited = std::mem::take(&mut self.visited);
         let total = visited.len();
@@ -294,6 +298,7 @@ impl<'a> Walk<'a> {
         }
         let events = result.map_err(|e| RunError::from(e).at(now))?;
         turn.recorder.events(&events);
+        turn.linear.advance(&mut self.book, history, now)?;
         Ok(())
     }
 

@@ -87,6 +87,17 @@ impl LinearFees {
         }
     }
 
+    /// The shipped schedule of that name. One without rows where there is none: an order for futures or shares is refused
+    /// then, never filled for free.
+    #[must_use]
+    pub fn of_schedule(name: &str) -> Self {
+        Self::named(name).unwrap_or_else(|| Self {
+            name: "none shipped",
+            rows: Vec::new(),
+            caveats: Vec::new(),
+        })
+    }
+
     /// Nothing is charged.
     #[must_use]
     pub fn none() -> Self {

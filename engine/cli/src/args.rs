@@ -77,6 +77,8 @@ pub enum Command {
     Surface(SurfaceArgs),
     /// Run a strategy over a history
     Backtest(BacktestArgs),
+    /// Compute a run again with the other driver and compare every tick
+    Verify(VerifyArgs),
     /// Explain a decision of a run, or its absence
     Why(WhyArgs),
     /// Run the rule tests that live beside the strategies
@@ -414,6 +416,25 @@ pub struct BacktestArgs {
     /// Replace a run folder that holds something else
     #[arg(long)]
     pub force: bool,
+}
+
+/// Arguments of `alula verify`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  alula verify runs/condor-1f2e3d4c5b6a\n  alula verify run --data store\n\n\
+                        The run is computed again in whole columns, event by event, and with events of one instant the other \
+                        way round.\nLeaves with 1 and names the first tick that differs; with 3 when the data are others."
+)]
+pub struct VerifyArgs {
+    /// Run folder
+    #[arg(value_name = "RUN", value_hint = ValueHint::DirPath)]
+    pub run: PathBuf,
+    /// Store that the run was made from; none for the simulated market
+    #[arg(long, value_name = "STORE", value_hint = ValueHint::DirPath)]
+    pub data: Option<PathBuf>,
+    /// How to write the result
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub format: TextFormat,
 }
 
 /// Arguments of `alula why`.

@@ -65,6 +65,7 @@ pub fn run(command: &Command, out: &mut Output) -> Result<Exit, Failure> {
         Command::Vix(args) => command::vix::run(args, out),
         Command::Surface(args) => command::surface::run(args, out),
         Command::Backtest(args) => command::backtest::run(args, out),
+        Command::Verify(args) => command::verify::run(args, out),
         Command::Why(args) => command::why::run(args, out),
         Command::Test(args) => command::test::run(args, out),
         Command::Mutate(args) => command::mutate::run(args, out),

@@ -19,15 +19,19 @@ pub enum Mode {
     Batch,
     /// Event by event.
     Streaming,
+    /// Event by event, events of one instant arriving the other way round: later series first, the end of a session before
+    /// its bars. The bars of one series keep their order, as every feed keeps it.
+    Permuted,
 }
 
 impl Mode {
-    /// `batch` or `streaming`.
+    /// `batch`, `streaming` or `permuted`.
     #[must_use]
     pub const fn word(self) -> &'static str {
         match self {
             Self::Batch => "batch",
             Self::Streaming => "streaming",
+            Self::Permuted => "permuted",
         }
     }
 }

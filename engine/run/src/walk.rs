@@ -68,10 +68,13 @@ impl Driver {
                 let batch = Batch::run(&walk.plan, &walk.data, &walk.ticks, snapshots)?;
                 Ok(Self::Batch(Box::new(batch)))
             }
-            Mode::Streaming => {
+            mode @ (Mode::Streaming | Mode::Permuted) => {
                 let grids = Grids::new(&walk.plan, &walk.data, &walk.ticks);
                 let last = walk.ticks.last().copied().unwrap_or(Instant(i64::MIN));
-                let events = schedule(&walk.data, &grids, last);
+                let mut events = schedule(&walk.data, &grids, last);
+                if mode == Mode::Permuted {
+                    permute(&mut events);
+                }
                 let mut driver = Self::Stream {
                     stream: Box::new(Stream::new(&walk.plan, grids)),
                     events,
@@ -119,6 +122,15 @@ impl Driver {
             Self::Stream { stream, .. } => stream.rows(plan, node),
         }
     }
+}
+
+/// Turns the order of events of one instant around; bars of one series stay in order.
+fn permute(events: &mut [(Instant, Event)]) {
+    let key = |event: &Event| match event {
+        Event::SessionEnd(row) => (0, *row),
+        Event::Bar { series, bar } => (usize::MAX - series, *bar),
+    };
+    events.sort_by(|(a, x), (b, y)| (a, key(x)).cmp(&(b, key(y))));
 }
 
 /// A session under way.

@@ -28,7 +28,7 @@ const INTRADAY_SESSIONS: u32 = 63;
 pub fn run(args: &BacktestArgs, out: &mut Output) -> Result<Exit, Failure> {
     let project = Project::load(&args.file)?;
     let linked = project.checked(args.thresholds.as_deref(), out)?;
-    let history = history(args, linked.graph)?;
+    let history = history(args.data.as_deref(), args.seed, linked.graph)?;
     if let Some(dir) = &args.out {
         // Better to say it before a long run than after.
         run_folder::check_target(dir, args.force)?;
@@ -43,13 +43,16 @@ pub fn run(args: &BacktestArgs, out: &mut Output) -> Result<Exit, Failure> {
     Ok(Exit::Ok)
 }
 
-/// The data: a store, or the simulated market.
-fn history(args: &BacktestArgs, graph: &Graph) -> Result<Box<dyn History>, Failure> {
-    if let Some(path) = &args.data {
+/// The data: a store, or the simulated market of a seed as a strategy's cadence wants it.
+///
+/// # Errors
+/// When there is no usable store at the path, or the simulator refuses.
+pub fn history(data: Option<&Path>, seed: Option<u64>, graph: &Graph) -> Result<Box<dyn History>, Failure> {
+    if let Some(path) = data {
         return Ok(Box::new(store::open(path)?));
     }
     let mut config = SimConfig::default();
-    if let Some(seed) = args.seed {
+    if let Some(seed) = seed {
         config.seed = seed;
     }
     if let Length::Minutes(minutes) = graph.settings.every {

@@ -15,5 +15,6 @@ pub mod new;
 pub mod store;
 pub mod surface;
 pub mod test;
+pub mod verify;
 pub mod vix;
 pub mod why;

@@ -226,3 +226,17 @@ fn a_missing_settlement_value_stops_the_run_and_leaves_no_folder() {
     );
     assert!(!here.join("run").exists());
 }
+
+#[test]
+fn a_run_is_computed_again_and_agrees_tick_by_tick() {
+    let here = Folder::new(&[("condor.alula", CONDOR)]);
+    let outcome = backtest(&here, &["--out", "run"]);
+    assert_eq!(outcome.code, 0, "{outcome}");
+    let verified = here.alula(&["verify", "run"]);
+    assert_eq!(verified.code, 0, "{verified}");
+    for part in ["  ✓ batch ", "  ✓ streaming ", "  ✓ permuted ", "data hash"] {
+        assert!(verified.stdout.contains(part), "{part}\n{verified}");
+    }
+    let nowhere = here.alula(&["verify", "run", "--data", "nowhere"]);
+    assert_ne!(nowhere.code, 0, "{nowhere}");
+}

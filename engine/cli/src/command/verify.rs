@@ -1,0 +1,266 @@
+//! `alula verify RUN`: is this run what its inputs give, whoever computes it and in whatever order the events came?
+
+use crate::args::{TextFormat, VerifyArgs};
+use crate::command::backtest::{failure, history};
+use crate::exit::{Exit, Failure};
+use crate::output::Output;
+use crate::project::{Linked, Project};
+use crate::run_folder;
+use alula_core::registry::Registry;
+use alula_market::history::History;
+use alula_run::output::TickRow;
+use alula_run::{BacktestRequest, Mode, RunOutput, backtest};
+use anstyle::{AnsiColor, Style};
+use serde_json::{Value, json};
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+const TITLE: Style = Style::new().bold();
+const YES: Style = AnsiColor::Green.on_default();
+const NO: Style = AnsiColor::Red.on_default();
+
+/// Drivers that a run is computed again with, and what each shows.
+const MODES: [(Mode, &str); 3] = [
+    (Mode::Batch, "whole columns first, then tick by tick"),
+    (Mode::Streaming, "event by event"),
+    (
+        Mode::Permuted,
+        "event by event, events of one instant the other way round",
+    ),
+];
+
+/// One run computed again.
+struct Again {
+    mode: Mode,
+    about: &'static str,
+    ticks: usize,
+    /// The first tick that differs: as recorded, and as computed now.
+    differs: Option<(Option<TickRow>, Option<TickRow>)>,
+    chain: String,
+    run_id: String,
+}
+
+impl Again {
+    fn same(&self, run: &RunOutput) -> bool {
+        self.differs.is_none() && self.chain == run.manifest.chain && self.run_id == run.manifest.run_id
+    }
+}
+
+/// Runs it again and compares, tick by tick.
+///
+/// # Errors
+/// When the run cannot be read, its inputs do not compile any more, or the data are other data.
+pub fn run(args: &VerifyArgs, out: &mut Output) -> Result<Exit, Failure> {
+    let recorded = run_folder::read(&args.run)?.output;
+    let project = Project::load(&strategy(&args.run, &recorded)?)?;
+    let thresholds = recorded.inputs.keys().find(|name| name.ends_with(".yaml"));
+    let thresholds = thresholds.map(|name| inputs(&args.run).join(name));
+    let linked = project.checked(thresholds.as_deref(), out)?;
+    let data = history(args.data.as_deref(), seed(&recorded), linked.graph)?;
+    same_data(&recorded, data.as_ref(), args)?;
+    let mut all = Vec::new();
+    for (mode, about) in MODES {
+        out.detail(&format!("computing it {about}"));
+        all.push(again(&recorded, &linked, data.as_ref(), mode, about)?);
+    }
+    let good = all.iter().all(|a| a.same(&recorded));
+    match args.format {
+        TextFormat::Text => out.data(&text(&recorded, &all))?,
+        TextFormat::Json => out.data(&format!("{:#}\n", value(&recorded, &all)))?,
+    }
+    Ok(if good { Exit::Ok } else { Exit::Findings })
+}
+
+fn inputs(run: &Path) -> PathBuf {
+    run.join("inputs")
+}
+
+/// The strategy among the inputs: the one whose name the run has.
+fn strategy(dir: &Path, run: &RunOutput) -> Result<PathBuf, Failure> {
+    let wanted = format!("strategy {}", run.manifest.strategy);
+    let found = run
+        .inputs
+        .iter()
+        .find(|(name, bytes)| name.ends_with(".alula") && String::from_utf8_lossy(bytes).contains(&wanted));
+    found.map(|(name, _)| inputs(dir).join(name)).ok_or_else(|| {
+        Failure::usage(format!(
+            "the run's inputs have no strategy `{}`",
+            run.manifest.strategy
+        ))
+        .help("a run of a strategy from standard input cannot be computed again")
+    })
+}
+
+/// The seed of a run on the simulated market.
+fn seed(run: &RunOutput) -> Option<u64> {
+    let (_, seed) = run.manifest.data_label.split_once("seed ")?;
+    seed.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok()
+}
+
+fn same_data(run: &RunOutput, data: &dyn History, args: &VerifyArgs) -> Result<(), Failure> {
+    let now = data.provenance();
+    let was = run
+        .manifest
+        .hashes
+        .get("data")
+        .map(String::as_str)
+        .unwrap_or_default();
+    if now.hash == was {
+        return Ok(());
+    }
+    let what = format!(
+        "the run rests on `{}`, these data are others",
+        run.manifest.data_label
+    );
+    let help = match (&args.data, run.manifest.simulated) {
+        (None, false) => "name the store that the run was made from with `--data`".to_owned(),
+        (Some(_), true) => "leave `--data` out: the run was made on the simulated market".to_owned(),
+        _ => format!("their hash is {}, the run's is {was}", now.hash),
+    };
+    Err(Failure::new(Exit::Data, what).help(help))
+}
+
+fn again(
+    recorded: &RunOutput,
+    linked: &Linked<'_>,
+    history: &dyn History,
+    mode: Mode,
+    about: &'static str,
+) -> Result<Again, Failure> {
+    let run = backtest(BacktestRequest {
+        graph: Arc::new(linked.graph.clone()),
+        thresholds: linked.thresholds.values().to_vec(),
+        registry: Registry::with_scripts(linked.scripts.clone()),
+        inputs: linked.inputs.clone(),
+        history,
+        from: recorded.manifest.from,
+        to: recorded.manifest.to,
+        mode,
+        progress: &mut |_| {},
+    })
+    .map_err(|e| failure(&e))?;
+    Ok(compare(recorded, run, mode, about))
+}
+
+/// The first tick that differs, if one does.
+fn compare(recorded: &RunOutput, run: RunOutput, mode: Mode, about: &'static str) -> Again {
+    let longest = run.ticks.len().max(recorded.ticks.len());
+    let differs = (0..longest)
+        .map(|i| (recorded.ticks.get(i), run.ticks.get(i)))
+        .find(|(was, now)| was != now)
+        .map(|(was, now)| (was.cloned(), now.cloned()));
+    Again {
+        mode,
+        about,
+        ticks: run.ticks.len(),
+        differs,
+        chain: run.manifest.chain,
+        run_id: run.manifest.run_id,
+    }
+}
+
+fn text(run: &RunOutput, all: &[Again]) -> String {
+    let m = &run.manifest;
+    let mut out = format!("{TITLE}{}{TITLE:#}  run {}\n", m.strategy, m.run_id);
+    // Writing to a string cannot fail; the results are dropped on purpose throughout.
+    for a in all {
+        let (style, mark) = if a.same(run) { (YES, '✓') } else { (NO, '✗') };
+        let _ = writeln!(
+            out,
+            "  {style}{mark}{style:#} {:<9}  {} ticks  {}",
+            a.mode.word(),
+            a.ticks,
+            a.about
+        );
+        if let Some((was, now)) = &a.differs {
+            let tick = was.as_ref().or(now.as_ref());
+            let at = tick.map_or_else(String::new, |t| format!("tick {} at {}", t.tick, t.at));
+            let _ = writeln!(out, "      the first that differs is {at}");
+            let link =
+                |t: &Option<TickRow>| t.as_ref().map_or("no such tick".to_owned(), |t| t.chain.clone());
+            let _ = writeln!(
+                out,
+                "      recorded  {}\n      computed  {}",
+                link(was),
+                link(now)
+            );
+        } else if a.run_id != m.run_id {
+            let _ = writeln!(out, "      its inputs are others: it would be run {}", a.run_id);
+        } else if a.chain != m.chain {
+            let _ = writeln!(
+                out,
+                "      every tick agrees, what came after the last one differs"
+            );
+        }
+    }
+    let _ = writeln!(out, "\n{TITLE}rests on{TITLE:#}");
+    let _ = writeln!(out, "  {:<16} {}", "engine", m.engine);
+    let _ = writeln!(out, "  {:<16} {}", "data", m.data_label);
+    for (name, hash) in &m.hashes {
+        let _ = writeln!(out, "  {:<16} {hash}", format!("{name} hash"));
+    }
+    let _ = writeln!(out, "  {:<16} {}", "last link", m.chain);
+    out
+}
+
+fn value(run: &RunOutput, all: &[Again]) -> Value {
+    let m = &run.manifest;
+    let again: Vec<Value> = all
+        .iter()
+        .map(|a| {
+            let differs = a.differs.as_ref().map(|(was, now)| {
+                let tick = was.as_ref().or(now.as_ref());
+                json!({
+                    "tick": tick.map(|t| t.tick),
+                    "at": tick.map(|t| t.at.eastern().to_rfc3339()),
+                    "recorded": was.as_ref().map(|t| &t.chain),
+                    "computed": now.as_ref().map(|t| &t.chain),
+                })
+            });
+            json!({ "mode": a.mode.word(), "same": a.same(run), "ticks": a.ticks, "first_difference": differs })
+        })
+        .collect();
+    json!({
+        "strategy": m.strategy, "run": m.run_id, "simulated": m.simulated, "engine": m.engine,
+        "data": m.data_label, "hashes": m.hashes, "chain": m.chain, "again": again,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alula_market::time::Instant;
+
+    fn run(chains: &[&str]) -> RunOutput {
+        let tick = |(i, chain): (usize, &&str)| TickRow {
+            tick: u32::try_from(i).unwrap(),
+            at: Instant(1_700_000_000 + i64::try_from(i).unwrap()),
+            chain: (*chain).to_owned(),
+            equity: alula_market::money::Usd::ZERO,
+            called: 0,
+            orders: 0,
+        };
+        RunOutput {
+            ticks: chains.iter().enumerate().map(tick).collect(),
+            ..RunOutput::default()
+        }
+    }
+
+    #[test]
+    fn the_first_tick_that_differs_is_named_and_a_missing_one_differs() {
+        let recorded = run(&["a", "b", "c"]);
+        let first = |other: &[&str]| {
+            let again = compare(&recorded, run(other), Mode::Streaming, "");
+            let tick = again
+                .differs
+                .as_ref()
+                .map(|(was, now)| was.as_ref().or(now.as_ref()).map(|t| t.tick));
+            (again.same(&recorded), tick.flatten())
+        };
+        assert_eq!(first(&["a", "b", "c"]), (true, None));
+        assert_eq!(first(&["a", "x", "y"]), (false, Some(1)));
+        assert_eq!(first(&["a", "b"]), (false, Some(2)));
+        assert_eq!(first(&["a", "b", "c", "d"]), (false, Some(3)));
+    }
+}

@@ -208,13 +208,25 @@ pub struct GraphArgs {
     pub output: Option<PathBuf>,
 }
 
+/// Where the underlying's price comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum UnderlyingFrom {
+    /// A series in the store: its minute bars, or the day's close once it is known
+    Series,
+    /// Put-call parity in the nearest expiry; marked in every result
+    Parity,
+}
+
 /// Arguments of `alula import`.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  alula import chains/ --store spx_2019\n  \
                         alula import chains/ context.csv --store spx_2019 --append\n  \
                         alula import vix.csv --store spx_2019 --append --kind ohlc --series VIX\n  \
                         alula import quotes.parquet --store spx --mapping my_columns.yaml\n  \
-                        alula import --mapping-example > my_columns.yaml\n\n\
+                        alula import --mapping-example > my_columns.yaml\n  \
+                        alula import spx_eod_202301.txt --store spx --root eve=SPX,monthly=SPXW,other=SPXW\n\n\
+                        Formats: engine/market/FORMATS.md says for each vendor what is read, what is refused and what its times mean.\n\
+                        The layout is told from the header, and shown; --kind names it.\n\
                         A store is written as a whole or not at all. Refused days are listed and left out (--strict: they fail\n\
                         the import). Leaves with 3 when the data was not good enough to store.")]
 pub struct ImportArgs {
@@ -253,6 +265,18 @@ pub struct ImportArgs {
     /// Print a commented mapping to start from, and stop
     #[arg(long)]
     pub mapping_example: bool,
+    /// Roots of chains whose files name the underlying alone: `SPXW`, or `monthly=SPX,other=SPXW`
+    #[arg(long, value_name = "RULE")]
+    pub root: Option<String>,
+    /// Zone of times whose files do not say it, such as `America/New_York` or `UTC`
+    #[arg(long, value_name = "ZONE")]
+    pub time_zone: Option<String>,
+    /// Where the underlying's price comes from when chains do not have it
+    #[arg(long, value_name = "FROM", default_value = "series")]
+    pub underlying: UnderlyingFrom,
+    /// Minutes between snapshots taken of files with every change of a quote; one a day without it
+    #[arg(long, value_name = "MINUTES", value_parser = clap::value_parser!(u32).range(1..=390))]
+    pub sample_every: Option<u32>,
     /// How to write the quality report
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     pub format: TextFormat,

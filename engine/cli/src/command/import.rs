@@ -1,10 +1,12 @@
 //! `alula import INPUT… --store DIR`.
 
-use crate::args::{ImportArgs, TextFormat};
+use crate::args::{ImportArgs, TextFormat, UnderlyingFrom};
 use crate::exit::{Exit, Failure};
 use crate::output::Output;
 use crate::progress::Bar;
-use alula_market::import::{self, ImportError, ImportErrorKind, ImportRequest, Layout, Mapping};
+use alula_market::import::{
+    self, ImportError, ImportErrorKind, ImportRequest, Layout, Mapping, RootRule, SpotFrom,
+};
 use alula_market::store::StoreErrorKind;
 use std::fs::File;
 use std::io::Read as _;
@@ -59,6 +61,24 @@ fn request(args: &ImportArgs) -> Result<ImportRequest, Failure> {
     request.strict = args.strict;
     request.series_id.clone_from(&args.series);
     request.mapping = args.mapping.as_deref().map(mapping).transpose()?;
+    request.sample_minutes = args.sample_every;
+    request.spot = match args.underlying {
+        UnderlyingFrom::Series => SpotFrom::Series,
+        UnderlyingFrom::Parity => SpotFrom::Parity,
+    };
+    if let Some(rule) = &args.root {
+        let wrong = |what| {
+            Failure::usage(what).help("write one root for all rows (`--root SPXW`), or a list such as `--root monthly=SPX,other=SPXW`")
+        };
+        request.roots = Some(RootRule::parse(rule).map_err(wrong)?);
+    }
+    if let Some(zone) = &args.time_zone {
+        let wrong = || {
+            Failure::usage(format!("`{zone}` is not a time zone"))
+                .help("write a name of the IANA list: `America/New_York`, `America/Chicago`, `UTC`")
+        };
+        request.time_zone = Some(import::time_zone(zone).ok_or_else(wrong)?);
+    }
     if let Some(time) = &args.snapshot_time {
         request.snapshot_time = time_of_day(time)?;
     }
@@ -111,7 +131,7 @@ fn time_of_day(text: &str) -> Result<(u32, u32), Failure> {
 fn unknown_kind(kind: &str) -> Failure {
     let names: Vec<String> = Layout::ALL
         .iter()
-        .map(|l| format!("{l:<15} {}", l.header()))
+        .map(|l| format!("{:<19} {}", l.name(), l.header()))
         .collect();
     let near = Layout::ALL
         .iter()

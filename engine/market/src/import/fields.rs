@@ -84,14 +84,7 @@ pub(super) fn optional_float(text: &str) -> Result<Option<f64>, String> {
 pub(super) fn price(text: &str) -> Result<Price, String> {
     let exact = match Price::parse(text) {
         Some(exact) => exact,
-        None => {
-            let points = float(text)?;
-            let rounded = Price::from_f64(points).ok_or_else(|| format!("`{text}` is too large"))?;
-            if (rounded.to_f64() - points).abs() > 1e-9 * points.abs().max(1.0) {
-                return Err(format!("`{text}` is finer than a thousandth of a point"));
-            }
-            rounded
-        }
+        None => points(float(text)?).map_err(|why| format!("`{text}` {why}"))?,
     };
     in_range(exact, text)
 }
@@ -183,7 +176,11 @@ pub(super) fn count(text: &str) -> Result<u32, String> {
         return Ok(n);
     }
     // Some exports write counts as `12.0`.
-    let n = float(text)?;
+    count_of(float(text)?, text)
+}
+
+/// As [`count`], from a number and how it was written.
+pub(super) fn count_of(n: f64, text: &str) -> Result<u32, String> {
     let whole = n.trunc();
     #[expect(clippy::float_cmp, reason = "exactly whole or not at all")]
     let is_whole = whole == n;

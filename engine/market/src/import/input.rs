@@ -19,6 +19,9 @@ pub(super) const RECORD_BYTES_MAX: usize = 64 * 1024;
 /// Bytes looked at to tell the layout.
 const PREFIX_BYTES: usize = 8 * 1024;
 
+/// Lines that may stand before a header.
+const PREAMBLE_LINES_MAX: usize = 8;
+
 /// Counts and hashes the bytes on disk.
 struct Tap {
     file: File,
@@ -88,6 +91,10 @@ impl<R: Read> Read for Bounded<R> {
 pub(super) trait Records {
     /// Names of the fields; asked once, first.
     fn header(&mut self) -> Result<Vec<String>, ImportError>;
+    /// Fields of the lines before the header, of exports that have such lines; asked once, after the header.
+    fn preamble(&mut self) -> Vec<Vec<String>> {
+        Vec::new()
+    }
     /// Moves to the next record; `false` at the end.
     fn next(&mut self, record: &mut ByteRecord) -> Result<bool, ImportError>;
     /// Line of the record, from 1.
@@ -111,6 +118,8 @@ pub(super) struct Table {
     pub(super) name: String,
     /// Header fields, trimmed and in lower case.
     pub(super) header: Vec<String>,
+    /// Fields of the lines before the header, of exports that have such lines.
+    pub(super) preamble: Vec<Vec<String>>,
     source: Box<dyn Records>,
     record: ByteRecord,
     line: u64,
@@ -120,6 +129,7 @@ pub(super) struct Table {
 /// CSV text being read.
 struct CsvRecords {
     name: String,
+    preamble: Vec<Vec<String>>,
     reader: csv::Reader<Box<dyn Read>>,
     line: u64,
     seen: Rc<RefCell<Seen>>,
@@ -208,32 +218,88 @@ fn fill(reader: &mut impl Read, limit: usize) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
+/// The text of a file, unpacked, and what counts and hashes it on disk.
+fn open_text(path: &Path, name: &str) -> Result<(Box<dyn Read>, Rc<RefCell<Seen>>), ImportError> {
+    let seen = Rc::new(RefCell::new(Seen {
+        hash: Sha256::new(),
+        bytes: 0,
+    }));
+    let fail = |e: io::Error| io_error(name, &e);
+    let file = File::open(path).map_err(fail)?;
+    let mut tap = Tap {
+        file,
+        seen: Rc::clone(&seen),
+    };
+    let magic = fill(&mut tap, 4).map_err(fail)?;
+    let gzip = magic.starts_with(&[0x1f, 0x8b]);
+    if magic.is_empty() {
+        return Err(empty(name));
+    }
+    if !gzip && path.extension().is_some_and(|e| e.eq_ignore_ascii_case("gz")) {
+        return Err(not_gzip(name));
+    }
+    let raw = BufReader::with_capacity(64 * 1024, Cursor::new(magic).chain(tap));
+    let text: Box<dyn Read> = if gzip {
+        Box::new(MultiGzDecoder::new(raw))
+    } else {
+        Box::new(raw)
+    };
+    Ok((text, seen))
+}
+
+/// Whether a file begins as JSON does.
+pub(super) fn is_json(path: &Path) -> Result<bool, ImportError> {
+    let name = name_of(path);
+    let (mut text, _) = open_text(path, &name)?;
+    let prefix = fill(&mut text, 64).map_err(|e| io_error(&name, &e))?;
+    let plain = prefix.strip_prefix(&[0xef, 0xbb, 0xbf]).unwrap_or(&prefix);
+    Ok(plain.trim_ascii_start().starts_with(b"{"))
+}
+
+/// A file read into memory.
+pub(super) struct Whole {
+    pub(super) name: String,
+    pub(super) bytes: Vec<u8>,
+    /// Bytes on disk.
+    pub(super) read: u64,
+    /// Hash of the file as it lies on disk.
+    pub(super) sha256: String,
+}
+
+/// Reads a whole file, unpacked, of at most so many bytes.
+pub(super) fn read_whole(path: &Path, limit: usize) -> Result<Whole, ImportError> {
+    let name = name_of(path);
+    let (mut text, seen) = open_text(path, &name)?;
+    let mut bytes = fill(&mut text, limit + 1).map_err(|e| io_error(&name, &e))?;
+    if bytes.len() > limit {
+        let what = format!("is longer than {limit} bytes");
+        let help = "a file that is read whole must be smaller: split it, or import the table instead";
+        return Err(ImportError::new(ImportErrorKind::NotText, what, help).in_file(&name));
+    }
+    io::copy(&mut text, &mut io::sink()).map_err(|e| io_error(&name, &e))?;
+    if bytes.starts_with(&[0xef, 0xbb, 0xbf]) {
+        bytes.drain(..3);
+    }
+    let seen = seen.borrow();
+    Ok(Whole {
+        name,
+        bytes,
+        read: seen.bytes,
+        sha256: hex(&seen.hash.clone().finalize()),
+    })
+}
+
+/// A line about the underlying, as Cboe's quote tables have them above their header: `Last: 4505.10`, `Date: …`.
+fn is_preamble(record: &ByteRecord) -> bool {
+    let keys: [&[u8]; 3] = [b"Last:", b"Date:", b"Bid:"];
+    let says = |f: &[u8]| keys.iter().any(|k| f.starts_with(k));
+    record.iter().any(|f| says(f.trim_ascii_start()))
+}
+
 impl CsvRecords {
     fn open(name: &str, path: &Path, dialect: Dialect) -> Result<Self, ImportError> {
-        let seen = Rc::new(RefCell::new(Seen {
-            hash: Sha256::new(),
-            bytes: 0,
-        }));
+        let (mut text, seen) = open_text(path, name)?;
         let fail = |e: io::Error| io_error(name, &e);
-        let file = File::open(path).map_err(fail)?;
-        let mut tap = Tap {
-            file,
-            seen: Rc::clone(&seen),
-        };
-        let magic = fill(&mut tap, 4).map_err(fail)?;
-        let gzip = magic.starts_with(&[0x1f, 0x8b]);
-        if magic.is_empty() {
-            return Err(empty(name));
-        }
-        if !gzip && path.extension().is_some_and(|e| e.eq_ignore_ascii_case("gz")) {
-            return Err(not_gzip(name));
-        }
-        let raw = BufReader::with_capacity(64 * 1024, Cursor::new(magic).chain(tap));
-        let mut text: Box<dyn Read> = if gzip {
-            Box::new(MultiGzDecoder::new(raw))
-        } else {
-            Box::new(raw)
-        };
         let mut prefix = fill(&mut text, PREFIX_BYTES).map_err(fail)?;
         if prefix.starts_with(&[0xef, 0xbb, 0xbf]) {
             prefix.drain(..3);
@@ -259,6 +325,7 @@ impl CsvRecords {
             .from_reader(whole);
         Ok(Self {
             name: name.to_owned(),
+            preamble: Vec::new(),
             reader,
             line: 0,
             seen,
@@ -305,8 +372,23 @@ impl Records for CsvRecords {
         if !self.next_text(&mut record)? {
             return Err(empty(&self.name));
         }
-        let fields = record.iter().map(|f| String::from_utf8_lossy(f).into_owned());
-        Ok(fields.collect())
+        let texts = |record: &ByteRecord| -> Vec<String> {
+            let fields = record
+                .iter()
+                .map(|f| String::from_utf8_lossy(f).trim().to_owned());
+            fields.collect()
+        };
+        while self.preamble.len() < PREAMBLE_LINES_MAX && is_preamble(&record) {
+            self.preamble.push(texts(&record));
+            if !self.next_text(&mut record)? {
+                return Err(empty(&self.name));
+            }
+        }
+        Ok(texts(&record))
+    }
+
+    fn preamble(&mut self) -> Vec<Vec<String>> {
+        std::mem::take(&mut self.preamble)
     }
 
     fn next(&mut self, record: &mut ByteRecord) -> Result<bool, ImportError> {
@@ -346,6 +428,7 @@ impl Table {
         Ok(Self {
             name,
             header,
+            preamble: source.preamble(),
             source,
             record: ByteRecord::new(),
             line: 0,

@@ -17,6 +17,18 @@ pub enum Layout {
     DataShopIntervals,
     /// OptionsDX chains: one row a strike, call and put side by side.
     OptionsDx,
+    /// ThetaData quotes as version 2 of its service answers.
+    ThetaV2,
+    /// ThetaData quotes as version 3 of its service answers.
+    ThetaV3,
+    /// ORATS strikes, near end of day or by the minute.
+    Orats,
+    /// Polygon (Massive) flat files of option quotes.
+    PolygonQuotes,
+    /// Cboe's quote table as its site exports it.
+    CboeTable,
+    /// Cboe's delayed quotes.
+    CboeJson,
     /// Daily bars of one series: `DATE,OPEN,HIGH,LOW,CLOSE`, perhaps with volume.
     Ohlc,
     /// One value a day named in the header: `DATE,VVIX`.
@@ -51,11 +63,17 @@ pub enum Layout {
 
 impl Layout {
     /// All layouts that are known by their headers.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 22] = [
         Self::OptionChain,
         Self::DataShopChain,
         Self::DataShopIntervals,
         Self::OptionsDx,
+        Self::ThetaV2,
+        Self::ThetaV3,
+        Self::Orats,
+        Self::PolygonQuotes,
+        Self::CboeTable,
+        Self::CboeJson,
         Self::Ohlc,
         Self::SingleValue,
         Self::DateValue,
@@ -78,6 +96,12 @@ impl Layout {
             Self::DataShopChain => "datashop-chain",
             Self::DataShopIntervals => "datashop-intervals",
             Self::OptionsDx => "optionsdx",
+            Self::ThetaV2 => "theta-v2",
+            Self::ThetaV3 => "theta-v3",
+            Self::Orats => "orats",
+            Self::PolygonQuotes => "polygon-quotes",
+            Self::CboeTable => "cboe-table",
+            Self::CboeJson => "cboe-json",
             Self::Ohlc => "ohlc",
             Self::SingleValue => "single-value",
             Self::DateValue => "date-value",
@@ -116,6 +140,12 @@ impl Layout {
             Self::OptionsDx => {
                 "[QUOTE_READTIME], [UNDERLYING_LAST], [EXPIRE_DATE], [STRIKE], [C_BID], [C_ASK], [P_BID], [P_ASK], …"
             }
+            Self::ThetaV2 => "root, expiration, strike, right, ms_of_day, bid, ask, date, …",
+            Self::ThetaV3 => "symbol, expiration, strike, right, timestamp, bid, ask, …",
+            Self::Orats => "ticker, trade_date, expirDate, strike, cBidPx, cAskPx, pBidPx, pAskPx, …",
+            Self::PolygonQuotes => "ticker, ask_price, bid_price, sip_timestamp, …",
+            Self::CboeTable => "Expiration Date, Calls, …, Strike, Puts, … below lines about the underlying",
+            Self::CboeJson => "JSON: timestamp, data.options[].option, bid, ask, …",
             Self::Ohlc => "DATE, OPEN, HIGH, LOW, CLOSE",
             Self::SingleValue => "DATE, VVIX",
             Self::DateValue => "date, value",
@@ -208,6 +238,8 @@ fn unknown(table: &Table, nearest: Option<&chains::Nearest>) -> ImportError {
     let has = |name: &str| table.header.iter().any(|h| h == name);
     let what = if has("date") && has("v1") && has("v8") {
         "is a table of VX expirations: the exchange calendar computes those".to_owned()
+    } else if has("ticker") && has("window_start") && has("transactions") {
+        "is Polygon aggregates of trades: without bid and ask there is nothing to fill at; the quotes files have them".to_owned()
     } else {
         format!("no layout begins with `{shown}`")
     };

@@ -41,7 +41,8 @@ use std::path::{Path, PathBuf};
 /// What to import, and how strictly.
 #[derive(Clone, Debug)]
 pub struct ImportRequest {
-    /// Files, and folders whose `.csv`, `.csv.gz` and `.parquet` files are taken in order of name.
+    /// Files, and folders whose `.csv`, `.txt`, `.json` and `.parquet` files are taken in order of name; gzip for all but
+    /// the last.
     pub inputs: Vec<PathBuf>,
     /// The store's folder.
     pub store: PathBuf,
@@ -66,6 +67,9 @@ pub struct ImportRequest {
     pub spot: SpotFrom,
     /// What the columns of all inputs mean, in place of a layout.
     pub mapping: Option<Mapping>,
+    /// Minutes between the snapshots taken of a source that has every change of a quote; one a day, at the snapshot
+    /// time, when absent.
+    pub sample_minutes: Option<u32>,
 }
 
 impl ImportRequest {
@@ -85,8 +89,15 @@ impl ImportRequest {
             time_zone: None,
             spot: SpotFrom::Series,
             mapping: None,
+            sample_minutes: None,
         }
     }
+}
+
+/// A time zone by its name in the IANA list.
+#[must_use]
+pub fn time_zone(name: &str) -> Option<chrono_tz::Tz> {
+    name.parse().ok()
 }
 
 /// Told how far an import is; units are bytes of the source files.
@@ -132,6 +143,10 @@ struct Job<'a> {
     spot: SpotFrom,
     mapping: Option<&'a Mapping>,
     external: external::Pending,
+    /// Minutes between the snapshots taken of sources with every change of a quote; one a day when absent.
+    every: Option<u32>,
+    /// Days of chains to which later files may add.
+    days: chains::Days,
     series: BTreeMap<String, series::Building>,
     events: BTreeMap<String, events::Building>,
     /// The last day of chains let in, by underlying.
@@ -170,6 +185,12 @@ impl Job<'_> {
         self.progress.advance(bytes, &table.name);
         let file = table.name.clone();
         let sha256 = table.finish()?;
+        self.finish_source(file, sha256, layout, rows);
+        Ok(())
+    }
+
+    /// Records a file that was read.
+    fn finish_source(&mut self, file: String, sha256: String, layout: Layout, rows: u64) {
         self.writer.source(Source {
             file: file.clone(),
             sha256,
@@ -180,7 +201,6 @@ impl Job<'_> {
             layout: layout.name().to_owned(),
             rows,
         });
-        Ok(())
     }
 
     /// The chains of the last day before a date: of this import, or of the store that is extended.
@@ -263,6 +283,8 @@ pub fn run(request: &ImportRequest, progress: &mut dyn Progress) -> Result<Impor
         spot: request.spot,
         mapping: request.mapping.as_ref(),
         external: external::Pending::default(),
+        every: request.sample_minutes,
+        days: chains::Days::default(),
         series: BTreeMap::new(),
         events: BTreeMap::new(),
         previous: BTreeMap::new(),
@@ -280,9 +302,14 @@ pub fn run(request: &ImportRequest, progress: &mut dyn Progress) -> Result<Impor
         ));
     }
     for (path, layout) in chains {
+        if layout == Layout::CboeJson {
+            chains::import_json(&mut job, &path)?;
+            continue;
+        }
         let table = open(&path, request)?;
         chains::import(&mut job, table, layout)?;
     }
+    chains::finish(&mut job)?;
     for (path, layout) in rest {
         let table = open(&path, request)?;
         match layout {
@@ -408,8 +435,15 @@ fn open(path: &Path, request: &ImportRequest) -> Result<Table, ImportError> {
     Table::open_as(path, input::Dialect { delimiter })
 }
 
-/// Endings of files that a folder is searched for.
-const ENDINGS: [&str; 3] = [".csv", ".csv.gz", ".parquet"];
+/// A file whose ending is not one of a table alone.
+fn is_other_text(path: &Path) -> bool {
+    let name = name_of(path).to_lowercase();
+    let plain = name.strip_suffix(".gz").unwrap_or(&name);
+    plain.ends_with(".txt") || plain.ends_with(".json")
+}
+
+/// Endings of files that a folder is searched for, packed or not.
+const ENDINGS: [&str; 4] = [".csv", ".txt", ".json", ".parquet"];
 
 /// Files to read, in order; each once.
 fn collect(paths: &[PathBuf]) -> Result<Vec<Input>, ImportError> {
@@ -437,7 +471,8 @@ fn collect(paths: &[PathBuf]) -> Result<Vec<Input>, ImportError> {
             let file = entry.map_err(|e| fail(path, &e))?.path();
             let name = name_of(&file).to_lowercase();
             let meta = std::fs::metadata(&file).map_err(|e| fail(&file, &e))?;
-            if meta.is_file() && ENDINGS.iter().any(|e| name.ends_with(e)) {
+            let plain = name.strip_suffix(".gz").unwrap_or(&name);
+            if meta.is_file() && ENDINGS.iter().any(|end| plain.ends_with(end)) {
                 found.push(Input {
                     path: file,
                     bytes: meta.len(),
@@ -446,7 +481,7 @@ fn collect(paths: &[PathBuf]) -> Result<Vec<Input>, ImportError> {
             }
         }
         if found.is_empty() {
-            let what = format!("`{}` holds no .csv, .csv.gz or .parquet file", path.display());
+            let what = format!("`{}` holds no .csv, .txt, .json or .parquet file", path.display());
             return Err(ImportError::new(
                 ImportErrorKind::Request,
                 what,
@@ -471,7 +506,25 @@ fn sort_out(
 ) -> Result<SortedOut, ImportError> {
     let (mut chains, mut rest) = (Vec::new(), Vec::new());
     for input in inputs {
-        let table = open(&input.path, request)?;
+        let chosen = request.kind.is_none_or(|k| k == Layout::CboeJson) && request.mapping.is_none();
+        if chosen && input::is_json(&input.path)? {
+            chains.push((input.path, Layout::CboeJson));
+            continue;
+        }
+        let table = match open(&input.path, request) {
+            Ok(table) => table,
+            // Text files of other purposes lie in folders too.
+            Err(e) if input.found && is_other_text(&input.path) => {
+                job.refuse(Refusal {
+                    file: name_of(&input.path),
+                    date: None,
+                    reason: e.what,
+                });
+                job.progress.advance(input.bytes, &name_of(&input.path));
+                continue;
+            }
+            Err(e) => return Err(e),
+        };
         let mapped = request.mapping.as_ref().map(|m| match m.kind() {
             MappingKind::Chains => Layout::MappedChain,
             MappingKind::Series => Layout::MappedSeries,

@@ -244,6 +244,7 @@ impl QualityReport {
     #[must_use]
     pub fn to_text(&self) -> String {
         let mut out = String::new();
+        self.write_layouts(&mut out);
         self.write_chains(&mut out);
         if let (Some(first), n) = (self.already_stored.first(), self.already_stored.len()) {
             let _ = writeln!(
@@ -290,6 +291,23 @@ impl QualityReport {
             let _ = writeln!(out, "assumed  {text}");
         }
         out
+    }
+
+    /// What the files were read as: layouts in order of name.
+    fn write_layouts(&self, out: &mut String) {
+        let mut layouts: BTreeMap<&str, (u64, u64, &str)> = BTreeMap::new();
+        for file in &self.files {
+            let entry = layouts.entry(&file.layout).or_insert((0, 0, &file.file));
+            entry.0 += 1;
+            entry.1 += file.rows;
+        }
+        for (layout, (files, rows, first)) in layouts {
+            let which = match files {
+                1 => first.to_owned(),
+                n => format!("{n} files, {first}, …"),
+            };
+            let _ = writeln!(out, "layout   {layout}: {which}; {rows} rows");
+        }
     }
 
     fn write_chains(&self, out: &mut String) {

@@ -7,7 +7,7 @@ use super::super::{Job, fmt_time};
 use super::roots::{Dated, Verdict, resolve};
 use super::spot::spot_at;
 use super::stale::stale_copy;
-use super::{Marks, Owner, Place, Quoted, Taken};
+use super::{Format, Marks, Owner, Place, Quoted, Taken};
 use crate::calendar::ExchangeCalendar;
 use crate::contract::{Right, Root};
 use crate::money::Price;
@@ -26,7 +26,7 @@ pub(in super::super) type DayRows = BTreeMap<Root, Vec<ChainRow>>;
 struct Snapshot {
     spot: Option<Price>,
     first_line: u64,
-    rows: BTreeMap<Root, Vec<(ChainRow, u64)>>,
+    rows: BTreeMap<Root, Vec<(ChainRow, Origin)>>,
 }
 
 /// One day of one underlying being collected.
@@ -35,23 +35,66 @@ struct Day {
     snapshots: BTreeMap<Instant, Snapshot>,
     count: usize,
     bad: u64,
+    /// Files that it comes from, as positions in [`Days::files`].
+    files: BTreeSet<u64>,
+}
+
+/// Days that are not complete yet.
+#[derive(Default)]
+pub(in super::super) struct Days {
+    files: Vec<String>,
+    open: BTreeMap<(&'static str, Date), Day>,
+    /// Expiries that two roots share: no row of theirs may be left out as a repetition.
+    shared: BTreeSet<(Root, Date)>,
+    /// Name of the column that names the contract.
+    contract: String,
+}
+
+/// Where a row stands: the file's position in [`Days::files`] and the line.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Origin(u64);
+
+/// Bits of an [`Origin`] that hold the line.
+const LINE_BITS: u32 = 40;
+
+impl Origin {
+    const fn new(file: u64, line: u64) -> Self {
+        Self(file << LINE_BITS | line & ((1 << LINE_BITS) - 1))
+    }
+
+    const fn line(self) -> u64 {
+        self.0 & ((1 << LINE_BITS) - 1)
+    }
+
+    fn file(self, files: &[String]) -> &str {
+        let at = usize::try_from(self.0 >> LINE_BITS).unwrap_or(usize::MAX);
+        files.get(at).map_or("", String::as_str)
+    }
+}
+
+/// How a source orders its rows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in super::super) enum Order {
+    /// Whole days, one after the other: with a new date the day before it is complete.
+    Days,
+    /// Contract by contract, over days and files: a day is complete when all files are read.
+    Contracts,
 }
 
 /// Collects the quotes of one file.
 pub(super) struct Collector {
     file: String,
     marks: Marks,
-    /// Name of the column that names the contract.
-    contract: String,
+    order: Order,
+    days: Days,
+    /// Position of the file.
+    file_at: u64,
     /// Roots found for sources that name underlyings alone.
     resolved: BTreeMap<(&'static str, Date, Dated), (Root, Date)>,
-    /// Expiries that two roots share: no row of theirs may be left out as a repetition.
-    shared: BTreeSet<(Root, Date)>,
     /// The assumed time of day is on record.
     assumed: bool,
     /// The day in the file's name, where such digits mean that.
     named: Option<Date>,
-    open: BTreeMap<(&'static str, Date), Day>,
     done: BTreeSet<Date>,
     /// Date of the last row.
     date: Option<Date>,
@@ -59,6 +102,8 @@ pub(super) struct Collector {
     foreign: BTreeMap<String, u64>,
     /// Rows that the user's rule leaves out, by expiry.
     skipped: BTreeMap<Date, u64>,
+    /// Rows of expiries that no root had, by underlying.
+    unlisted: BTreeMap<(&'static str, Date), u64>,
     /// Bad rows before any day.
     bad: u64,
 }
@@ -75,7 +120,7 @@ fn date_in_name(name: &str) -> Option<Date> {
 
 /// When a day's quotes are taken to have stood: the requested time, three hours earlier on half days, but
 /// not before the open.
-fn snapshot_instant(date: Date, (hour, minute): (u32, u32)) -> Option<Instant> {
+pub(super) fn snapshot_instant(date: Date, (hour, minute): (u32, u32)) -> Option<Instant> {
     let early = ExchangeCalendar::nyse().is_early_close(date);
     if !early {
         return Instant::from_eastern(date, hour, minute);
@@ -85,20 +130,28 @@ fn snapshot_instant(date: Date, (hour, minute): (u32, u32)) -> Option<Instant> {
 }
 
 impl Collector {
-    pub(super) fn new(file: &str, marks: Marks, contract: &str, dated_names: bool) -> Self {
+    pub(super) fn new(job: &mut Job<'_>, file: &str, marks: Marks, contract: &str, format: &Format) -> Self {
+        let mut days = match format.order {
+            Order::Days => Days::default(),
+            Order::Contracts => std::mem::take(&mut job.days),
+        };
+        contract.clone_into(&mut days.contract);
+        let file_at = days.files.len() as u64;
+        days.files.push(file.to_owned());
         Self {
             file: file.to_owned(),
             marks,
-            contract: contract.to_owned(),
+            order: format.order,
+            days,
+            file_at,
             resolved: BTreeMap::new(),
-            shared: BTreeSet::new(),
             assumed: false,
-            named: date_in_name(file).filter(|_| dated_names),
-            open: BTreeMap::new(),
+            named: date_in_name(file).filter(|_| format.dated_names),
             done: BTreeSet::new(),
             date: None,
             foreign: BTreeMap::new(),
             skipped: BTreeMap::new(),
+            unlisted: BTreeMap::new(),
             bad: 0,
         }
     }
@@ -106,7 +159,7 @@ impl Collector {
     /// Counts a row that could not be read, or stops at it.
     pub(super) fn bad(&mut self, job: &mut Job<'_>, row: BadRow) -> Result<(), ImportError> {
         job.bad_row(row)?;
-        match self.open.values_mut().next() {
+        match self.days.open.values_mut().next() {
             Some(day) => day.bad += 1,
             None => self.bad += 1,
         }
@@ -139,8 +192,11 @@ impl Collector {
                 "chain files do not say at what time they were taken: {hour:02}:{minute:02} ET is assumed, three hours earlier on half days"
             ));
         }
-        let day = self.open.entry((root.underlying(), date)).or_default();
+        let day = self.days.open.entry((root.underlying(), date)).or_default();
         let line = place.line();
+        if day.count == 0 || self.order == Order::Contracts {
+            day.files.insert(self.file_at);
+        }
         let snapshot = day.snapshots.entry(at).or_insert_with(|| Snapshot {
             spot: quoted.spot,
             first_line: line,
@@ -165,15 +221,20 @@ impl Collector {
             return Err(self.error(ImportErrorKind::NotText, what, "import one snapshot a day"));
         }
         let row = ChainRow { expiry, ..quoted.row };
-        snapshot.rows.entry(root).or_default().push((row, line));
+        snapshot
+            .rows
+            .entry(root)
+            .or_default()
+            .push((row, Origin::new(self.file_at, line)));
         Ok(())
     }
 
-    /// A file holds whole days, one after the other: with a new date the day before it is complete.
+    /// Rows of a date begin.
     fn turn_to(&mut self, job: &mut Job<'_>, date: Date, place: &dyn Place) -> Result<(), ImportError> {
         if self.date == Some(date) {
             return Ok(());
         }
+        self.resolved.clear();
         if let Some(wanted) = self.named.filter(|n| *n != date) {
             let what = format!("its name says {wanted}, its rows are of {date}");
             let help =
@@ -181,6 +242,10 @@ impl Collector {
             return Err(self
                 .error(ImportErrorKind::DateMismatch, what, help)
                 .at_line(place.line()));
+        }
+        if self.order == Order::Contracts {
+            self.date = Some(date);
+            return Ok(());
         }
         self.close(job)?;
         if let Some(earlier) = self.date.replace(date) {
@@ -218,7 +283,8 @@ impl Collector {
         if let Some(found) = self.resolved.get(&key) {
             return Ok(Some(*found));
         }
-        match resolve(job.roots.as_ref(), underlying, quoted.row.expiry, dated) {
+        let on = self.date.unwrap_or(quoted.row.expiry);
+        match resolve(job.roots.as_ref(), underlying, quoted.row.expiry, dated, on) {
             Verdict::Root { root, expiry, stated } => {
                 let text = match &job.roots {
                     Some(rule) if stated => {
@@ -231,15 +297,19 @@ impl Collector {
                     ),
                 };
                 job.assume_once(&text);
-                let alone = resolve(None, underlying, quoted.row.expiry, dated);
+                let alone = resolve(None, underlying, quoted.row.expiry, dated, on);
                 if matches!(alone, Verdict::Ambiguous(_)) {
-                    self.shared.insert((root, expiry));
+                    self.days.shared.insert((root, expiry));
                 }
                 self.resolved.insert(key, (root, expiry));
                 Ok(Some((root, expiry)))
             }
             Verdict::Skip => {
                 *self.skipped.entry(quoted.row.expiry).or_default() += 1;
+                Ok(None)
+            }
+            Verdict::Unlisted => {
+                *self.unlisted.entry((underlying, quoted.row.expiry)).or_default() += 1;
                 Ok(None)
             }
             Verdict::Impossible(what) => {
@@ -284,15 +354,18 @@ impl Collector {
     }
 
     fn close(&mut self, job: &mut Job<'_>) -> Result<(), ImportError> {
-        for ((underlying, date), day) in std::mem::take(&mut self.open) {
-            self.finish_day(job, underlying, date, day)?;
+        if let Some(day) = self.days.open.values_mut().next() {
+            day.bad += std::mem::take(&mut self.bad);
         }
-        Ok(())
+        self.days.close(job)
     }
 
     /// Stores what is left and lists what was left out.
     pub(super) fn finish(mut self, job: &mut Job<'_>) -> Result<(), ImportError> {
-        self.close(job)?;
+        match self.order {
+            Order::Days => self.close(job)?,
+            Order::Contracts => job.days = std::mem::take(&mut self.days),
+        }
         let mut refuse = |reason: String, date: Option<Date>| {
             job.refuse(Refusal {
                 file: self.file.clone(),
@@ -303,15 +376,42 @@ impl Collector {
         for (root, count) in &self.foreign {
             refuse(foreign(root, *count), None);
         }
+        for ((underlying, expiry), count) in &self.unlisted {
+            let why = "no root of theirs had that expiry then, and the source names none";
+            refuse(
+                format!("{count} rows of {underlying} options of {expiry}: {why}"),
+                None,
+            );
+        }
         for (expiry, count) in &self.skipped {
             refuse(format!("{count} rows of expiry {expiry} left out as asked"), None);
         }
         Ok(())
     }
+}
+
+impl Days {
+    /// Stores all of them.
+    pub(super) fn close(&mut self, job: &mut Job<'_>) -> Result<(), ImportError> {
+        for ((underlying, date), day) in std::mem::take(&mut self.open) {
+            self.finish_day(job, underlying, date, day)?;
+        }
+        Ok(())
+    }
+
+    /// The files of a day: `a.csv`, `a.csv and 3 more`.
+    fn files_of(&self, day: &Day) -> String {
+        let name = |at: &u64| Origin::new(*at, 0).file(&self.files).to_owned();
+        let first = day.files.first().map(name).unwrap_or_default();
+        match day.files.len() {
+            0 | 1 => first,
+            n => format!("{first} and {} more", n - 1),
+        }
+    }
 
     /// Sorts a day, drops rows given twice, counts, and writes it unless it must be refused.
     fn finish_day(
-        &mut self,
+        &self,
         job: &mut Job<'_>,
         underlying: &'static str,
         date: Date,
@@ -320,11 +420,12 @@ impl Collector {
         if day.count == 0 {
             return Ok(());
         }
+        let file = self.files_of(&day);
         let mut stats = ChainDay {
             date: date.to_string(),
-            file: self.file.clone(),
+            file: file.clone(),
             symbol: underlying.to_owned(),
-            bad_rows: day.bad + std::mem::take(&mut self.bad),
+            bad_rows: day.bad,
             ..ChainDay::default()
         };
         let mut by_root: BTreeMap<Root, Vec<SnapshotRows>> = BTreeMap::new();
@@ -340,7 +441,7 @@ impl Collector {
             }
             let spot = match snapshot.spot {
                 Some(spot) => spot,
-                None => spot_at(job, &self.file, underlying, at, &last)?,
+                None => spot_at(job, &file, underlying, at, &last)?,
             };
             stats.see(at, spot);
             for (root, rows) in &last {
@@ -352,7 +453,7 @@ impl Collector {
             }
         }
         stats.expiries = expiries.len() as u64;
-        super::swapped::check(&self.file, date, &by_root)?;
+        super::swapped::check(&file, date, &by_root)?;
         let stale = stale_copy(job, underlying, date, &last)?;
         let closed = !ExchangeCalendar::nyse().is_session(date);
         if closed || stale.is_some() {
@@ -362,7 +463,7 @@ impl Collector {
             }
             reason.extend(stale);
             job.refuse(Refusal {
-                file: self.file.clone(),
+                file,
                 date: Some(date.to_string()),
                 reason: reason.join("; "),
             });
@@ -371,12 +472,12 @@ impl Collector {
         let mut fresh = false;
         for (root, snapshots) in &by_root {
             let added = job.writer.add_chains(*root, date, snapshots);
-            fresh |= added.map_err(|e| ImportError::from(e).in_file(&self.file))?;
+            fresh |= added.map_err(|e| ImportError::from(e).in_file(&file))?;
         }
         if fresh {
             job.quality.chain_days.push(stats);
         } else {
-            job.quality.already_stored.push(format!("{date} ({})", self.file));
+            job.quality.already_stored.push(format!("{date} ({file})"));
         }
         job.previous.insert(underlying, (date, last));
         Ok(())
@@ -388,17 +489,17 @@ impl Collector {
         job: &mut Job<'_>,
         stats: &mut ChainDay,
         root: Root,
-        mut list: Vec<(ChainRow, u64)>,
+        mut list: Vec<(ChainRow, Origin)>,
     ) -> Result<Vec<ChainRow>, ImportError> {
-        list.sort_by_key(|(row, line)| (row.key(), *line));
+        list.sort_by_key(|(row, origin)| (row.key(), *origin));
         let mut sorted: Vec<ChainRow> = Vec::with_capacity(list.len());
-        for (row, line) in list {
+        for (row, origin) in list {
             match sorted.last() {
                 Some(last) if *last == row => stats.duplicates += 1,
                 Some(last) if last.key() == row.key() => {
-                    self.check_one_root(root, &row, line)?;
+                    self.check_one_root(root, &row, origin)?;
                     stats.bad_rows += 1;
-                    job.bad_row(self.contradiction(root, &row, line))?;
+                    job.bad_row(self.contradiction(root, &row, origin))?;
                 }
                 _ => sorted.push(row),
             }
@@ -408,7 +509,7 @@ impl Collector {
 
     /// Without a root column, two quotes of one contract on a day that two roots share are two contracts: no rule can
     /// tell them apart, and leaving the second out would be a guess.
-    fn check_one_root(&self, root: Root, row: &ChainRow, line: u64) -> Result<(), ImportError> {
+    fn check_one_root(&self, root: Root, row: &ChainRow, origin: Origin) -> Result<(), ImportError> {
         let (underlying, expiry) = (root.underlying(), row.expiry);
         if !self.shared.contains(&(root, expiry)) {
             return Ok(());
@@ -418,14 +519,15 @@ impl Collector {
             row.strike
         );
         let help = "leave that expiry out with `--root monthly=skip,other=SPXW`, or get a source that names the root";
-        Err(self.error(ImportErrorKind::Ambiguous, what, help).at_line(line))
+        let error = ImportError::new(ImportErrorKind::Ambiguous, what, help);
+        Err(error.in_file(origin.file(&self.files)).at_line(origin.line()))
     }
 
-    fn contradiction(&self, root: Root, row: &ChainRow, line: u64) -> BadRow {
+    fn contradiction(&self, root: Root, row: &ChainRow, origin: Origin) -> BadRow {
         let right = if row.right == Right::Put { "put" } else { "call" };
         BadRow {
-            file: self.file.clone(),
-            line,
+            file: origin.file(&self.files).to_owned(),
+            line: origin.line(),
             column: self.contract.clone(),
             what: format!(
                 "{} {} {} {right} is given twice with different quotes",

@@ -6,7 +6,7 @@ use super::super::fields;
 use super::super::input::Table;
 use super::super::layout::Layout;
 use super::cells::{Contract, Numbers, check_underlying, need};
-use super::{Format, Marks, Owner, Quoted, Reader, Taken, Told};
+use super::{Format, Marks, Order, Owner, Quoted, Reader, Taken, Told};
 use crate::calendar::ExchangeCalendar;
 use crate::money::Price;
 use crate::time::{Date, Instant};
@@ -39,6 +39,7 @@ pub(super) const EOD: Format = Format {
     layout: Layout::DataShopChain,
     needs: EOD_NEEDS,
     dated_names: true,
+    order: Order::Days,
     open: |table, _: &Told<'_>| Ok(Box::new(DataShop::eod(table)?)),
 };
 
@@ -46,6 +47,7 @@ pub(super) const INTERVALS: Format = Format {
     layout: Layout::DataShopIntervals,
     needs: INTERVAL_NEEDS,
     dated_names: true,
+    order: Order::Days,
     open: |table, _: &Told<'_>| Ok(Box::new(DataShop::intervals(table)?)),
 };
 

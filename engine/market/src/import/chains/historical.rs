@@ -6,7 +6,7 @@ use super::super::fields;
 use super::super::input::Table;
 use super::super::layout::Layout;
 use super::cells::{Contract, Numbers, check_underlying, need, wrong};
-use super::{Format, Marks, Owner, Quoted, Reader, Taken, Told};
+use super::{Format, Marks, Order, Owner, Quoted, Reader, Taken, Told};
 
 const NEEDS: &[&[&str]] = &[
     &["underlying_last", "underlyingprice"],
@@ -25,6 +25,7 @@ pub(super) const FORMAT: Format = Format {
     layout: Layout::OptionChain,
     needs: NEEDS,
     dated_names: true,
+    order: Order::Days,
     open: |table, _: &Told<'_>| Ok(Box::new(Historical::find(table)?)),
 };
 

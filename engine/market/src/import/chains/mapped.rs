@@ -6,7 +6,7 @@ use super::super::input::Table;
 use super::super::layout::Layout;
 use super::super::mapping::{Bound, Cell, Mapping, Named, ParsedTime, When};
 use super::cells::{Contract, wrong};
-use super::{Format, Marks, Owner, Quoted, Reader, Taken, Told};
+use super::{Format, Marks, Order, Owner, Quoted, Reader, Taken, Told};
 use crate::contract::Right;
 use crate::money::Price;
 use crate::store::{ChainRow, VendorGreeks};
@@ -16,6 +16,7 @@ pub(super) const FORMAT: Format = Format {
     layout: Layout::MappedChain,
     needs: &[],
     dated_names: false,
+    order: Order::Days,
     open: |table, told| Ok(Box::new(Mapped::find(table, told)?)),
 };
 
@@ -172,9 +173,9 @@ impl Reader for Mapped {
         self.marks
     }
 
-    fn lacks(&self) -> Option<&'static str> {
-        self.lacks_interest
-            .then_some("the mapped table has no open interest: zero stands in its place")
+    fn notes(&self) -> Vec<&'static str> {
+        let lacks = "the mapped table has no open interest: zero stands in its place";
+        self.lacks_interest.then_some(lacks).into_iter().collect()
     }
 
     fn read(&mut self, table: &Table, out: &mut Vec<Quoted>) -> Result<(), FieldError> {

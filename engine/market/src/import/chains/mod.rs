@@ -3,22 +3,30 @@
 //! A layout is one entry of [`FORMATS`]: the columns it is known by, what its times mean, and a [`Reader`] that turns a
 //! record into [`Quoted`] rows. Everything else is shared: sniffing, days, duplicates, refusals, the quality report.
 
+mod cboe_json;
+mod cboe_table;
 mod cells;
 mod collect;
 mod datashop;
 mod historical;
 mod mapped;
 mod optionsdx;
+mod orats;
+mod polygon;
 mod roots;
 mod spot;
 mod stale;
 mod swapped;
+mod theta;
 
 pub use roots::{RootChoice, RootRule};
 pub use spot::SpotFrom;
 pub use stale::{STALE_QUOTES_SHARE_MIN, STALE_TRADES_SHARE_MIN};
 
-pub(super) use collect::DayRows;
+#[cfg(test)]
+pub(super) use cboe_json::JSON_BYTES_MAX;
+pub(super) use cboe_json::import as import_json;
+pub(super) use collect::{DayRows, Days};
 
 use super::Job;
 use super::error::{BadRow, FieldError, ImportError, ImportErrorKind};
@@ -27,9 +35,9 @@ use super::layout::Layout;
 use super::mapping::Mapping;
 use crate::contract::Root;
 use crate::money::Price;
-use crate::store::ChainRow;
+use crate::store::{ChainRow, Refusal};
 use crate::time::{Date, Instant};
-use collect::Collector;
+use collect::{Collector, Order};
 
 /// Rows between two reports of progress.
 const PROGRESS_ROWS: u64 = 4096;
@@ -105,10 +113,18 @@ pub(super) trait Reader {
     /// Reads the record at which the table stands.
     fn read(&mut self, table: &Table, out: &mut Vec<Quoted>) -> Result<(), FieldError>;
 
-    /// What the source does not have and the store holds a stand-in for, in words for the record.
-    fn lacks(&self) -> Option<&'static str> {
+    /// What the source does not have and the store holds a stand-in for, or what is taken of its times, for the record.
+    fn notes(&self) -> Vec<&'static str> {
+        Vec::new()
+    }
+
+    /// What was left out without being given out, in words for the report.
+    fn left_out(&self) -> Option<String> {
         None
     }
+
+    /// Quotes that wait for the end of the file.
+    fn finish(&mut self, _out: &mut Vec<Quoted>) {}
 }
 
 /// What an import was told that a reader may need.
@@ -120,6 +136,10 @@ pub(super) struct Told<'a> {
     pub(super) roots: Option<&'a RootRule>,
     /// What the columns of any table mean.
     pub(super) mapping: Option<&'a Mapping>,
+    /// Minutes between snapshots taken of a stream of quotes; one a day when absent.
+    pub(super) every: Option<u32>,
+    /// Eastern time of a snapshot whose source does not say it.
+    pub(super) snapshot_time: (u32, u32),
 }
 
 /// A layout of chains.
@@ -129,15 +149,24 @@ pub(super) struct Format {
     pub(super) needs: &'static [&'static [&'static str]],
     /// Eight digits in a file's name are the day of its rows.
     pub(super) dated_names: bool,
-    pub(super) open: fn(&Table, &Told<'_>) -> Result<Box<dyn Reader>, ImportError>,
+    pub(super) order: Order,
+    pub(super) open: Open,
 }
 
+/// Finds the columns of a layout in a table.
+type Open = fn(&Table, &Told<'_>) -> Result<Box<dyn Reader>, ImportError>;
+
 /// All layouts of chains that come as tables.
-pub(super) const FORMATS: [&Format; 4] = [
+pub(super) const FORMATS: [&Format; 9] = [
     &historical::FORMAT,
     &datashop::EOD,
     &datashop::INTERVALS,
     &optionsdx::FORMAT,
+    &theta::V2,
+    &theta::V3,
+    &orats::FORMAT,
+    &polygon::QUOTES,
+    &cboe_table::FORMAT,
 ];
 
 /// Layouts whose columns a table has, all of them.
@@ -178,7 +207,7 @@ pub(super) fn nearest(table: &Table) -> Option<Nearest> {
 
 /// Whether a layout holds chains.
 pub(super) fn is_chain(layout: Layout) -> bool {
-    format_of(layout).is_some()
+    layout == Layout::CboeJson || format_of(layout).is_some()
 }
 
 fn format_of(layout: Layout) -> Option<&'static Format> {
@@ -218,14 +247,16 @@ pub(super) fn import(job: &mut Job<'_>, mut table: Table, layout: Layout) -> Res
         time_zone: job.time_zone,
         roots: job.roots.as_ref(),
         mapping: job.mapping,
+        every: job.every,
+        snapshot_time: job.snapshot_time,
     };
     let mut reader = (format.open)(&table, &told)?;
-    if let Some(text) = reader.lacks() {
+    for text in reader.notes() {
         job.assume_once(text);
     }
     let marks = reader.marks();
     let contract = table.header.get(marks.contract).map_or("", String::as_str);
-    let mut collector = Collector::new(&table.name, marks, contract, format.dated_names);
+    let mut collector = Collector::new(job, &table.name, marks, contract, format);
     let mut out = Vec::new();
     let mut rows = 0u64;
     while table.advance()? {
@@ -247,6 +278,23 @@ pub(super) fn import(job: &mut Job<'_>, mut table: Table, layout: Layout) -> Res
         let help = "download the file again, or leave it out";
         return Err(table.error(ImportErrorKind::Empty, "has a header but no rows", help));
     }
+    out.clear();
+    reader.finish(&mut out);
+    for quoted in out.drain(..) {
+        collector.take(job, quoted, &table)?;
+    }
     collector.finish(job)?;
+    if let Some(reason) = reader.left_out() {
+        job.refuse(Refusal {
+            file: table.name.clone(),
+            date: None,
+            reason,
+        });
+    }
     job.finish_table(table, layout, rows)
+}
+
+/// Stores the days that several files may have added to.
+pub(super) fn finish(job: &mut Job<'_>) -> Result<(), ImportError> {
+    std::mem::take(&mut job.days).close(job)
 }

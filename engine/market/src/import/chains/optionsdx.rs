@@ -9,7 +9,7 @@ use super::super::fields;
 use super::super::input::Table;
 use super::super::layout::Layout;
 use super::cells::{Contract, Numbers, need, wrong};
-use super::{Format, Marks, Owner, Quoted, Reader, Taken, Told};
+use super::{Format, Marks, Order, Owner, Quoted, Reader, Taken, Told};
 use crate::contract::{Right, Root};
 use crate::time::Instant;
 
@@ -28,6 +28,7 @@ pub(super) const FORMAT: Format = Format {
     layout: Layout::OptionsDx,
     needs: NEEDS,
     dated_names: false,
+    order: Order::Days,
     open: |table, told| Ok(Box::new(OptionsDx::find(table, told)?)),
 };
 
@@ -151,7 +152,7 @@ impl Reader for OptionsDx {
         Ok(())
     }
 
-    fn lacks(&self) -> Option<&'static str> {
-        Some("OptionsDX files have no open interest: stored as 0")
+    fn notes(&self) -> Vec<&'static str> {
+        vec!["OptionsDX files have no open interest: stored as 0"]
     }
 }

@@ -3,6 +3,7 @@
 
 use super::super::fields;
 use crate::calendar::ExchangeCalendar;
+use crate::contract::listing::Class;
 use crate::contract::{Root, Settlement};
 use crate::time::Date;
 use chrono::Datelike as _;
@@ -142,28 +143,36 @@ pub(super) enum Verdict {
     Skip,
     /// Several roots list the expiry.
     Ambiguous(Vec<Root>),
-    /// The user states a root that does not list the expiry, or none does.
+    /// No root that the engine has a contract for listed it on the day.
+    Unlisted,
+    /// The user states a root that does not list the expiry.
     Impossible(String),
 }
 
 /// The root of an expiry of an underlying, from the calendar and what the user states.
-pub(super) fn resolve(rule: Option<&RootRule>, underlying: &str, expiry: Date, dated: Dated) -> Verdict {
+pub(super) fn resolve(
+    rule: Option<&RootRule>,
+    underlying: &str,
+    expiry: Date,
+    dated: Dated,
+    on: Date,
+) -> Verdict {
     let eve = (dated == Dated::LastDay)
         .then(|| morning_after(underlying, expiry))
         .flatten();
     // A root lists the date itself, or, of a source that dates AM series so, the morning after it.
-    let listed = |root: Root| {
-        if lists(root, expiry) {
+    let listed = |root: Root, on: Option<Date>| {
+        if lists(root, expiry, on) {
             Some(expiry)
         } else {
-            eve.filter(|e| root.settlement() == Settlement::Am && lists(root, *e))
+            eve.filter(|e| root.settlement() == Settlement::Am && lists(root, *e, on))
         }
     };
     match rule.and_then(|r| r.choose(underlying, expiry, dated)) {
         Some(RootChoice::Skip) => return Verdict::Skip,
         Some(RootChoice::Root(root)) => {
             let impossible = || Verdict::Impossible(format!("{expiry} is no expiry of {}", root.symbol()));
-            return listed(root).map_or_else(impossible, |expiry| Verdict::Root {
+            return listed(root, None).map_or_else(impossible, |expiry| Verdict::Root {
                 root,
                 expiry,
                 stated: true,
@@ -174,7 +183,7 @@ pub(super) fn resolve(rule: Option<&RootRule>, underlying: &str, expiry: Date, d
     let candidates: Vec<(Root, Date)> = Root::ALL
         .into_iter()
         .filter(|r| r.underlying() == underlying)
-        .filter_map(|r| Some((r, listed(r)?)))
+        .filter_map(|r| Some((r, listed(r, Some(on))?)))
         .collect();
     match candidates.as_slice() {
         [(root, expiry)] => Verdict::Root {
@@ -182,7 +191,7 @@ pub(super) fn resolve(rule: Option<&RootRule>, underlying: &str, expiry: Date, d
             expiry: *expiry,
             stated: false,
         },
-        [] => Verdict::Impossible(format!("{expiry} is no expiry of {underlying} options")),
+        [] => Verdict::Unlisted,
         _ => Verdict::Ambiguous(candidates.into_iter().map(|(root, _)| root).collect()),
     }
 }
@@ -193,13 +202,18 @@ fn morning_after(underlying: &str, date: Date) -> Option<Date> {
     is_monthly(underlying, next).then_some(next)
 }
 
-/// Whether a root may list an expiry: SPX on its monthly cycle alone, VIX and VIXW share the weeks between them.
-fn lists(root: Root, expiry: Date) -> bool {
-    match root {
-        Root::Spx | Root::Vix => is_monthly(root.underlying(), expiry),
-        Root::Vixw => !is_monthly(root.underlying(), expiry),
-        _ => true,
+/// Whether a root has an expiry on a date, by the cycles that it had on the day of the quote; on any day when that is
+/// left out.
+fn lists(root: Root, expiry: Date, on: Option<Date>) -> bool {
+    let Some(session) = ExchangeCalendar::nyse().session_on_or_before(expiry) else {
+        return false;
+    };
+    // The listing table gives VIX the weeks that stand under VIXW: by symbol the two share them out.
+    if root == Root::Vix && !is_monthly(root.underlying(), expiry) {
+        return false;
     }
+    let mut rows = Class::Option(root).table().iter();
+    rows.any(|row| on.is_none_or(|on| row.since.date <= on) && row.cycle.expires_on(session))
 }
 
 /// Whether an expiry is the monthly one of an underlying. A date without a session means the session before it, as
@@ -226,7 +240,7 @@ mod tests {
     }
 
     fn at_settlement(rule: Option<&RootRule>, underlying: &str, day: &str) -> Verdict {
-        resolve(rule, underlying, d(day), Dated::Settlement)
+        resolve(rule, underlying, d(day), Dated::Settlement, d(day))
     }
 
     #[test]
@@ -243,8 +257,10 @@ mod tests {
         check("XSP", "2024-01-19", Root::Xsp);
         check("VIX", "2024-01-17", Root::Vix);
         check("VIX", "2024-01-24", Root::Vixw);
-        // Good Friday 2019 moved the monthly to Thursday; 2014 vendors dated it on the Saturday.
-        for day in ["2024-01-19", "2019-04-18", "2014-03-22"] {
+        // Thursdays came in 2022.
+        assert_eq!(at_settlement(None, "SPX", "2021-01-14"), Verdict::Unlisted);
+        // Good Friday 2019 moved the monthly to Thursday.
+        for day in ["2024-01-19", "2019-04-18"] {
             let ambiguous = Verdict::Ambiguous(vec![Root::Spx, Root::Spxw]);
             assert_eq!(at_settlement(None, "SPX", day), ambiguous, "{day}");
         }
@@ -292,7 +308,7 @@ mod tests {
     fn sources_that_date_am_series_by_their_last_day_are_ambiguous_on_the_eve_too() {
         let at = |rule: Option<&str>, day| {
             let rule = rule.map(|r| RootRule::parse(r).unwrap());
-            resolve(rule.as_ref(), "SPX", d(day), Dated::LastDay)
+            resolve(rule.as_ref(), "SPX", d(day), Dated::LastDay, d("2024-01-03"))
         };
         assert!(matches!(at(None, "2024-01-18"), Verdict::Ambiguous(_)));
         assert!(matches!(at(None, "2024-01-19"), Verdict::Ambiguous(_)));

@@ -4,10 +4,12 @@
 mod bad;
 mod chains;
 mod external;
+mod formats;
 mod mapping;
 mod real;
 mod series;
 
+use super::chains as readers;
 use super::*;
 use crate::chain::Quote;
 use crate::contract::{OptionContract, Right};

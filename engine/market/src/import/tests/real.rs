@@ -176,24 +176,85 @@ fn samples_in_other_dialects_import() {
         let report = run(&request, &mut ()).unwrap();
         assert_eq!(report.quality.totals().all_rows(), rows, "{name}");
     }
+    for (name, root) in [
+        ("spy_2021_20contracts_per_day.csv", "SPY"),
+        ("A_2016-01-05_historicaloptiondata_v2.csv", "A"),
+    ] {
+        let dir = tempfile::tempdir().unwrap();
+        let request = ImportRequest::new(vec![folder.join(name)], dir.path().join("s"));
+        let e = run(&request, &mut ()).unwrap_err();
+        assert!(e.what.contains(&format!("rows of root `{root}`")), "{e}");
+    }
+    // The index's price is in `underlying_bid_1545`; the active price is zero in this file.
+    let name = "spx_datashop_with_calcs_2016-01_tiny.csv";
     let dir = tempfile::tempdir().unwrap();
-    let request = ImportRequest::new(
-        vec![folder.join("spy_2021_20contracts_per_day.csv")],
-        dir.path().join("spy"),
-    );
+    let request = ImportRequest::new(vec![folder.join(name)], dir.path().join("spx"));
+    let report = run(&request, &mut ()).unwrap();
+    assert_eq!(report.quality.files[0].layout, "datashop-chain");
+    let s = StoreHistory::open(&request.store)
+        .unwrap()
+        .snapshot("SPX", at("2016-01-04", 15, 45))
+        .unwrap();
+    assert_eq!(s.spot, Price(2_003_820));
+    let request = ImportRequest {
+        time_zone: time_zone("UTC"),
+        ..ImportRequest::new(
+            vec![folder.join("cboe_delayed_quotes_spx_json_excerpt.json")],
+            dir.path().join("json"),
+        )
+    };
+    // The excerpt has no time.
     let e = run(&request, &mut ()).unwrap_err();
-    assert!(e.what.contains("rows of root `SPY`"), "{e}");
+    assert!(e.what.contains("`timestamp` is missing"), "{e}");
+}
+
+#[test]
+fn a_datashop_day_of_vix_options_leaves_out_the_binary_ones() {
     let Some(vix) = shared("vix_options/vix_options_cboe_datashop_eodquotes.csv") else {
         return;
     };
+    let dir = tempfile::tempdir().unwrap();
     let request = ImportRequest::new(vec![vix], dir.path().join("vix"));
     let report = run(&request, &mut ()).unwrap();
+    let reason = &report.quality.refused[0].reason;
     assert!(
-        report.quality.refused[0]
-            .reason
-            .starts_with("158 rows of root `BVZ`"),
-        "{:?}",
-        report.quality.refused
+        reason.starts_with("158 rows of root `BVZ`: binary options"),
+        "{reason}"
     );
     assert_eq!(report.quality.totals().all_rows(), 724);
+    let h = StoreHistory::open(&request.store).unwrap();
+    let when = at("2016-06-01", 15, 45);
+    assert_eq!(h.ticks("VIX", d("2016-01-01"), d("2016-12-31")), [when]);
+    assert_eq!(h.snapshot("VIX", when).unwrap().spot, Price(14_575));
+}
+
+/// Counts by `grep -c` and `awk` over the same files.
+#[test]
+fn cboes_quote_tables_of_2023_import_with_their_close() {
+    let Some(folder) = shared("formats/cboe_quotedata_2023") else {
+        return;
+    };
+    for (name, underlying, spot) in [
+        ("spx_quotedata.csv", "SPX", 4_505_100),
+        ("xsp_quotedata.csv", "XSP", 450_510),
+    ] {
+        let lines = fs::read_to_string(folder.join(name)).unwrap();
+        let rows = lines
+            .lines()
+            .filter(|l| l.contains(&format!(",{underlying}")))
+            .count() as u64;
+        let dir = tempfile::tempdir().unwrap();
+        let request = ImportRequest::new(vec![folder.join(name)], dir.path().join("s"));
+        let report = run(&request, &mut ()).unwrap();
+        let t = report.quality.totals();
+        assert_eq!(
+            (t.all_rows(), t.duplicates, t.bad_rows),
+            (rows * 2, 0, 0),
+            "{name}"
+        );
+        let h = StoreHistory::open(&request.store).unwrap();
+        let ticks = h.ticks(underlying, d("2023-09-14"), d("2023-09-14"));
+        assert_eq!(ticks, [at("2023-09-14", 16, 15)]);
+        assert_eq!(h.snapshot(underlying, ticks[0]).unwrap().spot, Price(spot));
+    }
 }

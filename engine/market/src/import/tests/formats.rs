@@ -1,0 +1,703 @@
+//! One test a vendor's layout: numbers are invented, headers are the vendors' own.
+
+use super::*;
+
+fn quote(h: &StoreHistory, underlying: &str, at: Instant, contract: &str) -> Option<(i64, i64)> {
+    let contract = OptionContract::parse_osi(contract).unwrap();
+    let s = h.snapshot(underlying, at).unwrap();
+    let chain = s.expiry(contract.root, contract.expiry)?;
+    let i = chain.index_of(contract.strike)?;
+    let side = chain.side(contract.right);
+    Some((side.bid[i].0, side.ask[i].0))
+}
+
+fn layouts(report: &ImportReport) -> Vec<&str> {
+    report.quality.files.iter().map(|f| f.layout.as_str()).collect()
+}
+
+const INTERVALS: &str = "underlying_symbol,quote_datetime,root,expiration,strike,option_type,open,high,low,close,trade_volume,bid_size,bid,ask_size,ask,underlying_bid,underlying_ask";
+
+/// Two minutes of two contracts; the underlying's columns as given.
+fn intervals(header: &str, tail: &str, day: &str, minutes: [&str; 2]) -> String {
+    let mut text = format!("{header}\n");
+    for minute in minutes {
+        for (right, bid, ask) in [("C", "12.3000", "12.7000"), ("P", "9.1000", "9.4000")] {
+            text += &format!(
+                "^SPX,{day} {minute},SPXW,2024-01-19,4750.000,{right},0.0000,0.0000,0.0000,0.0000,7,11,{bid},20,{ask},{tail}\n"
+            );
+        }
+    }
+    text
+}
+
+#[test]
+fn datashop_intervals_are_eastern_snapshots_with_and_without_calculations() {
+    let calcs = ",implied_underlying_price,active_underlying_price,implied_volatility,delta,gamma,theta,vega,rho,open_interest";
+    let times = ["09:31:00", "09:32:00"];
+    let plain = intervals(INTERVALS, "4752.1000,4752.1400", "2024-01-16", times);
+    let with = intervals(
+        &format!("{INTERVALS}{calcs}"),
+        // No index licence: bid and ask are zero, the active price stands.
+        "0.0000,0.0000,4753.0000,4752.1200,0.1320,0.5100,0.0040,-1.0,2.0,0.5,321",
+        "2024-01-16",
+        times,
+    );
+    for (text, iv, interest) in [(plain, None, 0), (with, Some(0.132), 321)] {
+        let bench = Bench::new();
+        bench.put("UnderlyingOptionsIntervals_60sec_2024-01-16.csv", text);
+        let report = bench.import().unwrap();
+        assert_eq!(layouts(&report), ["datashop-intervals"]);
+        let day = &report.quality.chain_days[0];
+        assert_eq!((day.snapshots, day.snapshot.as_str()), (2, "09:31 to 09:32"));
+        let h = bench.open();
+        let first = at("2024-01-16", 9, 31);
+        assert_eq!(
+            h.ticks("SPX", d("2024-01-01"), d("2024-02-01")),
+            [first, at("2024-01-16", 9, 32)]
+        );
+        assert_eq!(h.snapshot("SPX", first).unwrap().spot, Price(4_752_120));
+        assert_eq!(quote(&h, "SPX", first, "SPXW240119P04750000"), Some((9100, 9400)));
+        let row = h.day_rows(Root::Spxw, d("2024-01-16")).unwrap()[0].rows[1];
+        assert_eq!((row.vendor.iv, row.open_interest), (iv, interest));
+    }
+}
+
+#[test]
+fn quotes_outside_the_session_are_left_out_and_counted() {
+    let bench = Bench::new();
+    // A half day: 13:15 is the last minute of index options.
+    let day = "2023-11-24";
+    let mut text = intervals(INTERVALS, "4559.0,4559.0", day, ["13:15:00", "13:16:00"]);
+    let night = intervals(INTERVALS, "4560.0,4560.0", day, ["03:00:00", "09:30:00"]);
+    text += night.split_once('\n').unwrap().1;
+    bench.put("quotes.csv", text);
+    let report = bench.import().unwrap();
+    assert_eq!(report.quality.totals().outside_hours, 4);
+    assert!(
+        report
+            .quality
+            .to_text()
+            .contains("outside the regular session left out 4")
+    );
+    assert_eq!(
+        bench.open().ticks("SPX", d(day), d(day)),
+        [at(day, 9, 30), at(day, 13, 15)]
+    );
+}
+
+#[test]
+fn datashop_end_of_day_takes_the_1545_columns_and_the_active_price_without_a_licence() {
+    let header = "underlying_symbol,quote_date,root,expiration,strike,option_type,open,high,low,close,trade_volume,bid_size_1545,bid_1545,ask_size_1545,ask_1545,underlying_bid_1545,underlying_ask_1545,implied_underlying_price_1545,active_underlying_price_1545,implied_volatility_1545,delta_1545,gamma_1545,theta_1545,vega_1545,rho_1545,bid_size_eod,bid_eod,ask_size_eod,ask_eod,underlying_bid_eod,underlying_ask_eod,vwap,open_interest,delivery_code";
+    let row = |root: &str, expiry: &str, right: &str, delivery: &str| {
+        format!(
+            "^SPX,2020-11-27,{root},{expiry},3600.000,{right},0,0,0,0,3,5,41.2,6,41.9,,,3639.1,3638.35,0.19,0.6,0.003,-1,2,1,4,40,4,43,,,0,17,{delivery}\n"
+        )
+    };
+    let bench = Bench::new();
+    let text = format!(
+        "{header}\n{}{}{}",
+        row("SPX", "2020-12-18", "C", ""),
+        row("SPXW", "2020-12-18", "C", ""),
+        row("SPXW", "2020-12-18", "P", "X")
+    );
+    bench.put("UnderlyingOptionsEODCalcs_2020-11-27.csv", text);
+    let report = bench.import().unwrap();
+    let h = bench.open();
+    // A half day since 2020: the snapshot is of 12:45, whatever the column says.
+    let when = at("2020-11-27", 12, 45);
+    assert_eq!(h.ticks("SPX", d("2020-11-01"), d("2020-12-01")), [when]);
+    let s = h.snapshot("SPX", when).unwrap();
+    assert_eq!((s.spot, s.expiries.len()), (Price(3_638_350), 2));
+    assert!(report.quality.refused[0].reason.contains("SPXW with delivery X"));
+}
+
+const OPTIONSDX: &str = "[QUOTE_UNIXTIME], [QUOTE_READTIME], [QUOTE_DATE], [QUOTE_TIME_HOURS], [UNDERLYING_LAST], [EXPIRE_DATE], [EXPIRE_UNIX], [DTE], [C_DELTA], [C_GAMMA], [C_VEGA], [C_THETA], [C_RHO], [C_IV], [C_VOLUME], [C_LAST], [C_SIZE], [C_BID], [C_ASK], [STRIKE], [P_BID], [P_ASK], [P_SIZE], [P_LAST], [P_DELTA], [P_GAMMA], [P_VEGA], [P_THETA], [P_RHO], [P_IV], [P_VOLUME], [STRIKE_DISTANCE], [STRIKE_DISTANCE_PCT]";
+
+fn optionsdx_row(expiry: &str, strike: u32, call_bid: &str) -> String {
+    // 2024-01-16 16:00 in New York.
+    format!(
+        "1705438800, 2024-01-16 16:00, 2024-01-16, 16.000000, 4765.980000, {expiry}, 1705611600, 2.000000, 0.510000, 0.004000, 1.0, -2.0, 0.1, 0.131000, 12.000000, 30.100000, 10 x 12, {call_bid}, 31.400000, {strike}.000000, 14.800000, 15.200000, 9 x 30, 15.000000, -0.490000, 0.004000, 1.0, -2.0, -0.1, -0.000490, , 15.98, 0.003\n"
+    )
+}
+
+#[test]
+fn optionsdx_gives_a_call_and_a_put_a_row_and_leaves_roots_to_be_stated() {
+    let bench = Bench::new();
+    let day = |expiry| {
+        format!(
+            "{OPTIONSDX}\n{}{}",
+            optionsdx_row(expiry, 4750, "30.9"),
+            optionsdx_row(expiry, 4755, "")
+        )
+    };
+    // An expiry that SPXW alone has needs no rule.
+    bench.put("spx_eod_202401-ab12cd.txt", day("2024-01-17"));
+    let report = bench.import().unwrap();
+    assert_eq!(layouts(&report), ["optionsdx"]);
+    let h = bench.open();
+    let when = at("2024-01-16", 16, 0);
+    assert_eq!(
+        quote(&h, "SPX", when, "SPXW240117C04750000"),
+        Some((30_900, 31_400))
+    );
+    // A blank bid is no bid; a negative volatility is none.
+    assert_eq!(quote(&h, "SPX", when, "SPXW240117C04755000"), Some((0, 31_400)));
+    let rows = h.day_rows(Root::Spxw, d("2024-01-16")).unwrap().remove(0).rows;
+    assert_eq!((rows[0].vendor.iv, rows[1].vendor.iv), (None, Some(0.131)));
+    let notes = report.quality.assumptions.join("\n");
+    assert!(
+        notes.contains("by the calendar") && notes.contains("no open interest"),
+        "{notes}"
+    );
+
+    // The monthly expiry and its eve are ambiguous, and nothing is guessed.
+    for expiry in ["2024-01-18", "2024-01-19"] {
+        let e = Bench::new().fails("spx_eod_202401.txt", day(expiry));
+        assert_eq!((e.kind, e.line), (ImportErrorKind::Ambiguous, Some(2)), "{e}");
+        assert!(
+            e.what.contains("may be SPX (AM settled) or SPXW (PM settled)"),
+            "{e}"
+        );
+        assert!(e.help().contains("--root monthly=SPX,other=SPXW") && e.help().contains("eve=SPX"));
+    }
+    let stated = |bench: &Bench, expiry, rule: &str| {
+        bench.put("spx_eod_202401.txt", day(expiry));
+        let request = ImportRequest {
+            roots: Some(RootRule::parse(rule).unwrap()),
+            ..bench.request()
+        };
+        let report = run(&request, &mut ()).unwrap();
+        (
+            report.quality.totals().rows,
+            report.quality.assumptions.join("\n"),
+            bench.open(),
+        )
+    };
+    let rule = "eve=SPX,monthly=SPXW,other=SPXW";
+    let (rows, notes, _) = stated(&Bench::new(), "2024-01-19", rule);
+    assert_eq!(rows, BTreeMap::from([("SPXW".to_owned(), 4)]));
+    assert!(
+        notes.contains(&format!("as stated, the source does not say them: {rule}")),
+        "{notes}"
+    );
+    // AM series under their last trading day get the morning on which they settle.
+    let bench = Bench::new();
+    let (rows, _, h) = stated(&bench, "2024-01-18", rule);
+    assert_eq!(rows, BTreeMap::from([("SPX".to_owned(), 4)]));
+    assert_eq!(
+        h.snapshot("SPX", when).unwrap().expiries[0].expiry,
+        d("2024-01-19")
+    );
+
+    // Two quotes of one strike on a day that two roots share: no rule tells them apart.
+    let twice = format!(
+        "{OPTIONSDX}\n{}{}",
+        optionsdx_row("2024-01-19", 4750, "30.9"),
+        optionsdx_row("2024-01-19", 4750, "30.8")
+    );
+    let bench = Bench::new();
+    bench.put("spx_eod_202401.txt", twice);
+    let request = ImportRequest {
+        roots: Some(RootRule::parse("SPXW").unwrap()),
+        skip_bad: true,
+        ..bench.request()
+    };
+    let e = run(&request, &mut ()).unwrap_err();
+    assert_eq!((e.kind, e.line), (ImportErrorKind::Ambiguous, Some(3)), "{e}");
+    assert!(
+        e.what.contains("stands there twice") && e.help().contains("monthly=skip"),
+        "{e}"
+    );
+}
+
+#[test]
+fn optionsdx_without_a_name_or_a_zone_asks_for_them() {
+    let bench = Bench::new();
+    let text = format!("{OPTIONSDX}\n{}", optionsdx_row("2024-01-17", 4750, "30.9"));
+    let e = bench.fails("chains.csv", &text);
+    assert_eq!(e.kind, ImportErrorKind::Ambiguous);
+    assert!(
+        e.what.contains("whose options") && e.help().contains("--root SPXW"),
+        "{e}"
+    );
+    let without: String = text
+        .lines()
+        .map(|l| l.split_once(", ").unwrap().1.to_owned() + "\n")
+        .collect();
+    let e = bench.fails("spx_eod.csv", &without);
+    assert_eq!(e.kind, ImportErrorKind::NoTimeZone);
+    assert!(e.help().contains("--time-zone America/New_York"), "{e}");
+    bench.put("spx_eod.csv", &without);
+    let request = ImportRequest {
+        time_zone: time_zone("America/Chicago"),
+        ..bench.request()
+    };
+    run(&request, &mut ()).unwrap();
+    // 16:00 in Chicago is an hour after the close: the quotes are those of the close.
+    assert_eq!(
+        bench.open().ticks("SPX", d("2024-01-16"), d("2024-01-16")),
+        [at("2024-01-16", 16, 15)]
+    );
+    let e = Bench::new().fails("spx_eod_2.csv", text.replace("1705438800", "1705435200"));
+    assert!(
+        e.what
+            .contains("which `2024-01-16 16:00` (America/New_York) is not"),
+        "{e}"
+    );
+}
+
+const THETA_V2: &str = "root,expiration,strike,right,ms_of_day,bid_size,bid_exchange,bid,bid_condition,ask_size,ask_exchange,ask,ask_condition,date";
+
+/// Contract after contract, as the service answers: a call and a put at two times of two days.
+fn theta_v2(expiry: &str, strike: u32) -> String {
+    let mut text = format!("{THETA_V2}\n");
+    for (right, bid, ask) in [("C", 8.1, 8.3), ("P", 5.0, 5.2)] {
+        for date in ["20240116", "20240117"] {
+            for ms in [34_260_000, 57_600_000] {
+                text += &format!("SPXW,{expiry},{strike},{right},{ms},10,5,{bid},50,12,5,{ask},50,{date}\n");
+            }
+        }
+    }
+    text
+}
+
+#[test]
+fn theta_v2_strikes_are_tenths_of_a_cent_and_days_come_in_several_files() {
+    let bench = Bench::new();
+    bench.put("SPXW_20240119.csv", theta_v2("20240119", 4_750_000));
+    bench.put("SPXW_20240126.csv", theta_v2("20240126", 4_752_500));
+    let e = bench.import().unwrap_err();
+    assert_eq!(e.kind, ImportErrorKind::NoUnderlying, "{e}");
+    assert!(e.what.contains("no price of SPX"), "{e}");
+    assert!(e.help().contains("--append") && e.help().contains("--underlying parity"));
+
+    // The close is known at 16:00; in the morning nothing is.
+    bench.put(
+        "GSPC.csv",
+        "DATE,OPEN,HIGH,LOW,CLOSE\n01/16/2024,4774,4782,4747,4765.98\n01/17/2024,4739,4744,4714,4739.21\n",
+    );
+    let series = ImportRequest {
+        inputs: vec![bench.dir.path().join("in/GSPC.csv")],
+        series_id: Some("SPX".to_owned()),
+        ..bench.request()
+    };
+    run(&series, &mut ()).unwrap();
+    fs::remove_file(bench.dir.path().join("in/GSPC.csv")).unwrap();
+    let add = ImportRequest {
+        append: true,
+        ..bench.request()
+    };
+    assert_eq!(
+        run(&add, &mut ()).unwrap_err().kind,
+        ImportErrorKind::NoUnderlying
+    );
+    for name in ["SPXW_20240119.csv", "SPXW_20240126.csv"] {
+        let path = bench.dir.path().join("in").join(name);
+        let late: String = fs::read_to_string(&path)
+            .unwrap()
+            .lines()
+            .filter(|l| !l.contains(",34260000,"))
+            .map(|l| l.to_owned() + "\n")
+            .collect();
+        fs::write(path, late).unwrap();
+    }
+    let report = run(&add, &mut ()).unwrap();
+    assert_eq!(layouts(&report), ["theta-v2", "theta-v2"]);
+    let day = &report.quality.chain_days[0];
+    assert_eq!(
+        (day.file.as_str(), day.rows["SPXW"], day.expiries),
+        ("SPXW_20240119.csv and 1 more", 4, 2)
+    );
+    let h = bench.open();
+    let when = at("2024-01-17", 16, 0);
+    assert_eq!(
+        h.ticks("SPX", d("2024-01-16"), d("2024-01-17")),
+        [at("2024-01-16", 16, 0), when]
+    );
+    assert_eq!(h.snapshot("SPX", when).unwrap().spot, Price(4_739_210));
+    assert_eq!(quote(&h, "SPX", when, "SPXW240126P04752500"), Some((5000, 5200)));
+    let notes = report.quality.assumptions.join("\n");
+    assert!(
+        notes.contains("last one known of its series") && notes.contains("no open interest"),
+        "{notes}"
+    );
+    // The same contract at the same time with other quotes, in another file.
+    bench.put(
+        "again.csv",
+        theta_v2("20240119", 4_750_000)
+            .replace("8.1", "7.9")
+            .replace("34260000", "57600000"),
+    );
+    let e = run(
+        &ImportRequest {
+            store: bench.dir.path().join("other"),
+            spot: SpotFrom::Parity,
+            ..bench.request()
+        },
+        &mut (),
+    )
+    .unwrap_err();
+    assert!(e.what.contains("given twice with different quotes"), "{e}");
+}
+
+#[test]
+fn theta_v3_reads_intervals_with_greeks_and_the_report_of_the_day() {
+    let bench = Bench::new();
+    let greeks = "symbol,expiration,strike,right,timestamp,bid,ask,delta,theta,vega,rho,epsilon,lambda,implied_vol,iv_error,underlying_timestamp,underlying_price\n\
+        \"SPXW\",\"2024-01-19\",4750.000,\"CALL\",2024-01-16T15:45:00.000,12.30,12.50,0.52,-1.10,0.88,0.31,0.0,0.0,0.1832,0.0,2024-01-16T15:45:00.000,4752.25\n\
+        \"SPXW\",\"2024-01-19\",4750.000,\"PUT\",2024-01-16T15:45:00.000,0.0,10.50,-0.48,-1.10,0.88,0.31,0.0,0.0,-0.01,9.0,2024-01-16T15:45:00.000,4752.25\n";
+    bench.put("greeks.csv", greeks);
+    let report = bench.import().unwrap();
+    assert_eq!(layouts(&report), ["theta-v3"]);
+    assert_eq!(report.quality.totals().zero_bid, 1);
+    let h = bench.open();
+    let when = at("2024-01-16", 15, 45);
+    assert_eq!(h.snapshot("SPX", when).unwrap().spot, Price(4_752_250));
+    assert_eq!(
+        quote(&h, "SPX", when, "SPXW240119C04750000"),
+        Some((12_300, 12_500))
+    );
+    let rows = h.day_rows(Root::Spxw, d("2024-01-16")).unwrap().remove(0).rows;
+    assert_eq!((rows[0].vendor.iv, rows[1].vendor.iv), (None, Some(0.1832)));
+
+    // The report of 17:15 holds the last quotes of the day. In the one with greeks `timestamp` is the last trade's.
+    let bench = Bench::new();
+    bench.put(
+        "eod.csv",
+        "symbol,expiration,strike,right,timestamp,open,high,low,close,volume,count,bid_size,bid_exchange,bid,bid_condition,ask_size,ask_exchange,ask,ask_condition,delta,implied_vol,iv_error,underlying_timestamp,underlying_price\n\
+        \"SPXW\",\"2024-01-19\",4750.000,\"CALL\",2024-01-12T11:14:46.635,1.74,2.10,0.86,1.26,438,44,306,60,12.30,50,1,1,12.50,50,0.52,0.18,0.0,2024-01-16T17:15:18.701,4765.9800\n\
+        \"SPXW\",\"2024-01-19\",4750.000,\"PUT\",2024-01-16T16:09:57.619,3.06,4.44,2.20,2.90,137,15,306,1,2.96,50,112,69,3.00,50,-0.48,0.17,0.0,2024-01-16T17:15:18.701,4765.9800\n",
+    );
+    bench.import().unwrap();
+    let h = bench.open();
+    assert_eq!(
+        h.ticks("SPX", d("2024-01-01"), d("2024-01-31")),
+        [at("2024-01-16", 16, 15)]
+    );
+    let rows = h.day_rows(Root::Spxw, d("2024-01-16")).unwrap().remove(0).rows;
+    assert_eq!((rows[1].volume, rows[1].last), (438, Some(Price(1260))));
+
+    let e = Bench::new().fails(
+        "snapshot.csv",
+        "timestamp,symbol,expiration,strike,right,bid_size,bid_exchange,bid,bid_condition,ask_size,ask_exchange,ask,ask_condition\n2026-03-17T11:00:00.000,SPXW,2026-03-20,5000,call,10,1,12.30,0,10,1,12.50,0\n",
+    );
+    assert!(e.what.contains("every contract has a time of its own"), "{e}");
+}
+
+#[test]
+fn orats_strikes_take_roots_from_symbols_or_from_when_they_settle() {
+    let near_eod = "ticker,cOpra,pOpra,stkPx,expirDate,yte,strike,cVolu,cOi,pVolu,pOi,cBidPx,cValue,cAskPx,pBidPx,pValue,pAskPx,cBidIv,cMidIv,cAskIv,smoothSmvVol,pBidIv,pMidIv,pAskIv,iRate,divRate,residualRateData,delta,gamma,theta,vega,rho,phi,driftlessTheta,extVol,extCTheo,extPTheo,spot_px,trade_date\n";
+    let row = |root: &str, bid: &str| {
+        format!(
+            "SPX,{root}240119C04750000,{root}240119P04750000,4769.1,1/19/2024,0.008,4750,10,20,30,40,{bid},31.0,31.4,14.8,15.0,15.2,.12,.131,.14,.13,.12,.132,.14,.05,.01,0,.6,.004,-1,2,1,1,-1,.13,31,15,4765.98,1/16/2024\n"
+        )
+    };
+    let bench = Bench::new();
+    bench.put(
+        "ORATS_SMV_Strikes_20240116.csv",
+        format!("{near_eod}{}{}", row("SPX", "30.9"), row("SPXW", "30.8")),
+    );
+    let report = bench.import().unwrap();
+    assert_eq!(layouts(&report), ["orats"]);
+    let h = bench.open();
+    let when = at("2024-01-16", 15, 46);
+    assert_eq!(h.snapshot("SPX", when).unwrap().spot, Price(4_765_980));
+    assert_eq!(
+        quote(&h, "SPX", when, "SPX240119C04750000"),
+        Some((30_900, 31_400))
+    );
+    assert_eq!(
+        quote(&h, "SPX", when, "SPXW240119C04750000"),
+        Some((30_800, 31_400))
+    );
+    let rows = h.day_rows(Root::Spx, d("2024-01-16")).unwrap().remove(0).rows;
+    let of = |i: usize| {
+        (
+            rows[i].right,
+            rows[i].open_interest,
+            rows[i].vendor.iv,
+            rows[i].vendor.delta,
+        )
+    };
+    assert_eq!(of(0), (Right::Put, 40, Some(0.132), Some(0.6 - 1.0)));
+    assert_eq!(of(1), (Right::Call, 20, Some(0.131), Some(0.6)));
+    assert!(
+        report
+            .quality
+            .assumptions
+            .iter()
+            .any(|a| a.contains("15:46 ET is assumed"))
+    );
+
+    let service = "ticker,tradeDate,expirDate,dte,strike,stockPrice,callVolume,callOpenInterest,callBidSize,callAskSize,putVolume,putOpenInterest,putBidSize,putAskSize,callBidPrice,callValue,callAskPrice,putBidPrice,putValue,putAskPrice,callMidIv,smvVol,putMidIv,delta,gamma,spotPrice,quoteDate,updatedAt,snapShotEstTime,snapShotDate,expiryTod\n";
+    let row = |time: &str, tod: &str| {
+        format!(
+            "SPX,2024-01-16,2024-01-19,3,4750,4769.1,1,2,3,4,5,6,7,8,30.9,31,31.4,14.8,15,15.2,.131,.13,.132,.6,.004,4765.98,x,x,{time},2024-01-16T14:31:02Z,{tod}\n"
+        )
+    };
+    let bench = Bench::new();
+    bench.put(
+        "minutes.csv",
+        format!(
+            "{service}{}{}{}",
+            row("0931", "am"),
+            row("0931", "pm"),
+            row("1600", "pm")
+        ),
+    );
+    let report = bench.import().unwrap();
+    let rows = report.quality.totals().rows;
+    assert_eq!((rows["SPX"], rows["SPXW"]), (2, 4));
+    assert_eq!(
+        bench.open().ticks("SPX", d("2024-01-16"), d("2024-01-16")),
+        [at("2024-01-16", 9, 31), at("2024-01-16", 16, 0)]
+    );
+    let e = Bench::new().fails("minutes2.csv", format!("{service}{}", row("0931", "")));
+    assert_eq!(e.kind, ImportErrorKind::Ambiguous);
+}
+
+/// Nanoseconds of an Eastern time.
+fn ns(date: &str, hour: u32, minute: u32, second: i64) -> i64 {
+    (at(date, hour, minute).0 + second) * 1_000_000_000 + 5
+}
+
+#[test]
+fn polygon_quotes_are_sampled_so_that_each_snapshot_holds_what_stood() {
+    let day = "2024-01-16";
+    let mut text = "ticker,ask_exchange,ask_price,ask_size,bid_exchange,bid_price,bid_size,sequence_number,sip_timestamp\n".to_owned();
+    let mut tick = |ticker: &str, at: i64, bid: f64, ask: f64| {
+        text += &format!("{ticker},300,{ask},10,300,{bid},12,77,{at}\n");
+    };
+    for k in 0..6 {
+        let strike = 4740 + k * 5;
+        for right in ["C", "P"] {
+            let ticker = format!("O:SPXW240119{right}0{strike}000");
+            let base = if right == "C" { 4765 - strike } else { 0 } + 20;
+            tick(&ticker, ns(day, 9, 30, 1), f64::from(base), f64::from(base) + 0.4);
+            // Withdrawn at noon, back a minute later.
+            tick(&ticker, ns(day, 11, 59, 30), 0.0, 0.0);
+            tick(
+                &ticker,
+                ns(day, 12, 1, 0),
+                f64::from(base) - 1.0,
+                f64::from(base) - 0.6,
+            );
+        }
+    }
+    tick("O:AAPL240119C00185000", ns(day, 9, 30, 1), 1.0, 1.1);
+    let bench = Bench::new();
+    bench.put("2024-01-16.csv", &text);
+    let e = bench.import().unwrap_err();
+    assert_eq!(e.kind, ImportErrorKind::NoUnderlying, "{e}");
+    let request = |every| ImportRequest {
+        spot: SpotFrom::Parity,
+        sample_minutes: every,
+        store: bench.dir.path().join(format!("{every:?}")),
+        ..bench.request()
+    };
+    // Without a grid: one snapshot, at the snapshot time.
+    let report = run(&request(None), &mut ()).unwrap();
+    assert_eq!(layouts(&report), ["polygon-quotes"]);
+    assert!(
+        report.quality.refused[0]
+            .reason
+            .starts_with("1 quotes of roots other than")
+    );
+    assert!(
+        report
+            .quality
+            .assumptions
+            .iter()
+            .any(|a| a.contains("put-call parity"))
+    );
+    let h = StoreHistory::open(&request(None).store).unwrap();
+    let s = h.snapshot("SPX", at(day, 15, 45)).unwrap();
+    assert_eq!(s.spot, Price(4_765_000));
+    assert_eq!(s.expiries[0].calls.bid[0], Price(44_000));
+    // At every quarter of an hour what stood then: the opening quote, nothing at noon, the later one.
+    let e = run(&request(Some(15)), &mut ()).unwrap_err();
+    assert!(
+        e.what.contains("2024-01-16 12:00 ET"),
+        "no parity without quotes: {e}"
+    );
+    let report = run(&request(Some(100)), &mut ()).unwrap();
+    let day_of = &report.quality.chain_days[0];
+    assert_eq!(
+        (day_of.snapshots, day_of.snapshot.as_str()),
+        (4, "11:10 to 16:10")
+    );
+    let h = StoreHistory::open(&request(Some(100)).store).unwrap();
+    let bid = |hour, minute| {
+        h.snapshot("SPX", at(day, hour, minute)).unwrap().expiries[0]
+            .calls
+            .bid[0]
+    };
+    assert_eq!(
+        (bid(11, 10), bid(12, 50), bid(16, 10)),
+        (Price(45_000), Price(44_000), Price(44_000))
+    );
+
+    let bench = Bench::new();
+    let e = bench.fails(
+        "2024-01-17.csv",
+        "ticker,volume,open,close,high,low,window_start,transactions\nO:SPXW240119C04750000,200,11.8,9.8,11.8,8.0,1678680000000000000,62\n",
+    );
+    assert!(e.what.contains("aggregates of trades"), "{e}");
+    let back = text.replace(&ns(day, 12, 1, 0).to_string(), &ns(day, 11, 0, 0).to_string());
+    assert!(bench.fails("back.csv", back).what.contains("go back in time"));
+    let seconds = text.replace(&ns(day, 9, 30, 1).to_string(), "1705415400");
+    assert!(
+        bench
+            .fails("seconds.csv", seconds)
+            .what
+            .contains("not a time in nanoseconds")
+    );
+}
+
+const TABLE: &str = "\nStandard & Poors 500 Index,Last: 4505.1001,Change:  37.6601\n\"Date: September 14, 2023 at 4:31 PM EDT\",Bid: 4483.25,Ask: 4526.27,Size: 1*1,\"Volume: 1,234\"\nExpiration Date,Calls,Last Sale,Net,Bid,Ask,Volume,IV,Delta,Gamma,Open Interest,Strike,Puts,Last Sale,Net,Bid,Ask,Volume,IV,Delta,Gamma,Open Interest\n\
+    Fri Sep 15 2023,SPX230915C04500000,0,0,11.3,11.8,0,0.1,0.6,0.01,5,4500.00,SPX230915P04500000,0,0,6,6.3,2,0.11,-0.4,0.01,9\n\
+    Fri Sep 15 2023,SPXW230915C04500000,0,0,12.3,12.8,0,0.1,0.6,0.01,5,4500.00,SPXW230915P04500000,0,0,0,7.3,2,0.11,-0.4,0.01,9\n";
+
+#[test]
+fn cboes_web_table_has_its_time_above_and_calls_left_of_puts() {
+    let bench = Bench::new();
+    bench.put("spx_quotedata.csv", TABLE);
+    let report = bench.import().unwrap();
+    assert_eq!(layouts(&report), ["cboe-table"]);
+    let h = bench.open();
+    // Saved after the close: the quotes are those of the close. The AM series has traded its last day by then.
+    let when = at("2023-09-14", 16, 15);
+    let s = h.snapshot("SPX", when).unwrap();
+    assert_eq!(s.spot, Price(4_505_100));
+    assert_eq!(
+        quote(&h, "SPX", when, "SPXW230915C04500000"),
+        Some((12_300, 12_800))
+    );
+    assert_eq!(quote(&h, "SPX", when, "SPXW230915P04500000"), Some((0, 7_300)));
+    assert_eq!(report.quality.totals().zero_bid, 1);
+    assert!(report.quality.assumptions.iter().any(|a| a.contains("delayed")));
+    let open = TABLE.replace("4:31 PM EDT", "11:05 AM CDT");
+    let bench = Bench::new();
+    bench.put("spx.csv", open);
+    bench.import().unwrap();
+    assert_eq!(
+        bench.open().ticks("SPX", d("2023-09-14"), d("2023-09-14")),
+        [at("2023-09-14", 12, 5)]
+    );
+    let bench = Bench::new();
+    let e = bench.fails("zone.csv", TABLE.replace(" EDT", ""));
+    assert_eq!(e.kind, ImportErrorKind::NoTimeZone, "{e}");
+    let e = bench.fails("other.csv", TABLE.replacen("SPX230915C045", "SPX230915C046", 1));
+    assert!(e.what.contains("is not the contract of 2023-09-15 4500"), "{e}");
+    assert_eq!(e.line, Some(5));
+    let e = bench.fails("cut.csv", TABLE.replace(",Strike,Puts", ",Puts"));
+    assert!(e.what.contains("no column `strike`"), "{e}");
+    let e = bench.fails("undated.csv", TABLE.replace("Date: ", "Saved: "));
+    assert!(e.what.contains("Date: "), "{e}");
+}
+
+const JSON: &str = r#"{"timestamp": "2023-09-14 15:05:11", "symbol": "_SPX", "data": {"symbol": "^SPX", "current_price": 4505.1001, "options": [
+  {"option":"SPXW230915C04500000","bid":12.3,"bid_size":59.0,"ask":12.8,"ask_size":28.0,"iv":0.1,"open_interest":151.0,"volume":6.0,"delta":0.6,"gamma":0.01,"vega":0.2,"theta":-0.2,"rho":-0.01,"theo":12.5,"change":0.05,"open":0.65,"high":0.85,"low":0.65,"tick":"up","last_trade_price":12.4},
+  {"option":"SPXW230915P04500000","bid":0.0,"ask":7.3,"iv":0.11,"open_interest":9.0,"volume":2.0,"delta":-0.4,"gamma":0.01,"last_trade_price":null},
+  {"option":"SPY230915P00450000","bid":1.0,"ask":1.1,"iv":0.11,"open_interest":9.0,"volume":2.0,"delta":-0.4,"gamma":0.01,"last_trade_price":null}
+]}}"#;
+
+#[test]
+fn cboes_delayed_json_is_one_snapshot_whose_zone_must_be_named() {
+    let bench = Bench::new();
+    let e = bench.fails("_SPX.json", JSON);
+    assert_eq!(e.kind, ImportErrorKind::NoTimeZone, "{e}");
+    bench.put("_SPX.json.gz", gzip(JSON.as_bytes()));
+    let request = ImportRequest {
+        time_zone: time_zone("UTC"),
+        ..bench.request()
+    };
+    let report = run(&request, &mut ()).unwrap();
+    assert_eq!(layouts(&report), ["cboe-json"]);
+    assert_eq!(
+        report.quality.totals().rows,
+        BTreeMap::from([("SPXW".to_owned(), 2)])
+    );
+    let h = bench.open();
+    let ticks = h.ticks("SPX", d("2023-09-14"), d("2023-09-14"));
+    assert_eq!(ticks, [Instant(at("2023-09-14", 11, 5).0 + 11)]);
+    assert_eq!(
+        quote(&h, "SPX", ticks[0], "SPXW230915C04500000"),
+        Some((12_300, 12_800))
+    );
+    let zoned = JSON.replace("15:05:11\"", "15:05:11Z\"");
+    let check = |text: String, words: &str| {
+        let e = Bench::new().fails("_SPX.json", text);
+        assert!(e.to_string().contains(words), "{e}");
+    };
+    check(
+        zoned.replacen("12.3", "-12.3", 1),
+        "column `data.options[0].bid`: `-12.3` is negative",
+    );
+    check(zoned.replacen("151.0", "1.5", 1), "data.options[0].open_interest");
+    check(
+        zoned.replacen("SPXW230915C", "SPXW220915C", 1),
+        "expires before the quote date",
+    );
+    check(
+        zoned.replace("\"2023-09-14 15:05:11Z\"", "null"),
+        "`timestamp` is missing",
+    );
+    check(
+        zoned.replace("\"options\"", "\"quotes\""),
+        "is not JSON of Cboe's delayed quotes: missing field `options`",
+    );
+    check(zoned[..zoned.len() / 2].to_owned(), "is not JSON");
+    let limit = readers::JSON_BYTES_MAX;
+    for (extra, words) in [(0, "has no time zone"), (1, "is longer than")] {
+        let pad = limit - JSON.len() + extra;
+        check(format!("{JSON}{}", " ".repeat(pad)), words);
+    }
+}
+
+#[test]
+fn a_file_like_no_layout_is_told_which_is_nearest_and_kind_overrides() {
+    let bench = Bench::new();
+    // Three of OptionsDX's eight columns are not there: too few to call it that.
+    let e = bench.fails(
+        "x.csv",
+        "quote_readtime,underlying_last,expire_date,strike,mid\n1,2,3,4,5\n",
+    );
+    assert_eq!(e.kind, ImportErrorKind::UnknownLayout);
+    assert!(
+        e.help()
+            .contains("nearest is optionsdx, which also needs `c_bid`, `c_ask`, `p_bid`, `p_ask`"),
+        "{}",
+        e.help()
+    );
+    // One missing column is named.
+    let e = bench.fails("spx_x.csv", OPTIONSDX.replace("[P_ASK]", "[P_OFFER]"));
+    assert_eq!(e.kind, ImportErrorKind::MissingColumn);
+    assert!(
+        e.what.contains("no column `p_ask`") && e.help().contains("layout optionsdx"),
+        "{e}"
+    );
+    // A header that fits two layouts is not guessed at.
+    let both = format!("{},symbol,timestamp", THETA_V2);
+    let e = bench.fails("both.csv", format!("{both}\n"));
+    assert!(e.what.contains("fits 2 layouts: theta-v2, theta-v3"), "{e}");
+    let text: String = theta_v2("20240119", 4_750_000)
+        .lines()
+        .map(|l| {
+            if l == THETA_V2 {
+                format!("{both}\n")
+            } else {
+                format!("{l},SPXW,x\n")
+            }
+        })
+        .collect();
+    bench.put("both.csv", text);
+    let request = ImportRequest {
+        kind: Some(Layout::ThetaV2),
+        ..bench.request()
+    };
+    assert_eq!(
+        run(&request, &mut ()).unwrap_err().kind,
+        ImportErrorKind::NoUnderlying
+    );
+}

@@ -31,6 +31,7 @@ pub use quality::{
 use crate::calendar::ExchangeCalendar;
 use crate::contract::Root;
 use crate::history::{History, HistoryError};
+use crate::series::{BarSize, SeriesData};
 use crate::store::{Refusal, Source, StoreHistory, StoreWriter, is_valid_id};
 use crate::time::{Date, Instant};
 use chains::DayRows;
@@ -147,6 +148,8 @@ struct Job<'a> {
     every: Option<u32>,
     /// Days of chains to which later files may add.
     days: chains::Days,
+    /// Series from which the price of an underlying was taken.
+    spots: BTreeMap<(String, BarSize), Option<SeriesData>>,
     series: BTreeMap<String, series::Building>,
     events: BTreeMap<String, events::Building>,
     /// The last day of chains let in, by underlying.
@@ -285,6 +288,7 @@ pub fn run(request: &ImportRequest, progress: &mut dyn Progress) -> Result<Impor
         external: external::Pending::default(),
         every: request.sample_minutes,
         days: chains::Days::default(),
+        spots: BTreeMap::new(),
         series: BTreeMap::new(),
         events: BTreeMap::new(),
         previous: BTreeMap::new(),
@@ -301,15 +305,6 @@ pub fn run(request: &ImportRequest, progress: &mut dyn Progress) -> Result<Impor
             "import that file alone",
         ));
     }
-    for (path, layout) in chains {
-        if layout == Layout::CboeJson {
-            chains::import_json(&mut job, &path)?;
-            continue;
-        }
-        let table = open(&path, request)?;
-        chains::import(&mut job, table, layout)?;
-    }
-    chains::finish(&mut job)?;
     for (path, layout) in rest {
         let table = open(&path, request)?;
         match layout {
@@ -324,6 +319,16 @@ pub fn run(request: &ImportRequest, progress: &mut dyn Progress) -> Result<Impor
     series::finish(&mut job)?;
     events::finish(&mut job)?;
     external::finish(&mut job)?;
+    // After the series, which may say where the underlying of a chain stood.
+    for (path, layout) in chains {
+        if layout == Layout::CboeJson {
+            chains::import_json(&mut job, &path)?;
+            continue;
+        }
+        let table = open(&path, request)?;
+        chains::import(&mut job, table, layout)?;
+    }
+    chains::finish(&mut job)?;
     finish(job, request)
 }
 

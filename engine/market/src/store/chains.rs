@@ -12,7 +12,7 @@ use parquet::errors::ParquetError;
 
 /// Prices are decimals with three places (mills of a point), dates and instants are themselves, `right` is 0 for a put
 /// and 1 for a call, counts are unsigned: any Parquet reader shows the true values.
-const SCHEMA: &str = "
+pub(super) const SCHEMA: &str = "
 message chain {
     required int32 expiry (date);
     required int64 strike (decimal(18,3));
@@ -128,32 +128,25 @@ pub fn rows_by_root(snapshot: &ChainSnapshot) -> Vec<(Root, SnapshotRows)> {
     out
 }
 
-pub(super) fn encode(name: &str, snapshots: &[SnapshotRows]) -> Result<Vec<u8>, StoreError> {
-    let mut previous = None;
-    for snapshot in snapshots {
-        if previous.replace(snapshot.at).is_some_and(|p| p >= snapshot.at) {
-            return Err(StoreError::invalid(format!(
-                "snapshots of `{name}` are not in order of time"
-            )));
-        }
-        let disorder = snapshot
-            .rows
-            .windows(2)
-            .find(|w| matches!(w, [a, b] if a.key() >= b.key()));
-        if let Some([_, b]) = disorder {
-            let what = format!(
-                "row {} {} of `{name}` is repeated or out of order",
-                b.expiry, b.strike
-            );
-            return Err(StoreError::invalid(what));
-        }
+/// A snapshot is later than the one before it, and its rows are in order, each once.
+pub(super) fn check(name: &str, before: Option<Instant>, snapshot: &SnapshotRows) -> Result<(), StoreError> {
+    if before.is_some_and(|b| b >= snapshot.at) {
+        return Err(StoreError::invalid(format!(
+            "snapshots of `{name}` are not in order of time"
+        )));
     }
-    let groups: Vec<Vec<Column>> = snapshots.iter().map(columns_of).collect();
-    super::columns::encode(SCHEMA, &groups)
-        .map_err(|e| StoreError::invalid(format!("cannot encode `{name}`: {e}")))
+    let disorder = snapshot
+        .rows
+        .windows(2)
+        .find(|w| matches!(w, [a, b] if a.key() >= b.key()));
+    let Some([_, b]) = disorder else { return Ok(()) };
+    Err(StoreError::invalid(format!(
+        "row {} {} of `{name}` is repeated or out of order",
+        b.expiry, b.strike
+    )))
 }
 
-fn columns_of(snapshot: &SnapshotRows) -> Vec<Column> {
+pub(super) fn columns_of(snapshot: &SnapshotRows) -> Vec<Column> {
     let rows = &snapshot.rows;
     let i32s = |f: fn(&ChainRow) -> i32| Column::I32(rows.iter().map(f).collect());
     let i64s = |f: fn(&ChainRow) -> i64| Column::I64(rows.iter().map(f).collect());

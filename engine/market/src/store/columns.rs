@@ -12,6 +12,7 @@ use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use parquet::file::reader::{FileReader, RowGroupReader, SerializedFileReader};
 use parquet::file::writer::{SerializedFileWriter, SerializedRowGroupWriter};
 use parquet::schema::parser::parse_message_type;
+use std::io::Write;
 use std::sync::Arc;
 
 /// Rows for which memory is reserved ahead of decoding; more rows grow as they come.
@@ -25,33 +26,55 @@ pub(super) enum Column {
     OptionalF64(Vec<Option<f64>>),
 }
 
-/// Encodes row groups of columns, in the order of the schema's fields.
-pub(super) fn encode(schema: &str, groups: &[Vec<Column>]) -> Result<Vec<u8>, ParquetError> {
-    let schema = Arc::new(parse_message_type(schema)?);
-    let properties = WriterProperties::builder()
-        .set_created_by("alula".to_owned())
-        .set_compression(Compression::SNAPPY)
-        .set_statistics_enabled(EnabledStatistics::Chunk)
-        .set_offset_index_disabled(true)
-        .build();
-    let mut writer = SerializedFileWriter::new(Vec::new(), schema, Arc::new(properties))?;
-    for columns in groups {
-        let mut group = writer.next_row_group()?;
+/// Encodes row groups of columns, in the order of the schema's fields, one at a time.
+pub(super) struct Encoder<W: Write + Send> {
+    writer: SerializedFileWriter<W>,
+}
+
+impl<W: Write + Send> Encoder<W> {
+    pub(super) fn new(schema: &str, sink: W) -> Result<Self, ParquetError> {
+        let schema = Arc::new(parse_message_type(schema)?);
+        let properties = WriterProperties::builder()
+            .set_created_by("alula".to_owned())
+            .set_compression(Compression::SNAPPY)
+            .set_statistics_enabled(EnabledStatistics::Chunk)
+            .set_offset_index_disabled(true)
+            .build();
+        let writer = SerializedFileWriter::new(sink, schema, Arc::new(properties))?;
+        Ok(Self { writer })
+    }
+
+    pub(super) fn group(&mut self, columns: &[Column]) -> Result<(), ParquetError> {
+        let mut group = self.writer.next_row_group()?;
         for column in columns {
             match column {
-                Column::I32(values) => put::<Int32Type>(&mut group, values, None)?,
-                Column::I64(values) => put::<Int64Type>(&mut group, values, None)?,
-                Column::OptionalI64(values) => put_optional::<Int64Type>(&mut group, values)?,
-                Column::OptionalF64(values) => put_optional::<DoubleType>(&mut group, values)?,
+                Column::I32(values) => put::<Int32Type, W>(&mut group, values, None)?,
+                Column::I64(values) => put::<Int64Type, W>(&mut group, values, None)?,
+                Column::OptionalI64(values) => put_optional::<Int64Type, W>(&mut group, values)?,
+                Column::OptionalF64(values) => put_optional::<DoubleType, W>(&mut group, values)?,
             }
         }
         group.close()?;
+        Ok(())
     }
-    writer.into_inner()
+
+    /// Writes what ends the file, and gives the sink back.
+    pub(super) fn finish(self) -> Result<W, ParquetError> {
+        self.writer.into_inner()
+    }
 }
 
-fn put<T: DataType>(
-    group: &mut SerializedRowGroupWriter<'_, Vec<u8>>,
+/// Encodes row groups of columns into memory.
+pub(super) fn encode(schema: &str, groups: &[Vec<Column>]) -> Result<Vec<u8>, ParquetError> {
+    let mut encoder = Encoder::new(schema, Vec::new())?;
+    for columns in groups {
+        encoder.group(columns)?;
+    }
+    encoder.finish()
+}
+
+fn put<T: DataType, W: Write + Send>(
+    group: &mut SerializedRowGroupWriter<'_, W>,
     values: &[T::T],
     levels: Option<&[i16]>,
 ) -> Result<(), ParquetError> {
@@ -61,13 +84,13 @@ fn put<T: DataType>(
     column.close()
 }
 
-fn put_optional<T: DataType>(
-    group: &mut SerializedRowGroupWriter<'_, Vec<u8>>,
+fn put_optional<T: DataType, W: Write + Send>(
+    group: &mut SerializedRowGroupWriter<'_, W>,
     values: &[Option<T::T>],
 ) -> Result<(), ParquetError> {
     let levels: Vec<i16> = values.iter().map(|v| i16::from(v.is_some())).collect();
     let present: Vec<T::T> = values.iter().flatten().cloned().collect();
-    put::<T>(group, &present, Some(&levels))
+    put::<T, W>(group, &present, Some(&levels))
 }
 
 /// A Parquet file in memory.

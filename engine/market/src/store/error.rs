@@ -54,6 +54,16 @@ impl StoreError {
         )
     }
 
+    /// What went wrong while a file of columns was written: the disk, or the data.
+    pub(super) fn encode(path: &str, cause: &parquet::errors::ParquetError) -> Self {
+        if let parquet::errors::ParquetError::External(inner) = cause
+            && let Some(disk) = inner.downcast_ref::<std::io::Error>()
+        {
+            return Self::io("write", Path::new(path), disk);
+        }
+        Self::invalid(format!("cannot encode `{path}`: {cause}"))
+    }
+
     pub(crate) fn damaged(file: &str, why: impl std::fmt::Display) -> Self {
         Self::new(
             StoreErrorKind::Damaged,

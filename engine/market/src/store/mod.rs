@@ -13,6 +13,7 @@
 
 mod chains;
 mod columns;
+mod day;
 mod error;
 mod manifest;
 mod rates;
@@ -21,6 +22,7 @@ mod tables;
 mod writer;
 
 pub use chains::{ChainRow, SnapshotRows, VendorGreeks, rows_by_root};
+pub use day::DayWriter;
 pub use error::{StoreError, StoreErrorKind};
 pub use manifest::{ChainEntry, MANIFEST, Manifest, Refusal, SnapshotEntry, Source, StoredFile, TableEntry};
 pub use reader::{StoreHistory, StoreOptions};

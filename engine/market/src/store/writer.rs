@@ -6,9 +6,7 @@
 
 use super::chains::{self, SnapshotRows};
 use super::error::{StoreError, StoreErrorKind};
-use super::manifest::{
-    ChainEntry, MANIFEST, Manifest, Refusal, SnapshotEntry, Source, StoredFile, TableEntry,
-};
+use super::manifest::{ChainEntry, MANIFEST, Manifest, Refusal, Source, StoredFile, TableEntry};
 use super::tables;
 use crate::chain::ChainSnapshot;
 use crate::contract::Root;
@@ -167,39 +165,54 @@ impl StoreWriter {
         date: Date,
         snapshots: &[SnapshotRows],
     ) -> Result<bool, StoreError> {
-        let path = format!("chains/root={}/date={date}.parquet", root.symbol());
-        let bytes = chains::encode(&path, snapshots)?;
-        let days = self.manifest.chains.entry(root.symbol().to_owned()).or_default();
-        let day = date.to_string();
-        if let Some(held) = days.get(&day) {
-            if held.file.sha256 == super::manifest::sha256(&bytes) {
-                return Ok(false);
-            }
-            return Err(StoreError::new(
-                StoreErrorKind::Exists,
-                format!(
-                    "the store already holds other {} chains for {date}",
-                    root.symbol()
-                ),
-                "leave that day out, or import all sources into a new store",
-            ));
+        let mut day = self.begin_chains(root, date)?;
+        for snapshot in snapshots {
+            day.push(snapshot)?;
         }
-        let entry = |s: &SnapshotRows| SnapshotEntry {
-            at: s.at.0,
-            underlying_mills: s.spot.0,
-            rows: u64::try_from(s.rows.len()).unwrap_or(u64::MAX),
+        self.end_chains(day)
+    }
+
+    /// The folder in which files are written until all are complete.
+    pub(super) fn building(&self) -> &Path {
+        self.build.path()
+    }
+
+    /// The days of a root, to add to.
+    pub(super) fn chain_days(&mut self, root: Root) -> &mut BTreeMap<String, ChainEntry> {
+        self.manifest.chains.entry(root.symbol().to_owned()).or_default()
+    }
+
+    /// Records a file as written in this session.
+    pub(super) fn note_fresh(&mut self, path: String) {
+        self.fresh.insert(path);
+    }
+
+    /// A file for rows that wait, on the disk of the store; it has no name and is gone when it is dropped.
+    ///
+    /// # Errors
+    /// When the disk fails.
+    pub fn scratch(&self) -> Result<fs::File, StoreError> {
+        tempfile::tempfile_in(self.building()).map_err(|e| StoreError::io("write beside", &self.target, &e))
+    }
+
+    /// A series as it stands, with what was added so far.
+    ///
+    /// # Errors
+    /// When its file cannot be read.
+    pub fn series(&self, id: &str, bars: BarSize) -> Result<Option<SeriesData>, StoreError> {
+        let Some(entry) = self.manifest.series.get(&series_key(id, bars)) else {
+            return Ok(None);
         };
-        let entries = snapshots.iter().map(entry).collect();
-        let file = self.write(path, &bytes)?;
-        let days = self.manifest.chains.entry(root.symbol().to_owned()).or_default();
-        days.insert(
-            day,
-            ChainEntry {
-                file,
-                snapshots: entries,
-            },
-        );
-        Ok(true)
+        let path = &entry.file.path;
+        let folder = if self.fresh.contains(path) {
+            self.building()
+        } else {
+            &self.target
+        };
+        let full = folder.join(path);
+        let bytes = fs::read(&full).map_err(|e| StoreError::io("read", &full, &e))?;
+        let decoded = super::columns::File::open(bytes).and_then(|f| tables::decode_series(&f));
+        decoded.map(Some).map_err(|e| StoreError::damaged(path, e))
     }
 
     /// Writes the snapshots of one underlying on one day, in order of time, split by root.

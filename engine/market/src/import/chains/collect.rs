@@ -5,19 +5,25 @@ use super::super::fields;
 use super::super::quality::ChainDay;
 use super::super::{Job, fmt_time};
 use super::roots::{Dated, Verdict, resolve};
+use super::spill::{Chunk, Spill};
 use super::spot::spot_at;
 use super::stale::stale_copy;
+use super::swapped::Tally;
 use super::{Format, Marks, Owner, Place, Quoted, Taken};
 use crate::calendar::ExchangeCalendar;
 use crate::contract::{Right, Root};
 use crate::money::Price;
-use crate::store::{ChainRow, Refusal, SnapshotRows};
+use crate::store::{ChainRow, DayWriter, Refusal, SnapshotRows};
 use crate::time::{Date, Instant};
 use chrono::Timelike as _;
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Most rows of one day.
-const DAY_ROWS_MAX: usize = 4_000_000;
+/// Most instants of one day: a snapshot every five seconds. More are the times of single quotes.
+pub(in super::super) const SNAPSHOTS_MAX: usize = 5_000;
+
+/// Rows kept in memory; beyond it they wait on disk.
+const HELD_ROWS_MAX: usize = if cfg!(test) { 50 } else { 1_000_000 };
 
 /// Rows of one instant by root, sorted, as the stale test compares them.
 pub(in super::super) type DayRows = BTreeMap<Root, Vec<ChainRow>>;
@@ -26,7 +32,20 @@ pub(in super::super) type DayRows = BTreeMap<Root, Vec<ChainRow>>;
 struct Snapshot {
     spot: Option<Price>,
     first_line: u64,
-    rows: BTreeMap<Root, Vec<(ChainRow, Origin)>>,
+    rows: BTreeMap<Root, Held>,
+}
+
+/// Rows of one root: in memory, and waiting on disk.
+#[derive(Default)]
+struct Held {
+    rows: Vec<(ChainRow, Origin)>,
+    spilled: Vec<Chunk>,
+}
+
+impl Held {
+    fn len(&self) -> usize {
+        self.rows.len() + self.spilled.iter().map(|c| c.rows).sum::<usize>()
+    }
 }
 
 /// One day of one underlying being collected.
@@ -48,11 +67,14 @@ pub(in super::super) struct Days {
     shared: BTreeSet<(Root, Date)>,
     /// Name of the column that names the contract.
     contract: String,
+    /// Rows in memory.
+    held: usize,
+    spill: Option<Spill>,
 }
 
 /// Where a row stands: the file's position in [`Days::files`] and the line.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-struct Origin(u64);
+pub(super) struct Origin(pub(super) u64);
 
 /// Bits of an [`Origin`] that hold the line.
 const LINE_BITS: u32 = 40;
@@ -197,6 +219,15 @@ impl Collector {
         if day.count == 0 || self.order == Order::Contracts {
             day.files.insert(self.file_at);
         }
+        if day.snapshots.len() == SNAPSHOTS_MAX && !day.snapshots.contains_key(&at) {
+            let underlying = root.underlying();
+            let what =
+                format!("{underlying} has quotes at more than {SNAPSHOTS_MAX} different times on {date}");
+            let help = "these are times of single quotes, not of snapshots: get the source's quotes at an interval of five seconds or more";
+            return Err(self
+                .error(ImportErrorKind::BadRow, what, help)
+                .at_line(place.line()));
+        }
         let snapshot = day.snapshots.entry(at).or_insert_with(|| Snapshot {
             spot: quoted.spot,
             first_line: line,
@@ -216,16 +247,13 @@ impl Collector {
             }));
         }
         day.count += 1;
-        if day.count > DAY_ROWS_MAX {
-            let what = format!("{date} has more than {DAY_ROWS_MAX} rows");
-            return Err(self.error(ImportErrorKind::NotText, what, "import one snapshot a day"));
-        }
         let row = ChainRow { expiry, ..quoted.row };
-        snapshot
-            .rows
-            .entry(root)
-            .or_default()
-            .push((row, Origin::new(self.file_at, line)));
+        let held = snapshot.rows.entry(root).or_default();
+        held.rows.push((row, Origin::new(self.file_at, line)));
+        self.days.held += 1;
+        if self.days.held >= HELD_ROWS_MAX {
+            self.days.spill(job)?;
+        }
         Ok(())
     }
 
@@ -391,11 +419,42 @@ impl Collector {
 }
 
 impl Days {
+    /// Moves all rows to disk.
+    fn spill(&mut self, job: &Job<'_>) -> Result<(), ImportError> {
+        let spill = match &mut self.spill {
+            Some(spill) => spill,
+            None => self.spill.insert(Spill::new(job.writer.scratch()?)),
+        };
+        let snapshots = self.open.values_mut().flat_map(|d| d.snapshots.values_mut());
+        for held in snapshots.flat_map(|s| s.rows.values_mut()) {
+            if !held.rows.is_empty() {
+                held.spilled
+                    .push(spill.write(&held.rows).map_err(|e| scratch(&e))?);
+                held.rows = Vec::new();
+            }
+        }
+        self.held = 0;
+        Ok(())
+    }
+
+    /// All rows of one root at one instant.
+    fn gather(&mut self, held: Held) -> Result<Vec<(ChainRow, Origin)>, ImportError> {
+        let mut rows = held.rows;
+        self.held = self.held.saturating_sub(rows.len());
+        if let Some(spill) = &mut self.spill {
+            for chunk in held.spilled {
+                spill.read(chunk, &mut rows).map_err(|e| scratch(&e))?;
+            }
+        }
+        Ok(rows)
+    }
+
     /// Stores all of them.
     pub(super) fn close(&mut self, job: &mut Job<'_>) -> Result<(), ImportError> {
         for ((underlying, date), day) in std::mem::take(&mut self.open) {
             self.finish_day(job, underlying, date, day)?;
         }
+        (self.held, self.spill) = (0, None);
         Ok(())
     }
 
@@ -411,7 +470,7 @@ impl Days {
 
     /// Sorts a day, drops rows given twice, counts, and writes it unless it must be refused.
     fn finish_day(
-        &self,
+        &mut self,
         job: &mut Job<'_>,
         underlying: &'static str,
         date: Date,
@@ -428,12 +487,14 @@ impl Days {
             bad_rows: day.bad,
             ..ChainDay::default()
         };
-        let mut by_root: BTreeMap<Root, Vec<SnapshotRows>> = BTreeMap::new();
+        let mut written: BTreeMap<Root, DayWriter> = BTreeMap::new();
+        let mut tally = Tally::default();
         let mut last = DayRows::new();
         let mut expiries: BTreeSet<(Root, Date)> = BTreeSet::new();
         for (at, snapshot) in within_hours(job, &mut stats, date, day.snapshots) {
             last.clear();
-            for (root, list) in snapshot.rows {
+            for (root, held) in snapshot.rows {
+                let list = self.gather(held)?;
                 let rows = self.settle_duplicates(job, &mut stats, root, list)?;
                 count(&mut stats, root, &rows, at, &mut expiries);
                 *stats.rows.entry(root.symbol().to_owned()).or_default() += rows.len() as u64;
@@ -444,16 +505,23 @@ impl Days {
                 None => spot_at(job, &file, underlying, at, &last)?,
             };
             stats.see(at, spot);
-            for (root, rows) in &last {
-                by_root.entry(*root).or_default().push(SnapshotRows {
+            for (root, rows) in &mut last {
+                tally.see(rows);
+                let snapshot = SnapshotRows {
                     at,
                     spot,
-                    rows: rows.clone(),
-                });
+                    rows: std::mem::take(rows),
+                };
+                let day = match written.entry(*root) {
+                    Entry::Occupied(day) => day.into_mut(),
+                    Entry::Vacant(none) => none.insert(job.writer.begin_chains(*root, date)?),
+                };
+                day.push(&snapshot)?;
+                *rows = snapshot.rows;
             }
         }
         stats.expiries = expiries.len() as u64;
-        super::swapped::check(&file, date, &by_root)?;
+        tally.check(&file, date)?;
         let stale = stale_copy(job, underlying, date, &last)?;
         let closed = !ExchangeCalendar::nyse().is_session(date);
         if closed || stale.is_some() {
@@ -470,8 +538,8 @@ impl Days {
             return Ok(());
         }
         let mut fresh = false;
-        for (root, snapshots) in &by_root {
-            let added = job.writer.add_chains(*root, date, snapshots);
+        for day in written.into_values() {
+            let added = job.writer.end_chains(day);
             fresh |= added.map_err(|e| ImportError::from(e).in_file(&file))?;
         }
         if fresh {
@@ -549,6 +617,12 @@ const fn settled(root: Root) -> &'static str {
     }
 }
 
+/// The scratch file could not be written or read.
+fn scratch(e: &std::io::Error) -> ImportError {
+    let what = format!("cannot write rows beside the store: {}", crate::store::reason(e));
+    ImportError::new(ImportErrorKind::Io, what, "check that the disk has room")
+}
+
 /// Latest local hour at which a source may still state the quotes of the close.
 const CLOSE_STATED_UNTIL: u32 = 18;
 
@@ -574,7 +648,7 @@ fn within_hours(
         job.assume_once("quotes stated after the close, and none before it: taken as those of the close");
         inside.push((close, outside.remove(first).1));
     }
-    let rows = |s: &Snapshot| s.rows.values().map(Vec::len).sum::<usize>() as u64;
+    let rows = |s: &Snapshot| s.rows.values().map(Held::len).sum::<usize>() as u64;
     stats.outside_hours = outside.iter().map(|(_, s)| rows(s)).sum();
     inside
 }

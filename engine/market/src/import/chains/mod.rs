@@ -14,6 +14,7 @@ mod optionsdx;
 mod orats;
 mod polygon;
 mod roots;
+mod spill;
 mod spot;
 mod stale;
 mod swapped;
@@ -26,6 +27,8 @@ pub use stale::{STALE_QUOTES_SHARE_MIN, STALE_TRADES_SHARE_MIN};
 #[cfg(test)]
 pub(super) use cboe_json::JSON_BYTES_MAX;
 pub(super) use cboe_json::import as import_json;
+#[cfg(test)]
+pub(super) use collect::SNAPSHOTS_MAX;
 pub(super) use collect::{DayRows, Days};
 
 use super::Job;

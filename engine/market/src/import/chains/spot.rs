@@ -5,7 +5,6 @@ use super::super::error::{ImportError, ImportErrorKind};
 use super::DayRows;
 use crate::calendar::ExchangeCalendar;
 use crate::contract::{Right, Root};
-use crate::history::History as _;
 use crate::money::Price;
 use crate::series::{BarSize, SeriesData};
 use crate::store::ChainRow;
@@ -15,7 +14,7 @@ use std::collections::BTreeMap;
 /// Where the underlying's price comes from when the source of a chain has none.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum SpotFrom {
-    /// From a series of the store that is extended: the last minute bar known at the snapshot, or the day's close.
+    /// From a series of this import or of the store that is extended: the last minute bar known at the snapshot, or the day's close.
     #[default]
     Series,
     /// From put-call parity at the money in the nearest expiry: derived, and recorded so.
@@ -63,39 +62,48 @@ pub(super) fn spot_at(
     missing(
         format!("the source has no price of {underlying}, and the store no series that says it at {at}"),
         format!(
-            "import minute bars of {underlying} into the store and add these chains with `--append`, or derive the price with `--underlying parity`: results are marked so"
+            "import minute bars of {underlying} too, or before and add these chains with `--append`, or derive the price with `--underlying parity`: results are marked so"
         ),
     )
 }
 
-fn by_series(job: &Job<'_>, underlying: &str, at: Instant) -> Result<Option<Price>, ImportError> {
-    let Some(store) = &job.held else { return Ok(None) };
+fn by_series(job: &mut Job<'_>, underlying: &str, at: Instant) -> Result<Option<Price>, ImportError> {
     let minutes = format!("{underlying}@");
-    let sizes = store.manifest().series.keys().filter_map(|key| {
-        let n = key.strip_prefix(&minutes)?.strip_suffix('m')?.parse().ok()?;
-        Some(BarSize::Minutes(n))
-    });
+    let keys = job.writer.manifest().series.keys();
+    let mut sizes: Vec<BarSize> = keys
+        .filter_map(|key| {
+            let n = key.strip_prefix(&minutes)?.strip_suffix('m')?.parse().ok()?;
+            Some(BarSize::Minutes(n))
+        })
+        .collect();
+    sizes.sort_unstable();
     for size in sizes {
-        let data = store.series(underlying, size).map_err(ImportError::history)?;
-        let bar = data.as_deref().and_then(|d| last_known(d, at));
-        if let Some((spot, known)) = bar
+        if let Some((spot, known)) = last_known(series(job, underlying, size)?, at)
             && at.0 - known.0 <= BAR_AGE_MAX
         {
             return Ok(Some(spot));
         }
     }
     // A day's close is no price of the afternoon before it: it counts once it is known.
-    let data = store
-        .series(underlying, BarSize::Session)
-        .map_err(ImportError::history)?;
-    let bar = data.as_deref().and_then(|d| last_known(d, at));
+    let bar = last_known(series(job, underlying, BarSize::Session)?, at);
     Ok(bar
         .filter(|(_, known)| known.date() == at.date())
         .map(|(spot, _)| spot))
 }
 
+/// A series of the store, with what this import has added to it; read once.
+fn series<'a>(job: &'a mut Job<'_>, id: &str, bars: BarSize) -> Result<Option<&'a SeriesData>, ImportError> {
+    let key = (id.to_owned(), bars);
+    if !job.spots.contains_key(&key) {
+        let data = job.writer.series(id, bars)?;
+        job.spots.insert(key.clone(), data);
+    }
+    Ok(job.spots.get(&key).and_then(Option::as_ref))
+}
+
 /// The last close known at an instant, and since when.
-fn last_known(data: &SeriesData, at: Instant) -> Option<(Price, Instant)> {
+fn last_known(data: Option<&SeriesData>, at: Instant) -> Option<(Price, Instant)> {
+    let data = data?;
     let i = data
         .available_at
         .partition_point(|known| *known <= at)

@@ -86,6 +86,64 @@ fn quotes_outside_the_session_are_left_out_and_counted() {
 }
 
 #[test]
+fn a_day_may_have_so_many_snapshots_and_no_more() {
+    let limit = i64::try_from(readers::SNAPSHOTS_MAX).unwrap();
+    let text = |n: i64| {
+        let first = at("2024-01-16", 9, 30).eastern();
+        let rows = (0..n).map(|i| {
+            let time = (first + chrono::Duration::seconds(i)).format("%H:%M:%S");
+            format!(
+                "^SPX,2024-01-16 {time},SPXW,2024-01-19,4750.000,C,0,0,0,0,7,11,12.3,20,12.7,4752.1,4752.1\n"
+            )
+        });
+        format!("{INTERVALS}\n{}", rows.collect::<String>())
+    };
+    let bench = Bench::new();
+    bench.put("seconds.csv", text(limit));
+    let report = bench.import().unwrap();
+    assert_eq!(report.quality.chain_days[0].snapshots, 5_000);
+    let e = Bench::new().fails("seconds.csv", text(limit + 1));
+    assert_eq!(e.line, Some(5_002), "{e}");
+    assert!(
+        e.what.contains("more than 5000 different times on 2024-01-16"),
+        "{e}"
+    );
+}
+
+#[test]
+fn the_underlying_of_a_chain_comes_from_minute_bars_of_the_same_import() {
+    let bench = Bench::new();
+    let quotes: String = theta_v2("20240119", 4_750_000)
+        .lines()
+        .filter(|l| !l.ends_with("20240117"))
+        .map(|l| l.to_owned() + "\n")
+        .collect();
+    bench.put("SPXW_20240119.csv", quotes);
+    // The bar from 09:30 is known at 09:31, the one from 15:59 at 16:00.
+    let bars = [
+        ("09:29", 1.0),
+        ("09:30", 4751.25),
+        ("09:31", 2.0),
+        ("15:58", 3.0),
+        ("15:59", 4765.5),
+    ];
+    let rows = bars.map(|(time, close)| format!("2024-01-16 {time},{close},{close},{close},{close}\n"));
+    bench.put(
+        "minutes.csv",
+        format!("datetime,open,high,low,close\n{}", rows.concat()),
+    );
+    let request = ImportRequest {
+        series_id: Some("SPX".to_owned()),
+        time_zone: time_zone("America/New_York"),
+        ..bench.request()
+    };
+    run(&request, &mut ()).unwrap();
+    let h = bench.open();
+    let spot = |hour, minute| h.snapshot("SPX", at("2024-01-16", hour, minute)).unwrap().spot;
+    assert_eq!((spot(9, 31), spot(16, 0)), (Price(4_751_250), Price(4_765_500)));
+}
+
+#[test]
 fn datashop_end_of_day_takes_the_1545_columns_and_the_active_price_without_a_licence() {
     let header = "underlying_symbol,quote_date,root,expiration,strike,option_type,open,high,low,close,trade_volume,bid_size_1545,bid_1545,ask_size_1545,ask_1545,underlying_bid_1545,underlying_ask_1545,implied_underlying_price_1545,active_underlying_price_1545,implied_volatility_1545,delta_1545,gamma_1545,theta_1545,vega_1545,rho_1545,bid_size_eod,bid_eod,ask_size_eod,ask_eod,underlying_bid_eod,underlying_ask_eod,vwap,open_interest,delivery_code";
     let row = |root: &str, expiry: &str, right: &str, delivery: &str| {

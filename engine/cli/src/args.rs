@@ -464,14 +464,25 @@ pub struct VerifyArgs {
 /// Arguments of `alula why`.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  alula why runs/condor-1a2b3c --at 2019-05-03\n  \
-                        alula why runs/condor-1a2b3c --at 2019-05-03T15:45 income.open")]
+                        alula why runs/condor-1a2b3c --at 2019-05-03T15:45 income.open\n  \
+                        alula why runs/condor-1a2b3c --near income.open")]
 pub struct WhyArgs {
     /// Run folder
     #[arg(value_name = "RUN", value_hint = ValueHint::DirPath)]
     pub run: PathBuf,
     /// Instant in exchange time: a day (its last tick) or a day and a time
-    #[arg(long, value_name = "TIME")]
-    pub at: String,
+    #[arg(long, value_name = "TIME", required_unless_present = "near")]
+    pub at: Option<String>,
+    /// List the closest misses of the run: where a rule almost called for action
+    #[arg(
+        long,
+        value_name = "COUNT",
+        conflicts_with = "at",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "10"
+    )]
+    pub near: Option<u16>,
     /// Rule to explain, such as `income.open`; all of them when left out
     #[arg(value_name = "KEY")]
     pub key: Option<String>,

@@ -9,10 +9,11 @@ use crate::output::Output;
 use crate::run_folder;
 use alula_core::decision::RuleKind;
 use alula_core::value::Cell;
-use alula_core::why::{Condition, Why, render};
-use alula_run::{Explainer, Moment};
+use alula_core::why::{Condition, Why, miss, render};
+use alula_run::{Explainer, Moment, RunOutput};
 use anstyle::{AnsiColor, Style};
 use serde_json::{Value, json};
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 const TITLE: Style = Style::new().bold();
@@ -26,10 +27,13 @@ const DIM: Style = Style::new().dimmed();
 /// # Errors
 /// When the run cannot be read, or has no such tick or rule.
 pub fn run(args: &WhyArgs, out: &mut Output) -> Result<Exit, Failure> {
-    let moment = at::parse(&args.at)?;
     let run = run_folder::read(&args.run)?.output;
     let graph = graph_of(&run)?;
     let explainer = Explainer::new(&run, &graph).map_err(|e| failure(&e))?;
+    let Some(at) = &args.at else {
+        return near(args, &run, &explainer, out);
+    };
+    let moment = at::parse(at)?;
     let tick = explainer.tick(moment).map_err(|e| failure(&e))?;
     if let Moment::At(asked) = moment
         && tick.at < asked
@@ -90,6 +94,133 @@ pub fn run(args: &WhyArgs, out: &mut Output) -> Result<Exit, Failure> {
         }
     }
     Ok(Exit::Ok)
+}
+
+/// A rule at a tick that almost called for action.
+struct Miss {
+    distance: f64,
+    change: String,
+    why: Why,
+}
+
+/// Lists the closest misses: of each stretch in which a rule kept missing, the tick at which it was closest.
+fn near(
+    args: &WhyArgs,
+    run: &RunOutput,
+    explainer: &Explainer<'_>,
+    out: &mut Output,
+) -> Result<Exit, Failure> {
+    let mut all: Vec<Miss> = Vec::new();
+    // By rule and position: where its stretch stands in the list, and the tick at which it was seen last.
+    let mut open: BTreeMap<(String, Option<u32>), (usize, u32)> = BTreeMap::new();
+    // By stretch: rule, position, last tick.
+    let mut ends: Vec<(String, Option<u32>, u32)> = Vec::new();
+    for tick in &run.ticks {
+        let found = explainer
+            .explain(tick, args.key.as_deref())
+            .map_err(|e| failure(&e))?;
+        for why in found {
+            let Some((distance, change)) = miss(&why) else {
+                continue;
+            };
+            let key = (why.key.clone(), why.position.map(|p| p.0));
+            let candidate = Miss {
+                distance,
+                change,
+                why,
+            };
+            match open.get_mut(&key) {
+                Some((index, last)) if *last + 1 == tick.tick => {
+                    *last = tick.tick;
+                    if let Some(end) = ends.get_mut(*index) {
+                        end.2 = tick.tick;
+                    }
+                    if let Some(held) = all.get_mut(*index).filter(|m| distance < m.distance) {
+                        *held = candidate;
+                    }
+                }
+                _ => {
+                    ends.push((key.0.clone(), key.1, tick.tick));
+                    open.insert(key, (all.len(), tick.tick));
+                    all.push(candidate);
+                }
+            }
+        }
+    }
+    // A stretch that ends with the rule calling for action was no miss but a wait.
+    let mut waits: Vec<usize> = open_ends(run, &ends);
+    waits.sort_unstable_by(|a, b| b.cmp(a));
+    for index in waits {
+        if index < all.len() {
+            all.remove(index);
+        }
+    }
+    all.sort_by(|a, b| {
+        let by = a.distance.total_cmp(&b.distance);
+        by.then_with(|| (a.why.at, &a.why.key).cmp(&(b.why.at, &b.why.key)))
+    });
+    all.truncate(usize::from(args.near.unwrap_or(10)));
+    match args.format {
+        TextFormat::Text => {
+            let simulated = if run.manifest.simulated {
+                " · simulated market"
+            } else {
+                ""
+            };
+            let mut text = format!(
+                "{TITLE}{}: closest misses{TITLE:#}{DIM}{simulated}{DIM:#}\n",
+                run.manifest.strategy
+            );
+            if all.is_empty() {
+                text.push_str("  no rule missed by a number\n");
+            }
+            for m in &all {
+                let about = m.why.position.map(|p| format!(" {p}")).unwrap_or_default();
+                let _ = writeln!(
+                    text,
+                    "  {:>7.2} %  {}  {}{about}: if {}",
+                    m.distance * 100.0,
+                    m.why.at,
+                    m.why.key,
+                    m.change
+                );
+            }
+            out.data(&text)?;
+        }
+        TextFormat::Json => {
+            let misses: Vec<Value> = all
+                .iter()
+                .map(|m| {
+                    json!({
+                        "at": m.why.at.eastern().to_rfc3339(), "key": m.why.key,
+                        "position": m.why.position.map(|p| p.0),
+                        "distance": m.distance, "change": m.change,
+                    })
+                })
+                .collect();
+            let document = json!({
+                "strategy": run.manifest.strategy, "run": run.manifest.run_id,
+                "simulated": run.manifest.simulated, "misses": misses,
+            });
+            out.data(&format!("{document:#}\n"))?;
+        }
+    }
+    Ok(Exit::Ok)
+}
+
+/// Stretches after whose last tick the rule called for action.
+fn open_ends(run: &RunOutput, ends: &[(String, Option<u32>, u32)]) -> Vec<usize> {
+    let called: BTreeSet<(&str, Option<u32>, u32)> = run
+        .decisions
+        .iter()
+        .filter(|d| d.verdict != "idle")
+        .map(|d| (d.key.as_str(), d.position, d.tick))
+        .collect();
+    let ended = |(key, position, last): &(String, Option<u32>, u32)| {
+        called.contains(&(key.as_str(), *position, last + 1))
+    };
+    let stretches = ends.iter().enumerate();
+    stretches.filter(|(_, end)| ended(end)).map(|(i, _)| i).collect()
 }
 
 /// The explanation with its marks coloured. The instant is in the headline of the page already.

@@ -117,3 +117,18 @@ fn a_run_that_was_changed_or_is_none_is_refused() {
         );
     }
 }
+
+#[test]
+fn the_closest_misses_of_a_run_are_listed_nearest_first() {
+    let panic_only = CONDOR.replace("VIX.last < vix_ceiling", "VIX.last > vix_ceiling");
+    let here = run_of(&panic_only, "thresholds:\n  vix_ceiling: 80 vol\n");
+    let outcome = why(&here, &["--near=3", "income.open", "--format", "json"]);
+    assert_eq!(outcome.code, 0, "{outcome}");
+    let value: serde_json::Value = serde_json::from_str(&outcome.stdout).unwrap();
+    let misses = value["misses"].as_array().unwrap();
+    let distances: Vec<f64> = misses.iter().map(|m| m["distance"].as_f64().unwrap()).collect();
+    assert!(!distances.is_empty() && distances.is_sorted(), "{outcome}");
+    assert!(misses.iter().all(|m| m["key"] == "income.open"), "{outcome}");
+    let neither = why(&here, &[]);
+    assert_eq!(neither.code, 2, "{neither}");
+}

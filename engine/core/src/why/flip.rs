@@ -86,6 +86,18 @@ impl Need {
     }
 }
 
+impl Change {
+    /// How far it is from what is: the change relative to the larger of the numbers at hand; none without numbers, or
+    /// where a threshold would have to leave its range.
+    #[must_use]
+    pub fn distance(&self) -> Option<f64> {
+        match self {
+            Self::Value { .. } | Self::Threshold { outside: None, .. } => Some(size(self)),
+            Self::Threshold { .. } | Self::Become { .. } | Self::Hold { .. } | Self::Known { .. } => None,
+        }
+    }
+}
+
 /// How far a change is from what is, relative to the numbers at hand; changes without numbers come last.
 fn size(change: &Change) -> f64 {
     match change {

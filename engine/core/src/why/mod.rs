@@ -13,7 +13,7 @@ mod text;
 pub use flip::{Change, Need};
 pub use recorded::{Recorded, TraceIndex};
 pub use show::{Style, show, style_of};
-pub use text::{line, parts, render};
+pub use text::{line, miss, parts, render};
 
 use crate::decision::RuleKind;
 use crate::plan::rule_keys;

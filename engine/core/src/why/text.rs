@@ -49,6 +49,20 @@ pub fn line(why: &Why) -> String {
     format!("{}{about}: {said}", why.key)
 }
 
+/// The smallest single change of a number that would have made a rule call for action, and how far off it was; none when
+/// it did call, when its condition was unknown, or when no single number would do.
+#[must_use]
+pub fn miss(why: &Why) -> Option<(f64, String)> {
+    let truth = why.condition.cell.truth()?;
+    // A guard acts when its requirement fails.
+    let acts = (why.kind == RuleKind::Guard) != truth;
+    let Need::One(changes) = &why.condition.need else {
+        return None;
+    };
+    let change = changes.iter().find(|c| c.distance().is_some())?;
+    (!acts).then_some((change.distance()?, sentence(change)))
+}
+
 /// The parts of a condition, each with its mark and what it read.
 #[must_use]
 pub fn parts(condition: &Condition) -> Vec<String> {

@@ -230,3 +230,65 @@ fn a_leg_past_its_expiry_is_a_breach() {
     assert_eq!(breach.which, Invariant::NothingPastExpiry);
     assert!(breach.evidence.contains("SPXW 2019-05-31 P2775"), "{breach}");
 }
+
+/// Positions opened in any order, values of one instant that become known in any order, one call or several: the money is the
+/// same, and it is what the payoffs say.
+#[test]
+fn events_of_one_instant_settle_alike_in_any_order() {
+    let near = "2019-05-17";
+    let put = |root, expiry: &str, strike, ratio| Leg {
+        contract: contract(root, expiry, Put, strike),
+        ratio,
+    };
+    let packages = [
+        Package::new(vec![
+            put(Root::Spx, near, 2900, -1),
+            put(Root::Spx, near, 2850, 1),
+        ])
+        .unwrap(),
+        Package::new(vec![
+            put(Root::Spxw, near, 2900, 1),
+            put(Root::Spxw, near, 2850, -1),
+        ])
+        .unwrap(),
+        Package::new(vec![put(Root::Spxw, near, 2950, 2)]).unwrap(),
+    ];
+    let rows: Vec<Row> = packages
+        .iter()
+        .flat_map(|p| p.legs())
+        .map(|l| {
+            let bid = (l.contract.strike.0 - 2_800_000) / 5;
+            (l.contract, bid, bid + 600)
+        })
+        .collect();
+    let known = at(near, 16, 0);
+    let worth = |root: Root| if root == Root::Spx { "2880.00" } else { "2860.00" };
+    let mut all = Vec::new();
+    let roots = [Root::Spx, Root::Spxw, Root::Spxw];
+    for order in [[0, 1, 2], [2, 1, 0], [1, 0, 2], [2, 0, 1], [1, 2, 0], [0, 2, 1]] {
+        for steps in [1, 3] {
+            let opened: Vec<Package> = order.iter().map(|n| packages[*n].clone()).collect();
+            let mut book = holding(&opened, &rows, config());
+            let paid = book.cash();
+            for upto in (4 - steps)..=3 {
+                // Values that are not given yet become known a second later.
+                let given: Vec<Root> = order.iter().take(upto).map(|n| roots[*n]).collect();
+                book.settle(known, &|root, expiry| {
+                    let late = Instant(known.0 + 1);
+                    Some(SettlementValue {
+                        at: if given.contains(&root) { known } else { late },
+                        ..settles(root, &expiry.to_string(), worth(root))
+                    })
+                })
+                .unwrap();
+                book.check().unwrap();
+            }
+            book.audit().unwrap();
+            assert_eq!(book.positions().count(), 0);
+            all.push((book.cash(), book.cash() - paid));
+        }
+    }
+    assert!(all.iter().all(|a| *a == all[0]));
+    // By hand: -20, +40 (the 2850 are worthless), 2 times 90, a hundred dollars a point.
+    assert_eq!(all[0].1.share, usd("20000"));
+}

@@ -175,13 +175,7 @@ fn each_outside_engine_has_one_door() {
 #[test]
 fn unsafe_code_stands_in_plugins_alone() {
     for (path, code) in code() {
-        // The benches are no part of the product; one peer's fastest form cannot be called without.
-        let doors = [
-            "plugins/loader/",
-            "plugins/sdk/",
-            "plugins/abi/",
-            "engine/bench/benches/rules/peers.rs",
-        ];
+        let doors = ["plugins/loader/", "plugins/sdk/", "plugins/abi/"];
         // The word as Rust uses it, not as a text may name it.
         let uses = [
             "unsafe {",

@@ -364,6 +364,23 @@ impl Column {
         true
     }
 
+    /// Appends known, finite numbers without negative zeros to a column of numbers that ends with a whole word.
+    pub(crate) fn append_known_numbers(&mut self, words: &[[f64; WORD]]) {
+        if let Self::Numbers(c) = self {
+            c.values.truncate(c.known.len);
+            c.values.extend_from_slice(words.as_flattened());
+            c.known.append(words.len()).fill(!0);
+        }
+    }
+
+    /// Appends known truth values to a column of them that ends with a whole word.
+    pub(crate) fn append_known_truths(&mut self, words: &[u64]) {
+        if let Self::Booleans(c) = self {
+            c.truth.append(words.len()).copy_from_slice(words);
+            c.known.append(words.len()).fill(!0);
+        }
+    }
+
     /// An empty column of the same kind.
     pub(crate) fn empty(&self) -> Self {
         match self {

@@ -184,6 +184,33 @@ impl Alula {
         (RowProgram::new(nodes), cells, inputs)
     }
 
+    /// For each input the program of the operators that rest on it: what has to be computed when it alone has changed.
+    pub fn programs_by_input(&self) -> Vec<RowProgram> {
+        let nodes = self.plan.nodes();
+        (0..INPUTS)
+            .map(|input| {
+                let mut reached = vec![false; nodes.len()];
+                let mut members = Vec::new();
+                for &index in self.plan.order() {
+                    let node = &nodes[index];
+                    match &node.kind {
+                        NodeKind::Bars { .. } => reached[index] = self.input(index) == input,
+                        NodeKind::Operator(operator) if node.inputs.iter().any(|i| reached[*i]) => {
+                            reached[index] = true;
+                            members.push(RowNode {
+                                out: index,
+                                operator: operator.as_ref(),
+                                inputs: &node.inputs,
+                            });
+                        }
+                        _ => {}
+                    }
+                }
+                RowProgram::new(members)
+            })
+            .collect()
+    }
+
     /// The node on the bars' clock that decides a rule; the guard itself reads its newest row at each tick.
     pub fn root(&self, rule: usize) -> usize {
         let node = &self.graph.nodes[self.graph.guards[rule].require.0 as usize];

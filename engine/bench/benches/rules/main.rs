@@ -29,6 +29,8 @@ use std::time::Duration;
 const TICKS: usize = 102_400;
 /// Ticks of the engines that evaluate row by row.
 const PEER_TICKS: usize = 200;
+/// Bars of the streaming driver: enough for what it does once not to count.
+const STREAM_BARS: usize = 5_000;
 /// Ticks that the native loop handles at a time, so that what it writes stays in the first cache.
 const CHUNK: usize = 512;
 const ROUNDS: u32 = 9;
@@ -45,6 +47,10 @@ fn main() {
         );
         let engine = Alula::new(&rules, &columns);
         check(&engine, &rules, &columns);
+        if std::env::args().any(|arg| arg == "alone") {
+            alone(&engine, &rules, &columns);
+            continue;
+        }
         if is_wanted("batch") {
             batch(&engine, &rules, &columns);
         }
@@ -69,11 +75,7 @@ fn check(engine: &Alula, rules: &[Rule], columns: &[Vec<f64>]) {
             held += usize::from(truth);
         }
     }
-    println!(
-        "verdicts equal; {:.1} % of {} hold",
-        100.0 * held as f64 / (TICKS * rules.len()) as f64,
-        TICKS * rules.len()
-    );
+    println!("verdicts equal; {held} of {} hold", TICKS * rules.len());
     let inputs: Vec<Column> = columns
         .iter()
         .map(|c| Column::from_numbers(c.iter().map(|x| Cell::number(*x))))
@@ -84,11 +86,19 @@ fn check(engine: &Alula, rules: &[Rule], columns: &[Vec<f64>]) {
         assert_eq!(words, engine.truth(&batch, i), "sweep, rule {i}");
     }
     let (program, mut cells, places) = engine.program();
+    let by_input = engine.programs_by_input();
+    let mut partly = cells.clone();
     for tick in 0..PEER_TICKS {
-        for (place, column) in places.iter().zip(columns) {
+        for (i, (place, column)) in places.iter().zip(columns).enumerate() {
             cells.set(*place, Cell::number(column[tick]));
+            partly.set(*place, Cell::number(column[tick]));
+            by_input[i].run(&mut partly, |_, _| panic!("no rule remembers"));
         }
         program.run(&mut cells, |_, _| panic!("no rule remembers"));
+        let roots = (0..rules.len()).map(|i| engine.root(i));
+        for root in roots {
+            assert_eq!(partly.get(root), cells.get(root), "input by input, tick {tick}");
+        }
         for i in 0..rules.len() {
             let truth = engine.truth(&batch, i)[tick / 64] >> (tick % 64) & 1 == 1;
             assert_eq!(
@@ -131,7 +141,7 @@ fn check(engine: &Alula, rules: &[Rule], columns: &[Vec<f64>]) {
 
 fn peers(rules: &[Rule]) -> Vec<(&'static str, Box<dyn Peer>)> {
     vec![
-        ("fasteval, variables by pointer", Box::new(Fasteval::new(rules))),
+        ("fasteval, variables by name", Box::new(Fasteval::new(rules))),
         ("rhai, one AST per rule", Box::new(Rhai::new(rules))),
         ("cel", Box::new(Cel::new(rules))),
         ("evalexpr", Box::new(Evalexpr::new(rules))),
@@ -161,31 +171,39 @@ fn evaluations(rules: &[Rule], ticks: usize) -> u32 {
     u32::try_from(rules.len() * ticks).unwrap()
 }
 
-fn batch(engine: &Alula, rules: &[Rule], columns: &[Vec<f64>]) {
-    let market = RowsOf {
-        columns,
-        ticks: PEER_TICKS,
-    };
+/// The contestants over columns that need no other engine: also what `peers/batch_rules.py` runs between its own.
+fn alone(engine: &Alula, rules: &[Rule], columns: &[Vec<f64>]) {
+    let inputs = inputs(columns);
+    over_columns(engine, rules, columns, &inputs.iter().collect::<Vec<_>>())
+        .run(ROUNDS, SLICE)
+        .print();
+}
+
+fn inputs(columns: &[Vec<f64>]) -> Vec<Column> {
+    let column = |c: &Vec<f64>| Column::from_numbers(c.iter().map(|x| Cell::number(*x)));
+    columns.iter().map(column).collect()
+}
+
+fn over_columns<'a>(
+    engine: &'a Alula,
+    rules: &'a [Rule],
+    columns: &'a [Vec<f64>],
+    given: &'a [&'a Column],
+) -> Race<'a> {
     let level = Level::new();
     let title = format!("batch: {} rules, {TICKS} ticks", rules.len());
-    let few = evaluations(rules, PEER_TICKS);
-    let inputs: Vec<Column> = columns
-        .iter()
-        .map(|c| Column::from_numbers(c.iter().map(|x| Cell::number(*x))))
-        .collect();
-    let given: Vec<&Column> = inputs.iter().collect();
     let prepared = engine.sweep();
-    let mut race = Race::new(title, "rule", evaluations(rules, TICKS))
+    Race::new(title, "rule", evaluations(rules, TICKS))
         .with(
             "alula, the plan's operators over columns, a stretch at a time",
-            || {
+            move || {
                 let mut sweep = prepared.clone();
-                sweep.run(&given, TICKS);
+                sweep.run(given, TICKS);
                 engine.swept(&sweep)[0][0] as f64
             },
         )
         .with(
-            "alula, batch driver, all it does (bars in, every column kept)",
+            "alula, batch driver, all it does (bars in, verdicts' columns out)",
             || {
                 let batch = engine.batch();
                 engine.truth(&batch, 0)[0] as f64
@@ -193,11 +211,22 @@ fn batch(engine: &Alula, rules: &[Rule], columns: &[Vec<f64>]) {
         )
         .with(
             "limit: native columnar, run-time dispatch",
-            || dispatch!(level, _simd => native(rules, columns)),
+            move || dispatch!(level, _simd => native(rules, columns)),
         )
         .with("limit: native columnar, as this build compiles it", || {
             native(rules, columns)
-        });
+        })
+}
+
+fn batch(engine: &Alula, rules: &[Rule], columns: &[Vec<f64>]) {
+    let market = RowsOf {
+        columns,
+        ticks: PEER_TICKS,
+    };
+    let few = evaluations(rules, PEER_TICKS);
+    let inputs = inputs(columns);
+    let given: Vec<&Column> = inputs.iter().collect();
+    let mut race = over_columns(engine, rules, columns, &given);
     for (name, mut peer) in peers(rules) {
         let market = &market;
         race = race.with_units(name, few, move || evaluate(peer.as_mut(), market));
@@ -219,6 +248,8 @@ fn row(engine: &Alula, rules: &[Rule], columns: &[Vec<f64>]) {
     let few = evaluations(rules, PEER_TICKS);
     let (program, mut cells, places) = engine.program();
     let held: Vec<usize> = (0..rules.len()).map(|i| engine.root(i)).collect();
+    let by_input = engine.programs_by_input();
+    let mut partly = cells.clone();
     let mut race = Race::new(format!("row by row: {} rules", rules.len()), "rule", few)
         .with("alula, the plan's operators as a row program", || {
             let mut count = 0_u32;
@@ -234,13 +265,30 @@ fn row(engine: &Alula, rules: &[Rule], columns: &[Vec<f64>]) {
             });
             f64::from(count)
         })
-        .with("alula, streaming driver, all it does (bars in, rows out)", || {
-            let mut stream = engine.stream();
-            for bar in 0..PEER_TICKS {
-                engine.arrive(&mut stream, bar);
-            }
-            f64::from(u8::from(engine.holds(&stream, 0)))
+        .with("alula, the same with one input of twenty changed", || {
+            let mut count = 0_u32;
+            market.each(|tick, row| {
+                let input = tick % rule::INPUTS;
+                partly.set(places[input], Cell::number(row[input]));
+                by_input[input].run(&mut partly, |_, _| ());
+                count += held
+                    .iter()
+                    .map(|i| u32::from(partly.get(*i).is_true()))
+                    .sum::<u32>();
+            });
+            f64::from(count)
         })
+        .with_units(
+            "alula, streaming driver, all it does (bars in, verdicts out)",
+            evaluations(rules, STREAM_BARS),
+            || {
+                let mut stream = engine.stream();
+                for bar in 0..STREAM_BARS {
+                    engine.arrive(&mut stream, bar);
+                }
+                f64::from(u8::from(engine.holds(&stream, 0)))
+            },
+        )
         .with("limit: native, row by row", || {
             let mut held = 0_u32;
             market.each(|_, row| {

@@ -91,7 +91,7 @@ pub(crate) fn truths(input: Input<'_>, step: usize, words: usize) -> Option<Trut
 }
 
 /// Operations on two numbers.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) enum Two {
     Add,
     Sub,
@@ -102,7 +102,7 @@ pub(crate) enum Two {
 }
 
 /// Operations on one number.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) enum One {
     Neg,
     Abs,
@@ -313,7 +313,7 @@ fn masks<S: Simd>(
 }
 
 #[inline(always)]
-fn bits<S: Simd>(masks: impl DoubleEndedIterator<Item = mask64x8<S>>) -> u64 {
+pub(super) fn bits<S: Simd>(masks: impl DoubleEndedIterator<Item = mask64x8<S>>) -> u64 {
     // From the last to the first, each step waiting for the one before: a form that the compiler leaves in general registers.
     masks.rev().fold(0, |word, mask| word << 8 | mask.to_bitmask())
 }

@@ -20,6 +20,7 @@ pub(crate) mod single;
 mod state;
 mod stats;
 pub mod sweep;
+mod tape;
 pub mod window;
 pub(crate) mod windowed;
 

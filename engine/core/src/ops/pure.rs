@@ -31,12 +31,21 @@ pub enum Pure {
     Votes,
 }
 
-const fn two_of(op: Arith) -> Two {
+pub(super) const fn two_of(op: Arith) -> Two {
     match op {
         Arith::Add => Two::Add,
         Arith::Sub => Two::Sub,
         Arith::Mul => Two::Mul,
         Arith::Div => Two::Div,
+    }
+}
+
+/// Functions of one number that vectors have.
+pub(super) const fn one_of(op: Math) -> Option<One> {
+    match op {
+        Math::Abs => Some(One::Abs),
+        Math::Sqrt => Some(One::Sqrt),
+        Math::Ln | Math::Exp | Math::Min | Math::Max => None,
     }
 }
 
@@ -59,7 +68,7 @@ fn max(a: f64, b: f64) -> f64 {
 }
 
 /// `exp` and `ln` are libm's own (pure Rust), not the platform's: the same bits everywhere.
-fn math1(op: Math, x: f64) -> f64 {
+pub(super) fn math1(op: Math, x: f64) -> f64 {
     match op {
         Math::Abs | Math::Min | Math::Max => x.abs(),
         Math::Sqrt => x.sqrt(),

@@ -10,19 +10,20 @@
 
 use super::pure::{self, Pure};
 use super::{INLINE_INPUTS, Operator};
+use crate::column::WORD;
 use crate::value::{Cause, Cell};
 use alula_dsl::graph::{Arith, Cmp};
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-/// The cells of one step, numbers and causes apart.
+/// The cells of one step: numbers, which of them are known, and why the others are not.
 #[derive(Clone, Debug, Default)]
 pub struct RowCells {
     /// 0 where missing.
     values: Vec<f64>,
-    causes: Vec<Option<Cause>>,
-    /// How many have a cause.
-    missing: usize,
+    known: Vec<u64>,
+    /// Only of those that are missing.
+    causes: Vec<Cause>,
 }
 
 impl RowCells {
@@ -31,8 +32,8 @@ impl RowCells {
     pub fn new(count: usize) -> Self {
         Self {
             values: vec![0.0; count],
-            causes: vec![Some(Cause::NoData); count],
-            missing: count,
+            known: vec![0; count.div_ceil(WORD)],
+            causes: vec![Cause::NoData; count],
         }
     }
 
@@ -40,40 +41,67 @@ impl RowCells {
     #[must_use]
     #[inline]
     pub fn get(&self, i: usize) -> Cell {
-        match (self.values.get(i), self.causes.get(i)) {
-            (Some(v), Some(None)) => Cell::number(*v),
-            (_, Some(Some(cause))) => Cell::missing(*cause),
-            _ => Cell::missing(Cause::NoData),
+        if self
+            .known
+            .get(i / WORD)
+            .is_some_and(|word| word >> (i % WORD) & 1 == 1)
+        {
+            self.values
+                .get(i)
+                .map_or(Cell::missing(Cause::NoData), |v| Cell::number(*v))
+        } else {
+            Cell::missing(self.causes.get(i).copied().unwrap_or(Cause::NoData))
         }
     }
 
     /// Writes a cell, if there is one.
     #[inline]
     pub fn set(&mut self, i: usize, cell: Cell) {
-        if let (Some(v), Some(cause)) = (self.values.get_mut(i), self.causes.get_mut(i)) {
-            self.missing = self.missing + usize::from(!cell.is_known()) - usize::from(cause.is_some());
-            (*v, *cause) = (cell.raw(), cell.cause());
+        if let (Some(v), Some(known)) = (self.values.get_mut(i), self.known.get_mut(i / WORD)) {
+            *v = cell.raw();
+            let bit = 1 << (i % WORD);
+            match cell.cause() {
+                None => *known |= bit,
+                Some(cause) => {
+                    *known &= !bit;
+                    if let Some(slot) = self.causes.get_mut(i) {
+                        *slot = cause;
+                    }
+                }
+            }
         }
     }
 
-    fn all_known(&self, of: &[u32]) -> bool {
-        self.missing == 0
-            || of
-                .iter()
-                .all(|i| self.causes.get(*i as usize).is_some_and(Option::is_none))
+    fn all_known(&self, of: &Positions) -> bool {
+        let word = |at: u32| self.known.get(at as usize).copied().unwrap_or(0);
+        of.0.iter().all(|(at, bits)| bits & !word(*at) == 0)
     }
 
     /// Notes that cells are known, whose numbers have been written.
-    fn known(&mut self, of: &[u32]) {
-        if self.missing == 0 {
-            return;
-        }
-        for i in of {
-            if let Some(cause) = self.causes.get_mut(*i as usize) {
-                self.missing -= usize::from(cause.is_some());
-                *cause = None;
+    fn know(&mut self, of: &Positions) {
+        for (at, bits) in &of.0 {
+            if let Some(known) = self.known.get_mut(*at as usize) {
+                *known |= bits;
             }
         }
+    }
+}
+
+/// Positions of cells, as bits of words.
+#[derive(Clone, Debug, Default)]
+struct Positions(Vec<(u32, u64)>);
+
+impl Positions {
+    fn new(positions: impl IntoIterator<Item = u32>) -> Self {
+        let mut words: BTreeMap<u32, u64> = BTreeMap::new();
+        for i in positions {
+            *words.entry(i / 64).or_default() |= 1 << (i % 64);
+        }
+        Self(words.into_iter().collect())
+    }
+
+    fn len(&self) -> usize {
+        self.0.iter().map(|(_, bits)| bits.count_ones() as usize).sum()
     }
 }
 
@@ -106,9 +134,9 @@ struct Stretch {
     others: Vec<usize>,
     groups: Vec<Group>,
     /// Cells that the groups read and do not write.
-    reads: Vec<u32>,
+    reads: Positions,
     /// Cells that the groups write.
-    writes: Vec<u32>,
+    writes: Positions,
 }
 
 /// The nodes of a graph, ordered for stepping them together.
@@ -213,8 +241,8 @@ impl RowProgram {
         for stretch in &mut stretches {
             let written: BTreeSet<u32> = stretch.groups.iter().flat_map(Group::writes).collect();
             let read: BTreeSet<u32> = stretch.groups.iter().flat_map(Group::reads).collect();
-            stretch.reads = read.difference(&written).copied().collect();
-            stretch.writes = written.into_iter().collect();
+            stretch.reads = Positions::new(read.difference(&written).copied());
+            stretch.writes = Positions::new(written);
         }
         Self { stretches }
     }
@@ -242,7 +270,7 @@ impl RowProgram {
                     .iter()
                     .fold(true, |finite, group| group.numbers(&mut cells.values) & finite)
             {
-                cells.known(&stretch.writes);
+                cells.know(&stretch.writes);
             } else {
                 stretch.groups.iter().for_each(|group| group.cells(cells));
             }

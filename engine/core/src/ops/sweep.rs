@@ -3,11 +3,15 @@
 //! One operator after the other over the whole history would carry every intermediate column out to memory and back. A
 //! sweep takes [`STRETCH_STEPS`] steps through all its operators before it takes the next ones: what one operator writes is
 //! still in the nearest cache when another reads it, and a column that nobody asked to keep is written over by the next.
+//! Operators without memory stand together as far as that goes, so that a [`Tape`] can take them through a stretch in
+//! which nothing is missing.
 
+use super::tape::{self, BLOCK_STEPS, Tape};
 use super::{INLINE_INPUTS, Operator};
-use crate::column::{Column, Input};
+use crate::column::{Column, Input, WORD};
 use crate::value::{Cause, Cell};
 use alula_dsl::graph::ValueKind;
+use std::ops::Range;
 
 /// Steps that go through all operators before the next do: two columns of numbers fill a third of a first-level cache.
 pub const STRETCH_STEPS: usize = 2048;
@@ -52,10 +56,22 @@ struct Step {
     kept: Option<Column>,
 }
 
+/// Steps that stand one after the other, and the tape that does their work where it can.
+#[derive(Clone, Debug)]
+struct Section {
+    steps: Range<usize>,
+    tape: Option<Tape>,
+    /// Where the tape reads.
+    reads: Vec<Read>,
+}
+
 /// Operators in an order in which each comes after those it reads, and the state they are in.
 #[derive(Clone, Debug, Default)]
 pub struct Sweep {
     steps: Vec<Step>,
+    sections: Vec<Section>,
+    /// Which step a computation became.
+    step_of: Vec<usize>,
     registers: Vec<Column>,
     done: usize,
 }
@@ -65,6 +81,7 @@ impl Sweep {
     /// `missing(no data)`.
     #[must_use]
     pub fn new(computations: Vec<Computation>) -> Self {
+        let (computations, step_of) = ordered(computations);
         let mut last_use = vec![0; computations.len()];
         for (at, computation) in computations.iter().enumerate() {
             for source in &computation.sources {
@@ -75,7 +92,11 @@ impl Sweep {
                 }
             }
         }
-        let mut sweep = Self::default();
+        let mut sweep = Self {
+            step_of,
+            sections: sections(&computations, &last_use),
+            ..Self::default()
+        };
         let mut register_of: Vec<usize> = Vec::new();
         // Free registers: of numbers, of truth values.
         let mut free: [Vec<usize>; 2] = [Vec::new(), Vec::new()];
@@ -104,6 +125,12 @@ impl Sweep {
                     None => Read::Constant(Cell::missing(Cause::NoData)),
                 },
             };
+            if let Some(section) = sweep.sections.iter_mut().find(|s| s.steps.start == at)
+                && let Some(tape) = &section.tape
+            {
+                // The inputs lie in their registers when the section begins: nothing of it has been written.
+                section.reads = tape.inputs.iter().map(read).collect();
+            }
             let reads = sources.iter().map(read).collect();
             sweep.steps.push(Step {
                 operator,
@@ -139,14 +166,65 @@ impl Sweep {
             kept.reserve(upto.saturating_sub(kept.len()));
         }
         while self.done < upto {
-            let steps = STRETCH_STEPS.min(upto - self.done);
-            self.stretch(given, steps);
+            let left = upto - self.done;
+            // What is left of a block at the end is a stretch of its own.
+            let steps = if left < BLOCK_STEPS {
+                left
+            } else {
+                STRETCH_STEPS.min(left - left % BLOCK_STEPS)
+            };
+            for at in 0..self.sections.len() {
+                let whole = steps.is_multiple_of(BLOCK_STEPS) && self.done.is_multiple_of(WORD);
+                if !(whole && self.tape(at, given, steps)) {
+                    let section = self.sections.get(at).map(|s| s.steps.clone());
+                    self.stretch(section.unwrap_or_default(), given, steps);
+                }
+            }
             self.done += steps;
         }
     }
 
-    fn stretch(&mut self, given: &[&Column], steps: usize) {
-        for step in &mut self.steps {
+    /// A section by its tape, if it has one that can do this stretch.
+    fn tape(&mut self, section: usize, given: &[&Column], steps: usize) -> bool {
+        let Some(Section {
+            tape: Some(tape),
+            reads,
+            ..
+        }) = self.sections.get_mut(section)
+        else {
+            return false;
+        };
+        let mut columns: Vec<(&Column, usize)> = Vec::with_capacity(reads.len());
+        for read in reads.iter() {
+            let column = match *read {
+                Read::Given(i) => given.get(i).map(|c| (*c, self.done)),
+                Read::Register(i) => self.registers.get(i).map(|c| (c, 0)),
+                Read::Constant(_) => None,
+            };
+            match column {
+                Some(column) => columns.push(column),
+                None => return false,
+            }
+        }
+        if !tape.run(&columns, steps) {
+            return false;
+        }
+        for (step, column) in &mut tape.exports {
+            let Some(step) = self.steps.get_mut(*step) else {
+                continue;
+            };
+            if let Some(kept) = &mut step.kept {
+                kept.append(column);
+            }
+            if let Some(slot) = self.registers.get_mut(step.register) {
+                std::mem::swap(slot, column);
+            }
+        }
+        true
+    }
+
+    fn stretch(&mut self, section: Range<usize>, given: &[&Column], steps: usize) {
+        for step in self.steps.get_mut(section).unwrap_or_default() {
             let Some(slot) = self.registers.get_mut(step.register) else {
                 continue;
             };
@@ -189,13 +267,77 @@ impl Sweep {
     /// The column of a computation that was to be kept.
     #[must_use]
     pub fn kept(&self, computation: usize) -> Option<&Column> {
-        self.steps.get(computation).and_then(|s| s.kept.as_ref())
+        let step = self.step_of.get(computation)?;
+        self.steps.get(*step).and_then(|s| s.kept.as_ref())
     }
 
     /// Takes the column of a computation that was to be kept.
     pub fn take(&mut self, computation: usize) -> Option<Column> {
-        self.steps.get_mut(computation).and_then(|s| s.kept.take())
+        let step = self.step_of.get(computation)?;
+        self.steps.get_mut(*step).and_then(|s| s.kept.take())
     }
+}
+
+/// Computations in an order in which those that one tape can hold stand together, and where each has gone.
+fn ordered(computations: Vec<Computation>) -> (Vec<Computation>, Vec<usize>) {
+    // A level is a section that a tape cannot hold and the one behind it that it can.
+    let mut levels: Vec<(usize, bool)> = Vec::with_capacity(computations.len());
+    for c in &computations {
+        let behind = c.sources.iter().filter_map(|s| match s {
+            Source::Computed(i) => levels.get(*i).copied(),
+            _ => None,
+        });
+        let level = behind.map(|(level, _)| level).max().unwrap_or(0);
+        let held = tape::can_hold(c);
+        // Those that read each other without a tape between them can stand in one section: it is done one by one.
+        let after_tape = |s: &Source| match s {
+            Source::Computed(i) => levels.get(*i).is_some_and(|(l, held)| *held && *l == level),
+            _ => false,
+        };
+        let next = !held && c.sources.iter().any(after_tape);
+        levels.push((level + usize::from(next), held));
+    }
+    let mut order: Vec<usize> = (0..computations.len()).collect();
+    order.sort_by_key(|i| levels.get(*i).copied());
+    let mut step_of = vec![0; order.len()];
+    for (step, i) in order.iter().enumerate() {
+        if let Some(slot) = step_of.get_mut(*i) {
+            *slot = step;
+        }
+    }
+    let moved = |at: usize, s: &Source| match *s {
+        Source::Computed(i) if i < at => Source::Computed(step_of.get(i).copied().unwrap_or(usize::MAX)),
+        Source::Computed(_) => Source::Constant(Cell::missing(Cause::NoData)),
+        other => other,
+    };
+    let mut all: Vec<Option<Computation>> = computations.into_iter().map(Some).collect();
+    let mut out = Vec::with_capacity(all.len());
+    for i in order {
+        if let Some(mut c) = all.get_mut(i).and_then(Option::take) {
+            c.sources = c.sources.iter().map(|s| moved(i, s)).collect();
+            out.push(c);
+        }
+    }
+    (out, step_of)
+}
+
+/// Stretches of computations that a tape can hold, and those between them.
+fn sections(computations: &[Computation], last_use: &[usize]) -> Vec<Section> {
+    let mut out = Vec::new();
+    let mut from = 0;
+    for some in computations.chunk_by(|a, b| tape::can_hold(a) == tape::can_hold(b)) {
+        let steps = from..from + some.len();
+        from = steps.end;
+        let outside = |i: usize| last_use.get(i).is_some_and(|last| *last >= steps.end);
+        let keep = |i: usize| computations.get(i).is_some_and(|c| c.keep);
+        let held = some.first().is_some_and(tape::can_hold);
+        out.push(Section {
+            tape: held.then(|| Tape::new(some, steps.start, |i| keep(i) || outside(i))),
+            steps,
+            reads: Vec::new(),
+        });
+    }
+    out
 }
 
 #[cfg(test)]
@@ -203,6 +345,7 @@ mod tests {
     use super::*;
     use crate::ops::pure::Pure;
     use crate::ops::recursive::{Ema, Recursive};
+    use alula_dsl::builtin::Math;
     use alula_dsl::graph::{Arith, Cmp};
     use alula_dsl::unit::Unit;
 
@@ -247,16 +390,84 @@ mod tests {
             pure(Pure::Not, ValueKind::Bool, vec![Source::Computed(5)], true),
             // Reads what does not come before.
             pure(Pure::Not, ValueKind::Bool, vec![Source::Computed(9)], true),
+            pure(Pure::Neg, NUMBER, vec![Source::Computed(0)], false),
+            pure(Pure::Math(Math::Abs), NUMBER, vec![Source::Computed(8)], false),
+            pure(Pure::Math(Math::Sqrt), NUMBER, vec![Source::Computed(9)], true),
+            pure(Pure::Math(Math::Ln), NUMBER, vec![y], true),
+            pure(
+                Pure::Math(Math::Max),
+                NUMBER,
+                vec![Source::Computed(11), one],
+                false,
+            ),
+            pure(
+                Pure::Math(Math::Min),
+                NUMBER,
+                vec![one, Source::Computed(12)],
+                true,
+            ),
+            pure(Pure::InRange, ValueKind::Bool, vec![x, one, y], false),
+            pure(Pure::Compare(Cmp::Ne), ValueKind::Bool, vec![x, y], false),
+            pure(
+                Pure::And,
+                ValueKind::Bool,
+                vec![Source::Computed(14), Source::Computed(15), Source::Computed(4)],
+                true,
+            ),
+            pure(
+                Pure::Votes,
+                NUMBER,
+                vec![Source::Computed(16), Source::Computed(15), Source::Computed(14)],
+                true,
+            ),
+            pure(
+                Pure::Arith(Arith::Mul),
+                NUMBER,
+                vec![Source::Computed(17), Source::Computed(8)],
+                false,
+            ),
+            // A memory behind a memory, and one whose column only a memory reads.
+            Computation {
+                operator: Box::new(Recursive::new(Ema(3))),
+                kind: NUMBER,
+                sources: vec![Source::Computed(2)],
+                keep: false,
+            },
+            Computation {
+                operator: Box::new(Recursive::new(Ema(2))),
+                kind: NUMBER,
+                sources: vec![Source::Computed(18)],
+                keep: false,
+            },
+            pure(
+                Pure::Arith(Arith::Add),
+                NUMBER,
+                vec![Source::Computed(19), Source::Computed(20)],
+                true,
+            ),
         ]
     }
 
-    fn columns(steps: u32) -> [Column; 2] {
+    /// What is in the two given columns.
+    #[derive(Clone, Copy, Debug)]
+    enum Of {
+        /// Missing steps and zeros everywhere.
+        Holes,
+        Known,
+        /// Known, and one quotient that does not exist.
+        Zero,
+    }
+
+    fn columns(steps: u32, of: Of) -> [Column; 2] {
         [3_u32, 5].map(|m| {
-            Column::from_numbers((0..steps).map(|i| match i.wrapping_mul(2_654_435_761) >> 24 {
-                0..8 => Cell::missing(Cause::NoQuote),
-                8..16 => Cell::number(0.0),
-                v => Cell::number(f64::from(v) / f64::from(m)),
-            }))
+            Column::from_numbers(
+                (0..steps).map(|i| match (i.wrapping_mul(2_654_435_761) >> 24, of) {
+                    (0..8, Of::Holes) => Cell::missing(Cause::NoQuote),
+                    (8..16, Of::Holes) => Cell::number(0.0),
+                    (_, Of::Zero) if i == 1_500 => Cell::number(0.0),
+                    (v, _) => Cell::number(f64::from(v + 1) / f64::from(m)),
+                }),
+            )
         })
     }
 
@@ -282,24 +493,36 @@ mod tests {
     #[test]
     fn stretches_give_the_columns_of_whole_histories() {
         for steps in [0, 1, 63, 64, 1_000, 1_024, 1_025, 5_000] {
-            let given = columns(steps);
-            let steps = steps as usize;
-            let want = one_by_one(&given, steps);
-            // In one go, and in calls that end anywhere.
-            for cut in [steps, steps / 3, 100.min(steps)] {
-                let mut sweep = Sweep::new(computations());
-                sweep.run(&[&given[0], &given[1]], cut);
-                sweep.run(&[&given[0], &given[1]], steps);
-                for (i, (want, c)) in want.iter().zip(computations()).enumerate() {
-                    match sweep.kept(i) {
-                        Some(got) => assert!(
-                            got.iter().eq(want.iter()),
-                            "computation {i}, {steps} steps, cut {cut}"
-                        ),
-                        None => assert!(!c.keep),
+            for of in [Of::Holes, Of::Known, Of::Zero] {
+                let given = columns(steps, of);
+                let steps = steps as usize;
+                let want = one_by_one(&given, steps);
+                // In one go, and in calls that end anywhere.
+                for cut in [steps, steps / 3, 100.min(steps)] {
+                    let mut sweep = Sweep::new(computations());
+                    sweep.run(&[&given[0], &given[1]], cut);
+                    sweep.run(&[&given[0], &given[1]], steps);
+                    for (i, (want, c)) in want.iter().zip(computations()).enumerate() {
+                        match sweep.kept(i) {
+                            Some(got) => assert!(
+                                got.iter().eq(want.iter()),
+                                "computation {i}, {steps} steps, cut {cut}, {of:?}"
+                            ),
+                            None => assert!(!c.keep),
+                        }
                     }
                 }
             }
+        }
+    }
+
+    #[test]
+    fn a_tape_does_what_it_can() {
+        for (of, want) in [(Of::Holes, false), (Of::Known, true), (Of::Zero, false)] {
+            let given = columns(2_048, of);
+            let mut sweep = Sweep::new(computations());
+            let done = (0..sweep.sections.len()).filter(|at| sweep.tape(*at, &[&given[0], &given[1]], 2_048));
+            assert_eq!(done.count() > 0, want, "{of:?}");
         }
     }
 

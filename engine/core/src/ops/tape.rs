@@ -1,0 +1,574 @@
+//! Operators without memory over a block of steps in which everything is known, which is the rule.
+//!
+//! Then there are no masks to carry: numbers are numbers, and whether a result is finite is noted once for a whole block.
+//! A block of [`BLOCK_STEPS`] steps goes through all operators before the next does, so that inputs and results lie in
+//! the nearest cache, and a division has other operators' work to hide behind. Where something is missing or a result is
+//! not finite the sweep takes the operators through the stretch one by one, by their definition.
+
+use super::kernel::{One, Two, bits};
+use super::pure::{Pure, math1, one_of, two_of};
+use super::sweep::{Computation, Source};
+use crate::column::{Column, WORD};
+use alula_dsl::builtin::Math;
+use alula_dsl::graph::{Cmp, ValueKind};
+use fearless_simd::{Level, Simd, dispatch, f64x8, mask64x8, prelude::*};
+
+/// Steps that go through all operators before the next do.
+pub(super) const BLOCK_STEPS: usize = 256;
+const WORDS: usize = BLOCK_STEPS / WORD;
+const LANES: usize = 8;
+
+/// Truth of a block's steps.
+type Truth = [u64; WORDS];
+
+/// Numbers of a block.
+#[derive(Clone, Copy, Debug)]
+enum Number {
+    /// From outside the tape, by position among its inputs.
+    Input(usize),
+    Register(usize),
+    All(f64),
+}
+
+/// Truth values of a block.
+#[derive(Clone, Copy, Debug)]
+enum Condition {
+    Input(usize),
+    Register(usize),
+    All(bool),
+}
+
+#[derive(Clone, Debug)]
+enum Op {
+    Two(Two, Number, Number),
+    One(One, Number),
+    /// A function that is computed number by number.
+    Each(Math, Number),
+    Votes(Vec<Condition>),
+    Compare(Cmp, Number, Number),
+    InRange(Number, Number, Number),
+    And(Vec<Condition>),
+    Or(Vec<Condition>),
+    Not(Condition),
+}
+
+#[derive(Clone, Debug)]
+struct Entry {
+    op: Op,
+    /// Register of the result, among those of its kind.
+    out: usize,
+    /// Position among the columns that are wanted.
+    export: Option<usize>,
+}
+
+/// Operators of a sweep that stand one after the other.
+#[derive(Clone, Debug)]
+pub(super) struct Tape {
+    entries: Vec<Entry>,
+    numbers: Vec<Vec<f64>>,
+    truths: Vec<Truth>,
+    /// What is read from outside.
+    pub(super) inputs: Vec<Source>,
+    kinds: Vec<bool>,
+    /// Computations whose columns are wanted, and what they are.
+    pub(super) exports: Vec<(usize, Column)>,
+}
+
+/// What a tape reads of a column over a stretch.
+#[derive(Clone, Copy, Debug)]
+enum Lane<'a> {
+    Numbers(&'a [f64]),
+    Truths(&'a [u64]),
+}
+
+/// Whether a tape can hold a computation.
+pub(super) fn can_hold(c: &Computation) -> bool {
+    let Some(op) = c.operator.pure() else { return false };
+    let arity = match op {
+        Pure::Arith(_) | Pure::Compare(_) | Pure::Math(Math::Min | Math::Max) => 2..=2,
+        Pure::Neg | Pure::Not | Pure::Math(_) => 1..=1,
+        Pure::InRange => 3..=3,
+        Pure::And | Pure::Or | Pure::Votes => 1..=usize::MAX,
+    };
+    let number = matches!(c.kind, ValueKind::Number(_));
+    let known = |s: &Source| !matches!(s, Source::Constant(cell) if !cell.is_known());
+    arity.contains(&c.sources.len()) && number == gives_number(op) && c.sources.iter().all(known)
+}
+
+const fn gives_number(op: Pure) -> bool {
+    matches!(op, Pure::Arith(_) | Pure::Neg | Pure::Math(_) | Pure::Votes)
+}
+
+/// Whether it reads numbers (not truth values).
+const fn reads_numbers(op: Pure) -> bool {
+    !matches!(op, Pure::And | Pure::Or | Pure::Not | Pure::Votes)
+}
+
+/// Registers of one kind: dealt out, given back.
+#[derive(Default)]
+struct Registers {
+    count: usize,
+    free: Vec<usize>,
+}
+
+impl Registers {
+    fn take(&mut self) -> usize {
+        self.free.pop().unwrap_or_else(|| {
+            self.count += 1;
+            self.count - 1
+        })
+    }
+}
+
+impl Tape {
+    /// A tape of computations `from..` (positions count from there), each of which it [`can_hold`]. `wanted` says whose
+    /// columns are.
+    pub(super) fn new(computations: &[Computation], from: usize, wanted: impl Fn(usize) -> bool) -> Self {
+        let inside = |i: usize| i.checked_sub(from).filter(|at| *at < computations.len());
+        let mut last_use: Vec<usize> = (0..computations.len()).collect();
+        for (at, c) in computations.iter().enumerate() {
+            for source in &c.sources {
+                if let Source::Computed(i) = source
+                    && let Some(slot) = inside(*i).and_then(|i| last_use.get_mut(i))
+                {
+                    *slot = at;
+                }
+            }
+        }
+        let mut tape = Self {
+            entries: Vec::with_capacity(computations.len()),
+            numbers: Vec::new(),
+            truths: Vec::new(),
+            inputs: Vec::new(),
+            kinds: Vec::new(),
+            exports: Vec::new(),
+        };
+        let mut registers = [Registers::default(), Registers::default()];
+        let mut register_of: Vec<usize> = Vec::with_capacity(computations.len());
+        for (at, c) in computations.iter().enumerate() {
+            let Some(op) = c.operator.pure() else { continue };
+            let numbers = reads_numbers(op);
+            let mut number = |source: Option<&Source>| match source {
+                Some(Source::Constant(cell)) => Number::All(cell.raw()),
+                Some(Source::Computed(i)) if inside(*i).is_some() => Number::Register(
+                    inside(*i)
+                        .and_then(|i| register_of.get(i))
+                        .copied()
+                        .unwrap_or(usize::MAX),
+                ),
+                Some(source) => Number::Input(tape.input(*source, numbers)),
+                None => Number::Input(usize::MAX),
+            };
+            let op = match op {
+                Pure::Arith(op) => Op::Two(two_of(op), number(c.sources.first()), number(c.sources.get(1))),
+                Pure::Math(Math::Min) => {
+                    Op::Two(Two::Min, number(c.sources.first()), number(c.sources.get(1)))
+                }
+                Pure::Math(Math::Max) => {
+                    Op::Two(Two::Max, number(c.sources.first()), number(c.sources.get(1)))
+                }
+                Pure::Neg => Op::One(One::Neg, number(c.sources.first())),
+                Pure::Math(op) => match one_of(op) {
+                    Some(one) => Op::One(one, number(c.sources.first())),
+                    None => Op::Each(op, number(c.sources.first())),
+                },
+                Pure::Compare(op) => Op::Compare(op, number(c.sources.first()), number(c.sources.get(1))),
+                Pure::InRange => Op::InRange(
+                    number(c.sources.first()),
+                    number(c.sources.get(1)),
+                    number(c.sources.get(2)),
+                ),
+                Pure::And | Pure::Or | Pure::Not | Pure::Votes => {
+                    let condition = |source: &Source| match number(Some(source)) {
+                        Number::Input(i) => Condition::Input(i),
+                        Number::Register(i) => Condition::Register(i),
+                        Number::All(x) => Condition::All(x != 0.0),
+                    };
+                    let inputs: Vec<Condition> = c.sources.iter().map(condition).collect();
+                    match op {
+                        Pure::And => Op::And(inputs),
+                        Pure::Or => Op::Or(inputs),
+                        Pure::Votes => Op::Votes(inputs),
+                        _ => Op::Not(inputs.first().copied().unwrap_or(Condition::Input(usize::MAX))),
+                    }
+                }
+            };
+            let [of_numbers, of_truths] = &mut registers;
+            let of = |is_number: bool| -> usize { usize::from(!is_number) };
+            let is_number = matches!(c.kind, ValueKind::Number(_));
+            let out = if is_number {
+                of_numbers.take()
+            } else {
+                of_truths.take()
+            };
+            register_of.push(out);
+            let export = wanted(from + at).then(|| {
+                tape.exports.push((from + at, Column::new(c.kind)));
+                tape.exports.len() - 1
+            });
+            tape.entries.push(Entry { op, out, export });
+            // What is read for the last time here gives its register back, and so does what nothing reads.
+            let mut done: Vec<usize> = c
+                .sources
+                .iter()
+                .filter_map(|s| match s {
+                    Source::Computed(i) => inside(*i),
+                    _ => None,
+                })
+                .filter(|i| last_use.get(*i) == Some(&at))
+                .collect();
+            done.extend((last_use.get(at) == Some(&at)).then_some(at));
+            done.sort_unstable();
+            done.dedup();
+            for i in done {
+                let kind = computations
+                    .get(i)
+                    .map(|c| of(matches!(c.kind, ValueKind::Number(_))));
+                if let (Some(kind), Some(register)) = (kind, register_of.get(i))
+                    && let Some(registers) = registers.get_mut(kind)
+                {
+                    registers.free.push(*register);
+                }
+            }
+        }
+        let [of_numbers, of_truths] = registers;
+        tape.numbers = vec![vec![0.0; BLOCK_STEPS]; of_numbers.count];
+        tape.truths = vec![[0; WORDS]; of_truths.count];
+        tape
+    }
+
+    fn input(&mut self, source: Source, numbers: bool) -> usize {
+        let known = self.inputs.iter().zip(&self.kinds);
+        let found = known.into_iter().position(|(s, n)| *s == source && *n == numbers);
+        found.unwrap_or_else(|| {
+            self.inputs.push(source);
+            self.kinds.push(numbers);
+            self.inputs.len() - 1
+        })
+    }
+
+    /// Takes a stretch of whole blocks through the operators; `columns` are the inputs', each with the step in it at which the
+    /// stretch begins. The exported columns hold the stretch then. False where something is missing, or is not of the kind that is
+    /// read, or a result is not finite: then nothing that was written counts.
+    pub(super) fn run(&mut self, columns: &[(&Column, usize)], steps: usize) -> bool {
+        let mut lanes = Vec::with_capacity(columns.len());
+        for ((column, from), numbers) in columns.iter().zip(&self.kinds) {
+            let Some(lane) =
+                dense(column, *from, steps).filter(|l| matches!(l, Lane::Numbers(_)) == *numbers)
+            else {
+                return false;
+            };
+            lanes.push(lane);
+        }
+        for (_, column) in &mut self.exports {
+            column.clear();
+            column.reserve(steps);
+        }
+        dispatch!(Level::new(), simd => self.blocks(simd, &lanes, steps))
+    }
+
+    #[inline(always)]
+    fn blocks<S: Simd>(&mut self, simd: S, lanes: &[Lane<'_>], steps: usize) -> bool {
+        for block in 0..steps / BLOCK_STEPS {
+            for entry in &self.entries {
+                let done = match &entry.op {
+                    Op::Two(..) | Op::One(..) | Op::Each(..) | Op::Votes(_) => {
+                        let mut out = match self.numbers.get_mut(entry.out) {
+                            Some(register) => std::mem::take(register),
+                            None => return false,
+                        };
+                        let values = Values {
+                            lanes,
+                            block,
+                            numbers: &self.numbers,
+                            truths: &self.truths,
+                        };
+                        let done = values.number(simd, &entry.op, &mut out);
+                        if let Some((_, column)) = entry.export.and_then(|e| self.exports.get_mut(e)) {
+                            column.append_known_numbers(out.as_chunks().0);
+                        }
+                        if let Some(register) = self.numbers.get_mut(entry.out) {
+                            *register = out;
+                        }
+                        done
+                    }
+                    op => {
+                        let values = Values {
+                            lanes,
+                            block,
+                            numbers: &self.numbers,
+                            truths: &self.truths,
+                        };
+                        let Some(out) = values.condition(simd, op) else {
+                            return false;
+                        };
+                        if let Some((_, column)) = entry.export.and_then(|e| self.exports.get_mut(e)) {
+                            column.append_known_truths(&out);
+                        }
+                        match self.truths.get_mut(entry.out) {
+                            Some(register) => *register = out,
+                            None => return false,
+                        }
+                        true
+                    }
+                };
+                if !done {
+                    return false;
+                }
+            }
+        }
+        true
+    }
+}
+
+/// A stretch of a column, if every step of it is known.
+fn dense(column: &Column, from: usize, steps: usize) -> Option<Lane<'_>> {
+    if !from.is_multiple_of(WORD) || !steps.is_multiple_of(WORD) {
+        return None;
+    }
+    let words = from / WORD..(from + steps) / WORD;
+    let known = column.known().words().get(words.clone())?;
+    if known.iter().fold(!0, |all, word| all & word) != !0 {
+        return None;
+    }
+    Some(match column {
+        Column::Numbers(c) => Lane::Numbers(c.values().get(from..from + steps)?),
+        Column::Booleans(c) => Lane::Truths(c.truth().words().get(words)?),
+    })
+}
+
+/// What the operators of a tape read in one block.
+struct Values<'a> {
+    lanes: &'a [Lane<'a>],
+    block: usize,
+    numbers: &'a [Vec<f64>],
+    truths: &'a [Truth],
+}
+
+/// Numbers of a block, eight at a time, or the same everywhere.
+#[derive(Clone, Copy)]
+enum Eights<'a> {
+    Each(&'a [[f64; LANES]]),
+    All(f64),
+}
+
+impl<'a> Values<'a> {
+    #[inline(always)]
+    fn eights(&self, number: Number) -> Option<Eights<'a>> {
+        let values = match number {
+            Number::All(x) => return Some(Eights::All(x)),
+            Number::Register(i) => self.numbers.get(i)?.as_slice(),
+            Number::Input(i) => match self.lanes.get(i)? {
+                Lane::Numbers(values) => {
+                    let from = self.block * BLOCK_STEPS;
+                    values.get(from..from + BLOCK_STEPS)?
+                }
+                Lane::Truths(_) => return None,
+            },
+        };
+        Some(Eights::Each(values.as_chunks().0))
+    }
+
+    #[inline(always)]
+    fn truth(&self, condition: Condition) -> Option<Truth> {
+        Some(match condition {
+            Condition::All(true) => [!0; WORDS],
+            Condition::All(false) => [0; WORDS],
+            Condition::Register(i) => *self.truths.get(i)?,
+            Condition::Input(i) => match self.lanes.get(i)? {
+                Lane::Truths(words) => *words.get(self.block * WORDS..)?.first_chunk()?,
+                Lane::Numbers(_) => return None,
+            },
+        })
+    }
+
+    /// Writes an operator's numbers; false where one is not finite.
+    #[inline(always)]
+    fn number<S: Simd>(&self, simd: S, op: &Op, out: &mut [f64]) -> bool {
+        let out = out.as_chunks_mut().0;
+        match op {
+            Op::Two(op, x, y) => {
+                let (Some(x), Some(y)) = (self.eights(*x), self.eights(*y)) else {
+                    return false;
+                };
+                // Each arm names its operation, so that each loop is compiled for it alone.
+                match op {
+                    Two::Add => pairs(simd, x, y, out, |a, b| a + b),
+                    Two::Sub => pairs(simd, x, y, out, |a, b| a - b),
+                    Two::Mul => pairs(simd, x, y, out, |a, b| a * b),
+                    Two::Div => pairs(simd, x, y, out, |a, b| a / b),
+                    Two::Min => pairs(simd, x, y, out, |a, b| b.simd_lt(a).select(b, a)),
+                    Two::Max => pairs(simd, x, y, out, |a, b| b.simd_gt(a).select(b, a)),
+                }
+            }
+            Op::One(op, x) => {
+                let Some(x) = self.eights(*x) else { return false };
+                let none = Eights::All(0.0);
+                match op {
+                    One::Neg => pairs(simd, x, none, out, |a, _| -a),
+                    One::Abs => pairs(simd, x, none, out, |a, _| a.abs()),
+                    One::Sqrt => pairs(simd, x, none, out, |a, _| a.sqrt()),
+                }
+            }
+            Op::Each(op, x) => {
+                let Some(x) = self.eights(*x) else { return false };
+                let mut finite = true;
+                for (i, out) in out.iter_mut().enumerate() {
+                    let from = match x {
+                        Eights::Each(x) => x.get(i).copied().unwrap_or_default(),
+                        Eights::All(x) => [x; LANES],
+                    };
+                    *out = from.map(|x| math1(*op, x) + 0.0);
+                    finite &= out.iter().all(|r| r.is_finite());
+                }
+                finite
+            }
+            Op::Votes(inputs) => {
+                out.fill([0.0; LANES]);
+                for input in inputs {
+                    let Some(truth) = self.truth(*input) else {
+                        return false;
+                    };
+                    for (bit, vote) in out.as_flattened_mut().iter_mut().enumerate() {
+                        let word = truth.get(bit / WORD).copied().unwrap_or(0);
+                        *vote += if word >> (bit % WORD) & 1 == 1 { 1.0 } else { 0.0 };
+                    }
+                }
+                true
+            }
+            _ => false,
+        }
+    }
+
+    #[inline(always)]
+    fn condition<S: Simd>(&self, simd: S, op: &Op) -> Option<Truth> {
+        Some(match op {
+            Op::Compare(op, x, y) => compare(simd, *op, self.eights(*x)?, self.eights(*y)?),
+            Op::InRange(x, lo, hi) => {
+                let x = self.eights(*x)?;
+                let above = compare(simd, Cmp::Ge, x, self.eights(*lo)?);
+                let below = compare(simd, Cmp::Le, x, self.eights(*hi)?);
+                both(above, below, |a, b| a & b)
+            }
+            Op::And(inputs) => {
+                let mut so_far = [!0; WORDS];
+                for input in inputs {
+                    so_far = both(so_far, self.truth(*input)?, |a, b| a & b);
+                }
+                so_far
+            }
+            Op::Or(inputs) => {
+                let mut so_far = [0; WORDS];
+                for input in inputs {
+                    so_far = both(so_far, self.truth(*input)?, |a, b| a | b);
+                }
+                so_far
+            }
+            Op::Not(input) => self.truth(*input)?.map(|word| !word),
+            _ => return None,
+        })
+    }
+}
+
+#[inline(always)]
+fn both(a: Truth, b: Truth, f: impl Fn(u64, u64) -> u64) -> Truth {
+    let mut out = a;
+    out.iter_mut().zip(b).for_each(|(a, b)| *a = f(*a, b));
+    out
+}
+
+#[inline(always)]
+fn pairs<S: Simd>(
+    simd: S,
+    x: Eights<'_>,
+    y: Eights<'_>,
+    out: &mut [[f64; LANES]],
+    f: impl Fn(f64x8<S>, f64x8<S>) -> f64x8<S>,
+) -> bool {
+    let (zero, largest) = (f64x8::splat(simd, 0.0), f64x8::splat(simd, f64::MAX));
+    let mut finite = mask64x8::splat(simd, true);
+    let load = |x: &[f64; LANES]| f64x8::load_array_ref(simd, x);
+    let mut put = |to: &mut [f64; LANES], r: f64x8<S>| {
+        // Adding zero changes no number but a negative zero.
+        let r = r + zero;
+        finite &= r.abs().simd_le(largest);
+        r.store_slice(to);
+    };
+    match (x, y) {
+        (Eights::Each(x), Eights::Each(y)) => {
+            for ((to, x), y) in out.iter_mut().zip(x).zip(y) {
+                put(to, f(load(x), load(y)));
+            }
+        }
+        (Eights::Each(x), Eights::All(y)) => {
+            let y = f64x8::splat(simd, y);
+            for (to, x) in out.iter_mut().zip(x) {
+                put(to, f(load(x), y));
+            }
+        }
+        (Eights::All(x), Eights::Each(y)) => {
+            let x = f64x8::splat(simd, x);
+            for (to, y) in out.iter_mut().zip(y) {
+                put(to, f(x, load(y)));
+            }
+        }
+        (Eights::All(x), Eights::All(y)) => {
+            let r = f(f64x8::splat(simd, x), f64x8::splat(simd, y));
+            out.iter_mut().for_each(|to| put(to, r));
+        }
+    }
+    finite.all_true()
+}
+
+#[inline(always)]
+fn compare<S: Simd>(simd: S, op: Cmp, x: Eights<'_>, y: Eights<'_>) -> Truth {
+    match op {
+        Cmp::Lt => masks(simd, x, y, |a, b| a.simd_lt(b)),
+        Cmp::Le => masks(simd, x, y, |a, b| a.simd_le(b)),
+        Cmp::Gt => masks(simd, x, y, |a, b| a.simd_gt(b)),
+        Cmp::Ge => masks(simd, x, y, |a, b| a.simd_ge(b)),
+        Cmp::Eq => masks(simd, x, y, |a, b| a.simd_eq(b)),
+        Cmp::Ne => masks(simd, x, y, |a, b| !a.simd_eq(b)),
+    }
+}
+
+/// Eights by the word of their truth.
+#[inline(always)]
+fn words(x: &[[f64; LANES]]) -> &[[[f64; LANES]; WORD / LANES]] {
+    x.as_chunks().0
+}
+
+#[inline(always)]
+fn masks<S: Simd>(
+    simd: S,
+    x: Eights<'_>,
+    y: Eights<'_>,
+    f: impl Fn(f64x8<S>, f64x8<S>) -> mask64x8<S>,
+) -> Truth {
+    let load = |x: &[f64; LANES]| f64x8::load_array_ref(simd, x);
+    let mut out = [0; WORDS];
+    match (x, y) {
+        (Eights::Each(x), Eights::Each(y)) => {
+            for ((to, x), y) in out.iter_mut().zip(words(x)).zip(words(y)) {
+                *to = bits(x.iter().zip(y).map(|(a, b)| f(load(a), load(b))));
+            }
+        }
+        (Eights::Each(x), Eights::All(y)) => {
+            let y = f64x8::splat(simd, y);
+            for (to, x) in out.iter_mut().zip(words(x)) {
+                *to = bits(x.iter().map(|a| f(load(a), y)));
+            }
+        }
+        (Eights::All(x), Eights::Each(y)) => {
+            let x = f64x8::splat(simd, x);
+            for (to, y) in out.iter_mut().zip(words(y)) {
+                *to = bits(y.iter().map(|b| f(x, load(b))));
+            }
+        }
+        (Eights::All(x), Eights::All(y)) => {
+            let mask = f(f64x8::splat(simd, x), f64x8::splat(simd, y));
+            out.fill(bits(std::iter::repeat_n(mask, WORD / LANES)));
+        }
+    }
+    out
+}

@@ -1,8 +1,8 @@
 //! Indicators: what the engine's operators cost beside the library's own batch functions, and a windowed estimator beside the
 //! recomputation that one writes first.
 //!
-//! The operators step bar by bar, know what is missing and can be saved and continued; TA-Lib's batch functions do none of
-//! that. Before anything is timed the last values are compared.
+//! The operators run as in the batch driver: a stretch of bars at a time through the library's own stream, into a column that
+//! knows what is missing. TA-Lib's batch functions do none of that, and write into a buffer that is already there. Before anything is timed the last values are compared.
 
 #![expect(
     clippy::unwrap_used,
@@ -11,11 +11,13 @@
 )]
 
 use alula_bench::{Race, is_wanted};
-use alula_core::column::{Column, Input};
+use alula_core::column::Column;
+use alula_core::ops::sweep::{Computation, Source, Sweep};
 use alula_core::registry::Registry;
 use alula_core::value::Cell;
 use alula_dsl::builtin::{Indicator, VolEstimator};
-use alula_dsl::graph::{Op, Param};
+use alula_dsl::graph::{Op, Param, ValueKind};
+use alula_dsl::unit::Unit;
 use std::time::Duration;
 
 const BARS: usize = 102_400;
@@ -64,10 +66,15 @@ fn operator(which: Indicator, params: &[Param], output: u8, columns: &[&Column])
         params: params.to_vec(),
         output,
     };
-    let inputs: Vec<Input<'_>> = columns.iter().map(|c| Input::Column(c)).collect();
-    let mut out = Column::numbers();
-    Registry::default().batch(&op, &inputs, BARS, &mut out).unwrap();
-    out.get(BARS - 1).known().unwrap()
+    let operator = Registry::default().operator(&op, columns.len()).unwrap();
+    let mut sweep = Sweep::new(vec![Computation {
+        operator,
+        kind: ValueKind::Number(Unit::NONE),
+        sources: (0..columns.len()).map(Source::Given).collect(),
+        keep: true,
+    }]);
+    sweep.run(columns, BARS);
+    sweep.kept(0).unwrap().get(BARS - 1).known().unwrap()
 }
 
 /// Close-to-close volatility, the window taken anew for every bar, logarithms and all.

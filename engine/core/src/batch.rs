@@ -15,7 +15,7 @@ use crate::plan::{NodeKind, Plan, PlanNode};
 use crate::rows::{Layout, Reading};
 use crate::value::{Cause, Cell};
 use alula_dsl::graph::{Clock, Domain};
-use alula_market::series::BarSize;
+use alula_market::series::{BarSize, SeriesData};
 use alula_market::time::Instant;
 use std::collections::BTreeMap;
 
@@ -44,7 +44,7 @@ impl Batch {
             ticks,
             from_chains: read_chains(plan, data, ticks, &grids, snapshots)?,
             columns: Columns::new(plan, ticks.len()),
-            layouts: BTreeMap::new(),
+            layouts: Vec::new(),
             readings: BTreeMap::new(),
             moments: Vec::new(),
             grids,
@@ -90,8 +90,8 @@ struct Work<'a> {
     columns: Columns,
     /// Columns over the ticks of the nodes that are computed from snapshots.
     from_chains: Vec<Option<Column>>,
-    /// How the bars of a series are laid out on a grid, and the lane of its rows.
-    layouts: BTreeMap<(usize, BarSize), (Layout, usize)>,
+    /// How the bars of series are laid out on a grid, and the lane of their rows.
+    layouts: Vec<(&'a SeriesData, BarSize, Layout, usize)>,
     /// Which rows the ticks read: of a lane, on a grid, under a rule of age.
     readings: BTreeMap<(usize, Option<BarSize>, &'a [Freshness]), Reading>,
     /// The ticks, once somebody has asked what the calendar says of them.
@@ -158,12 +158,24 @@ impl<'a> Work<'a> {
                     self.columns.put_rows(index, Column::new(node.value), Vec::new());
                     return;
                 };
-                let (layout, lane) = self.layouts.entry((*series, size)).or_insert_with(|| {
+                // Series of one feed have the same bars: what is the same is laid out once.
+                let alike = |(other, of, ..): &(&SeriesData, BarSize, Layout, usize)| {
+                    *of == size
+                        && (std::ptr::eq(*other, found.as_ref())
+                            || (other.date == found.date
+                                && other.starts_at == found.starts_at
+                                && other.available_at == found.available_at))
+                };
+                let at = self.layouts.iter().position(alike).unwrap_or_else(|| {
                     let (layout, visible) = Layout::new(found, grid);
-                    (layout, self.columns.lane(visible))
+                    let lane = self.columns.lane(visible);
+                    self.layouts.push((found, size, layout, lane));
+                    self.layouts.len() - 1
                 });
-                self.columns
-                    .put_in_lane(index, layout.column(found, *field), *lane);
+                if let Some((_, _, layout, lane)) = self.layouts.get(at) {
+                    self.columns
+                        .put_in_lane(index, layout.column(found, *field), *lane);
+                }
                 return;
             }
             NodeKind::SessionLast => self.sample_sessions(node),

@@ -21,33 +21,6 @@ pub(crate) enum Numbers<'a> {
     All(f64, bool),
 }
 
-impl Numbers<'_> {
-    /// Takes the steps that are missing here off a mask.
-    pub(crate) fn and_known(self, known: &mut [u64]) {
-        let so_far = known.to_vec();
-        both_known(self, Numbers::All(0.0, true), known);
-        for (known, so_far) in known.iter_mut().zip(so_far) {
-            *known &= so_far;
-        }
-    }
-
-    /// Appends the numbers of the steps that a mask has.
-    pub(crate) fn compact(self, mask: &[u64], out: &mut Vec<f64>) {
-        for (word, mask) in mask.iter().enumerate() {
-            let lanes = match self {
-                Self::Each(values, _) => values.get(word).copied().unwrap_or([0.0; WORD]),
-                Self::All(value, _) => [value; WORD],
-            };
-            if *mask == !0 {
-                out.extend_from_slice(&lanes);
-            } else {
-                let held = lanes.iter().enumerate().filter(|(bit, _)| mask >> bit & 1 == 1);
-                out.extend(held.map(|(_, v)| *v));
-            }
-        }
-    }
-}
-
 /// Truth and known bits of some whole words of steps; truth is a subset of known.
 #[derive(Clone, Copy)]
 pub(crate) enum Truths<'a> {

@@ -32,14 +32,6 @@ pub(crate) trait Recursion<const I: usize>: Clone + fmt::Debug + Send + Sync + '
     fn lookback(&self) -> u32;
     fn open(&self, core: &Core, history: &[Vec<f64>; I]) -> Result<(Self::Stream, f64), RetCode>;
     fn update(&self, stream: &mut Self::Stream, bar: [f64; I]) -> Result<f64, RetCode>;
-    /// All values of a history, the first after `lookback` bars: bit for bit what the stream gives.
-    fn batch(&self, core: &Core, history: &[Vec<f64>; I]) -> Result<Vec<f64>, RetCode>;
-}
-
-/// Room for the values of a history, and its last bar; `None` while nothing can be computed.
-fn room(bars: usize, lookback: u32) -> Option<(Vec<f64>, usize)> {
-    let values = bars.checked_sub(lookback as usize).filter(|n| *n > 0)?;
-    Some((vec![0.0; values], bars - 1))
 }
 
 /// A recursion with its history.
@@ -48,6 +40,8 @@ pub(crate) struct Recursive<R: Recursion<I>, const I: usize> {
     recursion: R,
     stream: Option<R::Stream>,
     history: [Vec<f64>; I],
+    /// Somebody may ask for the state.
+    saved: bool,
 }
 
 impl<R: Recursion<I>, const I: usize> Recursive<R, I> {
@@ -55,6 +49,7 @@ impl<R: Recursion<I>, const I: usize> Recursive<R, I> {
         Self {
             recursion,
             stream: None,
+            saved: true,
             history: std::array::from_fn(|_| Vec::new()),
         }
     }
@@ -72,8 +67,10 @@ impl<R: Recursion<I>, const I: usize> Recursive<R, I> {
     }
 
     fn advance(&mut self, bar: [f64; I]) -> Cell {
-        for (lane, v) in self.history.iter_mut().zip(bar) {
-            lane.push(v);
+        if self.saved || self.stream.is_none() {
+            for (lane, v) in self.history.iter_mut().zip(bar) {
+                lane.push(v);
+            }
         }
         let value = if let Some(stream) = &mut self.stream {
             self.recursion.update(stream, bar)
@@ -87,107 +84,69 @@ impl<R: Recursion<I>, const I: usize> Recursive<R, I> {
                     value
                 })
         };
+        if !self.saved && self.stream.is_some() {
+            self.history.iter_mut().for_each(Vec::clear);
+        }
         // TA-Lib refuses only parameters (checked when the operator was built), NaN (never in a cell) and 100 million bars.
         value.map_or(Cell::missing(Cause::OutOfDomain), Cell::number)
     }
 }
 
 impl<R: Recursion<I>, const I: usize> Recursive<R, I> {
-    /// A whole history in one call of TA-Lib. Bars that are missing are left out of what it sees, as when stepping. False where
-    /// the inputs are not columns of numbers; then nothing is done. The stream is opened again when it is next needed.
-    fn whole(&mut self, inputs: &[Input<'_>], upto: usize, out: &mut Column) -> bool {
-        let words = upto / WORD;
-        let mut lanes = [Numbers::All(0.0, false); I];
+    /// Appends words of steps all of whose inputs are known, from step `from` on of the inputs: the stream's own loop, without a
+    /// look at each step. How many words that were; none before the stream is open.
+    fn words(&mut self, inputs: &[Input<'_>], words: usize, out: &mut Column) -> usize {
+        let Some(stream) = &mut self.stream else { return 0 };
+        let from = out.len();
+        let mut lanes: [&[Lanes]; I] = [&[]; I];
+        let mut run = words;
         for (lane, input) in lanes.iter_mut().zip(inputs) {
-            match kernel::numbers(*input, 0, words) {
-                Some(numbers) => *lane = numbers,
-                None => return false,
+            let Some(Numbers::Each(values, known)) = kernel::numbers(*input, from, words) else {
+                return 0;
+            };
+            *lane = values;
+            run = run.min(known.iter().take_while(|word| **word == !0).count());
+        }
+        if run == 0 || inputs.len() != I {
+            return 0;
+        }
+        let lanes = lanes.map(|lane| lane.get(..run).unwrap_or_default().as_flattened());
+        let recursion = &self.recursion;
+        let fill = |to: &mut [Lanes], known: &mut [u64]| {
+            known.fill(!0);
+            for (i, to) in to.as_flattened_mut().iter_mut().enumerate() {
+                let bar: [f64; I] = lanes.map(|lane| lane.get(i).copied().unwrap_or_default());
+                *to = recursion.update(stream, bar).unwrap_or(f64::NAN);
+            }
+            kernel::settle(to, known);
+        };
+        if !out.append_numbers(run, fill, |_| Cause::OutOfDomain) {
+            return 0;
+        }
+        if self.saved {
+            for (history, lane) in self.history.iter_mut().zip(lanes) {
+                history.extend_from_slice(lane);
             }
         }
-        let mut known = vec![!0; words];
-        for lane in lanes {
-            lane.and_known(&mut known);
-        }
-        for (history, lane) in self.history.iter_mut().zip(lanes) {
-            lane.compact(&known, history);
-        }
-        let cells = |step: usize| -> [Cell; I] {
-            std::array::from_fn(|i| {
-                inputs
-                    .get(i)
-                    .map_or(Cell::missing(Cause::NoData), |input| input.get(step))
-            })
-        };
-        let tail: Vec<Result<[f64; I], Cause>> = (words * WORD..upto).map(|step| bar(&cells(step))).collect();
-        for bar in tail.iter().flatten() {
-            for (lane, v) in self.history.iter_mut().zip(bar) {
-                lane.push(*v);
-            }
-        }
-        let lookback = self.recursion.lookback() as usize;
-        let values = self
-            .recursion
-            .batch(&Core::new(), &self.history)
-            .unwrap_or_default();
-        // The value of a bar by its number among the known ones.
-        let value = |number: usize| number.checked_sub(lookback).map(|i| values.get(i).copied());
-        let mut number = 0_usize;
-        let fill = |lanes: &mut [Lanes], out_known: &mut [u64]| {
-            for ((lane, out_known), known) in lanes.iter_mut().zip(&mut *out_known).zip(&known) {
-                *lane = [0.0; WORD];
-                let whole = number
-                    .checked_sub(lookback)
-                    .and_then(|i| values.get(i..)?.first_chunk::<WORD>());
-                if let Some(whole) = whole.filter(|_| *known == !0) {
-                    (*lane, *out_known) = (*whole, !0);
-                    number += WORD;
-                    continue;
-                }
-                *out_known = 0;
-                for (bit, to) in lane
-                    .iter_mut()
-                    .enumerate()
-                    .filter(|(bit, _)| known >> bit & 1 == 1)
-                {
-                    if let Some(v) = value(number).flatten() {
-                        *to = v;
-                        *out_known |= 1 << bit;
-                    }
-                    number += 1;
-                }
-            }
-            kernel::settle(lanes, out_known);
-        };
-        let before =
-            |step: usize| (0..step).filter(|s| known.get(s / WORD).is_some_and(|w| w >> (s % WORD) & 1 == 1));
-        let cause = |step: usize| match bar::<I>(&cells(step)) {
-            Err(cause) => cause,
-            Ok(_) if before(step).take(lookback).count() < lookback => Cause::WarmingUp,
-            Ok(_) => Cause::OutOfDomain,
-        };
-        out.append_numbers(words, fill, cause);
-        for bar in tail {
-            out.push(match bar {
-                Err(cause) => Cell::missing(cause),
-                Ok(_) => {
-                    number += 1;
-                    match value(number - 1) {
-                        None => Cell::missing(Cause::WarmingUp),
-                        Some(v) => Cell::number_or(v, Cause::OutOfDomain),
-                    }
-                }
-            });
-        }
-        true
+        run
     }
 }
 
 impl<R: Recursion<I>, const I: usize> Operator for Recursive<R, I> {
     fn extend(&mut self, inputs: &[Input<'_>], upto: usize, out: &mut Column) {
-        let fresh = out.is_empty() && self.bars() == 0 && inputs.len() == I;
-        let numbers = matches!(out, Column::Numbers(_));
-        if !(fresh && numbers && upto >= WORD && self.whole(inputs, upto, out)) {
-            super::extend_by_steps(self, inputs, upto, out);
+        while out.len() < upto {
+            let words = upto.saturating_sub(out.len()) / WORD;
+            if words == 0 || !out.len().is_multiple_of(WORD) || self.words(inputs, words, out) == 0 {
+                let word = (out.len() + 1).next_multiple_of(WORD).min(upto);
+                super::extend_by_steps(self, inputs, word, out);
+            }
+        }
+    }
+
+    fn unsaved(&mut self) {
+        self.saved = false;
+        if self.stream.is_some() {
+            self.history.iter_mut().for_each(Vec::clear);
         }
     }
 
@@ -209,6 +168,10 @@ impl<R: Recursion<I>, const I: usize> Operator for Recursive<R, I> {
 
     fn save(&self, out: &mut Vec<u8>) {
         out.extend(self.header());
+        if !self.saved && self.stream.is_some() {
+            // The history is gone: without a length nobody can read this.
+            return;
+        }
         let mut w = Writer(out);
         w.len(self.bars());
         for lane in &self.history {
@@ -269,14 +232,6 @@ impl Recursion<1> for Rsi {
     fn update(&self, stream: &mut RsiStream, [x]: [f64; 1]) -> Result<f64, RetCode> {
         stream.update(x)
     }
-
-    fn batch(&self, core: &Core, [x]: &[Vec<f64>; 1]) -> Result<Vec<f64>, RetCode> {
-        let Some((mut out, last)) = room(x.len(), self.lookback()) else {
-            return Ok(Vec::new());
-        };
-        core.rsi(0, last, x, period(self.0), &mut out)?;
-        Ok(out)
-    }
 }
 
 /// Exponential moving average.
@@ -301,14 +256,6 @@ impl Recursion<1> for Ema {
 
     fn update(&self, stream: &mut EmaStream, [x]: [f64; 1]) -> Result<f64, RetCode> {
         stream.update(x)
-    }
-
-    fn batch(&self, core: &Core, [x]: &[Vec<f64>; 1]) -> Result<Vec<f64>, RetCode> {
-        let Some((mut out, last)) = room(x.len(), self.lookback()) else {
-            return Ok(Vec::new());
-        };
-        core.ema(0, last, x, period(self.0), &mut out)?;
-        Ok(out)
     }
 }
 
@@ -354,31 +301,6 @@ impl Recursion<1> for Macd {
     fn update(&self, stream: &mut MacdStream, [x]: [f64; 1]) -> Result<f64, RetCode> {
         stream.update(x).map(|all| self.pick(all))
     }
-
-    fn batch(&self, core: &Core, [x]: &[Vec<f64>; 1]) -> Result<Vec<f64>, RetCode> {
-        let Some((mut line, last)) = room(x.len(), self.lookback()) else {
-            return Ok(Vec::new());
-        };
-        let (mut signal, mut histogram) = (line.clone(), line.clone());
-        let windows = [self.fast, self.slow, self.signal].map(period);
-        let [fast, slow, smooth] = windows;
-        core.macd(
-            0,
-            last,
-            x,
-            fast,
-            slow,
-            smooth,
-            &mut line,
-            &mut signal,
-            &mut histogram,
-        )?;
-        Ok(match self.output {
-            0 => line,
-            1 => signal,
-            _ => histogram,
-        })
-    }
 }
 
 /// Average true range; inputs high, low, close.
@@ -403,13 +325,5 @@ impl Recursion<3> for Atr {
 
     fn update(&self, stream: &mut AtrStream, [h, l, c]: [f64; 3]) -> Result<f64, RetCode> {
         stream.update(h, l, c)
-    }
-
-    fn batch(&self, core: &Core, [h, l, c]: &[Vec<f64>; 3]) -> Result<Vec<f64>, RetCode> {
-        let Some((mut out, last)) = room(h.len(), self.lookback()) else {
-            return Ok(Vec::new());
-        };
-        core.atr(0, last, h, l, c, period(self.0), &mut out)?;
-        Ok(out)
     }
 }

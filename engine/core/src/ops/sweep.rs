@@ -81,7 +81,9 @@ impl Sweep {
     /// `missing(no data)`.
     #[must_use]
     pub fn new(computations: Vec<Computation>) -> Self {
-        let (computations, step_of) = ordered(computations);
+        let (mut computations, step_of) = ordered(computations);
+        // A sweep gives columns and keeps its operators to itself.
+        computations.iter_mut().for_each(|c| c.operator.unsaved());
         let mut last_use = vec![0; computations.len()];
         for (at, computation) in computations.iter().enumerate() {
             for source in &computation.sources {
@@ -473,8 +475,12 @@ mod tests {
 
     /// Each operator over the whole history, one after the other.
     fn one_by_one(given: &[Column; 2], steps: usize) -> Vec<Column> {
+        one_after_the_other(computations(), given, steps)
+    }
+
+    fn one_after_the_other(all: Vec<Computation>, given: &[Column; 2], steps: usize) -> Vec<Column> {
         let mut done: Vec<Column> = Vec::new();
-        for mut c in computations() {
+        for mut c in all {
             let input = |s: &Source| match *s {
                 Source::Given(i) => Input::Column(&given[i]),
                 Source::Computed(i) => done
@@ -512,6 +518,49 @@ mod tests {
                         }
                     }
                 }
+            }
+        }
+    }
+
+    #[test]
+    fn a_comparison_of_a_result_that_nothing_else_reads_is_the_comparison() {
+        let (x, y) = (Source::Given(0), Source::Given(1));
+        let level = Source::Constant(Cell::number(40.0));
+        let factor = Source::Constant(Cell::number(0.75));
+        let mut all = Vec::new();
+        for arith in [Arith::Add, Arith::Sub, Arith::Mul, Arith::Div] {
+            for cmp in [Cmp::Lt, Cmp::Le, Cmp::Gt, Cmp::Ge, Cmp::Eq] {
+                for [a, b] in [[x, y], [x, factor], [factor, y]] {
+                    for other in [x, y, level] {
+                        for first in [true, false] {
+                            let result = Source::Computed(all.len());
+                            let sources = if first { [result, other] } else { [other, result] };
+                            all.push((Pure::Arith(arith), NUMBER, vec![a, b]));
+                            all.push((Pure::Compare(cmp), ValueKind::Bool, sources.to_vec()));
+                        }
+                    }
+                }
+            }
+        }
+        let computations: Vec<Computation> = all
+            .into_iter()
+            .map(|(op, kind, sources)| Computation {
+                operator: Box::new(op),
+                kind,
+                sources,
+                keep: kind == ValueKind::Bool,
+            })
+            .collect();
+        let given = columns(2_048, Of::Known);
+        let mut sweep = Sweep::new(computations.clone());
+        assert!(sweep.clone().tape(0, &[&given[0], &given[1]], 2_048));
+        sweep.run(&[&given[0], &given[1]], 2_048);
+        for (i, want) in one_after_the_other(computations, &given, 2_048)
+            .iter()
+            .enumerate()
+        {
+            if let Some(got) = sweep.kept(i) {
+                assert!(got.iter().eq(want.iter()), "computation {i}");
             }
         }
     }

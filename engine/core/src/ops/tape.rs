@@ -46,6 +46,8 @@ enum Op {
     Each(Math, Number),
     Votes(Vec<Condition>),
     Compare(Cmp, Number, Number),
+    /// A comparison of a result that nothing else reads, the first of the two inputs one for each step.
+    Compared(Two, Number, Number, Cmp, Number),
     InRange(Number, Number, Number),
     And(Vec<Condition>),
     Or(Vec<Condition>),
@@ -120,6 +122,61 @@ impl Registers {
     }
 }
 
+/// For each sum, difference, product or quotient that one comparison and nothing else reads, that comparison: the two are done in
+/// one go, and the result is never written down.
+fn folded(computations: &[Computation], from: usize, wanted: impl Fn(usize) -> bool) -> Vec<Option<usize>> {
+    let mut readers = vec![0_usize; computations.len()];
+    let inside = |s: &Source| match s {
+        Source::Computed(i) => i.checked_sub(from).filter(|at| *at < computations.len()),
+        _ => None,
+    };
+    for at in computations.iter().flat_map(|c| &c.sources).filter_map(inside) {
+        if let Some(count) = readers.get_mut(at) {
+            *count += 1;
+        }
+    }
+    let foldable = |at: usize| {
+        let arith = computations.get(at).filter(|c| {
+            let each = c
+                .sources
+                .first()
+                .is_some_and(|s| !matches!(s, Source::Constant(_)));
+            each && matches!(c.operator.pure(), Some(Pure::Arith(_)))
+        });
+        arith.is_some() && readers.get(at) == Some(&1) && !wanted(from + at)
+    };
+    let mut out = vec![None; computations.len()];
+    for (at, c) in computations.iter().enumerate() {
+        if !matches!(
+            c.operator.pure(),
+            Some(Pure::Compare(Cmp::Lt | Cmp::Le | Cmp::Gt | Cmp::Ge))
+        ) {
+            continue;
+        }
+        if let Some(slot) = c
+            .sources
+            .iter()
+            .filter_map(inside)
+            .find(|i| foldable(*i))
+            .and_then(|i| out.get_mut(i))
+        {
+            *slot = Some(at);
+        }
+    }
+    out
+}
+
+/// The comparison with its sides exchanged.
+const fn mirrored(op: Cmp) -> Cmp {
+    match op {
+        Cmp::Lt => Cmp::Gt,
+        Cmp::Le => Cmp::Ge,
+        Cmp::Gt => Cmp::Lt,
+        Cmp::Ge => Cmp::Le,
+        Cmp::Eq | Cmp::Ne => op,
+    }
+}
+
 impl Tape {
     /// A tape of computations `from..` (positions count from there), each of which it [`can_hold`]. `wanted` says whose
     /// columns are.
@@ -135,6 +192,26 @@ impl Tape {
                 }
             }
         }
+        let folded = folded(computations, from, &wanted);
+        let mut folds: Vec<Option<usize>> = vec![None; computations.len()];
+        for (at, reader) in folded.iter().enumerate() {
+            if let Some(slot) = reader.and_then(|r| folds.get_mut(r)) {
+                *slot = Some(at);
+            }
+        }
+        for (at, reader) in folded.iter().enumerate() {
+            let sources = computations
+                .get(at)
+                .filter(|_| reader.is_some())
+                .map(|c| &c.sources);
+            for source in sources.into_iter().flatten() {
+                if let Source::Computed(i) = source
+                    && let Some(slot) = inside(*i).and_then(|i| last_use.get_mut(i))
+                {
+                    *slot = (*slot).max(reader.unwrap_or_default());
+                }
+            }
+        }
         let mut tape = Self {
             entries: Vec::with_capacity(computations.len()),
             numbers: Vec::new(),
@@ -147,6 +224,11 @@ impl Tape {
         let mut register_of: Vec<usize> = Vec::with_capacity(computations.len());
         for (at, c) in computations.iter().enumerate() {
             let Some(op) = c.operator.pure() else { continue };
+            if folded.get(at).is_some_and(Option::is_some) {
+                register_of.push(usize::MAX);
+                continue;
+            }
+            let folds = folds.get(at).copied().flatten();
             let numbers = reads_numbers(op);
             let mut number = |source: Option<&Source>| match source {
                 Some(Source::Constant(cell)) => Number::All(cell.raw()),
@@ -172,7 +254,22 @@ impl Tape {
                     Some(one) => Op::One(one, number(c.sources.first())),
                     None => Op::Each(op, number(c.sources.first())),
                 },
-                Pure::Compare(op) => Op::Compare(op, number(c.sources.first()), number(c.sources.get(1))),
+                Pure::Compare(op) => match folds.and_then(|i| Some((i, computations.get(i)?))) {
+                    Some((i, inner)) => {
+                        let first = c.sources.first() == Some(&Source::Computed(from + i));
+                        let (op, other) = if first {
+                            (op, c.sources.get(1))
+                        } else {
+                            (mirrored(op), c.sources.first())
+                        };
+                        let Some(Pure::Arith(arith)) = inner.operator.pure() else {
+                            continue;
+                        };
+                        let (x, y) = (number(inner.sources.first()), number(inner.sources.get(1)));
+                        Op::Compared(two_of(arith), x, y, op, number(other))
+                    }
+                    None => Op::Compare(op, number(c.sources.first()), number(c.sources.get(1))),
+                },
                 Pure::InRange => Op::InRange(
                     number(c.sources.first()),
                     number(c.sources.get(1)),
@@ -208,14 +305,16 @@ impl Tape {
             });
             tape.entries.push(Entry { op, out, export });
             // What is read for the last time here gives its register back, and so does what nothing reads.
+            let inner = folds.and_then(|i| computations.get(i)).map(|c| &c.sources);
             let mut done: Vec<usize> = c
                 .sources
                 .iter()
+                .chain(inner.into_iter().flatten())
                 .filter_map(|s| match s {
                     Source::Computed(i) => inside(*i),
                     _ => None,
                 })
-                .filter(|i| last_use.get(*i) == Some(&at))
+                .filter(|i| last_use.get(*i) == Some(&at) && folded.get(*i) == Some(&None))
                 .collect();
             done.extend((last_use.get(at) == Some(&at)).then_some(at));
             done.sort_unstable();
@@ -444,6 +543,17 @@ impl<'a> Values<'a> {
     fn condition<S: Simd>(&self, simd: S, op: &Op) -> Option<Truth> {
         Some(match op {
             Op::Compare(op, x, y) => compare(simd, *op, self.eights(*x)?, self.eights(*y)?),
+            Op::Compared(two, x, y, op, z) => {
+                let inputs = [self.eights(*x)?, self.eights(*y)?, self.eights(*z)?];
+                // As above, an arm for each operation.
+                match two {
+                    Two::Add => compared(simd, inputs, *op, |a, b| a + b),
+                    Two::Sub => compared(simd, inputs, *op, |a, b| a - b),
+                    Two::Mul => compared(simd, inputs, *op, |a, b| a * b),
+                    Two::Div => compared(simd, inputs, *op, |a, b| a / b),
+                    Two::Min | Two::Max => None,
+                }?
+            }
             Op::InRange(x, lo, hi) => {
                 let x = self.eights(*x)?;
                 let above = compare(simd, Cmp::Ge, x, self.eights(*lo)?);
@@ -571,4 +681,67 @@ fn masks<S: Simd>(
         }
     }
     out
+}
+
+#[inline(always)]
+fn compared<S: Simd>(
+    simd: S,
+    inputs: [Eights<'_>; 3],
+    op: Cmp,
+    f: impl Fn(f64x8<S>, f64x8<S>) -> f64x8<S>,
+) -> Option<Truth> {
+    match op {
+        Cmp::Lt => folded_masks(simd, inputs, f, |a, b| a.simd_lt(b)),
+        Cmp::Le => folded_masks(simd, inputs, f, |a, b| a.simd_le(b)),
+        Cmp::Gt => folded_masks(simd, inputs, f, |a, b| a.simd_gt(b)),
+        Cmp::Ge => folded_masks(simd, inputs, f, |a, b| a.simd_ge(b)),
+        Cmp::Eq | Cmp::Ne => None,
+    }
+}
+
+/// Truth of `g(f(x, y), z)`; `None` where a result of `f` is not finite. A negative zero compares as zero does.
+#[inline(always)]
+fn folded_masks<S: Simd>(
+    simd: S,
+    [x, y, z]: [Eights<'_>; 3],
+    f: impl Fn(f64x8<S>, f64x8<S>) -> f64x8<S>,
+    g: impl Fn(f64x8<S>, f64x8<S>) -> mask64x8<S>,
+) -> Option<Truth> {
+    let largest = f64x8::splat(simd, f64::MAX);
+    let mut finite = mask64x8::splat(simd, true);
+    let load = |x: &[f64; LANES]| f64x8::load_array_ref(simd, x);
+    let mut test = |x, y, z| {
+        let r = f(x, y);
+        finite &= r.abs().simd_le(largest);
+        g(r, z)
+    };
+    let mut out = [0; WORDS];
+    match (x, y, z) {
+        (Eights::Each(x), Eights::Each(y), Eights::Each(z)) => {
+            for (((to, x), y), z) in out.iter_mut().zip(words(x)).zip(words(y)).zip(words(z)) {
+                let both = x.iter().zip(y).zip(z);
+                *to = bits(both.map(|((a, b), c)| test(load(a), load(b), load(c))));
+            }
+        }
+        (Eights::Each(x), Eights::Each(y), Eights::All(z)) => {
+            let z = f64x8::splat(simd, z);
+            for ((to, x), y) in out.iter_mut().zip(words(x)).zip(words(y)) {
+                *to = bits(x.iter().zip(y).map(|(a, b)| test(load(a), load(b), z)));
+            }
+        }
+        (Eights::Each(x), Eights::All(y), Eights::Each(z)) => {
+            let y = f64x8::splat(simd, y);
+            for ((to, x), z) in out.iter_mut().zip(words(x)).zip(words(z)) {
+                *to = bits(x.iter().zip(z).map(|(a, c)| test(load(a), y, load(c))));
+            }
+        }
+        (Eights::Each(x), Eights::All(y), Eights::All(z)) => {
+            let (y, z) = (f64x8::splat(simd, y), f64x8::splat(simd, z));
+            for (to, x) in out.iter_mut().zip(words(x)) {
+                *to = bits(x.iter().map(|a| test(load(a), y, z)));
+            }
+        }
+        (Eights::All(_), ..) => return None,
+    }
+    finite.all_true().then_some(out)
 }

@@ -7,7 +7,8 @@
 Draws the same rules and the same market from the same seeds as `benches/rules/rule.rs` (splitmix64) and counts the verdicts
 that hold; the bench prints the same count. Then each contestant runs once in each round: numpy over whole columns and over
 pieces that fit a cache, polars with one `select` on one thread, and Alula through
-`cargo bench -p alula-bench --bench rules -- alone`, which is started anew in every round. What counts is the time divided by
+`cargo bench -p alula-bench --bench rules -- alone`, which is started anew in every round (a built bench may be named in
+ALULA_BENCH). What counts is the time divided by
 Alula's in the same round: median, least, greatest. Times are processor time.
 """
 
@@ -106,8 +107,9 @@ def timed(work):
 
 
 def alula():
-    command = "cargo bench -q -p alula-bench --bench rules -- alone".split()
-    text = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    built = os.environ.get("ALULA_BENCH")
+    command = [built] if built else "cargo bench -q -p alula-bench --bench rules --".split()
+    text = subprocess.run([*command, "alone"], capture_output=True, text=True, check=True).stdout
     first = text[: text.find("\n20 rules")] if "\n20 rules" in text else text
 
     def of(name):

@@ -418,6 +418,8 @@ impl Table {
         let name = name_of(path);
         let source: Box<dyn Records> = match first_bytes(&name, path)?.as_slice() {
             b"PAR1" => Box::new(ParquetRecords::open(path, &name)?),
+            // DBN in its versions, and zstd, in which DBN files are delivered.
+            [b'D', b'B', b'N', _] | [0x28, 0xb5, 0x2f, 0xfd] => dbn_records(path, &name)?,
             _ => Box::new(CsvRecords::open(&name, path, dialect)?),
         };
         Self::of(name, source)
@@ -566,6 +568,18 @@ fn empty(name: &str) -> ImportError {
         "download it again, or leave it out",
     )
     .in_file(name)
+}
+
+#[cfg(feature = "databento")]
+fn dbn_records(path: &Path, name: &str) -> Result<Box<dyn Records>, ImportError> {
+    Ok(Box::new(super::dbn::DbnRecords::open(path, name)?))
+}
+
+#[cfg(not(feature = "databento"))]
+fn dbn_records(_: &Path, name: &str) -> Result<Box<dyn Records>, ImportError> {
+    let what = "is a Databento DBN or zstd file, which this build does not read";
+    let help = "build with `--features databento`, or unpack or convert it to CSV or Parquet";
+    Err(ImportError::new(ImportErrorKind::NotText, what, help).in_file(name))
 }
 
 /// The bytes that tell a binary format from text.

@@ -53,6 +53,8 @@ pub enum Layout {
     KnownSeries,
     /// Intraday bars of one series: `datetime, open, high, low, close`, perhaps with volume.
     MinuteBars,
+    /// Databento's DBN files: best bids and asks of options.
+    Databento,
     /// Option quotes of any table, by a mapping file.
     MappedChain,
     /// Series of any table, by a mapping file.
@@ -63,7 +65,7 @@ pub enum Layout {
 
 impl Layout {
     /// All layouts that are known by their headers.
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 23] = [
         Self::OptionChain,
         Self::DataShopChain,
         Self::DataShopIntervals,
@@ -86,6 +88,7 @@ impl Layout {
         Self::Releases,
         Self::KnownSeries,
         Self::MinuteBars,
+        Self::Databento,
     ];
 
     /// Name, for requests and reports.
@@ -114,6 +117,7 @@ impl Layout {
             Self::Releases => "releases",
             Self::KnownSeries => "known-series",
             Self::MinuteBars => "minute-bars",
+            Self::Databento => "databento",
             Self::MappedChain => "mapped-chain",
             Self::MappedSeries => "mapped-series",
             Self::MappedBars => "mapped-bars",
@@ -158,6 +162,7 @@ impl Layout {
             Self::Releases => "date, time, impact, text, actual, forecast, previous",
             Self::KnownSeries => "date, known_at, value",
             Self::MinuteBars => "datetime, open, high, low, close",
+            Self::Databento => "a DBN file: cbbo-1s, cbbo-1m, cmbp-1, tcbbo or mbp-1",
             Self::MappedChain | Self::MappedSeries | Self::MappedBars => "any, with a mapping",
         }
     }
@@ -179,6 +184,9 @@ impl fmt::Display for Layout {
 pub(super) fn sniff(table: &Table) -> Result<Layout, ImportError> {
     let has = |name: &str| table.header.iter().any(|h| h == name);
     let all = |names: &[&str]| names.iter().all(|n| has(n));
+    if all(&["dbn_time", "raw_symbol", "bid_px", "ask_px"]) {
+        return Ok(Layout::Databento);
+    }
     match chains::fitting(table).as_slice() {
         [layout] => return Ok(*layout),
         [] => {}

@@ -9,6 +9,8 @@
 
 mod availability;
 mod chains;
+#[cfg(feature = "databento")]
+mod dbn;
 mod error;
 mod events;
 mod external;
@@ -448,7 +450,13 @@ fn is_other_text(path: &Path) -> bool {
 }
 
 /// Endings of files that a folder is searched for, packed or not.
-const ENDINGS: [&str; 4] = [".csv", ".txt", ".json", ".parquet"];
+const ENDINGS: &[&str] = if cfg!(feature = "databento") {
+    &[".csv", ".txt", ".json", ".parquet", ".dbn", ".dbn.zst"]
+} else {
+    &[".csv", ".txt", ".json", ".parquet"]
+};
+/// Endings of files that are read with the ones beside them, never alone.
+const COMPANIONS: [&str; 2] = [".definition.dbn", ".definition.dbn.zst"];
 
 /// Files to read, in order; each once.
 fn collect(paths: &[PathBuf]) -> Result<Vec<Input>, ImportError> {
@@ -477,7 +485,8 @@ fn collect(paths: &[PathBuf]) -> Result<Vec<Input>, ImportError> {
             let name = name_of(&file).to_lowercase();
             let meta = std::fs::metadata(&file).map_err(|e| fail(&file, &e))?;
             let plain = name.strip_suffix(".gz").unwrap_or(&name);
-            if meta.is_file() && ENDINGS.iter().any(|end| plain.ends_with(end)) {
+            let ends = |all: &[&str]| all.iter().any(|end| plain.ends_with(end));
+            if meta.is_file() && ends(ENDINGS) && !ends(&COMPANIONS) {
                 found.push(Input {
                     path: file,
                     bytes: meta.len(),

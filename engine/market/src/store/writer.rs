@@ -31,6 +31,42 @@ pub struct StoreWriter {
     superseded: BTreeSet<String>,
     /// Held while a store is extended.
     lock: Option<fs::File>,
+    /// Held while the folder is being built, so that no other import takes it for what a killed one left.
+    working: fs::File,
+}
+
+/// End of the name of a folder that is being built.
+const PARTIAL: &str = ".partial";
+/// Begin of the name of an addition being built.
+const ADDITION: &str = ".add.";
+/// Name of the file that is locked while a folder is being built.
+const WORKING: &str = ".working";
+
+/// Marks a folder as being built.
+fn mark(build: &Path) -> Result<fs::File, StoreError> {
+    let path = build.join(WORKING);
+    let file = fs::File::create(&path).map_err(|e| StoreError::io("write", &path, &e))?;
+    file.try_lock().map_err(|_| {
+        let what = format!("`{}` is in use", path.display());
+        StoreError::new(StoreErrorKind::Busy, what, "run the command again")
+    })?;
+    Ok(file)
+}
+
+/// Removes what killed imports left behind: folders whose mark nobody holds. What cannot be removed is dead weight.
+fn sweep(parent: &Path, prefix: &str) {
+    let Ok(entries) = fs::read_dir(parent) else { return };
+    for entry in entries.flatten() {
+        let name = entry.file_name();
+        let name = name.to_string_lossy();
+        if !name.starts_with(prefix) || !name.ends_with(PARTIAL) {
+            continue;
+        }
+        let mark = fs::File::open(entry.path().join(WORKING));
+        if mark.is_ok_and(|m| m.try_lock().is_ok()) {
+            let _ = fs::remove_dir_all(entry.path());
+        }
+    }
 }
 
 /// The map key and file stem of a series.
@@ -72,11 +108,13 @@ impl StoreWriter {
         })?;
         fs::create_dir_all(parent).map_err(|e| StoreError::io("make the folder", parent, &e))?;
         let prefix = format!(".{}.", name.to_string_lossy());
+        sweep(parent, &prefix);
         let build = tempfile::Builder::new()
             .prefix(&prefix)
-            .suffix(".partial")
+            .suffix(PARTIAL)
             .tempdir_in(parent);
         let build = build.map_err(|e| StoreError::io("write beside", target, &e))?;
+        let working = mark(build.path())?;
         Ok(Self {
             target: target.to_owned(),
             build,
@@ -87,6 +125,7 @@ impl StoreWriter {
             fresh: BTreeSet::new(),
             superseded: BTreeSet::new(),
             lock: None,
+            working,
         })
     }
 
@@ -113,11 +152,13 @@ impl StoreWriter {
         // Read again under the lock: an import may have finished in between.
         let (mut manifest, _) = Manifest::load(target)?;
         manifest.generation = manifest.generation.saturating_add(1);
+        sweep(target, ADDITION);
         let build = tempfile::Builder::new()
-            .prefix(".add.")
-            .suffix(".partial")
+            .prefix(ADDITION)
+            .suffix(PARTIAL)
             .tempdir_in(target);
         let build = build.map_err(|e| StoreError::io("write in", target, &e))?;
+        let working = mark(build.path())?;
         let (fresh, superseded) = (BTreeSet::new(), BTreeSet::new());
         Ok(Self {
             target: target.to_owned(),
@@ -126,6 +167,7 @@ impl StoreWriter {
             fresh,
             superseded,
             lock: Some(lock),
+            working,
         })
     }
 
@@ -377,6 +419,9 @@ impl StoreWriter {
     }
 
     fn finish_new(mut self) -> Result<(), StoreError> {
+        let mark = self.build.path().join(WORKING);
+        fs::remove_file(&mark).map_err(|e| StoreError::io("write", &mark, &e))?;
+        drop(self.working);
         if fs::symlink_metadata(&self.target).is_ok() {
             check_vacant(&self.target)?;
             // Some systems do not rename over an empty folder.

@@ -7,6 +7,7 @@ mod cboe_json;
 mod cboe_table;
 mod cells;
 mod collect;
+mod databento;
 mod datashop;
 mod historical;
 mod mapped;
@@ -214,8 +215,8 @@ pub(super) fn is_chain(layout: Layout) -> bool {
 }
 
 fn format_of(layout: Layout) -> Option<&'static Format> {
-    // A mapping fits no header by itself.
-    let mut all = FORMATS.into_iter().chain([&mapped::FORMAT]);
+    // A mapping fits no header by itself; that of a DBN file is ours.
+    let mut all = FORMATS.into_iter().chain([&mapped::FORMAT, &databento::FORMAT]);
     all.find(|f| f.layout == layout)
 }
 

@@ -3,6 +3,8 @@
 
 mod bad;
 mod chains;
+#[cfg(feature = "databento")]
+mod dbn;
 mod external;
 mod formats;
 mod mapping;

@@ -1,0 +1,93 @@
+//! Databento's DBN files, as [`super::super::dbn`] shows them.
+
+use super::super::error::{FieldError, ImportError};
+use super::super::fields;
+use super::super::input::Table;
+use super::super::layout::Layout;
+use super::cells::{Contract, need};
+use super::{Format, Marks, Owner, Quoted, Reader, Taken, Told};
+use crate::money::Price;
+use crate::store::{ChainRow, VendorGreeks};
+use crate::time::Instant;
+
+const NEEDS: &[&[&str]] = &[&["dbn_time"], &["raw_symbol"], &["bid_px"], &["ask_px"]];
+
+pub(super) const FORMAT: Format = Format {
+    layout: Layout::Databento,
+    needs: NEEDS,
+    dated_names: false,
+    open: |table, _: &Told<'_>| Ok(Box::new(Databento::find(table)?)),
+};
+
+struct Databento {
+    at: usize,
+    symbol: usize,
+    bid: usize,
+    ask: usize,
+}
+
+impl Databento {
+    fn find(table: &Table) -> Result<Self, ImportError> {
+        let need = |name| need(table, Layout::Databento, NEEDS, name);
+        Ok(Self {
+            at: need("dbn_time")?,
+            symbol: need("raw_symbol")?,
+            bid: need("bid_px")?,
+            ask: need("ask_px")?,
+        })
+    }
+}
+
+impl Reader for Databento {
+    fn marks(&self) -> Marks {
+        Marks {
+            spot: self.symbol,
+            expiry: self.symbol,
+            contract: self.symbol,
+        }
+    }
+
+    fn lacks(&self) -> Option<&'static str> {
+        Some(
+            "DBN quotes stand until the next record of their contract within the day; volume and open interest are not in them: zero stands in their place",
+        )
+    }
+
+    fn read(&mut self, table: &Table, out: &mut Vec<Quoted>) -> Result<(), FieldError> {
+        let at = Instant(table.parse(self.at, fields::seconds)?);
+        let column = self.symbol;
+        let symbol = fields::symbol(table.text(column)?).map_err(|what| FieldError { column, what })?;
+        let contract = Contract {
+            expiry: column,
+            strike: column,
+        };
+        contract.check(table, at.date(), symbol.expiry, symbol.strike)?;
+        // No price on a side is no market there.
+        let price = |column: usize| {
+            table.parse(column, |t| {
+                if t.is_empty() {
+                    Ok(Price::ZERO)
+                } else {
+                    fields::price(t)
+                }
+            })
+        };
+        out.push(Quoted {
+            taken: Taken::At(at),
+            owner: Owner::of_root(symbol.root),
+            spot: None,
+            row: ChainRow {
+                expiry: symbol.expiry,
+                strike: symbol.strike,
+                right: symbol.right,
+                bid: price(self.bid)?,
+                ask: price(self.ask)?,
+                last: None,
+                volume: 0,
+                open_interest: 0,
+                vendor: VendorGreeks::default(),
+            },
+        });
+        Ok(())
+    }
+}

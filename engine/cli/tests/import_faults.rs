@@ -11,9 +11,11 @@ fn quotes(day: &str, strikes: u32) -> String {
     let mut text =
         "quote_date,quote_time,root,expiration,strike,cp,bid_px,ask_px,last_px,vol,oi,iv_pct,spot\n"
             .to_owned();
+    // Days differ: a copy of the day before would be refused as stale.
+    let salt: u64 = day.bytes().map(u64::from).fold(7, |a, b| a * 31 + b);
     for i in 0..strikes {
         // Numbers that do not compress: the files must outgrow the limit.
-        let noise = u64::from(i).wrapping_mul(6_364_136_223_846_793_005) >> 40;
+        let noise = (u64::from(i) ^ salt).wrapping_mul(6_364_136_223_846_793_005) >> 40;
         for right in ["C", "P"] {
             text += &format!(
                 "{day},15:45:00,SPXW,20240415,{}000,{right},{}.{:02},{}.{:02},,{noise},{},12.4,5150.48\n",

@@ -97,7 +97,6 @@ fn minutes_are_snapshots_and_a_quote_stands_until_the_next() {
     encoder
         .encode_record(&cbbo(109, nanos(15, 46), UNDEF_PRICE, 50_000_000))
         .unwrap();
-    drop(encoder);
     let bench = Bench::new();
     let report = run(&parity(&bench, bench.put("opra.cbbo-1m.dbn", bytes)), &mut ()).unwrap();
     assert_eq!(report.quality.totals().rows["SPXW"], 36);

@@ -5,7 +5,7 @@ use super::super::fields;
 use super::super::input::Table;
 use super::super::layout::Layout;
 use super::cells::{Contract, need};
-use super::{Format, Marks, Owner, Quoted, Reader, Taken, Told};
+use super::{Format, Marks, Order, Owner, Quoted, Reader, Taken, Told};
 use crate::money::Price;
 use crate::store::{ChainRow, VendorGreeks};
 use crate::time::Instant;
@@ -16,7 +16,8 @@ pub(super) const FORMAT: Format = Format {
     layout: Layout::Databento,
     needs: NEEDS,
     dated_names: false,
-    open: |table, _: &Told<'_>| Ok(Box::new(Databento::find(table)?)),
+    order: Order::Days,
+    open: |table, told| Ok(Box::new(Databento::find(table, told)?)),
 };
 
 struct Databento {
@@ -24,16 +25,22 @@ struct Databento {
     symbol: usize,
     bid: usize,
     ask: usize,
+    /// Seconds between the snapshots that are kept, from midnight on; all of them when absent.
+    every: Option<i64>,
 }
 
 impl Databento {
-    fn find(table: &Table) -> Result<Self, ImportError> {
+    fn find(table: &Table, told: &Told<'_>) -> Result<Self, ImportError> {
         let need = |name| need(table, Layout::Databento, NEEDS, name);
         Ok(Self {
             at: need("dbn_time")?,
             symbol: need("raw_symbol")?,
             bid: need("bid_px")?,
             ask: need("ask_px")?,
+            every: told
+                .every
+                .map(|minutes| i64::from(minutes) * 60)
+                .filter(|s| *s > 0),
         })
     }
 }
@@ -47,14 +54,18 @@ impl Reader for Databento {
         }
     }
 
-    fn lacks(&self) -> Option<&'static str> {
-        Some(
+    fn notes(&self) -> Vec<&'static str> {
+        vec![
             "DBN quotes stand until the next record of their contract within the day; volume and open interest are not in them: zero stands in their place",
-        )
+        ]
     }
 
     fn read(&mut self, table: &Table, out: &mut Vec<Quoted>) -> Result<(), FieldError> {
         let at = Instant(table.parse(self.at, fields::seconds)?);
+        // Whole hours part Eastern time from UTC: multiples of a divisor of an hour are the same in both.
+        if self.every.is_some_and(|every| at.0 % every != 0) {
+            return Ok(());
+        }
         let column = self.symbol;
         let symbol = fields::symbol(table.text(column)?).map_err(|what| FieldError { column, what })?;
         let contract = Contract {

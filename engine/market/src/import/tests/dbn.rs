@@ -132,6 +132,12 @@ fn minutes_are_snapshots_and_a_quote_stands_until_the_next() {
     assert_eq!(second.quote(&contract(Right::Call, 5150)), quote(70_000, 70_500));
     assert_eq!(second.quote(&contract(Right::Put, 5160)), quote(70_000, 70_500));
     let rows = &h.day_rows(Root::Spxw, day).unwrap()[1].rows;
+    // Every fifth minute alone, when asked for.
+    let other = Bench::new();
+    let mut sampled = parity(&other, bench.dir.path().join("in/opra.cbbo-1m.dbn"));
+    sampled.sample_minutes = Some(5);
+    run(&sampled, &mut ()).unwrap();
+    assert_eq!(other.open().ticks("SPX", day, day), [at("2024-03-14", 15, 45)]);
     let bidless = rows
         .iter()
         .find(|r| r.right == Right::Put && r.strike == Price(5_150_000))

@@ -118,6 +118,20 @@ pub enum Cmp {
     Ne,
 }
 
+impl Cmp {
+    /// The same with the sides exchanged: `a < b` is `b > a`.
+    #[must_use]
+    pub const fn mirrored(self) -> Self {
+        match self {
+            Self::Lt => Self::Gt,
+            Self::Le => Self::Ge,
+            Self::Gt => Self::Lt,
+            Self::Ge => Self::Le,
+            Self::Eq | Self::Ne => self,
+        }
+    }
+}
+
 /// A parameter that is fixed when the graph is built.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Param {

@@ -221,6 +221,12 @@ codes! {
     CREDIT_MAY_TURN = 613, "credit-may-turn", include_str!("pages/A0613.md");
     /// A close or roll that holds only when an order can no longer fill before expiry.
     TOO_LATE_TO_FILL = 614, "too-late-to-fill", include_str!("pages/A0614.md");
+    /// No value of the market and of the thresholds makes the condition true.
+    NEVER_TRUE = 615, "never-true", include_str!("pages/A0615.md");
+    /// No value of the market and of the thresholds makes the condition false.
+    NEVER_FALSE = 616, "never-false", include_str!("pages/A0616.md");
+    /// A close whose condition holds whenever the structure may be opened.
+    OPENED_TO_CLOSE = 617, "opened-to-close", include_str!("pages/A0617.md");
     /// The imported file could not be read.
     IMPORT_NOT_FOUND = 701, "import-not-found", include_str!("pages/A0701.md");
     /// Imports stay inside the project folder.

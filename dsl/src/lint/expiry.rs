@@ -77,7 +77,7 @@ fn only_by(graph: &Graph, condition: NodeId, last: f64) -> bool {
         (Op::Compare(cmp), [a, b]) => {
             let (cmp, bound) = match (dte(a), dte(b)) {
                 (true, false) => (*cmp, number(graph, *b)),
-                (false, true) => (mirrored(*cmp), number(graph, *a)),
+                (false, true) => (cmp.mirrored(), number(graph, *a)),
                 _ => return false,
             };
             // Days to expiry are whole numbers.
@@ -88,16 +88,6 @@ fn only_by(graph: &Graph, condition: NodeId, last: f64) -> bool {
             })
         }
         _ => false,
-    }
-}
-
-const fn mirrored(cmp: Cmp) -> Cmp {
-    match cmp {
-        Cmp::Lt => Cmp::Gt,
-        Cmp::Le => Cmp::Ge,
-        Cmp::Gt => Cmp::Lt,
-        Cmp::Ge => Cmp::Le,
-        same => same,
     }
 }
 

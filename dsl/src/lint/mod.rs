@@ -5,6 +5,7 @@ mod allow;
 mod conditions;
 mod credits;
 mod expiry;
+mod ranges;
 
 use crate::ast::ItemKind;
 use crate::diagnostic::{Diagnostic, codes, has_errors};
@@ -30,6 +31,7 @@ pub(crate) fn lint(
         conditions::lint(symbols, graph, findings);
         credits::lint(graph, findings);
         expiry::lint(graph, findings);
+        ranges::lint(graph, findings);
     }
     allow::apply(symbols, findings);
 }

@@ -578,7 +578,7 @@ fn a_rule_whose_order_comes_after_the_settlement_is_said() {
     for fine in [
         "dte <= 1",
         "dte < 2",
-        "dte >= 0",
+        "dte >= 3",
         "dte <= 0 or profit > $500",
         "not dte <= 0",
         "dte <= exit + 1",
@@ -656,5 +656,80 @@ fn shipped_rules_are_formatted_and_warn_only_of_an_overlay_that_is_not_evaluated
             shown(&compiled)
         );
         assert_eq!(alula_dsl::format::format(&text).expect(name), text);
+    }
+}
+
+#[test]
+fn conditions_that_cannot_change_are_proven_so_and_others_left_alone() {
+    let on = |signal: &str| {
+        let text = format!(
+            "alula 1\n\nstrategy t {{\n    capital $100_000\n    evaluate every 1 session in SPX.regular\n}}\n\n\
+             threshold lo = 20 vol in 15..25 vol /// low\nthreshold hi = 30 vol in 22..40 vol /// high\n\n\
+             signal x = {signal}\n\nguard g {{\n    require x else block open\n}}\n"
+        );
+        let mut found = codes(&compile("test.alula", text.as_bytes(), &NoImports));
+        // Not every condition speaks of both thresholds.
+        found.retain(|c| c != "A0602");
+        found
+    };
+    for never in [
+        "rsi(VIX.close, 14) > 100",
+        "rsi(VIX.close, 14) < 0",
+        "VIX.close < 0 vol",
+        "abs(correlation(VIX, SPX, 20)) > 1.0",
+        "percentile_rank(VIX.close, 20) > 100%",
+        "abs(change(VIX.close, 1)) < 0 vol",
+        "VIX.close < 15 vol and VIX.close > 20 vol",
+        "VIX.close < lo and VIX.close > 26 vol",
+        "ema(rsi(VIX.close, 14), 5) > 100",
+    ] {
+        assert_eq!(on(never), ["A0615"], "{never}");
+    }
+    for always in [
+        "rsi(VIX.close, 14) <= 100",
+        "VIX.close >= 0 vol",
+        "correlation(VIX, SPX, 20) >= -1.0",
+    ] {
+        assert_eq!(on(always), ["A0616"], "{always}");
+    }
+    for fine in [
+        "rsi(VIX.close, 14) > 70",
+        "rsi(VIX.close, 14) >= 100",
+        "VIX.close - SPX.close / SPX.close * 1 vol < 0 vol",
+        // The ranges of the two thresholds overlap: it depends on how they are set.
+        "VIX.close < lo and VIX.close > hi",
+        "VIX.close <= 20 vol and VIX.close >= 20 vol",
+        "VIX.close / VIX3M.close > 1",
+        "macd(VIX.close, 12, 26, 9).histogram < 0 vol",
+    ] {
+        assert_eq!(on(fine), Vec::<String>::new(), "{fine}");
+    }
+}
+
+#[test]
+fn a_rule_that_an_earlier_one_always_outruns_is_told() {
+    let on = |first: &str, second: &str| {
+        let text = format!(
+            "alula 1\n\nstrategy t {{\n    capital $100_000\n    evaluate every 1 session in SPX.regular\n}}\n\n\
+             structure core = iron condor on SPX {{\n    expiry nearest 45 dte in 38..52 dte\n    short put at 16 delta\n    \
+             long put 50 pts below short put\n    short call at 16 delta\n    long call 50 pts above short call\n}}\n\n\
+             policy p on core {{\n    open when VIX.close < 20 vol size 1 lot\n    close a when {first}\n    close b when {second}\n}}\n"
+        );
+        codes(&compile("test.alula", text.as_bytes(), &NoImports))
+    };
+    assert_eq!(on("dte <= 21", "dte <= 10"), ["A0605"]);
+    assert_eq!(on("dte <= 21", "dte <= 10 and days_held > 3"), ["A0605"]);
+    assert_eq!(
+        on("profit >= 30% of credit", "profit >= 30% of credit and dte < 30"),
+        ["A0605"]
+    );
+    assert_eq!(on("VIX.close < 25 vol", "loss > $500"), ["A0617"]);
+    for (first, second) in [
+        ("dte <= 10", "dte <= 21"),
+        ("dte <= 21 and days_held > 3", "dte <= 10"),
+        ("dte <= 21, portion 50%", "dte <= 10"),
+        ("VIX.close > 25 vol", "VIX.close > 20 vol"),
+    ] {
+        assert_eq!(on(first, second), Vec::<String>::new(), "{first} / {second}");
     }
 }

@@ -256,16 +256,6 @@ const fn negated(cmp: Cmp) -> Cmp {
 }
 
 /// `a cmp b` seen from `b`.
-const fn mirrored(cmp: Cmp) -> Cmp {
-    match cmp {
-        Cmp::Lt => Cmp::Gt,
-        Cmp::Le => Cmp::Ge,
-        Cmp::Gt => Cmp::Lt,
-        Cmp::Ge => Cmp::Le,
-        other => other,
-    }
-}
-
 /// The style in which a comparison's numbers are shown: that of its first input that has one of its own.
 pub(super) fn style_among(cells: &Recorded<'_>, node: &Node) -> Style {
     let of = |id: &NodeId| {
@@ -299,7 +289,7 @@ fn of_compare(cells: &Recorded<'_>, id: NodeId, node: &Node, cmp: Cmp, want: boo
     let cmp = if want { cmp } else { negated(cmp) };
     let style = style_among(cells, node);
     let mut changes = bounds(cells, a, x, cmp, y, style);
-    changes.extend(bounds(cells, b, y, mirrored(cmp), x, style));
+    changes.extend(bounds(cells, b, y, cmp.mirrored(), x, style));
     one(changes)
 }
 
@@ -352,7 +342,7 @@ fn of_crosses(cells: &Recorded<'_>, id: NodeId, node: &Node, direction: Directio
     let cmp = if want { across } else { negated(across) };
     let style = style_among(cells, node);
     let mut changes = bounds(cells, a, x, cmp, y, style);
-    changes.extend(bounds(cells, b, y, mirrored(cmp), x, style));
+    changes.extend(bounds(cells, b, y, cmp.mirrored(), x, style));
     one(changes)
 }
 
@@ -406,7 +396,7 @@ fn scaled(cells: &Recorded<'_>, node: &Node, cmp: Cmp, bound: f64, style: Style)
         if factor == 0.0 {
             continue;
         }
-        let (cmp, bound) = (if factor < 0.0 { mirrored(cmp) } else { cmp }, bound / factor);
+        let (cmp, bound) = (if factor < 0.0 { cmp.mirrored() } else { cmp }, bound / factor);
         let inner = cells.node(id)?;
         let style = match inner.kind {
             // A share of dollars is shown as a share.

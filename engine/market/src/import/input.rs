@@ -218,8 +218,11 @@ fn fill(reader: &mut impl Read, limit: usize) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
+/// What was read of a file so far, shared with the reader that counts it.
+type Counted = Rc<RefCell<Seen>>;
+
 /// The text of a file, unpacked, and what counts and hashes it on disk.
-fn open_text(path: &Path, name: &str) -> Result<(Box<dyn Read>, Rc<RefCell<Seen>>), ImportError> {
+fn open_text(path: &Path, name: &str) -> Result<(Box<dyn Read>, Counted), ImportError> {
     let seen = Rc::new(RefCell::new(Seen {
         hash: Sha256::new(),
         bytes: 0,

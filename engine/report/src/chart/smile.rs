@@ -178,7 +178,7 @@ mod tests {
             ],
             curve: vec![(90.0, 0.2), (100.0, 0.18), (110.0, 0.15)],
         };
-        let svg = smiles("h", Some("simulated market"), &[chart.clone()]);
+        let svg = smiles("h", Some("simulated market"), std::slice::from_ref(&chart));
         assert_eq!(svg.matches("class=\"out\"").count(), 1);
         assert_eq!(svg.matches("class=\"spread\"").count(), 2);
         assert!(svg.contains("SPX &lt;1&gt;") && svg.contains("simulated market") && !svg.contains("NaN"));

@@ -2,14 +2,13 @@
 
 use crate::args::{ImportArgs, TextFormat, UnderlyingFrom};
 use crate::exit::{Exit, Failure};
+use crate::files;
 use crate::output::Output;
 use crate::progress::Bar;
 use alula_market::import::{
     self, ImportError, ImportErrorKind, ImportRequest, Layout, Mapping, RootRule, SpotFrom,
 };
 use alula_market::store::StoreErrorKind;
-use std::fs::File;
-use std::io::Read as _;
 use std::path::Path;
 
 /// Imports, and writes the quality report.
@@ -88,18 +87,10 @@ fn request(args: &ImportArgs) -> Result<ImportRequest, Failure> {
     Ok(request)
 }
 
-/// Bytes of a mapping file that are read; one more than it may have, so that the reader says so.
-const MAPPING_BYTES: u64 = 64 * 1024 + 1;
-
 /// Reads a mapping file; all that is wrong with it is told at once.
 fn mapping(path: &Path) -> Result<Mapping, Failure> {
     let shown = path.display();
-    let mut bytes = Vec::new();
-    let read = File::open(path).and_then(|f| f.take(MAPPING_BYTES).read_to_end(&mut bytes));
-    read.map_err(|e| {
-        Failure::usage(format!("cannot read `{shown}`: {e}"))
-            .help("name a mapping file, or print one with `alula import --mapping-example`")
-    })?;
+    let bytes = files::read(path)?;
     Mapping::parse(&bytes).map_err(|found| {
         let more = found.iter().skip(1).map(|f| format!("{shown}:{f}; {}", f.fix));
         let help: Vec<String> = found

@@ -336,6 +336,9 @@ fn releases(job: &mut Job<'_>, table: &mut Table) -> Result<u64, ImportError> {
     Ok(rows)
 }
 
+/// The release before one is its predecessor when no more days lie between them; a listing may lack a month.
+const RELEASES_APART_MAX: i64 = 45;
+
 /// Two figures agree when they print alike.
 const FIGURES_AGREE: f64 = 1e-9;
 
@@ -354,6 +357,7 @@ fn put_vintages(
     for (date, row) in rows {
         if let (Some((earlier, figure)), Some(value)) = (before, restated.get(date))
             && (figure - value).abs() > FIGURES_AGREE
+            && (*date - earlier).num_days() <= RELEASES_APART_MAX
         {
             all.insert((earlier, row.at), *value);
         }

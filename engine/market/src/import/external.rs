@@ -10,7 +10,7 @@ use super::availability;
 use super::error::{FieldError, ImportError, ImportErrorKind};
 use super::input::Table;
 use super::layout::Layout;
-use super::mapping::{Cell, Field, From, Named, ParsedTime, When, stamp};
+use super::mapping::{Cell, Field, From, Named, ParsedTime, When, is_zoneless, stamp};
 use super::quality::SeriesQuality;
 use super::series::canonical;
 use crate::calendar::ExchangeCalendar;
@@ -141,6 +141,7 @@ pub(super) fn import_series(job: &mut Job<'_>, mut table: Table, layout: Layout)
             Ok((period, known, values.collect::<Result<Vec<_>, _>>()?))
         };
         match read() {
+            Err(error) if is_zoneless(&error) => return Err(no_zone(&table, &error)),
             Err(error) => job.bad_row(table.bad(error))?,
             Ok((period, known, values)) => {
                 for ((id, _), value) in cells.iter().zip(values) {
@@ -152,6 +153,11 @@ pub(super) fn import_series(job: &mut Job<'_>, mut table: Table, layout: Layout)
         }
     }
     finish_table(job, table, layout, rows)
+}
+
+fn no_zone(table: &Table, error: &FieldError) -> ImportError {
+    let column = table.header.get(error.column).map_or("", String::as_str);
+    table.no_time_zone(column).at_line(table.line())
 }
 
 fn finish_table(job: &mut Job<'_>, table: Table, layout: Layout, rows: u64) -> Result<(), ImportError> {
@@ -306,6 +312,7 @@ pub(super) fn import_bars(job: &mut Job<'_>, mut table: Table, layout: Layout) -
             job.progress.advance(bytes, &table.name);
         }
         match read_bar(&table, &when, &cells) {
+            Err(error) if is_zoneless(&error) => return Err(no_zone(&table, &error)),
             Err(error) => job.bad_row(table.bad(error))?,
             Ok((at, values)) => {
                 let held = *read_bars.entry(at).or_insert(values);

@@ -59,10 +59,24 @@ struct End {
     last: u8,
 }
 
-impl<R: Read> Read for Bounded<R> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let n = self.inner.read(buffer)?;
-        for byte in buffer.get(..n).unwrap_or_default() {
+impl<R> Bounded<R> {
+    /// Follows records over a buffer; an error when one of them is too long.
+    fn count(&mut self, bytes: &[u8]) -> io::Result<()> {
+        let too_long = || Err(io::Error::new(io::ErrorKind::InvalidData, "record too long"));
+        if !self.quoted && bytes.len() <= RECORD_BYTES_MAX && !bytes.contains(&b'"') {
+            // Without quotes only the first and the last line end matter: between them no record can be too long.
+            let first = bytes.iter().position(|b| *b == b'\n');
+            let last = bytes.iter().rposition(|b| *b == b'\n');
+            if self.run + first.unwrap_or(bytes.len()) > RECORD_BYTES_MAX {
+                return too_long();
+            }
+            self.run = match last {
+                Some(at) => bytes.len() - at - 1,
+                None => self.run + bytes.len(),
+            };
+            return Ok(());
+        }
+        for byte in bytes {
             self.run += 1;
             match byte {
                 b'"' => self.quoted = !self.quoted,
@@ -70,15 +84,20 @@ impl<R: Read> Read for Bounded<R> {
                 _ => {}
             }
             if self.run > RECORD_BYTES_MAX {
-                return Err(io::Error::new(io::ErrorKind::InvalidData, "record too long"));
+                return too_long();
             }
         }
+        Ok(())
+    }
+}
+
+impl<R: Read> Read for Bounded<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let n = self.inner.read(buffer)?;
+        let bytes = buffer.get(..n).unwrap_or_default();
+        self.count(bytes)?;
         let before = self.end.get();
-        let last = buffer
-            .get(..n)
-            .and_then(<[u8]>::last)
-            .copied()
-            .unwrap_or(before.last);
+        let last = bytes.last().copied().unwrap_or(before.last);
         self.end.set(End {
             bytes: before.bytes + n as u64,
             last,
@@ -363,7 +382,12 @@ impl CsvRecords {
         let after = self.reader.position();
         let end = self.end.get();
         let unterminated = after.byte() == end.bytes && end.last != b'\n';
-        let inside = record.as_slice().iter().filter(|b| **b == b'\n').count() as u64;
+        // Line breaks inside a record are rare, and looking for one is quicker than counting them.
+        let inside = if record.as_slice().contains(&b'\n') {
+            record.as_slice().iter().filter(|b| **b == b'\n').count() as u64
+        } else {
+            0
+        };
         self.line = after.line().saturating_sub(inside + u64::from(!unterminated));
         Ok(more)
     }

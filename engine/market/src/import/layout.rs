@@ -262,6 +262,9 @@ fn unknown(table: &Table, nearest: Option<&chains::Nearest>) -> ImportError {
             n.missing.join("`, `")
         )
     });
-    let help = format!("{near}known layouts: {}", known.join("; "));
+    let help = format!(
+        "{near}any table can be read by a mapping of its columns, see `alula import --mapping-example`; known layouts: {}",
+        known.join("; ")
+    );
     table.error(ImportErrorKind::UnknownLayout, what, help).at_line(1)
 }

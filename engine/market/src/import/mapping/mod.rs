@@ -7,7 +7,7 @@ mod bind;
 mod when;
 
 pub(super) use bind::{Bound, Cell};
-pub(super) use when::{ParsedTime, When, date, stamp};
+pub(super) use when::{ParsedTime, When, date, is_zoneless, stamp};
 
 use super::fields;
 use crate::contract::Root;

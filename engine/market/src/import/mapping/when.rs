@@ -51,6 +51,14 @@ pub(super) fn check_format(stamp: bool, format: &str) -> Result<(), (String, Str
     Ok(())
 }
 
+/// How an error about a time without a zone is told from others: it concerns the whole file, not the row.
+const ZONELESS: &str = "has no time zone";
+
+/// Every row of the file will have the same trouble.
+pub(in super::super) fn is_zoneless(error: &FieldError) -> bool {
+    error.what.contains(ZONELESS)
+}
+
 /// A day, or an instant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in super::super) enum ParsedTime {
@@ -177,7 +185,7 @@ pub(in super::super) fn stamp(
     zone: Option<chrono_tz::Tz>,
 ) -> Result<Instant, String> {
     let zoneless =
-        || format!("`{text}` has no time zone: name it with `zone: America/New_York` or `--time-zone`");
+        || format!("`{text}` {ZONELESS}: name it with `zone: America/New_York` or `--time-zone`");
     if let Some(unit) = format.and_then(unix) {
         let value = text.parse::<i64>().ok().or_else(|| {
             let x = fields::float(text).ok()?;

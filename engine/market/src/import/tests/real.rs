@@ -258,3 +258,51 @@ fn cboes_quote_tables_of_2023_import_with_their_close() {
         assert_eq!(h.snapshot(underlying, ticks[0]).unwrap().spot, Price(spot));
     }
 }
+
+/// Counts by Python's csv module over the same files.
+#[test]
+fn real_releases_have_consensus_first_print_and_revisions() {
+    let Some(file) = shared("events/us_key_releases_2022_forexfactory.csv") else {
+        return;
+    };
+    let dir = tempfile::tempdir().unwrap();
+    let report = run(&ImportRequest::new(vec![file], dir.path().join("s")), &mut ()).unwrap();
+    let counts = |id: &str| {
+        let e = report.quality.events.iter().find(|e| e.id == id).unwrap();
+        (e.rows, e.with_actual, e.with_consensus, e.revisions)
+    };
+    assert_eq!(counts("CPI"), (10, 10, 10, 0));
+    assert_eq!(counts("PPI"), (10, 10, 10, 1));
+    assert_eq!(counts("NFP"), (10, 10, 10, 8));
+    let h = StoreHistory::open(&dir.path().join("s")).unwrap();
+    for id in ["CPI", "PPI", "NFP"] {
+        let (events, kept) = (h.events(id).unwrap().unwrap(), h.vintages(id).unwrap().unwrap());
+        for row in &events.rows {
+            // What rules read is what was known first, at the release and not a second before.
+            assert_eq!(kept.as_of(row.at.date(), row.at), row.actual, "{id} {}", row.at);
+            assert_eq!(kept.as_of(row.at.date(), Instant(row.at.0 - 1)), None);
+        }
+    }
+}
+
+#[test]
+fn real_put_call_ratios_are_series_by_a_mapping() {
+    let Some(file) = shared("context/cboe_put_call_ratios_2019_2026.csv") else {
+        return;
+    };
+    let dir = tempfile::tempdir().unwrap();
+    let mut request = ImportRequest::new(vec![file], dir.path().join("s"));
+    let yaml = "kind: series\ndate: fecha\nseries:\n  CBOE.PCR: total_put_call_ratio\n  CBOE.PCR.SPX: spx_spxw_put_call_ratio\n";
+    request.mapping = Some(super::mapping::mapping(yaml));
+    let report = run(&request, &mut ()).unwrap();
+    let total = report.quality.series.iter().find(|s| s.id == "CBOE.PCR").unwrap();
+    // The national day of mourning of 2025-01-09 is in the file and was no session.
+    assert_eq!(
+        (total.rows, total.off_session.first.as_slice()),
+        (1704, ["2025-01-09".to_owned()].as_slice())
+    );
+    let h = StoreHistory::open(&request.store).unwrap();
+    let ratio = h.series("CBOE.PCR", BarSize::Session).unwrap().unwrap();
+    assert_eq!((ratio.date[0], ratio.close[0]), (d("2019-10-07"), Some(1.05)));
+    assert_eq!(ratio.available_at[0], at("2019-10-08", 9, 30));
+}

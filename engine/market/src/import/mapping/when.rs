@@ -184,8 +184,7 @@ pub(in super::super) fn stamp(
     format: Option<&str>,
     zone: Option<chrono_tz::Tz>,
 ) -> Result<Instant, String> {
-    let zoneless =
-        || format!("`{text}` {ZONELESS}: name it with `zone: America/New_York` or `--time-zone`");
+    let zoneless = || format!("`{text}` {ZONELESS}: name it with `zone: America/New_York` or `--time-zone`");
     if let Some(unit) = format.and_then(unix) {
         let value = text.parse::<i64>().ok().or_else(|| {
             let x = fields::float(text).ok()?;

@@ -4,7 +4,7 @@ use crate::data::load;
 use crate::error::{ErrorClass, RunError};
 use crate::manifest;
 use crate::output::{Mode, RunOutput};
-use crate::walk::Walk;
+use crate::walk::{Shared, Walk};
 use alula_book::instrument::{LedgerConfig, LinearFees};
 use alula_book::{Book, BookConfig, Cross, FeeSchedule, Rulebook, RunId};
 use alula_core::clock::{cadence, in_regular_session};
@@ -75,14 +75,54 @@ impl std::fmt::Debug for BacktestRequest<'_> {
 ///
 /// # Errors
 /// See [`ErrorClass`]. Rows recorded until then are lost: a run that stopped has no result.
-pub fn backtest(request: BacktestRequest<'_>) -> Result<RunOutput, RunError> {
+pub fn backtest(mut request: BacktestRequest<'_>) -> Result<RunOutput, RunError> {
+    run(&mut request, &mut Shared::default())
+}
+
+/// One strategy over one market with many sets of threshold values: what does not depend on them is read and computed once.
+/// Each run is the one that [`backtest`] gives for its values, byte for byte.
+pub struct Sweep<'a> {
+    request: BacktestRequest<'a>,
+    shared: Shared<'a>,
+}
+
+impl std::fmt::Debug for Sweep<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Sweep")
+            .field("request", &self.request)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<'a> Sweep<'a> {
+    /// A sweep of a request; its own threshold values are not used. Snapshots are kept in memory with what was computed from
+    /// them, up to a few million strikes.
+    #[must_use]
+    pub fn new(request: BacktestRequest<'a>) -> Self {
+        Self {
+            request,
+            shared: Shared::kept(),
+        }
+    }
+
+    /// Runs with these threshold values, canonical scale, in the graph's order.
+    ///
+    /// # Errors
+    /// As for [`backtest`]. Other runs of the sweep are not affected.
+    pub fn run(&mut self, thresholds: &[f64]) -> Result<RunOutput, RunError> {
+        self.request.thresholds = thresholds.to_vec();
+        run(&mut self.request, &mut self.shared)
+    }
+}
+
+fn run<'a>(request: &mut BacktestRequest<'a>, shared: &mut Shared<'a>) -> Result<RunOutput, RunError> {
     let plan = link(&request.graph, &request.thresholds, &request.registry)?;
     let underlying = request.graph.settings.instrument.name().to_owned();
-    let (first, last, cut) = period(&request, &underlying)?;
+    let (first, last, cut) = period(request, &underlying)?;
     let (data, absent) = load(&plan, request.history)?;
     let settings = &request.graph.settings;
     let (capital, cross, fees, rulebook) = terms(settings)?;
-    let manifest = manifest::start(&request, &plan, &underlying, (first, last), capital);
+    let manifest = manifest::start(request, &plan, &underlying, (first, last), capital);
     let history_first = request
         .history
         .range(&underlying)
@@ -117,6 +157,7 @@ pub fn backtest(request: BacktestRequest<'_>) -> Result<RunOutput, RunError> {
     let last_instant = end_of_day(last);
     Walk {
         request,
+        shared,
         plan,
         data,
         absent,

@@ -134,41 +134,53 @@ fn columns(series: &mut SeriesData) -> [&mut Vec<Option<f64>>; 5] {
     [open, high, low, close, volume]
 }
 
+/// A tick's snapshots in memory.
+struct Kept {
+    views: Arc<Views>,
+    strikes: usize,
+    without_rate: bool,
+}
+
 /// Snapshots with what they imply, newest kept in memory up to a limit.
 pub struct Snapshots<'a> {
     history: &'a dyn History,
     chains: Vec<String>,
-    cache: BTreeMap<Instant, (Arc<Views>, usize)>,
+    cache: BTreeMap<Instant, Kept>,
     strikes: usize,
-    /// Some expiry's discount had to come from box spreads.
+    /// Other runs will come back to what one has passed.
+    keep: bool,
+    /// Some discount of the run at hand had to come from box spreads.
     pub without_rate: bool,
 }
 
 impl<'a> Snapshots<'a> {
-    pub fn new(plan: &Plan, history: &'a dyn History) -> Self {
+    pub fn new(plan: &Plan, history: &'a dyn History, keep: bool) -> Self {
         let chains = plan.chains().to_vec();
         Self {
             history,
             chains,
             cache: BTreeMap::new(),
             strikes: 0,
+            keep,
             without_rate: false,
         }
     }
 
     /// Forgets snapshots before an instant; the tick loop does not come back to them.
     pub fn release(&mut self, before: Instant) {
+        if self.keep {
+            return;
+        }
         while let Some(entry) = self.cache.first_entry().filter(|e| *e.key() < before) {
-            self.strikes = self.strikes.saturating_sub(entry.remove().1);
+            self.strikes = self.strikes.saturating_sub(entry.remove().strikes);
         }
     }
 
     /// The snapshot of the first underlying is at the instant itself; of others it is the newest of the same day.
-    fn load(&mut self, at: Instant) -> Result<Arc<Views>, RunError> {
+    fn load(&self, at: Instant) -> Result<Kept, RunError> {
         let rate = self.history.rate(at)?;
-        self.without_rate |= rate.is_none();
         let date = at.date();
-        let mut views = Vec::new();
+        let mut views: Vec<Option<Arc<SnapshotView>>> = Vec::new();
         for (index, underlying) in self.chains.iter().enumerate() {
             let when = if index == 0 {
                 Some(at)
@@ -187,7 +199,17 @@ impl<'a> Snapshots<'a> {
                 }
             });
         }
-        Ok(views.into())
+        let strikes = views
+            .iter()
+            .flatten()
+            .flat_map(|v| v.snapshot.expiries.iter())
+            .map(|c| c.strikes.len())
+            .sum();
+        Ok(Kept {
+            views: views.into(),
+            strikes,
+            without_rate: rate.is_none(),
+        })
     }
 }
 
@@ -195,19 +217,16 @@ impl ViewSource for Snapshots<'_> {
     type Error = RunError;
 
     fn views(&mut self, at: Instant) -> Result<Arc<Views>, RunError> {
-        if let Some((views, _)) = self.cache.get(&at) {
-            return Ok(Arc::clone(views));
+        if let Some(kept) = self.cache.get(&at) {
+            self.without_rate |= kept.without_rate;
+            return Ok(Arc::clone(&kept.views));
         }
-        let views = self.load(at)?;
-        let strikes: usize = views
-            .iter()
-            .flatten()
-            .flat_map(|v| v.snapshot.expiries.iter())
-            .map(|c| c.strikes.len())
-            .sum();
-        if self.strikes + strikes <= CACHED_STRIKES_MAX {
-            self.strikes += strikes;
-            self.cache.insert(at, (Arc::clone(&views), strikes));
+        let kept = self.load(at)?;
+        self.without_rate |= kept.without_rate;
+        let views = Arc::clone(&kept.views);
+        if self.strikes + kept.strikes <= CACHED_STRIKES_MAX {
+            self.strikes += kept.strikes;
+            self.cache.insert(at, kept);
         }
         Ok(views)
     }

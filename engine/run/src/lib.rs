@@ -20,7 +20,7 @@ mod record;
 pub mod tables;
 mod walk;
 
-pub use backtest::{BacktestRequest, Inputs, Progress, backtest};
+pub use backtest::{BacktestRequest, Inputs, Progress, Sweep, backtest};
 pub use error::{ErrorClass, RunError};
 pub use explain::{Explainer, Moment};
 pub use output::{Mode, RunOutput};

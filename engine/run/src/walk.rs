@@ -29,9 +29,30 @@ use alula_market::time::{Date, Instant};
 use std::cell::RefCell;
 use std::sync::Arc;
 
+/// What the runs of a sweep have in common: the same market, whatever the thresholds.
+#[derive(Default)]
+pub struct Shared<'a> {
+    /// There are more runs to come.
+    keep: bool,
+    snapshots: Option<Snapshots<'a>>,
+    /// Columns of the market's nodes; of thresholds they hold the first run's values.
+    batch: Option<Arc<Batch>>,
+}
+
+impl Shared<'_> {
+    /// For several runs.
+    pub fn kept() -> Self {
+        Self {
+            keep: true,
+            ..Self::default()
+        }
+    }
+}
+
 /// A run about to start.
-pub struct Walk<'a> {
-    pub request: BacktestRequest<'a>,
+pub struct Walk<'r, 'a> {
+    pub request: &'r mut BacktestRequest<'a>,
+    pub shared: &'r mut Shared<'a>,
     pub plan: Plan,
     pub data: MarketData,
     /// What the strategy reads and the data do not have.
@@ -53,7 +74,11 @@ pub struct Walk<'a> {
 
 /// The market's nodes, by either driver.
 enum Driver {
-    Batch(Box<Batch>),
+    Batch {
+        batch: Arc<Batch>,
+        /// Nodes whose columns are of another run: its thresholds.
+        slots: Vec<usize>,
+    },
     Stream {
         stream: Box<Stream>,
         events: Vec<(Instant, Event)>,
@@ -62,11 +87,24 @@ enum Driver {
 }
 
 impl Driver {
-    fn new(walk: &Walk<'_>, snapshots: &mut Snapshots<'_>) -> Result<Self, RunError> {
+    fn new(walk: &mut Walk<'_, '_>, snapshots: &mut Snapshots<'_>) -> Result<Self, RunError> {
         match walk.request.mode {
             Mode::Batch => {
+                if let Some(batch) = &walk.shared.batch {
+                    return Ok(Self::Batch {
+                        batch: Arc::clone(batch),
+                        slots: walk.plan.threshold_nodes().collect(),
+                    });
+                }
                 let batch = Batch::run(&walk.plan, &walk.data, &walk.ticks, snapshots)?;
-                Ok(Self::Batch(Box::new(batch)))
+                let batch = Arc::new(batch);
+                if walk.shared.keep && !walk.plan.market_reads_thresholds() {
+                    walk.shared.batch = Some(Arc::clone(&batch));
+                }
+                Ok(Self::Batch {
+                    batch,
+                    slots: Vec::new(),
+                })
             }
             mode @ (Mode::Streaming | Mode::Permuted) => {
                 let grids = Grids::new(&walk.plan, &walk.data, &walk.ticks);
@@ -95,7 +133,7 @@ impl Driver {
     }
 
     /// Streaming: takes every event up to a tick, then the tick.
-    fn advance(&mut self, walk: &Walk<'_>, at: Instant, views: &Views) {
+    fn advance(&mut self, walk: &Walk<'_, '_>, at: Instant, views: &Views) {
         let Self::Stream { stream, events, next } = self else {
             return;
         };
@@ -111,14 +149,22 @@ impl Driver {
 
     fn cells(&self, plan: &Plan, tick: usize, cells: &mut [Cell]) {
         match self {
-            Self::Batch(batch) => batch.cells(plan, tick, cells),
+            Self::Batch { batch, slots } => {
+                batch.cells(plan, tick, cells);
+                for &index in slots {
+                    let value = plan.nodes().get(index).and_then(|n| plan.fixed(n));
+                    if let (Some(cell), Some(value)) = (cells.get_mut(index), value) {
+                        *cell = value;
+                    }
+                }
+            }
             Self::Stream { stream, .. } => stream.cells(plan, cells),
         }
     }
 
     fn rows(&self, plan: &Plan, node: usize) -> Option<Rows<'_>> {
         match self {
-            Self::Batch(batch) => batch.rows(node),
+            Self::Batch { batch, .. } => batch.rows(node),
             Self::Stream { stream, .. } => stream.rows(plan, node),
         }
     }
@@ -161,10 +207,14 @@ struct Turn<'a> {
     linear: LinearFeed,
 }
 
-impl<'a> Walk<'a> {
+impl<'a> Walk<'_, 'a> {
     pub fn run(mut self) -> Result<RunOutput, RunError> {
-        let mut snapshots = Snapshots::new(&self.plan, self.request.history);
-        let driver = Driver::new(&self, &mut snapshots)?;
+        let keep = self.shared.keep;
+        let snapshots = self.shared.snapshots.take();
+        let mut snapshots =
+            snapshots.unwrap_or_else(|| Snapshots::new(&self.plan, self.request.history, keep));
+        snapshots.without_rate = false;
+        let driver = Driver::new(&mut self, &mut snapshots)?;
         let mut turn = Turn {
             snapshots,
             driver,
@@ -371,6 +421,7 @@ impl<'a> Walk<'a> {
             visited: &self.visited,
             ticks: self.ticks.get(self.warm_up..).unwrap_or_default(),
         });
+        self.shared.snapshots = self.shared.keep.then_some(snapshots);
         let mut output = recorder.output;
         let inputs = &self.request.inputs;
         let files = inputs

@@ -334,6 +334,37 @@ impl Plan {
         })
     }
 
+    /// Nodes that are threshold slots.
+    pub fn threshold_nodes(&self) -> impl Iterator<Item = usize> {
+        let order = self.order.iter().copied();
+        order.filter(|i| {
+            self.nodes
+                .get(*i)
+                .is_some_and(|n| matches!(n.kind, NodeKind::Threshold(_)))
+        })
+    }
+
+    /// Whether some node of the market is computed from a threshold, so that its column changes with the value.
+    #[must_use]
+    pub fn market_reads_thresholds(&self) -> bool {
+        let mut moved = vec![false; self.nodes.len()];
+        for index in self.threshold_nodes() {
+            if let Some(slot) = moved.get_mut(index) {
+                *slot = true;
+            }
+        }
+        self.order.iter().any(|index| {
+            let Some(node) = self.nodes.get(*index) else {
+                return false;
+            };
+            let reads = node.inputs.iter().any(|i| moved.get(*i) == Some(&true));
+            if let Some(slot) = moved.get_mut(*index) {
+                *slot |= reads;
+            }
+            reads && node.domain == Domain::Market
+        })
+    }
+
     /// Whether some node of the account or of a position is a greek, so that those of all that is held are worth computing
     /// together.
     #[must_use]

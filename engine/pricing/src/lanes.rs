@@ -91,15 +91,26 @@ pub(crate) fn normal_distance(l: f64) -> (f64, f64) {
 
 /// A polynomial, lowest coefficient first: Horner's rule on every other coefficient, which halves the chain of operations that
 /// wait for one another.
+///
+/// A bare loop: of iterator adapters the compiler leaves one as a call in some builds, and then the kernel around it is not
+/// vector code any more, five times slower.
 #[inline(always)]
+#[expect(clippy::indexing_slicing, reason = "indices from 0 to N - 1")]
 fn polynomial<const N: usize>(x: f64, coefficients: &[f64; N]) -> f64 {
+    const { assert!(N >= 2, "two chains need a coefficient each") };
     let square = x * x;
-    let chain = |skip: usize| {
-        let every_other = coefficients.iter().rev().skip(skip).step_by(2).copied();
-        every_other.reduce(|sum, c| sum * square + c).unwrap_or(0.0)
-    };
+    let (mut first, mut second) = (coefficients[N - 1], coefficients[N - 2]);
+    let mut k = 2;
+    while k < N {
+        let c = coefficients[N - 1 - k];
+        if k % 2 == 0 {
+            first = first * square + c;
+        } else {
+            second = second * square + c;
+        }
+        k += 1;
+    }
     // The first chain ends at the constant when there is an odd number of coefficients, the second when even.
-    let (first, second) = (chain(0), chain(1));
     if N % 2 == 1 {
         first + x * second
     } else {

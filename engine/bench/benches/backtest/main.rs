@@ -3,6 +3,8 @@
 //! One condor a day, 45 days out, short 16 delta, long 5 delta, bought at the ask and sold at the bid; closed at half the
 //! credit, at twice the credit lost, or at 21 days. The market is simulated. The limit is the same strategy as a loop written
 //! for it alone, over the same loaded chains; both must open and close the same condors and end at the same result.
+//!
+//! `-- whole`, `-- run` and `-- sweep` run one race; `-- run --export=DIR` also writes the quotes for `peers/condor_polars.py`.
 
 #![expect(
     clippy::unwrap_used,
@@ -14,6 +16,7 @@
     reason = "a bench that cannot do its work stops, and speaks to the person who runs it"
 )]
 
+mod export;
 mod market;
 mod plain;
 
@@ -24,8 +27,8 @@ use alula_dsl::source::NoImports;
 use alula_market::chain::ChainSnapshot;
 use alula_market::history::History;
 use alula_market::store::StoreHistory;
-use alula_run::{BacktestRequest, Inputs, Mode, RunOutput, backtest};
-use plain::Outcome;
+use alula_run::{BacktestRequest, Inputs, Mode, Progress, RunOutput, Sweep, backtest};
+use plain::{Exits, Outcome};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -38,6 +41,9 @@ strategy daily_condor {
     cross    100% of spread
     fees     none
 }
+
+threshold gain = 50%  in 5%..95%    /// share of the credit at which profit is taken
+threshold stop = 200% in 50%..1000% /// loss, as a share of the credit, at which a condor is closed
 
 structure core = iron condor on SPX {
     expiry     nearest 45 dte in 35..55 dte
@@ -52,12 +58,14 @@ policy income on core {
          size 1 lot
          up to 100 positions
 
-    close take_profit when profit >= 50% of credit
-    close stop        when loss >= 200% of credit
+    close take_profit when profit >= gain of credit
+    close stop        when loss >= stop of credit
     close time        when dte <= 21
 }
 ";
 const ROUNDS: u32 = 5;
+/// The thresholds' defaults.
+const EXITS: Exits = Exits { gain: 0.5, stop: 2.0 };
 
 fn main() {
     let store = market::store();
@@ -99,7 +107,7 @@ fn main() {
         .iter()
         .map(|s| history.rate(s.at).unwrap().unwrap())
         .collect();
-    let want = plain::run(&snapshots, &rates);
+    let want = plain::run(&snapshots, &rates, EXITS);
     println!("plain loop: {want:?}");
     println!("alula:      {:?}", outcome(&output));
     assert_eq!(outcome(&output), want, "both must trade the same");
@@ -110,6 +118,12 @@ fn main() {
     }
     if is_wanted("run") {
         only_the_run(&graph, &history, (&snapshots, &rates), count);
+    }
+    if is_wanted("sweep") {
+        sweep(&graph, &history, (&snapshots, &rates));
+    }
+    if let Some(dir) = export::wanted() {
+        println!("wrote {}", export::write(&dir, &snapshots, &rates).display());
     }
 }
 
@@ -129,7 +143,9 @@ fn whole(store: &Path, graph: &Arc<Graph>, history: &StoreHistory, loaded: Loade
         })
         .with(LOADING, || load(&StoreHistory::open(store).unwrap()).len() as f64)
         .with(RUN, || run(graph, history).daily.len() as f64)
-        .with(PLAIN, || plain::run(loaded.0, loaded.1).points_mills as f64)
+        .with(PLAIN, || {
+            plain::run(loaded.0, loaded.1, EXITS).points_mills as f64
+        })
         .run(ROUNDS, Duration::from_millis(200));
     results.print();
     let [loading, ran, limit] = [LOADING, RUN, PLAIN].map(|name| results.ratio(name).unwrap());
@@ -149,10 +165,64 @@ fn whole(store: &Path, graph: &Arc<Graph>, history: &StoreHistory, loaded: Loade
 /// The run against the limit and nothing else: what a profiler should look at.
 fn only_the_run(graph: &Arc<Graph>, history: &StoreHistory, loaded: Loaded<'_>, rows: u32) {
     Race::new("the run, chains loaded", "row", rows)
-        .with(PLAIN, || plain::run(loaded.0, loaded.1).points_mills as f64)
+        .with(PLAIN, || {
+            plain::run(loaded.0, loaded.1, EXITS).points_mills as f64
+        })
         .with(RUN, || run(graph, history).daily.len() as f64)
         .run(4 * ROUNDS, Duration::from_millis(200))
         .print();
+}
+
+/// A hundred backtests: ten shares of the credit at which to take profits, ten at which to stop.
+fn sweep(graph: &Arc<Graph>, history: &StoreHistory, loaded: Loaded<'_>) {
+    let points: Vec<Exits> = (1..=10)
+        .flat_map(|g| (1..=10).map(move |s| (f64::from(g) * 0.09, f64::from(s) * 0.5)))
+        .map(|(gain, stop)| Exits { gain, stop })
+        .collect();
+    let all = |all: Vec<Outcome>| all.iter().map(|o| o.points_mills as f64).sum::<f64>();
+    let alula = || {
+        let progress = &mut |_| {};
+        let mut sweep = Sweep::new(request(graph, history, progress));
+        let points = points.iter();
+        points
+            .map(|e| outcome(&sweep.run(&[e.gain, e.stop]).unwrap()))
+            .collect::<Vec<Outcome>>()
+    };
+    let chosen_once = || {
+        let entries = plain::entries(loaded.0, loaded.1);
+        let points = points.iter();
+        points
+            .map(|e| plain::walk(loaded.0, entries.iter().copied(), *e))
+            .collect::<Vec<Outcome>>()
+    };
+    assert_eq!(alula(), chosen_once(), "all points must trade the same");
+    let (again, once, one) = (
+        "the plain loop a hundred times",
+        "limit: the plain loop, strikes chosen once",
+        "alula, a hundred runs by themselves",
+    );
+    let results = Race::new(
+        "a hundred backtests over two thresholds, chains loaded",
+        "run",
+        100,
+    )
+    .with("alula, one sweep", || all(alula()))
+    .with_units(one, 10, || {
+        (0..10).map(|_| run(graph, history).daily.len() as f64).sum()
+    })
+    .with_units(again, 10, || {
+        let points = points.iter().take(10);
+        all(points.map(|e| plain::run(loaded.0, loaded.1, *e)).collect())
+    })
+    .with(once, || all(chosen_once()))
+    .run(ROUNDS, Duration::from_millis(200));
+    results.print();
+    for (name, what) in [
+        (once, "sweep / plain, strikes chosen once"),
+        (again, "sweep / plain, run again for each point"),
+    ] {
+        println!("  {what}: {:.2}", 1.0 / results.ratio(name).unwrap());
+    }
 }
 
 fn compile() -> Arc<Graph> {
@@ -164,19 +234,27 @@ fn compile() -> Arc<Graph> {
     )
 }
 
-fn run(graph: &Arc<Graph>, history: &dyn History) -> RunOutput {
-    let request = BacktestRequest {
+fn request<'a>(
+    graph: &Arc<Graph>,
+    history: &'a dyn History,
+    progress: &'a mut dyn FnMut(Progress),
+) -> BacktestRequest<'a> {
+    BacktestRequest {
         graph: Arc::clone(graph),
-        thresholds: Vec::new(),
+        thresholds: vec![EXITS.gain, EXITS.stop],
         registry: Registry::default(),
         inputs: Inputs::default(),
         history,
         from: None,
         to: None,
         mode: Mode::Batch,
-        progress: &mut |_| {},
-    };
-    backtest(request).unwrap_or_else(|e| panic!("{e} ({}) at {:?}", e.help, e.at))
+        progress,
+    }
+}
+
+fn run(graph: &Arc<Graph>, history: &dyn History) -> RunOutput {
+    backtest(request(graph, history, &mut |_| {}))
+        .unwrap_or_else(|e| panic!("{e} ({}) at {:?}", e.help, e.at))
 }
 
 fn load(history: &StoreHistory) -> Vec<Arc<ChainSnapshot>> {

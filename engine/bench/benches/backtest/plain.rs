@@ -19,7 +19,7 @@ pub struct Outcome {
 }
 
 /// A leg: right, position among the strikes is looked up anew each day.
-type Leg = (Right, Price, i64);
+pub type Leg = (Right, Price, i64);
 
 struct Condor {
     key: (Date, Root),
@@ -40,12 +40,53 @@ struct Columns {
     table: GreekTable,
 }
 
-pub fn run(days: &[Arc<ChainSnapshot>], rates: &[f64]) -> Outcome {
-    let mut open: Vec<Condor> = Vec::new();
-    let mut pending: Option<((Date, Root), [Leg; 4])> = None;
+/// When profits are taken and losses stopped, as shares of the credit.
+#[derive(Clone, Copy, Debug)]
+pub struct Exits {
+    pub gain: f64,
+    pub stop: f64,
+}
+
+/// What a day would open: the same whatever the exits.
+pub type Entry = Option<((Date, Root), [Leg; 4])>;
+
+pub fn run(days: &[Arc<ChainSnapshot>], rates: &[f64], exits: Exits) -> Outcome {
     let mut columns = Columns::default();
+    let entries = days.iter().zip(rates);
+    walk(
+        days,
+        entries.map(|(day, rate)| entry(day, *rate, &mut columns)),
+        exits,
+    )
+}
+
+/// The entries of all days, for several walks.
+pub fn entries(days: &[Arc<ChainSnapshot>], rates: &[f64]) -> Vec<Entry> {
+    let mut columns = Columns::default();
+    let days = days.iter().zip(rates);
+    days.map(|(day, rate)| entry(day, *rate, &mut columns)).collect()
+}
+
+fn entry(day: &ChainSnapshot, rate: f64, columns: &mut Columns) -> Entry {
+    let (chain, terms) = expiry(day, day.at.date(), rate)?;
+    let (sp, lp) = side(chain, &terms, Right::Put, columns)?;
+    let (sc, lc) = side(chain, &terms, Right::Call, columns)?;
+    let legs = [
+        (Right::Put, sp, -1),
+        (Right::Put, lp, 1),
+        (Right::Call, sc, -1),
+        (Right::Call, lc, 1),
+    ];
+    trade(chain, &legs, 1)?;
+    Some(((chain.expiry, chain.root), legs))
+}
+
+/// One walk over the days with what each would open.
+pub fn walk(days: &[Arc<ChainSnapshot>], entries: impl Iterator<Item = Entry>, exits: Exits) -> Outcome {
+    let mut open: Vec<Condor> = Vec::new();
+    let mut pending: Entry = None;
     let (mut opened, mut closed, mut cash) = (0, 0, 0);
-    for (day, rate) in days.iter().zip(rates) {
+    for (day, entry) in days.iter().zip(entries) {
         let chain_of = |key: &(Date, Root)| {
             day.expiries
                 .binary_search_by(|c| (c.expiry, c.root).cmp(key))
@@ -80,26 +121,15 @@ pub fn run(days: &[Arc<ChainSnapshot>], rates: &[f64]) -> Outcome {
                 return false;
             }
             let (profit, credit) = ((p.credit - cost) as f64, p.credit as f64);
-            p.closing =
-                profit >= credit * 0.5 || -profit >= credit * 2.0 || (p.key.0 - today).num_days() <= 21;
+            p.closing = profit >= credit * exits.gain
+                || -profit >= credit * exits.stop
+                || (p.key.0 - today).num_days() <= 21;
             true
         });
-        if let Some((chain, terms)) = expiry(day, today, *rate) {
-            let put = side(chain, &terms, Right::Put, &mut columns);
-            let call = side(chain, &terms, Right::Call, &mut columns);
-            if let (Some((sp, lp)), Some((sc, lc))) = (put, call) {
-                let legs = [
-                    (Right::Put, sp, -1),
-                    (Right::Put, lp, 1),
-                    (Right::Call, sc, -1),
-                    (Right::Call, lc, 1),
-                ];
-                let key = (chain.expiry, chain.root);
-                let against = |a: &Leg| legs.iter().any(|b| a.0 == b.0 && a.1 == b.1 && a.2 != b.2);
-                let conflict = open.iter().any(|p| p.key == key && p.legs.iter().any(against));
-                if !conflict && trade(chain, &legs, 1).is_some() {
-                    pending = Some((key, legs));
-                }
+        if let Some((key, legs)) = entry {
+            let against = |a: &Leg| legs.iter().any(|b| a.0 == b.0 && a.1 == b.1 && a.2 != b.2);
+            if !open.iter().any(|p| p.key == key && p.legs.iter().any(against)) {
+                pending = Some((key, legs));
             }
         }
     }

@@ -120,12 +120,3 @@ fn known_inputs(inputs: &[Cell], arity: usize) -> Result<impl Iterator<Item = f6
         None => Ok(inputs.iter().take(arity).map(|cell| cell.raw())),
     }
 }
-
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write as _;
-    bytes.iter().fold(String::new(), |mut out, b| {
-        // Writing to a string cannot fail.
-        let _ = write!(out, "{b:02x}");
-        out
-    })
-}

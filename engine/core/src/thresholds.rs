@@ -145,7 +145,7 @@ impl ThresholdSet {
     /// The same in hexadecimal.
     #[must_use]
     pub fn hash_hex(&self) -> String {
-        crate::script::hex(&self.hash)
+        alula_market::digest::hex(&self.hash)
     }
 
     /// The set as a file: every threshold in declared order, with its documentation and range. Reading it gives this set.

@@ -6,6 +6,7 @@ pub mod calendar;
 pub mod chain;
 pub mod contract;
 pub mod curve;
+pub mod digest;
 pub mod history;
 #[cfg(feature = "store")]
 pub mod import;

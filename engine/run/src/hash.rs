@@ -4,26 +4,11 @@ use alula_book::{Band, Book, Execution, OrderId};
 use alula_core::decision::{Decision, RuleOutcome, Skip, Verdict};
 use alula_core::state::State;
 use alula_core::value::Cell;
+pub use alula_market::digest::{hex, sha256};
 use alula_market::money::{Price, Usd};
 use alula_market::time::Instant;
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
-
-/// Lower-case hex.
-pub fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write;
-    let mut out = String::with_capacity(bytes.len() * 2);
-    for b in bytes {
-        // Writing to a string cannot fail.
-        let _ = write!(out, "{b:02x}");
-    }
-    out
-}
-
-/// Hex sha256 of bytes.
-pub fn sha256(bytes: &[u8]) -> String {
-    hex(&Sha256::digest(bytes))
-}
 
 /// Hash of named texts; names and lengths take part, so no two different sets look alike.
 pub fn of_files<'a>(files: impl IntoIterator<Item = (&'a str, &'a [u8])>) -> String {

@@ -178,7 +178,7 @@ impl Script {
     /// The same in hexadecimal.
     #[must_use]
     pub fn hash_hex(&self) -> String {
-        crate::script::hex(&self.hash)
+        alula_market::digest::hex(&self.hash)
     }
 
     /// Calls it. The same inputs give the same bits, whatever was called before.

@@ -3,7 +3,7 @@
 
 use super::error::{BadRow, FieldError, ImportError, ImportErrorKind};
 use super::parquet::ParquetRecords;
-use crate::store::hex;
+use crate::digest::hex;
 use csv::ByteRecord;
 use flate2::read::MultiGzDecoder;
 use sha2::{Digest, Sha256};

@@ -18,13 +18,13 @@ mod surface;
 use crate::calendar::ExchangeCalendar;
 use crate::chain::ChainSnapshot;
 use crate::contract::{Root, Settlement, SettlementValue};
+use crate::digest::sha256;
 use crate::history::{History, HistoryError, Provenance};
 use crate::money::Price;
 use crate::series::{BarSize, EventData, SeriesData};
 use crate::time::{Date, Instant};
 use path::{Day, STEP_MINUTES};
 use schedule::Schedule;
-use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -187,11 +187,10 @@ impl SimulatedMarket {
 impl History for SimulatedMarket {
     fn provenance(&self) -> Provenance {
         let settings = format!("{MODEL} {:?}", self.config);
-        let digest = Sha256::digest(settings.as_bytes());
         Provenance {
             label: format!("simulated market, seed {}", self.config.seed),
             simulated: true,
-            hash: digest.iter().map(|b| format!("{b:02x}")).collect(),
+            hash: sha256(settings.as_bytes()),
             notes: vec![
                 "every price is simulated: results say how the rules behave, not what they would have earned"
                     .to_owned(),

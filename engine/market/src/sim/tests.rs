@@ -4,6 +4,7 @@ use super::*;
 use crate::chain::ExpiryChain;
 use crate::contract::Right;
 use chrono::Days;
+use sha2::{Digest as _, Sha256};
 
 fn market(seed: u64) -> SimulatedMarket {
     SimulatedMarket::new(SimConfig {
@@ -91,12 +92,7 @@ fn the_path_is_the_same_on_every_platform() {
         digest.update(edge.spot.to_bits().to_le_bytes());
         digest.update(edge.state.fast.to_bits().to_le_bytes());
     }
-    let found: String = digest
-        .finalize()
-        .iter()
-        .take(8)
-        .map(|b| format!("{b:02x}"))
-        .collect();
+    let found = crate::digest::hex(&digest.finalize()[..8]);
     assert_eq!(found, "521bcf1edf87ebc6");
 }
 

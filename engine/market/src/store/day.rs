@@ -3,9 +3,10 @@
 use super::chains;
 use super::columns::Encoder;
 use super::error::StoreError;
-use super::manifest::{ChainEntry, SnapshotEntry, StoredFile, hex};
+use super::manifest::{ChainEntry, SnapshotEntry, StoredFile};
 use super::{SnapshotRows, StoreErrorKind, StoreWriter};
 use crate::contract::Root;
+use crate::digest::hex;
 use crate::time::{Date, Instant};
 use sha2::{Digest as _, Sha256};
 use std::fs;

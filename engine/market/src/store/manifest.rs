@@ -2,10 +2,9 @@
 //! reached through it, so a file that it does not name does not exist.
 
 use super::error::{StoreError, StoreErrorKind};
+use crate::digest::sha256;
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 use std::path::{Component, Path};
 
 /// Name of the manifest in the store's folder.
@@ -217,18 +216,4 @@ fn check_path(path: &str) -> Result<(), StoreError> {
         MANIFEST,
         format_args!("the path `{path}` leads outside the store"),
     ))
-}
-
-/// Hex SHA-256.
-pub(super) fn sha256(bytes: &[u8]) -> String {
-    hex(&Sha256::digest(bytes))
-}
-
-pub(crate) fn hex(digest: &[u8]) -> String {
-    digest
-        .iter()
-        .fold(String::with_capacity(digest.len() * 2), |mut text, byte| {
-            let _ = write!(text, "{byte:02x}");
-            text
-        })
 }

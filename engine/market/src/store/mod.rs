@@ -29,7 +29,6 @@ pub use reader::{StoreHistory, StoreOptions};
 pub use writer::{StoreWriter, is_valid_id};
 
 pub(crate) use error::reason;
-pub(crate) use manifest::hex;
 
 #[cfg(test)]
 mod tests;

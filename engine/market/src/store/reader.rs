@@ -3,12 +3,13 @@
 use super::chains::{self, SnapshotRows};
 use super::columns::File;
 use super::error::{StoreError, StoreErrorKind};
-use super::manifest::{MANIFEST, Manifest, StoredFile, sha256};
+use super::manifest::{MANIFEST, Manifest, StoredFile};
 use super::tables;
 use super::writer::series_key;
 use crate::calendar::ExchangeCalendar;
 use crate::chain::ChainSnapshot;
 use crate::contract::{Root, Settlement, SettlementValue};
+use crate::digest::sha256;
 use crate::history::{History, HistoryError, Provenance};
 use crate::money::Price;
 use crate::series::{BarSize, EventData, SeriesData, Vintages};
@@ -78,7 +79,7 @@ impl StoreHistory {
     /// As for [`StoreHistory::open`].
     pub fn open_with(store: &Path, options: StoreOptions) -> Result<Self, StoreError> {
         let (manifest, hash) = Manifest::load(store)?;
-        for file in manifest.data_files() {
+        for file in manifest.data_files().chain(&manifest.quality) {
             check_length(store, file)?;
         }
         let snapshots = index(&manifest)?;

@@ -86,6 +86,7 @@ fn sample(target: &Path) {
     };
     w.put_events("FOMC", &EventData { rows: vec![row] }).unwrap();
     w.assume("snapshot time 15:45 Eastern");
+    w.put_quality("{\"rows\": 12}").unwrap();
     w.finish().unwrap();
 }
 
@@ -333,6 +334,22 @@ fn damage_is_found_at_opening_or_at_the_first_read() {
             .snapshot("SPX", at("2019-05-16", 15, 45))
             .is_ok()
     );
+
+    // The quality report too: cut short, gone, or another text of the same length.
+    let quality = target.join("quality.json");
+    let report = fs::read(&quality).unwrap();
+    fs::write(&quality, &report[1..]).unwrap();
+    let e = StoreHistory::open(&target).unwrap_err();
+    assert!(e.what.contains("quality.json") && e.what.contains("bytes"), "{e}");
+    fs::remove_file(&quality).unwrap();
+    assert_eq!(
+        StoreHistory::open(&target).unwrap_err().kind,
+        StoreErrorKind::Damaged
+    );
+    fs::write(&quality, "{\"rows\": 21}").unwrap();
+    let e = StoreHistory::open(&target).unwrap().quality_json().unwrap_err();
+    assert!(e.what.contains("not what manifest.json recorded"), "{e}");
+    fs::write(&quality, &report).unwrap();
 
     assert_eq!(
         StoreHistory::open(&dir.path().join("none")).unwrap_err().kind,

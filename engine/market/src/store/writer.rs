@@ -377,7 +377,7 @@ impl StoreWriter {
         old: Option<TableEntry>,
     ) -> Result<StoredFile, StoreError> {
         if let Some(old) = old {
-            if old.file.sha256 == super::manifest::sha256(bytes) {
+            if old.file.sha256 == crate::digest::sha256(bytes) {
                 return Ok(old.file);
             }
             self.superseded.insert(old.file.path);
@@ -398,7 +398,7 @@ impl StoreWriter {
         Ok(StoredFile {
             path,
             bytes: bytes_len,
-            sha256: super::manifest::sha256(bytes),
+            sha256: crate::digest::sha256(bytes),
         })
     }
 

@@ -1,0 +1,32 @@
+//! Content hashes as text.
+
+use sha2::{Digest, Sha256};
+use std::fmt::Write as _;
+
+/// Bytes as lower-case hex.
+#[must_use]
+pub fn hex(bytes: &[u8]) -> String {
+    let room = bytes.len().saturating_mul(2);
+    bytes.iter().fold(String::with_capacity(room), |mut text, byte| {
+        // Writing to a string cannot fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+/// SHA-256 as lower-case hex.
+#[must_use]
+pub fn sha256(bytes: &[u8]) -> String {
+    hex(&Sha256::digest(bytes))
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_standards_own_examples() {
+        // FIPS 180-4, `abc`: NIST's example file SHA256.pdf.
+        let abc = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+        assert_eq!(super::sha256(b"abc"), abc);
+        assert_eq!(super::hex(&[0, 9, 255]), "0009ff");
+    }
+}

@@ -6,11 +6,9 @@
 
 use fearless_simd::Level;
 
-use crate::black76::{
-    ExpiryTerms, Input, InputError, MAX_PRICE_POINTS, MAX_VOL, MIN_PRICE_POINTS, MIN_TOTAL_VOL, Right,
-};
+use crate::black76::{ExpiryTerms, Input, InputError, MIN_TOTAL_VOL, Right};
 use crate::implied::IvError;
-use crate::kernel::{self, Shared, SharedVol};
+use crate::kernel::{self, Shared, SharedVol, is_plain};
 
 /// Why a row holds an answer or none.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -205,14 +203,11 @@ pub fn greeks(
         &mut *out.theta,
         &mut *out.rho,
     ];
-    kernel::greeks(Level::new(), &Shared::new(terms, right), strikes, vols, columns);
-    out.status.fill(RowStatus::Ok);
     let vol_min = MIN_TOTAL_VOL / terms.sqrt_years();
-    if strikes
-        .iter()
-        .zip(vols)
-        .fold(true, |all, (k, v)| all & is_plain(*k, *v, vol_min))
-    {
+    let shared = Shared::new(terms, right);
+    let plain = kernel::greeks(Level::new(), &shared, (strikes, vols, vol_min), columns);
+    out.status.fill(RowStatus::Ok);
+    if plain {
         return Ok(());
     }
     for (row, (strike, vol)) in strikes.iter().zip(vols).enumerate() {
@@ -230,11 +225,6 @@ pub fn greeks(
         }
     }
     Ok(())
-}
-
-/// Whether a row's numbers are in range and away from the limits, so that the kernel's answer stands.
-fn is_plain(strike: f64, vol: f64, vol_min: f64) -> bool {
-    (MIN_PRICE_POINTS..=MAX_PRICE_POINTS).contains(&strike) & (vol_min..=MAX_VOL).contains(&vol)
 }
 
 /// As [`greeks`], for vols that come from [`implied_vols`]: a row whose `vol_status` is not good keeps that status and

@@ -41,91 +41,143 @@ impl Shared {
     }
 }
 
-/// Price and greeks of one option, `vol √T` at least [`crate::MIN_TOTAL_VOL`].
-///
-/// One exponential serves all: `F φ(d1) = K φ(d2)`, and with Mills' ratio `Φ(−|d|) = φ(d) M(|d|)` both distribution
-/// functions follow from the density. The out-of-the-money option is valued, and the other by parity from it.
-#[inline(always)]
-fn greeks_of(t: &Shared, strike: f64, vol: f64) -> [f64; 6] {
-    let total = vol * t.sqrt_years;
-    let (x, total_inverse) = ln_ratio_and_inverse(t.forward, strike, total);
-    let scaled = x * total_inverse;
-    let d1 = scaled + 0.5 * total;
-    let d2 = scaled - 0.5 * total;
-    let density = t.density_scale * exp_nonpositive(-0.5 * d1 * d1);
-    let forward_density = t.forward * density;
-    let (p1, q1) = mills(d1.abs());
-    let (p2, q2) = mills(d2.abs());
-    let shared_inverse = 1.0 / (q1 * q2);
-    let tail1 = density * (p1 * (q2 * shared_inverse));
-    let tail2 = forward_density * (p2 * (q1 * shared_inverse));
-    let body1 = t.discount - tail1;
-    let body2 = t.discount * strike - tail2;
-    // Out of the money is the put when the forward stands above the strike.
-    let otm = if x > 0.0 { -1.0 } else { 1.0 };
-    let (side1, side2) = (otm * d1, otm * d2);
-    let leg1 = if side1 >= 0.0 { body1 } else { tail1 };
-    let leg2 = if side2 >= 0.0 { body2 } else { tail2 };
-    let otm_value = otm * (t.forward * leg1 - leg2);
-    let otm_value = if otm_value > 0.0 { otm_value } else { 0.0 };
-    let intrinsic = t.sign * (t.forward - strike);
-    let intrinsic = if intrinsic > 0.0 { intrinsic } else { 0.0 };
-    let price = otm_value + t.discount * intrinsic;
-    let exercised = if t.sign * d1 >= 0.0 { body1 } else { tail1 };
-    [
-        price,
-        t.sign * exercised,
-        density * total_inverse * t.forward_inverse,
-        forward_density * t.vega_scale,
-        t.theta_growth * price - forward_density * vol * t.theta_vol_scale,
-        t.rho_scale * price,
-    ]
-}
+/// Options of the blocks that most of a column goes through: so many that the constants of a stage are loaded once for several
+/// registers of options, and that the chains of operations of many options overlap. What is left goes through blocks of [`LANES`].
+const WIDE: usize = 64;
 
-/// Price and greeks of all rows into `out` (price, delta, gamma, vega, theta, rho), every slice of one length.
-/// Rows whose input is not sound get numbers without meaning: the caller overwrites them.
-pub(crate) fn greeks(level: Level, shared: &Shared, strikes: &[f64], vols: &[f64], out: [&mut [f64]; 6]) {
-    dispatch!(level, simd => greeks_at(simd, shared, strikes, vols, out));
+/// Price and greeks of all rows into `out` (price, delta, gamma, vega, theta, rho), every slice of one length. Whether every row is
+/// plain: strike and vol in range, and the vol at least `vol_min`. Rows that are not get numbers without meaning: the caller
+/// overwrites them.
+pub(crate) fn greeks(
+    level: Level,
+    shared: &Shared,
+    (strikes, vols, vol_min): (&[f64], &[f64], f64),
+    out: [&mut [f64]; 6],
+) -> bool {
+    dispatch!(level, simd => greeks_at(simd, shared, (strikes, vols, vol_min), out))
 }
 
 #[inline(always)]
-fn greeks_at<S: Simd>(simd: S, shared: &Shared, strikes: &[f64], vols: &[f64], out: [&mut [f64]; 6]) {
+fn greeks_at<S: Simd>(
+    simd: S,
+    shared: &Shared,
+    (mut strikes, mut vols, vol_min): (&[f64], &[f64], f64),
+    mut out: [&mut [f64]; 6],
+) -> bool {
     simd.vectorize(
         #[inline(always)]
         || {
-            let mut out = out.map(|column| column.chunks_mut(LANES));
+            let mut plain = true;
+            while let (Some((k, strikes_left)), Some((v, vols_left))) = (
+                strikes.split_first_chunk::<WIDE>(),
+                vols.split_first_chunk::<WIDE>(),
+            ) {
+                plain &= all_plain(k, v, vol_min);
+                let values = greeks_block(shared, k, v);
+                store(&mut out, &values, WIDE);
+                (strikes, vols) = (strikes_left, vols_left);
+            }
             for (strikes, vols) in strikes.chunks(LANES).zip(vols.chunks(LANES)) {
                 // A column's last block is padded with an option that is as good as any.
-                let (strikes, rows) = padded(strikes, shared.forward);
-                let (vols, _) = padded(vols, 1.0);
-                let block = greeks_block(shared, &strikes, &vols);
-                for (column, values) in out.iter_mut().zip(&block) {
-                    if let (Some(cells), Some(values)) = (column.next(), values.get(..rows)) {
-                        cells.copy_from_slice(values);
-                    }
-                }
+                let (k, rows) = padded(strikes, shared.forward);
+                let (v, _) = padded(vols, 1.0);
+                plain &= all_plain(&k, &v, vol_min);
+                let values = greeks_block(shared, &k, &v);
+                store(&mut out, &values, rows);
             }
+            plain
         },
-    );
+    )
+}
+
+/// Moves the first `rows` values of each column to the front of `out`, which then begins behind them.
+#[inline(always)]
+fn store<const N: usize>(out: &mut [&mut [f64]; 6], values: &[[f64; N]; 6], rows: usize) {
+    for (column, values) in out.iter_mut().zip(values) {
+        let left = core::mem::take(column);
+        let (cells, left) = left.split_at_mut(rows.min(left.len()));
+        if let Some(values) = values.get(..cells.len()) {
+            cells.copy_from_slice(values);
+        }
+        *column = left;
+    }
 }
 
 #[inline(always)]
-fn greeks_block(shared: &Shared, strikes: &[f64; LANES], vols: &[f64; LANES]) -> [[f64; LANES]; 6] {
-    let shared = *shared;
-    let mut block = [[0.0; LANES]; 6];
+fn all_plain<const N: usize>(strikes: &[f64; N], vols: &[f64; N], vol_min: f64) -> bool {
+    strikes
+        .iter()
+        .zip(vols)
+        .fold(true, |all, (k, v)| all & is_plain(*k, *v, vol_min))
+}
+
+/// Whether a row's numbers are in range and away from the limits, so that the kernel's answer stands.
+#[inline(always)]
+pub(crate) fn is_plain(strike: f64, vol: f64, vol_min: f64) -> bool {
+    (MIN_PRICE_POINTS..=MAX_PRICE_POINTS).contains(&strike) & (vol_min..=MAX_VOL).contains(&vol)
+}
+
+/// Price and greeks of a block, `vol √T` of each at least [`crate::MIN_TOTAL_VOL`].
+///
+/// One exponential serves all: `F φ(d1) = K φ(d2)`, and with Mills' ratio `Φ(−|d|) = φ(d) M(|d|)` both distribution
+/// functions follow from the density. The out-of-the-money option is valued, and the other by parity from it.
+///
+/// One loop for each stage: a loop over whole options would be a single chain of operations longer than a processor looks ahead.
+#[inline(always)]
+#[expect(
+    clippy::indexing_slicing,
+    reason = "every array has N elements and i runs below that"
+)]
+fn greeks_block<const N: usize>(shared: &Shared, strikes: &[f64; N], vols: &[f64; N]) -> [[f64; N]; 6] {
+    let t = *shared;
+    let (mut otm, mut total_inverse) = ([0.0; N], [0.0; N]);
+    let (mut d1, mut d2) = ([0.0; N], [0.0; N]);
+    for i in 0..N {
+        let total = vols[i] * t.sqrt_years;
+        let (x, inverse) = ln_ratio_and_inverse(t.forward, strikes[i], total);
+        let scaled = x * inverse;
+        d1[i] = scaled + 0.5 * total;
+        d2[i] = scaled - 0.5 * total;
+        total_inverse[i] = inverse;
+        // Out of the money is the put when the forward stands above the strike.
+        otm[i] = if x > 0.0 { -1.0 } else { 1.0 };
+    }
+    let mut density = [0.0; N];
+    for i in 0..N {
+        density[i] = t.density_scale * exp_nonpositive(-0.5 * d1[i] * d1[i]);
+    }
+    let (mut p1, mut q1) = ([0.0; N], [0.0; N]);
+    for i in 0..N {
+        (p1[i], q1[i]) = mills(d1[i].abs());
+    }
+    let (mut p2, mut q2) = ([0.0; N], [0.0; N]);
+    for i in 0..N {
+        (p2[i], q2[i]) = mills(d2[i].abs());
+    }
+    let mut block = [[0.0; N]; 6];
     let [price, delta, gamma, vega, theta, rho] = &mut block;
-    #[expect(
-        clippy::indexing_slicing,
-        reason = "every array has LANES elements and i runs below that"
-    )]
-    for i in 0..LANES {
-        let row = greeks_of(&shared, strikes[i], vols[i]);
-        price[i] = row[0];
-        delta[i] = row[1];
-        gamma[i] = row[2];
-        vega[i] = row[3];
-        theta[i] = row[4];
-        rho[i] = row[5];
+    for i in 0..N {
+        let forward_density = t.forward * density[i];
+        let shared_inverse = 1.0 / (q1[i] * q2[i]);
+        let tail1 = density[i] * (p1[i] * (q2[i] * shared_inverse));
+        let tail2 = forward_density * (p2[i] * (q1[i] * shared_inverse));
+        let body1 = t.discount - tail1;
+        let body2 = t.discount * strikes[i] - tail2;
+        let (side1, side2) = (otm[i] * d1[i], otm[i] * d2[i]);
+        let leg1 = if side1 >= 0.0 { body1 } else { tail1 };
+        let leg2 = if side2 >= 0.0 { body2 } else { tail2 };
+        let otm_value = otm[i] * (t.forward * leg1 - leg2);
+        let otm_value = if otm_value > 0.0 { otm_value } else { 0.0 };
+        let intrinsic = t.sign * (t.forward - strikes[i]);
+        let intrinsic = if intrinsic > 0.0 { intrinsic } else { 0.0 };
+        let value = otm_value + t.discount * intrinsic;
+        let exercised = if t.sign * d1[i] >= 0.0 { body1 } else { tail1 };
+        price[i] = value;
+        delta[i] = t.sign * exercised;
+        gamma[i] = density[i] * total_inverse[i] * t.forward_inverse;
+        vega[i] = forward_density * t.vega_scale;
+        theta[i] = t.theta_growth * value - forward_density * vols[i] * t.theta_vol_scale;
+        rho[i] = t.rho_scale * value;
     }
     block
 }
@@ -346,7 +398,7 @@ mod tests {
             for right in [Right::Put, Right::Call] {
                 let mut columns = [(); 6].map(|()| vec![0.0; rows]);
                 let out = columns.each_mut().map(Vec::as_mut_slice);
-                greeks(level, &Shared::new(&terms, right), &strikes, &vols, out);
+                greeks(level, &Shared::new(&terms, right), (&strikes, &vols, 1e-9), out);
                 bits.extend(columns.iter().flatten().map(|x| x.to_bits()));
                 let mut solved = vec![0.0; rows];
                 super::vols(

@@ -17,6 +17,8 @@ mod real_surface;
 #[cfg(test)]
 mod returns;
 #[cfg(test)]
+mod round_trip;
+#[cfg(test)]
 mod smiles;
 #[cfg(test)]
 mod stresses;

@@ -301,8 +301,51 @@ fn implied(chains: &[Expiry], low: f64, high: f64) {
         .print();
 }
 
+/// For a script that runs a peer of another language in turns with this: nanoseconds an option, and the sum of the prices.
+#[expect(clippy::print_stdout, reason = "the script reads it")]
+fn alone(chains: &[Expiry]) {
+    let rows = chains.iter().map(|e| e.strikes.len()).sum::<usize>();
+    let mut table = GreekTable::default();
+    let mut sum = 0.0;
+    for e in chains {
+        let rows = e.strikes.len();
+        let done = chain::greeks(
+            &e.terms,
+            Right::Call,
+            &e.strikes,
+            &e.vols,
+            &mut table.columns(rows),
+        );
+        assert!(done.is_ok(), "columns are of one length");
+        sum += table.price.iter().sum::<f64>();
+    }
+    let mut work = || {
+        for e in chains {
+            let mut columns = table.columns(e.strikes.len());
+            let done = chain::greeks(&e.terms, Right::Call, &e.strikes, &e.vols, &mut columns);
+            std::hint::black_box(done.is_ok());
+        }
+    };
+    // Warm-up, then at least a third of a second of processor time.
+    (0..200).for_each(|_| work());
+    let start = cpu_time::ProcessTime::now();
+    let mut calls = 0_u32;
+    while start.elapsed() < Duration::from_millis(300) {
+        (0..50).for_each(|_| work());
+        calls += 50;
+    }
+    let options = f64::from(calls) * f64::from(u32::try_from(rows).unwrap_or(u32::MAX));
+    println!(
+        "alone greeks {} {sum}",
+        start.elapsed().as_secs_f64() / options * 1e9
+    );
+}
+
 fn main() {
     let chains = chains();
+    if std::env::args().any(|argument| argument == "alone") {
+        return alone(&chains);
+    }
     if alula_bench::is_wanted("greeks") {
         greeks(&chains);
     }

@@ -2,6 +2,7 @@
 
 use crate::chart::{self, Size};
 use crate::model::{Ending, Report, Trade};
+use crate::returns::Returns;
 use crate::stats::Stats;
 use crate::{caveats, text, words};
 use minijinja::value::Serde;
@@ -272,6 +273,9 @@ fn figures(report: &Report, s: &Stats) -> Vec<Figure> {
             format!("{} of capital", text::percent(share)),
             "",
         ));
+    }
+    for (name, value, about) in Returns::of(report).lines(&report.underlying) {
+        out.push(figure(name, value, about, ""));
     }
     let (unknowns, gaps) = (
         text::count(s.unknowns),

@@ -7,6 +7,7 @@ pub mod chart;
 pub mod from_run;
 pub mod html;
 pub mod model;
+pub mod returns;
 pub mod spark;
 pub mod stats;
 pub mod summary;

@@ -2,8 +2,10 @@
 
 use crate::caveats;
 use crate::model::{Band, Report};
+use crate::returns::Returns;
 use crate::stats::{Drawdown, Stats};
 use alula_market::money::Usd;
+use alula_pricing::returns::IrrError;
 use serde::Serialize;
 
 /// Version of the document; raised when a field changes its meaning or goes away.
@@ -41,6 +43,44 @@ impl From<Drawdown> for Fall {
             fraction: d.fraction(),
             from: d.from.map(|d| d.to_string()),
             to: d.to.map(|d| d.to_string()),
+        }
+    }
+}
+
+/// Rates as fractions a year.
+#[derive(Serialize)]
+struct Earned {
+    account_xirr: Option<f64>,
+    on_margin_a_year: Option<f64>,
+    on_average_margin: Option<f64>,
+    on_peak_margin: Option<f64>,
+    average_margin: Option<f64>,
+    at_risk_irr: Option<f64>,
+    /// Why there is no rate, where there are trades of bounded loss.
+    at_risk_refused: Option<String>,
+    /// All rates, where there are several.
+    at_risk_rates: Vec<f64>,
+    beta: Option<f64>,
+    beta_error: Option<f64>,
+}
+
+impl From<Returns> for Earned {
+    fn from(r: Returns) -> Self {
+        let refused = r.at_risk.as_ref().and_then(|found| found.as_ref().err());
+        Self {
+            account_xirr: r.account,
+            on_margin_a_year: r.margin.map(|m| m.a_year),
+            on_average_margin: r.margin.map(|m| m.on_average),
+            on_peak_margin: r.margin.map(|m| m.on_peak),
+            average_margin: r.margin.map(|m| m.average),
+            at_risk_irr: r.at_risk.as_ref().and_then(|found| found.as_ref().ok().copied()),
+            at_risk_refused: refused.map(ToString::to_string),
+            at_risk_rates: match refused {
+                Some(IrrError::Several(rates)) => rates.iter().map(|r| r.rate).collect(),
+                _ => Vec::new(),
+            },
+            beta: r.beta.map(|b| b.beta),
+            beta_error: r.beta.map(|b| b.beta_error),
         }
     }
 }
@@ -85,6 +125,7 @@ struct Document {
     cross: f64,
     pnl: Money,
     return_on_capital: f64,
+    returns: Earned,
     drawdown: Fall,
     drawdown_natural: Fall,
     trades_ended: usize,
@@ -125,6 +166,7 @@ pub fn json(report: &Report, run: &str) -> String {
         cross: report.cross,
         pnl: s.pnl.into(),
         return_on_capital: s.return_on_capital,
+        returns: Returns::of(report).into(),
         drawdown: s.drawdown.into(),
         drawdown_natural: s.drawdown_natural.into(),
         trades_ended: s.closed,

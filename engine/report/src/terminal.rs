@@ -4,6 +4,7 @@
 
 use crate::caveats;
 use crate::model::{Ending, Report, Trade};
+use crate::returns::Returns;
 use crate::spark::sparkline;
 use crate::stats::Stats;
 use crate::text::{count, dollars, percent, plural, short_hash, signed_dollars, signed_percent};
@@ -196,13 +197,23 @@ fn figures(out: &mut String, report: &Report, s: &Stats, width: u16) {
         ("unknown conditions", count(s.unknowns)),
         ("sessions without data", count(report.gaps.len())),
     ];
+    let earned = Returns::of(report).lines(&report.underlying);
+    rows.extend(earned.into_iter().map(|(name, value, about)| {
+        let about = if about.is_empty() {
+            about
+        } else {
+            format!(" ({about})")
+        };
+        (name, value + &about)
+    }));
     // Two columns of figures keep it on one screen; a narrow terminal gets one.
     let _ = writeln!(out);
     let mut table = table(width, &[]);
     if width >= 92 {
         let second = rows.split_off(rows.len().div_ceil(2));
-        for ((a, b), (c, d)) in rows.iter().zip(&second) {
-            table.add_row([(*a).to_owned(), b.clone(), (*c).to_owned(), d.clone()]);
+        for (i, (a, b)) in rows.iter().enumerate() {
+            let (c, d) = second.get(i).cloned().unwrap_or_default();
+            table.add_row([(*a).to_owned(), b.clone(), c.to_owned(), d]);
         }
     } else {
         for (a, b) in rows {

@@ -12,5 +12,6 @@ mod market;
 mod new;
 mod streams;
 mod support;
+mod surface;
 mod test;
 mod why;

@@ -62,7 +62,7 @@ pub enum RatesError {
     /// All flows on one day: no time passes, so there is no rate.
     #[error("all flows fall on one day, so no time passes")]
     OneDay,
-    /// Money only comes in, or only goes out.
+    /// Money only comes in, or only goes out: what was lost whole has no rate.
     #[error("money only goes one way, so no rate balances it")]
     OneSign,
     /// A rate too large or too near −1 to be written as a number.
@@ -143,8 +143,10 @@ pub fn internal_rates(flows: &[CashFlow]) -> Result<Vec<Rate>, RatesError> {
     };
     let span = last.0 - first.0;
     if merged.len() < 2 {
-        return Err(if merged.is_empty() {
-            RatesError::NoFlows
+        let other_day = |f: &CashFlow| !f.years.total_cmp(&first.0).is_eq();
+        let one_way = flows.iter().any(other_day);
+        return Err(if one_way {
+            RatesError::OneSign
         } else {
             RatesError::OneDay
         });
@@ -155,7 +157,8 @@ pub fn internal_rates(flows: &[CashFlow]) -> Result<Vec<Rate>, RatesError> {
     // Rates from zero up, where the first flow counts most in the end; and from zero down, where the last does. On either side
     // every exponential stays at or below one.
     let up: Vec<(f64, f64)> = merged.iter().map(|(t, c)| (t - first.0, *c)).collect();
-    let down: Vec<(f64, f64)> = merged.iter().rev().map(|(t, c)| (last.0 - t, *c)).collect();
+    // In the same order, so that both sides find the same sum, to the bit, at a rate of zero where they meet.
+    let down: Vec<(f64, f64)> = merged.iter().map(|(t, c)| (last.0 - t, *c)).collect();
     let mut work = WORK_MAX;
     let mut found: Vec<(f64, Sense)> = Vec::new();
     for (sum, side) in [(Sum::new(&down, span), -1.0), (Sum::new(&up, span), 1.0)] {
@@ -208,7 +211,7 @@ fn merged(flows: &[CashFlow]) -> Result<Vec<(f64, f64)>, RatesError> {
     Ok(merged)
 }
 
-/// `Σ c e^(−t y)` for `y ≥ 0`, the first `t` zero and the others positive, ascending.
+/// `Σ c e^(−t y)` for `y ≥ 0`, one `t` zero and the others positive.
 struct Sum<'a> {
     terms: &'a [(f64, f64)],
     span: f64,
@@ -248,8 +251,10 @@ impl<'a> Sum<'a> {
         parts
     }
 
+    /// The sum, put together as the bounds are, so that both speak of the same number.
     fn value(&self, y: f64) -> f64 {
-        self.terms.iter().map(|(t, c)| c * libm::exp(-t * y)).sum()
+        let parts = self.parts(y);
+        parts.gains - parts.losses
     }
 
     /// Whether the value is no more than the rounding of its terms.
@@ -260,16 +265,10 @@ impl<'a> Sum<'a> {
 
     /// Beyond this the first term outweighs all others together: no root lies there.
     fn end(&self) -> Result<f64, RatesError> {
-        let (Some((_, first)), Some((gap, _))) = (self.terms.first(), self.terms.get(1)) else {
-            return Ok(0.0);
-        };
-        let others = |y: f64| -> f64 {
-            self.terms
-                .iter()
-                .skip(1)
-                .map(|(t, c)| c.abs() * libm::exp(-t * y))
-                .sum()
-        };
+        let later = || self.terms.iter().filter(|(t, _)| *t > 0.0);
+        let first: f64 = self.terms.iter().filter(|(t, _)| *t <= 0.0).map(|(_, c)| c).sum();
+        let gap = later().map(|(t, _)| *t).fold(f64::INFINITY, f64::min);
+        let others = |y: f64| -> f64 { later().map(|(t, c)| c.abs() * libm::exp(-t * y)).sum() };
         let mut y = 1.0 / self.span;
         while others(y) >= first.abs() {
             y *= 2.0;

@@ -85,6 +85,21 @@ fn irr_of_documented_examples_with_every_root() {
     }
 }
 
+/// Gains and losses that cancel but for the rounding of their sum: one rate next to zero, found once.
+#[test]
+fn a_rate_of_zero_is_found_once_whatever_the_rounding() {
+    for flows in [
+        &[-0.1, -0.2, 0.3][..],
+        &[-0.3, 0.1, 0.2],
+        &[-0.7, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1],
+        &[-1.1, -2.2, 3.3],
+        &[-400.0, 400.0],
+    ] {
+        let rate = internal_rate(&yearly(flows)).unwrap();
+        assert!(rate.abs() < 1e-15, "{flows:?}: {rate}");
+    }
+}
+
 #[test]
 fn what_has_no_single_rate_is_refused_with_the_reason() {
     let rate = |amounts: &[f64]| internal_rate(&yearly(amounts));

@@ -60,7 +60,7 @@ impl Returns {
         let a_year = |r: f64| format!("{} a year", signed_percent(r));
         let (at_risk, about) = match &self.at_risk {
             None => (dash(), "a loss without bound, or no trade".to_owned()),
-            Some(Ok(rate)) => (a_year(*rate), "IRR of the maximum losses".to_owned()),
+            Some(Ok(rate)) => (a_year(*rate), "IRR".to_owned()),
             Some(Err(IrrError::Several(rates))) => {
                 let rates: Vec<String> = rates.iter().map(|r| percent(r.rate)).collect();
                 (
@@ -74,18 +74,18 @@ impl Returns {
             || (dash(), String::new()),
             |m| {
                 let average = Usd::from_f64(m.average).map_or_else(dash, dollars);
-                (a_year(m.a_year), format!("{average} on average"))
+                (a_year(m.a_year), format!("on {average}"))
             },
         );
         let account = self.account.map_or_else(dash, a_year);
         let mut lines = vec![
-            ("return", account, "XIRR of the account".to_owned()),
+            ("return", account, "XIRR".to_owned()),
             ("return on margin", margin.0, margin.1),
             ("return at risk", at_risk, about),
         ];
         if let Some(b) = &self.beta {
             let value = format!("{:.3} ± {:.3}", b.beta, b.beta_error);
-            lines.push(("beta", value, format!("to {underlying}, by day")));
+            lines.push(("beta", value, format!("to {underlying}")));
         }
         lines
     }

@@ -6,7 +6,9 @@ use super::shape::{Parts, Slot, Want};
 use crate::ast::{Anchor, Direction, LegRef, Right, Shape, Side, StrikeSelector};
 use crate::builtin::Instrument;
 use crate::diagnostic::{Diagnostic, codes};
-use crate::graph::{ExpiryPick, LegDef, NodeId, OffsetAmount, StrikeAnchor, StrikePick, StructureDef};
+use crate::graph::{
+    ExpiryOnly, ExpiryPick, LegDef, NodeId, OffsetAmount, StrikeAnchor, StrikePick, StructureDef,
+};
 use crate::resolve::suggest::one_of;
 use crate::span::Span;
 
@@ -64,6 +66,12 @@ impl Checker<'_> {
             if expiry.is_none() && slot.expiry.is_none() {
                 return None; // one finding for the clause that all legs share
             }
+            let clause = parts.expiry.filter(|_| slot.expiry.is_none());
+            self.settles_as(
+                underlying,
+                expiry.as_ref(),
+                clause.map_or(slot.span, |(_, span)| span),
+            )?;
             let strike_key = format!("{key}.{step}.strike");
             let strike = match slot.strike {
                 Want::None => Some(StrikePick::Held),
@@ -117,6 +125,21 @@ impl Checker<'_> {
             defined_risk,
             span,
         })
+    }
+
+    /// Whether options on an underlying settle as an expiry clause wants.
+    fn settles_as(&mut self, underlying: Instrument, expiry: Option<&ExpiryPick>, span: Span) -> Option<()> {
+        let Some(ExpiryPick::Nearest { only: Some(only), .. }) = expiry else {
+            return Some(());
+        };
+        let (when, word, fine) = match (underlying, only) {
+            (Instrument::Vix, ExpiryOnly::Pm) => ("on a morning", "pm", "leave out `only pm`"),
+            (Instrument::Xsp, ExpiryOnly::Am) => ("at the close", "am", "leave out `only am`"),
+            _ => return Some(()),
+        };
+        let name = underlying.name();
+        let message = format!("options on {name} settle {when}, so none is `only {word}`");
+        self.error(codes::NO_SUCH_EXPIRY, span, message, fine)
     }
 
     /// The slot that a reference names.

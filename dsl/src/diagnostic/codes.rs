@@ -177,6 +177,8 @@ codes! {
     NOT_TRADABLE = 411, "not-tradable", include_str!("pages/A0411.md");
     /// The legs are all there but do not make the shape.
     LEGS_DO_NOT_FIT = 412, "legs-do-not-fit", include_str!("pages/A0412.md");
+    /// An expiry clause asks for a settlement that options on this underlying do not have.
+    NO_SUCH_EXPIRY = 413, "no-such-expiry", include_str!("pages/A0413.md");
     /// A share of nothing is not a size.
     SIZE_WITHOUT_BASIS = 501, "size-without-basis", include_str!("pages/A0501.md");
     /// The word after `by` is not a basis.

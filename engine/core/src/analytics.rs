@@ -80,6 +80,10 @@ impl Columns {
         self.at.clear();
         self.strikes.clear();
         self.mids.clear();
+        let room = quotes.size_hint().1.unwrap_or(0);
+        self.at.reserve(room);
+        self.strikes.reserve(room);
+        self.mids.reserve(room);
         for (strike, quote) in quotes {
             self.at.push(strike);
             self.strikes.push(strike.to_f64());
@@ -106,13 +110,16 @@ impl Columns {
         let status = self.solved.iter().zip(&self.table.status);
         let values = self.vols.iter().zip(&self.table.delta);
         let rows = self.at.iter().zip(values).zip(status);
-        rows.filter(|(_, (solved, valued))| solved.is_ok() && valued.is_ok())
-            .map(|((strike, (vol, delta)), _)| StrikePoint {
-                strike: *strike,
-                vol: *vol,
-                delta: *delta,
-            })
-            .collect()
+        let mut points = Vec::with_capacity(self.at.len());
+        points.extend(
+            rows.filter(|(_, (solved, valued))| solved.is_ok() && valued.is_ok())
+                .map(|((strike, (vol, delta)), _)| StrikePoint {
+                    strike: *strike,
+                    vol: *vol,
+                    delta: *delta,
+                }),
+        );
+        points
     }
 
     /// Greeks of a row.
@@ -380,7 +387,8 @@ impl SnapshotView {
             let chain = self.snapshot.expiries.get(expiry)?;
             Some(((expiry, c.right), chain.index_of(c.strike)?))
         };
-        let mut wanted: Vec<((usize, Right), usize)> = contracts.filter_map(place).collect();
+        let mut wanted: Vec<((usize, Right), usize)> = Vec::with_capacity(64);
+        wanted.extend(contracts.filter_map(place));
         wanted.sort_unstable();
         wanted.dedup();
         for side in wanted.chunk_by(|a, b| a.0 == b.0) {

@@ -3,7 +3,7 @@
 use crate::value::{Cause, Cell};
 use alula_book::{NoFill, OrderId, OrderRequest, PackageError, PositionId, SubmitError};
 use alula_dsl::graph::{GuardAct, SizeBasis};
-use alula_market::contract::OptionContract;
+use alula_market::contract::{NotListed, OptionContract};
 use alula_market::money::{Price, Usd};
 use alula_market::time::Instant;
 use std::fmt;
@@ -66,6 +66,15 @@ pub enum PickError {
         lo: f64,
         /// Largest.
         hi: f64,
+    },
+    /// No expiry in the window of days had been listed by then: none of its days was one.
+    NotListed {
+        /// Smallest days to expiry accepted.
+        lo: f64,
+        /// Largest.
+        hi: f64,
+        /// Of the day nearest to the target: why not, and since when.
+        why: NotListed,
     },
     /// The expiry held is not in the snapshot any more.
     ExpiryGone,
@@ -138,6 +147,9 @@ impl fmt::Display for PickError {
             Self::NoChain => f.write_str("there is no option chain at this instant"),
             Self::NoExpiry => f.write_str("the chain has no expiry of that kind"),
             Self::NoExpiryInWindow { lo, hi } => write!(f, "no listed expiry in {lo}..{hi} dte"),
+            Self::NotListed { lo, hi, why } => {
+                write!(f, "no expiry in {lo}..{hi} dte: not listed on {}; {why}", why.on)
+            }
             Self::ExpiryGone => f.write_str("the expiry held is not quoted any more"),
             Self::Amount(cause) => write!(f, "an amount of the selector is missing ({cause})"),
             Self::Analytics(cause) => write!(f, "no implied forward or vol for the expiry ({cause})"),

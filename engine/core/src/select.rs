@@ -15,9 +15,12 @@ use alula_dsl::graph::{
 };
 use alula_market::calendar::ExchangeCalendar;
 use alula_market::chain::ExpiryChain;
-use alula_market::contract::{OptionContract, Right, Settlement};
+use alula_market::contract::{NotListed, OptionContract, Right, Root, Settlement, listed};
 use alula_market::money::Price;
-use chrono::Datelike;
+use chrono::{Datelike, Days};
+
+/// Days ahead for which the absence of an expiry is explained.
+const EXPLAINED_DAYS_MAX: u32 = 800;
 
 /// Reads an amount of a selector.
 pub type Amount<'a> = &'a dyn Fn(NodeId) -> Cell;
@@ -345,9 +348,48 @@ impl<'a> Picker<'a> {
         }
         match (best, window) {
             (Some((_, index)), _) => self.view.at(index).ok_or(PickError::NoExpiry),
-            (None, Some((lo, hi))) if any => Err(PickError::NoExpiryInWindow { lo, hi }),
+            (None, Some((lo, hi))) if any => Err(match self.never_listed(dte, (lo, hi), only) {
+                Some(why) => PickError::NotListed { lo, hi, why },
+                None => PickError::NoExpiryInWindow { lo, hi },
+            }),
             (None, _) => Err(PickError::NoExpiry),
         }
+    }
+
+    /// Why no session of a window was an expiry that could be listed by then: the answer for the one nearest to the target,
+    /// of two as near the earlier. `None` where one could, or none is a session.
+    fn never_listed(&self, dte: f64, (lo, hi): (f64, f64), only: Option<ExpiryOnly>) -> Option<NotListed> {
+        let calendar = ExchangeCalendar::nyse();
+        let on = self.view.snapshot.at.date();
+        let wanted = |root: &Root| {
+            let fits = match only {
+                Some(ExpiryOnly::Am) => root.settlement() == Settlement::Am,
+                Some(ExpiryOnly::Pm) => root.settlement() == Settlement::Pm,
+                None | Some(ExpiryOnly::Monthly) => true,
+            };
+            fits && root.underlying() == self.view.snapshot.underlying
+        };
+        // Latest settlement first: weeklys have expiries on most days.
+        let mut roots: Vec<Root> = Root::ALL.into_iter().filter(wanted).collect();
+        roots.sort_by_key(|r| r.settlement() != Settlement::Pm);
+        let days = (0..=EXPLAINED_DAYS_MAX).filter(|d| (lo..=hi).contains(&f64::from(*d)));
+        let mut nearest: Option<(f64, NotListed)> = None;
+        for day in days {
+            let Some(date) = on
+                .checked_add_days(Days::new(u64::from(day)))
+                .filter(|d| calendar.is_session(*d))
+            else {
+                continue;
+            };
+            for root in &roots {
+                let why = listed(*root, date, on).err()?;
+                let distance = (f64::from(day) - dte).abs();
+                if nearest.is_none_or(|(best, _)| distance < best) {
+                    nearest = Some((distance, why));
+                }
+            }
+        }
+        nearest.map(|(_, why)| why)
     }
 
     fn strike(

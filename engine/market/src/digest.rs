@@ -1,17 +1,17 @@
 //! Content hashes as text.
 
 use sha2::{Digest, Sha256};
-use std::fmt::Write as _;
 
 /// Bytes as lower-case hex.
 #[must_use]
 pub fn hex(bytes: &[u8]) -> String {
-    let room = bytes.len().saturating_mul(2);
-    bytes.iter().fold(String::with_capacity(room), |mut text, byte| {
-        // Writing to a string cannot fail.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
+    let digit = |nibble: u8| char::from_digit(u32::from(nibble), 16).unwrap_or('0');
+    let mut text = String::with_capacity(bytes.len().saturating_mul(2));
+    for byte in bytes {
+        text.push(digit(byte >> 4));
+        text.push(digit(byte & 15));
+    }
+    text
 }
 
 /// SHA-256 as lower-case hex.

@@ -14,36 +14,22 @@
 
 mod common;
 
-use alula_core::registry::Registry;
-use alula_core::thresholds::ThresholdSet;
 use alula_market::chain::ChainSnapshot;
-use alula_market::contract::{Root, SettlementValue};
-use alula_market::history::{History, HistoryError, Provenance};
+use alula_market::history::{History, HistoryError};
 use alula_market::money::Usd;
-use alula_market::series::{BarSize, EventData, SeriesData};
+use alula_market::series::BarSize;
 use alula_market::time::{Date, Instant};
-use alula_run::{BacktestRequest, Inputs, Mode, RunOutput, backtest};
-use common::{Double, date, graph, run, strategy};
+use alula_run::{BacktestRequest, Mode, RunOutput};
+use common::{Double, as_the_first_field_has_it, date, finished, flat, graph, request, run, strategy};
 use std::sync::Arc;
 
-fn flat(sessions: usize) -> Double {
-    Double::new(date(2019, 6, 3), sessions, |_| (2900.0, 0.16))
-}
-
 fn between(text: &str, history: &dyn History, from: Option<Date>, to: Option<Date>) -> RunOutput {
-    let graph = graph(text);
-    let request = BacktestRequest {
-        graph: Arc::clone(&graph),
-        thresholds: ThresholdSet::defaults(&graph.thresholds).values().to_vec(),
-        registry: Registry::default(),
-        inputs: Inputs::default(),
-        history,
+    let (graph, progress) = (graph(text), &mut |_| {});
+    finished(BacktestRequest {
         from,
         to,
-        mode: Mode::Batch,
-        progress: &mut |_| {},
-    };
-    backtest(request).unwrap_or_else(|e| panic!("{e} ({}) at {:?}", e.help, e.at))
+        ..request(&graph, history, Mode::Batch, progress)
+    })
 }
 
 fn mark<'r>(run: &'r RunOutput, start: &str) -> &'r str {
@@ -105,9 +91,7 @@ fn a_period_beyond_the_data_ends_where_the_data_end_and_says_so() {
 struct Cut(Double, Date);
 
 impl History for Cut {
-    fn provenance(&self) -> Provenance {
-        self.0.provenance()
-    }
+    as_the_first_field_has_it!();
     fn ticks(&self, underlying: &str, from: Date, to: Date) -> Vec<Instant> {
         self.0.ticks(underlying, from, to.min(self.1))
     }
@@ -116,21 +100,6 @@ impl History for Cut {
     }
     fn snapshot(&self, underlying: &str, at: Instant) -> Result<Arc<ChainSnapshot>, HistoryError> {
         self.0.snapshot(underlying, at)
-    }
-    fn series(&self, id: &str, bars: BarSize) -> Result<Option<Arc<SeriesData>>, HistoryError> {
-        self.0.series(id, bars)
-    }
-    fn events(&self, id: &str) -> Result<Option<Arc<EventData>>, HistoryError> {
-        self.0.events(id)
-    }
-    fn settlement(&self, root: Root, expiry: Date) -> Result<Option<SettlementValue>, HistoryError> {
-        self.0.settlement(root, expiry)
-    }
-    fn rate(&self, at: Instant) -> Result<Option<f64>, HistoryError> {
-        self.0.rate(at)
-    }
-    fn gaps(&self, underlying: &str, from: Date, to: Date) -> Vec<Date> {
-        self.0.gaps(underlying, from, to)
     }
 }
 
@@ -173,9 +142,7 @@ struct Intraday(Double, f64);
 const HOURS: [(u32, u32); 3] = [(10, 0), (12, 0), (15, 45)];
 
 impl History for Intraday {
-    fn provenance(&self) -> Provenance {
-        self.0.provenance()
-    }
+    as_the_first_field_has_it!();
     fn ticks(&self, underlying: &str, from: Date, to: Date) -> Vec<Instant> {
         let days = self.0.ticks(underlying, from, to).into_iter().map(Instant::date);
         days.flat_map(|d| HOURS.map(|(h, m)| Instant::from_eastern(d, h, m).unwrap()))
@@ -199,21 +166,6 @@ impl History for Intraday {
         let mut snapshot = Arc::unwrap_or_clone(then.snapshot(underlying, at)?);
         snapshot.at = at;
         Ok(Arc::new(snapshot))
-    }
-    fn series(&self, id: &str, bars: BarSize) -> Result<Option<Arc<SeriesData>>, HistoryError> {
-        self.0.series(id, bars)
-    }
-    fn events(&self, id: &str) -> Result<Option<Arc<EventData>>, HistoryError> {
-        self.0.events(id)
-    }
-    fn settlement(&self, root: Root, expiry: Date) -> Result<Option<SettlementValue>, HistoryError> {
-        self.0.settlement(root, expiry)
-    }
-    fn rate(&self, at: Instant) -> Result<Option<f64>, HistoryError> {
-        self.0.rate(at)
-    }
-    fn gaps(&self, underlying: &str, from: Date, to: Date) -> Vec<Date> {
-        self.0.gaps(underlying, from, to)
     }
 }
 

@@ -85,18 +85,11 @@ fn a_later_start_changes_no_market_cell() {
     let (graph, history) = (common::graph(TEXT), market());
     let whole = common::run_graph(&graph, &history, Mode::Batch).unwrap();
     let from = whole.ticks[60].at.date();
-    let later = alula_run::backtest(alula_run::BacktestRequest {
-        graph: Arc::clone(&graph),
-        thresholds: Vec::new(),
-        registry: Registry::default(),
-        inputs: alula_run::Inputs::default(),
-        history: &history,
+    let progress = &mut |_| {};
+    let later = common::finished(alula_run::BacktestRequest {
         from: Some(from),
-        to: None,
-        mode: Mode::Streaming,
-        progress: &mut |_| {},
-    })
-    .unwrap();
+        ..common::request(&graph, &history, Mode::Streaming, progress)
+    });
     let rule = |r: &alula_run::RunOutput, at: Instant| {
         let row = r.decisions.iter().find(|d| d.key == "p.open" && d.at == at);
         row.map(|d| d.condition)

@@ -13,12 +13,7 @@
 mod common;
 
 use alula_run::{ErrorClass, Mode, RunOutput};
-use common::{Double, date, run, strategy, told, try_run};
-
-/// From Monday 3 June 2019, flat at 2900 and 16 vol.
-fn flat(sessions: usize) -> Double {
-    Double::new(date(2019, 6, 3), sessions, |_| (2900.0, 0.16))
-}
+use common::{Double, date, flat, run, strategy, told, try_run};
 
 fn open(extra: &str) -> String {
     format!("open when VIX.last < 35 vol size 2 lots {extra}")
@@ -259,6 +254,19 @@ fn what_cannot_be_built_is_a_traced_reason() {
     assert_eq!(
         at(&format!("expiry nearest 300 dte in 280..320 dte\n    {rest}")),
         "short put: no listed expiry in 280..320 dte"
+    );
+    // The rule is asked on Tuesday 4 June 2019, and the weeklys of SPX had no Tuesdays for three years to come.
+    assert_eq!(
+        at(&format!("expiry nearest 7 dte in 7..7 dte only pm\n    {rest}")),
+        "short put: no expiry in 7..7 dte: not listed on 2019-06-04; SPXW had no Tuesdays on 2019-06-04 (expiry \
+         2019-06-11): listed since 2022-04-18"
+    );
+    // Mondays were listed; this market has none.
+    assert_eq!(
+        at(&format!(
+            "expiry nearest 20 dte in 20..20 dte only pm\n    {rest}"
+        )),
+        "short put: no listed expiry in 20..20 dte"
     );
     let put = "short put at 20 delta\n    long put 37 pts below short put\n    short call at 20 delta\n    long call 50 pts above short call";
     let said = at(&format!("expiry nearest 21 dte in 10..35 dte only pm\n    {put}"));

@@ -10,37 +10,25 @@
     reason = "tests may fail loudly, and their numbers are small"
 )]
 
-use alula_core::registry::Registry;
-use alula_core::thresholds::ThresholdSet;
+mod common;
+
 use alula_core::why::render;
 use alula_dsl::source::NoImports;
 use alula_market::history::History;
 use alula_market::sim::{SimConfig, SimulatedMarket};
-use alula_run::{BacktestRequest, Explainer, Inputs, Mode, Moment, RunOutput, backtest, folder};
+use alula_run::{BacktestRequest, Explainer, Inputs, Mode, Moment, RunOutput, folder};
+use common::{finished, graph, request};
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 fn run(text: &str, history: &dyn History, mode: Mode) -> RunOutput {
-    let compiled = alula_dsl::compile::compile("test.alula", text.as_bytes(), &NoImports);
-    let graph = compiled
-        .graph
-        .unwrap_or_else(|| panic!("{:#?}", compiled.diagnostics));
-    let thresholds = ThresholdSet::defaults(&graph.thresholds).values().to_vec();
-    let request = BacktestRequest {
-        graph: Arc::new(graph),
-        thresholds,
-        registry: Registry::default(),
+    let (graph, progress) = (graph(text), &mut |_| {});
+    finished(BacktestRequest {
         inputs: Inputs {
             sources: vec![("test.alula".to_owned(), text.as_bytes().to_vec())],
             ..Inputs::default()
         },
-        history,
-        from: None,
-        to: None,
-        mode,
-        progress: &mut |_| {},
-    };
-    backtest(request).unwrap_or_else(|e| panic!("{e} ({}) at {:?}", e.help, e.at))
+        ..request(&graph, history, mode, progress)
+    })
 }
 
 fn market(sessions: u32) -> SimulatedMarket {

@@ -4,40 +4,24 @@
     clippy::panic,
     clippy::indexing_slicing,
     clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
     reason = "tests may fail loudly, and their numbers are small"
 )]
 
 mod common;
 
-use alula_core::registry::Registry;
 use alula_dsl::graph::Graph;
 use alula_market::history::History;
-use alula_run::{BacktestRequest, Inputs, Mode, RunOutput, Sweep, backtest};
-use common::{Double, date, graph, strategy};
+use alula_run::{BacktestRequest, Mode, RunOutput, Sweep};
+use common::{Double, date, finished, graph, request, strategy};
 use std::sync::Arc;
 
-fn request<'a>(
-    graph: &Arc<Graph>,
-    thresholds: &[f64],
-    history: &'a dyn History,
-    mode: Mode,
-    progress: &'a mut dyn FnMut(alula_run::Progress),
-) -> BacktestRequest<'a> {
-    BacktestRequest {
-        graph: Arc::clone(graph),
-        thresholds: thresholds.to_vec(),
-        registry: Registry::default(),
-        inputs: Inputs::default(),
-        history,
-        from: None,
-        to: None,
-        mode,
-        progress,
-    }
-}
-
 fn alone(graph: &Arc<Graph>, thresholds: &[f64], history: &dyn History, mode: Mode) -> RunOutput {
-    backtest(request(graph, thresholds, history, mode, &mut |_| {})).unwrap()
+    let progress = &mut |_| {};
+    finished(BacktestRequest {
+        thresholds: thresholds.to_vec(),
+        ..request(graph, history, mode, progress)
+    })
 }
 
 /// Runs a strategy with two thresholds over a grid of values, in a sweep and one by one.
@@ -59,7 +43,7 @@ fn compare(other: &str, others: [f64; 3], open: &str, mode: Mode) {
         )
     });
     let progress = &mut |_| {};
-    let mut sweep = Sweep::new(request(&graph, &[], &history, mode, progress));
+    let mut sweep = Sweep::new(request(&graph, &history, mode, progress));
     let mut chains = Vec::new();
     for gain in [0.05, 0.5, 0.9, 0.05] {
         for other in others {

@@ -12,7 +12,7 @@ use alula_market::history::{History, HistoryError, Provenance};
 use alula_market::money::Price;
 use alula_market::series::{BarSize, EventData, EventRow, SeriesData};
 use alula_market::time::{Date, Instant};
-use alula_run::{BacktestRequest, Inputs, Mode, RunError, RunOutput, backtest};
+use alula_run::{BacktestRequest, Inputs, Mode, Progress, RunError, RunOutput, backtest};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -261,8 +261,14 @@ pub fn try_run(text: &str, history: &dyn History, mode: Mode) -> Result<RunOutpu
     run_graph(&graph(text), history, mode)
 }
 
-pub fn run_graph(graph: &Arc<Graph>, history: &dyn History, mode: Mode) -> Result<RunOutput, RunError> {
-    backtest(BacktestRequest {
+/// A run over all that a history has, with the thresholds' defaults and no files for the record.
+pub fn request<'a>(
+    graph: &Arc<Graph>,
+    history: &'a dyn History,
+    mode: Mode,
+    progress: &'a mut dyn FnMut(Progress),
+) -> BacktestRequest<'a> {
+    BacktestRequest {
         graph: Arc::clone(graph),
         thresholds: ThresholdSet::defaults(&graph.thresholds).values().to_vec(),
         registry: Registry::default(),
@@ -271,13 +277,65 @@ pub fn run_graph(graph: &Arc<Graph>, history: &dyn History, mode: Mode) -> Resul
         from: None,
         to: None,
         mode,
-        progress: &mut |_| {},
-    })
+        progress,
+    }
+}
+
+/// Runs it, or stops the test with what the user would read.
+pub fn finished(request: BacktestRequest<'_>) -> RunOutput {
+    backtest(request).unwrap_or_else(|e| panic!("{e} ({}) at {:?}", e.help, e.at))
+}
+
+pub fn run_graph(graph: &Arc<Graph>, history: &dyn History, mode: Mode) -> Result<RunOutput, RunError> {
+    backtest(request(graph, history, mode, &mut |_| {}))
 }
 
 pub fn run(text: &str, history: &dyn History) -> RunOutput {
-    try_run(text, history, Mode::Batch).unwrap_or_else(|e| panic!("{e} ({}) at {:?}", e.help, e.at))
+    finished(request(&graph(text), history, Mode::Batch, &mut |_| {}))
 }
+
+/// From Monday 3 June 2019, flat at 2900 and 16 vol.
+pub fn flat(sessions: usize) -> Double {
+    Double::new(date(2019, 6, 3), sessions, |_| (2900.0, 0.16))
+}
+
+/// What a market that alters a [`Double`]'s days or snapshots, its first field, takes from it unaltered.
+#[allow(unused_macros, reason = "not every test alters a market")]
+macro_rules! as_the_first_field_has_it {
+    () => {
+        fn provenance(&self) -> alula_market::history::Provenance {
+            self.0.provenance()
+        }
+        fn series(
+            &self,
+            id: &str,
+            bars: alula_market::series::BarSize,
+        ) -> Result<Option<std::sync::Arc<alula_market::series::SeriesData>>, HistoryError> {
+            self.0.series(id, bars)
+        }
+        fn events(
+            &self,
+            id: &str,
+        ) -> Result<Option<std::sync::Arc<alula_market::series::EventData>>, HistoryError> {
+            self.0.events(id)
+        }
+        fn settlement(
+            &self,
+            root: alula_market::contract::Root,
+            expiry: Date,
+        ) -> Result<Option<alula_market::contract::SettlementValue>, HistoryError> {
+            self.0.settlement(root, expiry)
+        }
+        fn rate(&self, at: Instant) -> Result<Option<f64>, HistoryError> {
+            self.0.rate(at)
+        }
+        fn gaps(&self, underlying: &str, from: Date, to: Date) -> Vec<Date> {
+            self.0.gaps(underlying, from, to)
+        }
+    };
+}
+#[allow(unused_imports, reason = "not every test alters a market")]
+pub(crate) use as_the_first_field_has_it;
 
 /// Strategy text with a standard head and an iron condor 20-odd days out.
 pub fn strategy(settings: &str, policy: &str) -> String {

@@ -361,7 +361,9 @@ pub enum SurfaceFormat {
 #[derive(Debug, Args)]
 #[command(
     after_help = "Examples:\n  alula surface --data spx_2019 --date 2019-05-03\n  \
-                        alula surface --data spx_2019 --date 2019-05-03 --expiry 2019-06-21 --format svg -o smile.svg\n\n\
+                        alula surface --data spx_2019 --date 2019-05-03 --expiry 2019-06-21 --format svg -o smile.svg\n  \
+                        alula surface --data spx_2019 --date 2019-05-03 --expiry 2019-06-14 \
+                        --legs \"-1p2750 +1p2700 -1c3075 +1c3125\"\n\n\
                         Errors of the curve against the mids are in vol points; `inside` is the share of quotes whose bid and\n\
                         ask it passes between. Without --data the market is simulated."
 )]
@@ -378,6 +380,9 @@ pub struct SurfaceArgs {
     /// Only this expiry
     #[arg(long, value_name = "DATE", value_parser = parse_date)]
     pub expiry: Option<chrono::NaiveDate>,
+    /// Break-evens of a package of that expiry, week by week under the surface: `"-1p2700 +1p2650 -1c3050 +1c3100"`
+    #[arg(long, value_name = "LEGS", requires = "expiry", allow_hyphen_values = true)]
+    pub legs: Option<String>,
     /// Seed of the simulated market
     #[arg(long, value_name = "N", conflicts_with = "data")]
     pub seed: Option<u64>,

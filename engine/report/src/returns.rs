@@ -59,7 +59,7 @@ impl Returns {
         let dash = || "–".to_owned();
         let a_year = |r: f64| format!("{} a year", signed_percent(r));
         let (at_risk, about) = match &self.at_risk {
-            None => (dash(), "a loss without bound, or no trade".to_owned()),
+            None => (dash(), String::new()),
             Some(Ok(rate)) => (a_year(*rate), "IRR".to_owned()),
             Some(Err(IrrError::Several(rates))) => {
                 let rates: Vec<String> = rates.iter().map(|r| percent(r.rate)).collect();
@@ -122,7 +122,9 @@ fn beta(report: &Report) -> Option<Capm> {
         own.push((day.equity.share - before.equity.share).to_f64() / base);
         market.push(to / from - 1.0);
     }
-    capm(&own, &market, &vec![0.0; own.len()]).ok()
+    // An account that never moved has nothing to explain.
+    let moved = own.iter().any(|r| *r != 0.0);
+    capm(&own, &market, &vec![0.0; own.len()]).ok().filter(|_| moved)
 }
 
 #[cfg(test)]

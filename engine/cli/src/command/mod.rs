@@ -1,6 +1,7 @@
 //! The subcommands, one file each.
 
 pub mod backtest;
+pub mod breakevens;
 pub mod calendar;
 pub mod check;
 pub mod completions;

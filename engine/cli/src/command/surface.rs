@@ -2,7 +2,7 @@
 
 use crate::args::{SurfaceArgs, SurfaceFormat};
 use crate::at;
-use crate::command::store;
+use crate::command::{breakevens, store};
 use crate::exit::{Exit, Failure};
 use crate::files;
 use crate::output::Output;
@@ -33,6 +33,12 @@ pub fn run(args: &SurfaceArgs, out: &mut Output) -> Result<Exit, Failure> {
     let snapshot = history.snapshot(&underlying, when).map_err(|e| damaged(&e))?;
     let rate = history.rate(when).map_err(|e| damaged(&e))?;
     let view = SnapshotView::new(snapshot, rate);
+    if let (Some(legs), Some(expiry)) = (&args.legs, args.expiry) {
+        rows(&view, Some(expiry))?;
+        let text = breakevens::show(&view, &history.provenance(), expiry, legs, args.format)?;
+        files::write_result(out, args.output.as_deref(), &text)?;
+        return Ok(Exit::Ok);
+    }
     let found = rows(&view, args.expiry)?;
     let provenance = history.provenance();
     let label = &provenance.label;

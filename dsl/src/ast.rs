@@ -124,14 +124,37 @@ pub enum Setting {
     Posture(Ident),
     /// `fill next snapshot` (`false`) or `fill same bar` (`true`).
     FillSameBar(bool),
-    /// `cross 60% of spread`: share of the half-spread that each fill gives up; 0% is mid, 100% is natural.
-    Cross(Literal),
+    /// `cross 60% of spread`: what each fill gives up of the half-spread.
+    Cross(Crossing),
+    /// `depth limited assume 20 lots`: how the size of an order matters, and the size where the data show none.
+    Depth {
+        /// `unlimited`, `impact` or `limited`.
+        how: Ident,
+        /// Contracts to assume.
+        assume: Option<Literal>,
+    },
     /// `fees ibkr`: name of a fee schedule.
     Fees(Ident),
     /// `settle exact` (`false`) or `settle approximate` (`true`).
     SettleApproximate(bool),
-    /// `margin cboe`: the rulebook enforced.
-    Margin(Ident),
+    /// `margin cboe, flatten on call`: the rulebook enforced, and whether a margin call closes every position.
+    Margin {
+        /// Rulebook.
+        rulebook: Ident,
+        /// `flatten on call`.
+        flatten: bool,
+    },
+}
+
+/// What a fill gives up of the half-spread.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Crossing {
+    /// `60% of spread`: 0% is mid, 100% is natural.
+    Share(Literal),
+    /// `by legs`: less for more legs.
+    ByLegs,
+    /// `mid` or `natural`.
+    Word(Ident),
 }
 
 /// `threshold NAME = VALUE in LO..HI /// doc`.

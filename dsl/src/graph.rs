@@ -736,14 +736,44 @@ pub struct Settings {
     pub promoter: bool,
     /// Fills on the snapshot of the decision: results are marked.
     pub fill_same_bar: bool,
-    /// Share of the half-spread that a fill gives up, 0..=1.
-    pub cross: f64,
+    /// What a fill gives up of the half-spread.
+    pub cross: Cross,
+    /// How the size of an order matters.
+    pub depth: Depth,
     /// Fee schedule name.
     pub fees: String,
     /// Settlement may be approximated where the settlement series is missing: results are marked.
     pub settle_approximate: bool,
-    /// Margin rulebook name.
+    /// Name of the margin rulebook that is enforced.
     pub margin: String,
+    /// A margin call closes every position.
+    pub flatten_on_call: bool,
+}
+
+/// What a fill gives up of the half-spread.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Cross {
+    /// A share, 0..=1.
+    Share(f64),
+    /// A share that falls with the number of legs traded.
+    ByLegs,
+}
+
+/// How the size of an order matters to its fill. `assume`: contracts where the data show no size.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Depth {
+    /// Not at all.
+    Unlimited,
+    /// Larger orders give up more.
+    Impact {
+        /// See [`Depth`].
+        assume: Option<u32>,
+    },
+    /// As [`Depth::Impact`], and no more than the size shown fills.
+    Limited {
+        /// See [`Depth`].
+        assume: Option<u32>,
+    },
 }
 
 /// The graph.

@@ -174,7 +174,10 @@ pub const UNITS: &[(&str, Unit)] = &[
 pub const FEES: &[&str] = &["ibkr", "flat", "none"];
 
 /// Margin rulebooks that a strategy may name.
-pub const MARGINS: &[&str] = &["cboe", "ibkr"];
+pub const MARGINS: &[&str] = &["cboe", "ibkr", "portfolio", "portfolio_ibkr"];
+
+/// How the size of an order may matter.
+pub const DEPTHS: &[&str] = &["unlimited", "impact", "limited"];
 
 /// The instrument of a name.
 #[must_use]

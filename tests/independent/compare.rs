@@ -5,8 +5,8 @@ use super::ledger::{Fate, Kind, Numbers, Outcome, Reading, SHARE, Three};
 use super::walk::walk;
 use super::{by_hand, date, folder, print};
 use crate::support::root;
-use alula_book::fill::price_open;
-use alula_book::{Band, Cross, ExecutionKind, Leg, Package};
+use alula_book::fill::{Trying, price_open};
+use alula_book::{Band, Cross, ExecutionKind, FillModel, Leg, Package};
 use alula_core::registry::Registry;
 use alula_dsl::compile::compile;
 use alula_dsl::graph::Graph;
@@ -432,7 +432,8 @@ fn the_store_and_the_book_see_the_condor_that_the_data_page_describes() {
         leg(1, alula_market::contract::Right::Call, 3_065_000),
     ])
     .expect("a condor");
-    let priced = price_open(&condor, &snapshot, Cross::from_f64(0.6).expect("a share")).expect("a price");
+    let model = FillModel::fixed(Cross::from_f64(0.6).expect("a share"));
+    let priced = price_open(&condor, &snapshot, Trying { model, lots: 1 }).expect("a price");
     // 60% of the half-spreads: 8.425 - 0.3 * (0.30 + 0.30 + 0.30 + 0.15) = 8.11, down to a nickel: 8.10.
     assert_eq!(mills(priced.net), [8_425, 8_100, 7_900]);
 }

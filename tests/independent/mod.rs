@@ -195,18 +195,18 @@ fn an_expiry_is_the_arithmetic_that_a_trader_does_on_paper() {
     );
 }
 
-/// 4 legs at 0.65 commission, 0.02 clearing and 0.02685 ORF; two sold legs with 0.00279 TAF; exchange fee 0.58 for three
-/// legs from 1.00 and 0.49 for one below.
+/// 4 legs at 0.70 commission, 0.055 clearing and 0.0379 ORF; two sold legs with 0.002 TAF; exchange fee 0.57 for three
+/// legs from 1.00 and 0.48 for one below.
 #[test]
 fn fees_by_hand_follow_the_published_tables() {
     let legs = [(-1, 5_000), (1, 1_500), (-1, 2_000), (1, 400)];
-    let want = 4 * (650_000 + 20_000 + 26_850) + 2 * 2_790 + 3 * 580_000 + 490_000;
+    let want = 4 * (700_000 + 55_000 + 37_900) + 2 * 2_000 + 3 * 570_000 + 480_000;
     assert_eq!(price::fees(&legs, 1), want);
     assert_eq!(price::fees(&legs, 3), 3 * want);
     // One leg under a nickel: 0.25 is lifted to the order's minimum of 1.00.
     assert_eq!(
         price::fees(&[(-1, 40)], 1),
-        1_000_000 + 490_000 + 20_000 + 26_850 + 2_790
+        1_000_000 + 480_000 + 55_000 + 37_900 + 2_000
     );
 }
 

@@ -36,27 +36,27 @@ pub fn sell(q: Quote, reading: Reading) -> Three {
     }
 }
 
-/// Tiered commissions and pass-through fees of the `ibkr` schedule for SPXW, in micro-dollars.
+/// Tiered commissions and pass-through fees of the `ibkr` schedule for SPXW in the spring of 2019, in micro-dollars.
 ///
-/// Per contract: commission 0.65 (0.50 below 0.10, 0.25 below 0.05; an order pays at least 1.00), exchange 0.49 (0.58
-/// from a premium of 1.00), clearing 0.02, ORF 0.02685; sales also TAF 0.00279. No SEC fee on index options.
+/// Per contract: commission 0.70 (0.50 below 0.10, 0.25 below 0.05; an order pays at least 1.00), exchange 0.48 (0.57
+/// from a premium of 1.00), clearing 0.055, ORF 0.0379; sales also TAF 0.002. No SEC fee on index options.
 pub fn fees(legs: &[(i64, i64)], lots: i64) -> i64 {
     let (mut commission, mut passed_on) = (0, 0);
     for &(ratio, premium) in legs {
         let contracts = ratio.abs() * lots;
         assert!(
-            contracts * 20_000 < 55_000_000,
+            contracts * 55_000 < 55_000_000,
             "below the cap of the clearing fee"
         );
         commission += contracts
             * match premium {
                 ..50 => 250_000,
                 50..100 => 500_000,
-                _ => 650_000,
+                _ => 700_000,
             };
-        let exchange = if premium < 1_000 { 490_000 } else { 580_000 };
-        let activity = if ratio < 0 { 2_790 } else { 0 };
-        passed_on += contracts * (exchange + 20_000 + 26_850 + activity);
+        let exchange = if premium < 1_000 { 480_000 } else { 570_000 };
+        let activity = if ratio < 0 { 2_000 } else { 0 };
+        passed_on += contracts * (exchange + 55_000 + 37_900 + activity);
     }
     commission.max(1_000_000) + passed_on
 }

@@ -3,17 +3,17 @@
 use super::Checker;
 use super::items::whole_number;
 use super::value::canonical;
-use crate::ast::{ItemKind, LitUnit, Literal, Setting, Strategy};
+use crate::ast::{Crossing, ItemKind, LitUnit, Literal, Setting, Strategy};
 use crate::builtin::Instrument;
 use crate::diagnostic::{Diagnostic, codes};
-use crate::graph::{Length, Settings};
+use crate::graph::{Cross, Depth, Length, Settings};
 use crate::reference;
 use crate::resolve::ParsedFile;
 use crate::resolve::suggest::did_you_mean;
 use crate::span::Span;
 
 /// Share of the half-spread given up per fill when the file does not say: published multi-leg fills lie near 0.56 to 0.75.
-const DEFAULT_CROSS: f64 = 0.6;
+const DEFAULT_CROSS: Cross = Cross::Share(0.6);
 
 impl Checker<'_> {
     /// The one strategy of the compilation, from the file that is run. `None` after an error.
@@ -69,9 +69,11 @@ impl Checker<'_> {
             promoter: false,
             fill_same_bar: false,
             cross: DEFAULT_CROSS,
+            depth: Depth::Unlimited,
             fees: "ibkr".to_owned(),
             settle_approximate: false,
             margin: "cboe".to_owned(),
+            flatten_on_call: false,
         };
         for setting in &s.settings {
             let word = setting_word(&setting.value);
@@ -105,15 +107,25 @@ impl Checker<'_> {
                     out.promoter = self.one_of_words(word, &["steward", "promoter"]) == Some("promoter");
                 }
                 Setting::FillSameBar(same) => out.fill_same_bar = *same,
-                Setting::Cross(l) => out.cross = self.cross(l).unwrap_or(DEFAULT_CROSS),
+                Setting::Cross(c) => out.cross = self.cross(c).unwrap_or(DEFAULT_CROSS),
+                Setting::Depth { how, assume } => {
+                    let word = self.one_of_words(how, reference::DEPTHS);
+                    let assume = assume.as_ref().and_then(|l| self.assumed_size(l));
+                    out.depth = match word {
+                        Some("impact") => Depth::Impact { assume },
+                        Some("limited") => Depth::Limited { assume },
+                        _ => Depth::Unlimited,
+                    };
+                }
                 Setting::Fees(word) => {
                     self.one_of_words(word, reference::FEES);
                     out.fees.clone_from(&word.value);
                 }
                 Setting::SettleApproximate(approximate) => out.settle_approximate = *approximate,
-                Setting::Margin(word) => {
-                    self.one_of_words(word, reference::MARGINS);
-                    out.margin.clone_from(&word.value);
+                Setting::Margin { rulebook, flatten } => {
+                    self.one_of_words(rulebook, reference::MARGINS);
+                    out.margin.clone_from(&rulebook.value);
+                    out.flatten_on_call = *flatten;
                 }
             }
         }
@@ -174,10 +186,18 @@ impl Checker<'_> {
         )
     }
 
-    fn cross(&mut self, l: &Literal) -> Option<f64> {
+    fn cross(&mut self, c: &Crossing) -> Option<Cross> {
+        let l = match c {
+            Crossing::ByLegs => return Some(Cross::ByLegs),
+            Crossing::Word(word) => {
+                let word = self.one_of_words(word, &["mid", "natural"])?;
+                return Some(Cross::Share(if word == "mid" { 0.0 } else { 1.0 }));
+            }
+            Crossing::Share(l) => l,
+        };
         let share = canonical(l);
         if l.unit == LitUnit::Percent && (0.0..=1.0).contains(&share) {
-            return Some(share);
+            return Some(Cross::Share(share));
         }
         let text = self.text(l.span);
         let message = format!("`{text}` is not a share of the spread from 0% to 100%");
@@ -186,6 +206,22 @@ impl Checker<'_> {
             l.span,
             message,
             "0% is mid, 100% is natural: write `cross 60% of spread`",
+        )
+    }
+
+    /// `20 lots` of `depth limited assume 20 lots`.
+    fn assumed_size(&mut self, l: &Literal) -> Option<u32> {
+        let lots = whole_number(l.number).filter(|n| *n >= 1 && l.unit == LitUnit::Lots);
+        if lots.is_some() {
+            return lots;
+        }
+        let text = self.text(l.span);
+        let message = format!("`{text}` is not a whole number of lots");
+        self.error(
+            codes::BAD_SETTING,
+            l.span,
+            message,
+            "write the contracts to assume where the data show no size, such as `depth limited assume 20 lots`",
         )
     }
 }
@@ -197,8 +233,9 @@ const fn setting_word(setting: &Setting) -> &'static str {
         Setting::Posture(_) => "posture",
         Setting::FillSameBar(_) => "fill",
         Setting::Cross(_) => "cross",
+        Setting::Depth { .. } => "depth",
         Setting::Fees(_) => "fees",
         Setting::SettleApproximate(_) => "settle",
-        Setting::Margin(_) => "margin",
+        Setting::Margin { .. } => "margin",
     }
 }

@@ -3,7 +3,7 @@
 use super::expr::{literal_text, range_text, string_text};
 use super::layout::Printer;
 use super::pieces::{INDENT, Line, rank};
-use crate::ast::{File, Ident, Item, ItemKind, Script, Setting, Strategy};
+use crate::ast::{Crossing, File, Ident, Item, ItemKind, Script, Setting, Strategy};
 use crate::span::Span;
 
 /// Whether an item has a block of braces.
@@ -250,12 +250,21 @@ impl Printer<'_> {
                     "fill",
                     if *same { "same bar" } else { "next snapshot" }.to_owned(),
                 ),
-                Setting::Cross(l) => ("cross", format!("{} of spread", literal_text(l))),
+                Setting::Cross(Crossing::Share(l)) => ("cross", format!("{} of spread", literal_text(l))),
+                Setting::Cross(Crossing::ByLegs) => ("cross", "by legs".to_owned()),
+                Setting::Cross(Crossing::Word(w)) => ("cross", w.value.clone()),
+                Setting::Depth { how, assume } => {
+                    let assume = assume.as_ref().map(|l| format!(" assume {}", literal_text(l)));
+                    ("depth", how.value.clone() + &assume.unwrap_or_default())
+                }
                 Setting::Fees(f) => ("fees", f.value.clone()),
                 Setting::SettleApproximate(a) => {
                     ("settle", if *a { "approximate" } else { "exact" }.to_owned())
                 }
-                Setting::Margin(m) => ("margin", m.value.clone()),
+                Setting::Margin { rulebook, flatten } => {
+                    let flatten = if *flatten { ", flatten on call" } else { "" };
+                    ("margin", format!("{}{flatten}", rulebook.value))
+                }
             };
             self.row(setting.span, false, vec![format!("{word:8} {rest}")]);
         }

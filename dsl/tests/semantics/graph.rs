@@ -239,7 +239,9 @@ fn defaults_are_those_documented() {
     );
     assert_eq!(g.settings.fees, "ibkr");
     assert_eq!(g.settings.margin, "cboe");
-    assert_eq!(g.settings.cross.to_bits(), 0.6f64.to_bits());
+    assert_eq!(g.settings.cross, alula_dsl::graph::Cross::Share(0.6));
+    assert_eq!(g.settings.depth, alula_dsl::graph::Depth::Unlimited);
+    assert!(!g.settings.flatten_on_call);
     assert!(!g.settings.fill_same_bar && !g.settings.promoter && !g.settings.settle_approximate);
     let rules = &g.policies[0].rules;
     assert_eq!(

@@ -2,11 +2,11 @@
 
 use alula_dsl::ast::Strategy as Strategy_;
 use alula_dsl::ast::{
-    Allow, Amount, Anchor, Arg, BinaryOp, Direction, EventDecl, EventSide, ExpirySelector, Expr, ExprKind,
-    File, Guard, GuardAction, GuardRule, Hedge, HedgeClause, Ident, Item, ItemKind, Layer, LayerClause,
-    LegClause, LegRef, LimitPrice, LitUnit, Literal, Node, OnUnknown, Overlay, OverlayClause, Policy, Right,
-    RollStrikes, RollTarget, Rule, Script, Series, Setting, Shape, Shift, Side, Signal, SizeExpr,
-    StrikeSelector, Structure, Threshold, UnaryOp,
+    Allow, Amount, Anchor, Arg, BinaryOp, Crossing, Direction, EventDecl, EventSide, ExpirySelector, Expr,
+    ExprKind, File, Guard, GuardAction, GuardRule, Hedge, HedgeClause, Ident, Item, ItemKind, Layer,
+    LayerClause, LegClause, LegRef, LimitPrice, LitUnit, Literal, Node, OnUnknown, Overlay, OverlayClause,
+    Policy, Right, RollStrikes, RollTarget, Rule, Script, Series, Setting, Shape, Shift, Side, Signal,
+    SizeExpr, StrikeSelector, Structure, Threshold, UnaryOp,
 };
 use alula_dsl::span::Span;
 use proptest::collection::vec;
@@ -416,10 +416,13 @@ fn setting() -> impl Strategy<Value = Setting> {
         }),
         ident().prop_map(Setting::Posture),
         any::<bool>().prop_map(Setting::FillSameBar),
-        literal().prop_map(Setting::Cross),
+        literal().prop_map(|l| Setting::Cross(Crossing::Share(l))),
+        Just(Setting::Cross(Crossing::ByLegs)),
+        ident().prop_map(|w| Setting::Cross(Crossing::Word(w))),
+        (ident(), option::of(literal())).prop_map(|(how, assume)| Setting::Depth { how, assume }),
         ident().prop_map(Setting::Fees),
         any::<bool>().prop_map(Setting::SettleApproximate),
-        ident().prop_map(Setting::Margin),
+        (ident(), any::<bool>()).prop_map(|(rulebook, flatten)| Setting::Margin { rulebook, flatten }),
     ]
 }
 

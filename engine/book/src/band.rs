@@ -133,6 +133,29 @@ impl Cross {
         Some(Self(millionths))
     }
 
+    /// From millionths; more than a whole is a whole.
+    #[must_use]
+    pub(crate) const fn from_millionths(millionths: u32) -> Self {
+        Self(if millionths > 1_000_000 {
+            1_000_000
+        } else {
+            millionths
+        })
+    }
+
+    /// The share of an order of `contracts` where `displayed` are shown: on the line from this share for none to a whole
+    /// for as many as are shown or more, rounded up.
+    #[must_use]
+    pub(crate) fn with_impact(self, contracts: i64, displayed: u32) -> Self {
+        if displayed == 0 || contracts >= i64::from(displayed) {
+            return Self::NATURAL;
+        }
+        let rest = u64::from(1_000_000_u32.saturating_sub(self.0));
+        let contracts = u64::try_from(contracts).unwrap_or(0);
+        let more = rest.saturating_mul(contracts).div_ceil(u64::from(displayed));
+        Self::from_millionths(self.0.saturating_add(u32::try_from(more).unwrap_or(1_000_000)))
+    }
+
     /// As a fraction, for display.
     #[must_use]
     pub fn to_f64(self) -> f64 {

@@ -11,10 +11,11 @@ mod settle;
 pub use check::{Breach, Invariant};
 pub use settle::SettleError;
 
-use crate::band::{Band, Cross};
-use crate::fees::FeeSchedule;
+use crate::band::Band;
+use crate::fees::{Class, FeeDay, FeeSchedule};
 use crate::fill;
 use crate::instrument::{Ledger, LedgerConfig, LinearRefusal, LinearRequest};
+use crate::model::FillModel;
 use crate::order::{Order, OrderId, OrderKind, OrderRequest, RunId, SubmitError};
 use crate::package::{Leg, Package};
 use crate::position::{Execution, Position, PositionId};
@@ -22,6 +23,7 @@ use alula_market::chain::{ChainSnapshot, ExpiryChain};
 use alula_market::contract::{OptionContract, Root};
 use alula_market::money::Usd;
 use alula_market::time::{Date, Instant};
+use chrono::Datelike;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -32,8 +34,8 @@ pub struct BookConfig {
     pub run: RunId,
     /// Starting cash.
     pub capital: Usd,
-    /// Share of the half-spread that fills and marks give up.
-    pub cross: Cross,
+    /// How orders fill; marks give up the share of the legs held.
+    pub fills: FillModel,
     /// Fees.
     pub fees: FeeSchedule,
     /// Orders may fill on the snapshot of their decision: results are marked.
@@ -76,6 +78,8 @@ pub struct Book {
     checked: usize,
     /// Futures and shares of the same account.
     ledger: Ledger,
+    /// Month of the newest fill (months since year 0) and the contracts traded in it: brokers' volume tiers.
+    month: (i32, i64),
 }
 
 impl Book {
@@ -105,6 +109,7 @@ impl Book {
             touched: BTreeSet::new(),
             checked: 0,
             ledger: Ledger::default(),
+            month: (i32::MIN, 0),
         }
     }
 
@@ -178,13 +183,16 @@ impl Book {
         if self.orders.len() >= Self::MAX_ORDERS || self.next_order == u32::MAX {
             return Err(SubmitError::Full("too many orders"));
         }
-        let roots = |p: &Package| p.legs().iter().map(|l| l.contract.root).collect::<Vec<_>>();
+        let symbols = |p: &Package| {
+            let symbol = |l: &Leg| (Class::Option, l.contract.root.symbol());
+            p.legs().iter().map(symbol).collect::<Vec<_>>()
+        };
         match &request.kind {
             OrderKind::Open { package } => {
                 if self.open.len() >= Self::MAX_POSITIONS || self.next_position == u32::MAX {
                     return Err(SubmitError::Full("too many positions"));
                 }
-                self.config.fees.covers(roots(package))?;
+                self.config.fees.covers(symbols(package))?;
             }
             OrderKind::Close { position } => {
                 let held = self.for_order(*position, request)?;
@@ -213,7 +221,7 @@ impl Book {
                     return Err(SubmitError::NothingToRoll(*position));
                 }
                 Package::new(change)?;
-                self.config.fees.covers(roots(to))?;
+                self.config.fees.covers(symbols(to))?;
             }
         }
         Ok(())
@@ -262,6 +270,7 @@ impl Book {
             }
             // The legs of a position share a chain or two.
             let mut found: Option<((Root, Date), Option<&ExpiryChain>)> = None;
+            let cross = self.config.fills.cross(position.legs.len());
             for leg in &mut position.legs {
                 if snapshot.at < leg.mark.at || snapshot.at >= leg.settles_at {
                     continue;
@@ -274,10 +283,20 @@ impl Book {
                 found = Some((key, chain));
                 let Some(chain) = chain else { continue };
                 if let Ok(quote) = fill::quote_in(&leg.contract, chain) {
-                    leg.mark = fill::mark_of(leg.ratio, quote, self.config.cross, snapshot.at);
+                    leg.mark = fill::mark_of(leg.ratio, quote, cross, snapshot.at);
                 }
             }
         }
+    }
+
+    /// The fee day of a fill: the date, and the contracts traded in its month so far.
+    fn fee_day(&self, on: Date) -> FeeDay {
+        let month_contracts = if self.month.0 == month_of(on) {
+            self.month.1
+        } else {
+            0
+        };
+        FeeDay { on, month_contracts }
     }
 
     /// Newest instant seen.
@@ -383,4 +402,10 @@ impl Book {
     pub fn is_approximate(&self) -> bool {
         self.trades.iter().any(|t| t.approximate) || self.ledger.is_approximate()
     }
+}
+
+/// Months since year 0.
+fn month_of(on: Date) -> i32 {
+    let zero_based = i32::try_from(on.month0()).unwrap_or(0);
+    on.year().saturating_mul(12).saturating_add(zero_based)
 }

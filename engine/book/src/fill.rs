@@ -3,11 +3,15 @@
 //! Each leg trades at its mid, at mid worsened by the stated share of its half-spread, and at the natural side. The
 //! net at mid and at natural is the exact sum of the legs. The net at the share is rounded to the package's tick
 //! against the trader, but never beyond natural: the ledger holds what an order could have been filled at. Nothing
-//! fills on a missing, locked or crossed quote; a leg without a bid can be sold only to close it: at zero by the share and at
-//! natural, at half its ask by the middle, which stays what it is for every quote: the far edge of the band, not a fill to
-//! count on.
+//! fills on a missing, locked or crossed quote. A leg without a bid cannot be sold short; a long leg without a bid closes
+//! with its package, so that a worthless wing never keeps a condor open: at zero by the share and at natural, at half its
+//! ask by the middle, which stays what it is for every quote: the far edge of the band, not a fill to count on.
+//!
+//! The share is the model's for the number of legs that trade ([`FillModel`]). Where size matters, each leg's share grows
+//! with the contracts ordered against the size shown on the side that it trades on.
 
 use crate::band::{Band, Cross};
+use crate::model::{Depth, FillModel};
 use crate::package::{Leg, Package, round_against, tick};
 use crate::payoff;
 use crate::position::LegMark;
@@ -32,6 +36,17 @@ pub enum NoFill {
     Crossed(OptionContract),
     /// A leg to be sold short has no bid.
     NoBid(OptionContract),
+    /// Size matters to the fill model, and none is shown for the leg.
+    NoSize(OptionContract),
+    /// Less is shown than one package needs, or than an order that fills whole or not at all needs.
+    Depth {
+        /// Leg with too little.
+        contract: OptionContract,
+        /// Packages that the size shown would fill.
+        fills: u32,
+        /// Packages wanted.
+        wanted: u32,
+    },
     /// The share price is worse than the limit. Points per package, credits positive.
     Limit {
         /// Net at the share.
@@ -57,6 +72,12 @@ impl fmt::Display for NoFill {
             Self::Locked(c) => write!(f, "locked quote for `{c}`"),
             Self::Crossed(c) => write!(f, "crossed quote for `{c}`"),
             Self::NoBid(c) => write!(f, "no bid to sell `{c}` to"),
+            Self::NoSize(c) => write!(f, "no displayed size for `{c}`, which the fill model needs"),
+            Self::Depth {
+                contract,
+                fills,
+                wanted,
+            } => write!(f, "the size shown for `{contract}` fills {fills} of {wanted}"),
             Self::Limit { net, limit } => write!(f, "net {net} is worse than the limit {limit}"),
             Self::BeyondPayoff { net, bound } => {
                 write!(
@@ -75,6 +96,8 @@ pub struct PricedLeg {
     pub contract: OptionContract,
     /// Contracts traded per package: positive bought, negative sold.
     pub ratio: i32,
+    /// It reduces what is held.
+    pub closing: bool,
     /// Quote.
     pub quote: Quote,
     /// Price of one contract, before the package is rounded. Fees go by the share price.
@@ -105,11 +128,20 @@ pub struct TradeLeg {
     pub closing: bool,
 }
 
+/// How a trade is tried: the fill model, and the packages ordered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Trying {
+    /// Model.
+    pub model: FillModel,
+    /// Packages.
+    pub lots: u32,
+}
+
 /// What opening a package would cost or bring now.
 ///
 /// # Errors
 /// Why it cannot trade at this snapshot.
-pub fn price_open(package: &Package, snapshot: &ChainSnapshot, cross: Cross) -> Result<PackagePrice, NoFill> {
+pub fn price_open(package: &Package, snapshot: &ChainSnapshot, how: Trying) -> Result<PackagePrice, NoFill> {
     let legs: Vec<_> = package
         .legs()
         .iter()
@@ -118,14 +150,14 @@ pub fn price_open(package: &Package, snapshot: &ChainSnapshot, cross: Cross) -> 
             closing: false,
         })
         .collect();
-    price(&legs, snapshot, cross)
+    price(&legs, snapshot, how)
 }
 
 /// What closing a held package would cost or bring now.
 ///
 /// # Errors
 /// Why it cannot trade at this snapshot.
-pub fn price_close(held: &Package, snapshot: &ChainSnapshot, cross: Cross) -> Result<PackagePrice, NoFill> {
+pub fn price_close(held: &Package, snapshot: &ChainSnapshot, how: Trying) -> Result<PackagePrice, NoFill> {
     let flipped = held.flipped();
     let legs: Vec<_> = flipped
         .legs()
@@ -135,7 +167,7 @@ pub fn price_close(held: &Package, snapshot: &ChainSnapshot, cross: Cross) -> Re
             closing: true,
         })
         .collect();
-    price(&legs, snapshot, cross)
+    price(&legs, snapshot, how)
 }
 
 /// What turning one package into another would cost or bring now. Legs in both do not trade.
@@ -146,9 +178,9 @@ pub fn price_roll(
     held: &Package,
     to: &Package,
     snapshot: &ChainSnapshot,
-    cross: Cross,
+    how: Trying,
 ) -> Result<PackagePrice, NoFill> {
-    price(&roll_legs(held, to), snapshot, cross)
+    price(&roll_legs(held, to), snapshot, how)
 }
 
 pub(crate) fn roll_legs(held: &Package, to: &Package) -> Vec<TradeLeg> {
@@ -174,10 +206,16 @@ pub(crate) fn roll_legs(held: &Package, to: &Package) -> Vec<TradeLeg> {
 pub(crate) fn price(
     legs: &[TradeLeg],
     snapshot: &ChainSnapshot,
-    cross: Cross,
+    how: Trying,
 ) -> Result<PackagePrice, NoFill> {
+    let cross = how.model.cross(legs.len());
     let mut priced = Vec::with_capacity(legs.len());
     for leg in legs {
+        let cross = if how.model.sees_size() {
+            impact(leg, snapshot, how, cross)?
+        } else {
+            cross
+        };
         priced.push(price_leg(leg, snapshot, cross)?);
     }
     let exact: Band<Price> = priced.iter().map(|l| l.points).sum();
@@ -230,6 +268,95 @@ fn sold(quote: Quote, cross: Cross) -> Band<Price> {
     }
 }
 
+/// The share that a leg gives up when size matters.
+fn impact(trade: &TradeLeg, snapshot: &ChainSnapshot, how: Trying, cross: Cross) -> Result<Cross, NoFill> {
+    // The reason that no price can be had goes before the reason that no size is known.
+    let quote = quote_of(&trade.leg, snapshot)?;
+    if trade.leg.ratio < 0 && quote.bid <= Price::ZERO {
+        return Ok(cross);
+    }
+    let displayed = displayed(&trade.leg, snapshot, how.model)?;
+    let contracts = i64::from(trade.leg.ratio.unsigned_abs()).saturating_mul(i64::from(how.lots));
+    Ok(cross.with_impact(contracts, displayed))
+}
+
+/// The quote of a leg, or why there is none to trade on.
+fn quote_of(leg: &Leg, snapshot: &ChainSnapshot) -> Result<Quote, NoFill> {
+    let contract = leg.contract;
+    let chain = snapshot
+        .expiry(contract.root, contract.expiry)
+        .ok_or(NoFill::NoChain(contract))?;
+    quote_in(&contract, chain)
+}
+
+/// Contracts shown on the side that a leg trades on, or assumed.
+fn displayed(leg: &Leg, snapshot: &ChainSnapshot, model: FillModel) -> Result<u32, NoFill> {
+    let contract = leg.contract;
+    let shown = snapshot.expiry(contract.root, contract.expiry).and_then(|chain| {
+        let side = chain.side(contract.right);
+        let sizes = if leg.ratio > 0 {
+            &side.ask_size
+        } else {
+            &side.bid_size
+        };
+        sizes.get(chain.index_of(contract.strike)?).copied()
+    });
+    model.displayed(shown).ok_or(NoFill::NoSize(contract))
+}
+
+/// Packages of an order that the size shown lets through: all of them unless the model limits.
+///
+/// # Errors
+/// [`NoFill::Depth`] when not one package fits, [`NoFill::NoSize`] when a size is not known.
+pub(crate) fn fillable(
+    legs: &[TradeLeg],
+    snapshot: &ChainSnapshot,
+    model: FillModel,
+    lots: u32,
+) -> Result<u32, NoFill> {
+    if !matches!(model.depth, Depth::Limited { .. }) {
+        return Ok(lots);
+    }
+    let mut most = lots;
+    for trade in legs {
+        let contract = trade.leg.contract;
+        // A wing that closes at zero needs nobody to take it.
+        let worthless = quote_of(&trade.leg, snapshot)?.bid <= Price::ZERO && trade.leg.ratio < 0;
+        if worthless && trade.closing {
+            continue;
+        }
+        let fills = displayed(&trade.leg, snapshot, model)? / trade.leg.ratio.unsigned_abs().max(1);
+        if fills == 0 {
+            return Err(NoFill::Depth {
+                contract,
+                fills,
+                wanted: lots,
+            });
+        }
+        most = most.min(fills);
+    }
+    Ok(most)
+}
+
+/// The leg that lets the fewest packages through, for the reason why an order that fills whole did not.
+pub(crate) fn narrowest(
+    legs: &[TradeLeg],
+    snapshot: &ChainSnapshot,
+    model: FillModel,
+    wanted: u32,
+) -> Option<NoFill> {
+    let fills = |t: &TradeLeg| {
+        let shown = displayed(&t.leg, snapshot, model).ok()?;
+        Some((shown / t.leg.ratio.unsigned_abs().max(1), t.leg.contract))
+    };
+    let (fills, contract) = legs.iter().filter_map(fills).min()?;
+    Some(NoFill::Depth {
+        contract,
+        fills,
+        wanted,
+    })
+}
+
 fn price_leg(trade: &TradeLeg, snapshot: &ChainSnapshot, cross: Cross) -> Result<PricedLeg, NoFill> {
     let contract = trade.leg.contract;
     let ratio = trade.leg.ratio;
@@ -249,6 +376,7 @@ fn price_leg(trade: &TradeLeg, snapshot: &ChainSnapshot, cross: Cross) -> Result
     Ok(PricedLeg {
         contract,
         ratio,
+        closing: trade.closing,
         quote,
         price,
         points,

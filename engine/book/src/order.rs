@@ -177,6 +177,11 @@ pub enum CancelReason {
         /// Position that holds it.
         position: PositionId,
     },
+    /// Some packages filled, and the rest is not tried again.
+    Rest {
+        /// Packages that did not fill.
+        left: u32,
+    },
     /// Taken back.
     Withdrawn,
 }
@@ -184,7 +189,8 @@ pub enum CancelReason {
 /// What happened in the book.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum BookEvent {
-    /// An order filled.
+    /// An order filled, whole or in part: what is left stays at work while it has snapshots, else it is cancelled. Each
+    /// fill of an opening order is a position of its own.
     Filled(Execution),
     /// An order could not fill at this snapshot and stays at work.
     Waiting {
@@ -217,6 +223,7 @@ impl fmt::Display for CancelReason {
             Self::Conflict { contract, position } => {
                 write!(f, "position {position} holds `{contract}` the other way round")
             }
+            Self::Rest { left } => write!(f, "{left} left unfilled: no more was shown"),
             Self::Withdrawn => f.write_str("withdrawn"),
         }
     }

@@ -79,6 +79,8 @@ pub enum Command {
     Backtest(BacktestArgs),
     /// Compute a run again with the other driver and compare every tick
     Verify(VerifyArgs),
+    /// Show what a broker charges, by day
+    Fees(FeesArgs),
     /// Explain a decision of a run, or its absence
     Why(WhyArgs),
     /// Run the rule tests that live beside the strategies
@@ -436,6 +438,18 @@ pub struct BacktestArgs {
     /// Seed of the simulated market
     #[arg(long, value_name = "N", conflicts_with = "data")]
     pub seed: Option<u64>,
+    /// How orders fill, instead of what the strategy says: mid, natural, share:0.6 or legs, and +impact or +limited
+    #[arg(long, value_name = "MODEL")]
+    pub fill: Option<String>,
+    /// Fee schedule, instead of the strategy's: ibkr, flat or none
+    #[arg(long, value_name = "NAME")]
+    pub fees: Option<String>,
+    /// Margin rulebook enforced, instead of the strategy's: cboe, ibkr, portfolio or portfolio_ibkr
+    #[arg(long, value_name = "RULEBOOK")]
+    pub margin: Option<String>,
+    /// Close every position on a margin call
+    #[arg(long)]
+    pub flatten_on_call: bool,
     /// Which driver computes; the decisions are the same
     #[arg(long, value_name = "MODE", default_value = "batch")]
     pub mode: ModeArg,
@@ -462,6 +476,24 @@ pub struct VerifyArgs {
     #[arg(long, value_name = "STORE", value_hint = ValueHint::DirPath)]
     pub data: Option<PathBuf>,
     /// How to write the result
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub format: TextFormat,
+}
+
+/// Arguments of `alula fees`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  alula fees\n  alula fees --broker ibkr --on 2019-05-03\n  alula fees --broker flat --format json\n\n\
+                        Without --on, every row with its days; with it, the rows in force on that day."
+)]
+pub struct FeesArgs {
+    /// Schedule: ibkr, flat or none
+    #[arg(long, value_name = "NAME", default_value = "ibkr")]
+    pub broker: String,
+    /// Only the rows in force on this day
+    #[arg(long, value_name = "DATE", value_parser = parse_date)]
+    pub on: Option<chrono::NaiveDate>,
+    /// How to write it
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     pub format: TextFormat,
 }

@@ -64,6 +64,7 @@ pub fn run(command: &Command, out: &mut Output) -> Result<Exit, Failure> {
         Command::Store(args) => command::store::run(args, out),
         Command::Vix(args) => command::vix::run(args, out),
         Command::Surface(args) => command::surface::run(args, out),
+        Command::Fees(args) => command::fees::run(args, out),
         Command::Backtest(args) => command::backtest::run(args, out),
         Command::Verify(args) => command::verify::run(args, out),
         Command::Why(args) => command::why::run(args, out),

@@ -221,6 +221,27 @@ impl ExpiryAnalytics {
         })
     }
 
+    /// Implied vol of a strike, a fraction: of its out-of-the-money side, whose quote has the time value in it, else of the
+    /// other side.
+    ///
+    /// # Errors
+    /// `not listed` for a foreign strike, `no quote` where neither side's mid has an implied vol.
+    pub fn strike_vol(&self, chain: &ExpiryChain, strike: Price) -> Result<f64, Cause> {
+        let terms = self.terms()?;
+        let index = chain.index_of(strike).ok_or(Cause::NotListed)?;
+        let points = strike.to_f64();
+        let sides = if points < terms.forward() {
+            [Right::Put, Right::Call]
+        } else {
+            [Right::Call, Right::Put]
+        };
+        let vol = |right: Right| {
+            let mid = chain.quote(right, index)?.mid().to_f64();
+            terms.implied_vol(pricing_right(right), points, mid).ok()
+        };
+        sides.into_iter().find_map(vol).ok_or(Cause::NoQuote)
+    }
+
     /// Price and greeks of one contract, for one option, at the vol its own mid implies. A mid at or below intrinsic value
     /// implies none; the greeks are then those of an option certain to be exercised: a delta of plus or minus the discount,
     /// neither gamma nor vega, and intrinsic value as price.

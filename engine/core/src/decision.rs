@@ -236,6 +236,15 @@ pub enum Skip {
     },
     /// The size is less than one lot.
     LessThanOneLot(f64),
+    /// The account would need more margin than it has: the order is not sent.
+    Margin {
+        /// Rulebook's name.
+        rulebook: &'static str,
+        /// Requirement with this order, in all.
+        required: Usd,
+        /// What would stand against it.
+        available: Usd,
+    },
     /// A number that the order needs is missing: what, and why.
     Missing {
         /// `size`, `limit`, `portion`, `up to`, …
@@ -280,6 +289,15 @@ impl fmt::Display for Skip {
                     basis_word(*by)
                 )
             }
+            Self::Margin {
+                rulebook,
+                required,
+                available,
+            } => write!(
+                f,
+                "margin does not fit: by `{rulebook}` the account would need ${required} with this order, and would have \
+                 ${available}"
+            ),
             Self::LessThanOneLot(lots) => write!(f, "zero lots: the size is {lots}"),
             Self::Missing { what, cause } => write!(f, "{what} is missing ({cause})"),
             Self::OutOfRange { what, value } => write!(f, "{what} is out of range ({value})"),

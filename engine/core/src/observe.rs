@@ -6,11 +6,12 @@
 //! quote is missing.
 
 use crate::analytics::SnapshotView;
+use crate::margin::{self, Stake};
 use crate::market::Views;
 use crate::plan::Plan;
 use crate::select::{leg_kind, market_right};
 use crate::value::{Cause, Cell};
-use alula_book::{Book, Leg, Package, PackagePrice, Position, PositionLeg, Rulebook, margin, payoff};
+use alula_book::{Book, Leg, Package, PackagePrice, Position, Rulebook, payoff};
 use alula_dsl::ast::Side;
 use alula_dsl::builtin::{BookObs, Greek, LegPick, PositionObs};
 use alula_dsl::graph::StructureDef;
@@ -66,13 +67,15 @@ impl<'a> Sight<'a> {
             .greeks(&leg.contract)
     }
 
-    fn spot(&self, package: &Package) -> Result<Price, Cause> {
+    /// Level of a package's underlying.
+    pub(crate) fn spot(&self, package: &Package) -> Result<Price, Cause> {
         self.view(package.underlying())
             .map(|v| v.snapshot.spot)
             .ok_or(Cause::NoQuote)
     }
 
-    fn mid(&self, leg: &Leg) -> Result<Price, Cause> {
+    /// Mid of one contract.
+    pub(crate) fn mid(&self, leg: &Leg) -> Result<Price, Cause> {
         let view = self.view(leg.contract.root.underlying()).ok_or(Cause::NoQuote)?;
         view.snapshot
             .quote(&leg.contract)
@@ -248,39 +251,17 @@ fn of_package(
     })
 }
 
-/// Margin of a package at the tick's mids.
+/// Margin of a package alone at the tick's mids.
 ///
 /// # Errors
-/// `no quote` when the underlying or a leg has no price.
+/// As [`margin::requirement`].
 pub fn package_margin(sight: &Sight<'_>, package: &Package, lots: u32) -> Result<Usd, Cause> {
-    let spot = sight.spot(package)?;
-    let mut mids = Vec::new();
-    for leg in package.legs() {
-        mids.push((leg.contract, sight.mid(leg)?));
-    }
-    let mid = |leg: &Leg| {
-        mids.iter()
-            .find(|(c, _)| *c == leg.contract)
-            .map_or(Price::ZERO, |(_, m)| *m)
-    };
-    Ok(margin::requirement(sight.rulebook, package, lots, spot, mid))
-}
-
-/// Margin of an open position at its marks, for the account.
-#[must_use]
-pub fn position_margin(position: &Position, underlying: Price, rulebook: Rulebook) -> Option<Usd> {
-    let package = position.held()?;
-    let mark = |leg: &Leg| {
-        let held = position.legs.iter().find(|l| l.contract == leg.contract);
-        held.map_or(Price::ZERO, |l: &PositionLeg| l.mark.mid)
-    };
-    Some(margin::requirement(
-        rulebook,
+    let stake = Stake {
         package,
-        position.lots,
-        underlying,
-        mark,
-    ))
+        lots,
+        position: None,
+    };
+    margin::requirement(sight, sight.rulebook, &[stake])
 }
 
 /// Most that a position can still lose in all, cash flows so far counted, fees apart. `None` where there is no bound.
@@ -434,12 +415,10 @@ pub fn account(sight: &Sight<'_>, account: &AccountView<'_>, what: BookObs) -> C
         BookObs::Drawdown => Ok((peak - equity()).max(Usd::ZERO).to_f64()),
         BookObs::Greek(which) => sum(&|p| package_greek(sight, held(p)?, p.lots, which)),
         BookObs::MaxLoss => sum(&|p| position_max_loss(p).map(Usd::to_f64).ok_or(Cause::Unbounded)),
-        BookObs::Margin => sum(&|p| {
-            let spot = sight.spot(held(p)?)?;
-            position_margin(p, spot, sight.rulebook)
-                .map(Usd::to_f64)
-                .ok_or(Cause::NoQuote)
-        }),
+        BookObs::Margin => {
+            let stakes: Vec<Stake<'_>> = positions().filter_map(Stake::of).collect();
+            margin::requirement(sight, sight.rulebook, &stakes).map(Usd::to_f64)
+        }
         BookObs::Notional => sum(&|p| {
             let package = held(p)?;
             let spot = sight.spot(package)?;

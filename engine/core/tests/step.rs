@@ -7,7 +7,7 @@
     reason = "a test may fail loudly, and its numbers are small"
 )]
 
-use alula_book::{Book, BookConfig, BookEvent, Cross, FeeSchedule, OrderKind, Rulebook, RunId};
+use alula_book::{Book, BookConfig, BookEvent, Cross, FeeSchedule, FillModel, OrderKind, Rulebook, RunId};
 use alula_core::analytics::SnapshotView;
 use alula_core::batch::Batch;
 use alula_core::decision::{Decision, PickError, RuleOutcome, Skip, Verdict};
@@ -92,7 +92,7 @@ impl Desk {
         let config = BookConfig {
             run: RunId(1),
             capital: Usd::parse("250000").unwrap(),
-            cross: Cross::from_f64(0.6).unwrap(),
+            fills: FillModel::fixed(Cross::from_f64(0.6).unwrap()),
             fees: FeeSchedule::none(),
             same_bar: false,
             settle_approximate: false,

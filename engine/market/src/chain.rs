@@ -4,7 +4,7 @@ use crate::contract::{OptionContract, Right, Root, Settlement};
 use crate::money::Price;
 use crate::time::{Date, Instant};
 
-/// Quotes of one right over the strikes of an expiry; all columns have the strikes' length.
+/// Quotes of one right over the strikes of an expiry; all columns have the strikes' length, the sizes may also be empty.
 ///
 /// A strike that is not listed on this side, or has no two-sided market, has `ask` 0 (a zero *bid* is a market).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -17,6 +17,10 @@ pub struct QuoteColumns {
     pub volume: Vec<u32>,
     /// Open interest as of the previous session's end.
     pub open_interest: Vec<u32>,
+    /// Contracts bid for; empty where the data have no sizes.
+    pub bid_size: Vec<u32>,
+    /// Contracts offered; empty where the data have no sizes.
+    pub ask_size: Vec<u32>,
 }
 
 /// One expiry of one root.

@@ -45,10 +45,16 @@ pub fn lines(report: &Report) -> Vec<String> {
     };
     out.extend(report.data.notes.iter().filter(|n| !said(n)).map(|n| sentence(n)));
     out.push(format!(
-        "Quotes are not fills: the band runs from every fill at natural to every fill at mid; the line gives up {:.0}% of the half-spread.",
-        report.cross * 100.0
+        "Quotes are not fills: the band runs from every fill at natural to every fill at mid; the line gives up {}.",
+        report.cross
     ));
-    out.push("Size does not move the market here, and no assignment, outage or margin call beyond the stated rulebook is modelled.".to_owned());
+    let size = match report.depth.as_str() {
+        "unlimited" => "Size does not move the market here: every order fills whole.".to_owned(),
+        depth => format!(
+            "Size counts against what is shown at the top of the book alone (`depth {depth}`); what lies behind it is not known."
+        ),
+    };
+    out.push(format!("{size} No assignment or outage is modelled, and margin is a published rulebook's, not a broker's figure."));
     out
 }
 

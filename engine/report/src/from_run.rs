@@ -1,7 +1,8 @@
 //! From what a run yields to what a report shows.
 
 use crate::model::{
-    DataLabel, Day, Ending, Firing, FiringKind, Holding, Leg, Report, RuleStats, ThresholdValue, Trade,
+    DataLabel, Day, Ending, Firing, FiringKind, Holding, Leg, MarginCall, Report, RuleStats, ThresholdValue,
+    Trade,
 };
 use crate::text;
 use alula_book::ExecutionKind;
@@ -9,7 +10,7 @@ use alula_core::decision::RuleKind;
 use alula_market::contract::Right;
 use alula_market::money::Price;
 use alula_market::time::{Date, Instant};
-use alula_run::output::{DecisionRow, PositionRow, RunOutput, TradeRow};
+use alula_run::output::{DecisionRow, MarginCallRow, PositionRow, RunOutput, TradeRow};
 use std::collections::BTreeMap;
 
 /// The report of a run. `why` puts a decision's reason in plain words; it is asked for decisions that did something.
@@ -50,7 +51,15 @@ pub fn from_run(run: &RunOutput, mut why: impl FnMut(&DecisionRow) -> String) ->
         period: (first.unwrap_or_default(), last.or(first).unwrap_or_default()),
         ticks: m.ticks,
         capital: m.capital,
-        cross: share_of_spread(&m.settings),
+        cross: share_words(&m.settings),
+        depth: m
+            .settings
+            .get("depth")
+            .cloned()
+            .unwrap_or_else(|| "unlimited".to_owned()),
+        rulebook: rulebook(&m.settings),
+        rulebooks: rulebooks(&rulebook(&m.settings)),
+        margin_calls: run.margin_calls.iter().map(margin_call).collect(),
         data: DataLabel {
             label: m.data_label.clone(),
             simulated: m.simulated,
@@ -108,12 +117,52 @@ pub fn from_run(run: &RunOutput, mut why: impl FnMut(&DecisionRow) -> String) ->
     }
 }
 
-/// `60%` or `60% of spread` of the settings as a fraction; 1 (natural) when it is not said.
-fn share_of_spread(settings: &BTreeMap<String, String>) -> f64 {
-    let said = settings
-        .get("cross")
-        .and_then(|v| v.split('%').next()?.trim().parse::<f64>().ok());
-    said.map_or(1.0, |percent| percent / 100.0)
+/// What a fill gives up, from the settings: `60% of spread` or `by legs`.
+fn share_words(settings: &BTreeMap<String, String>) -> String {
+    match settings.get("cross").map(String::as_str) {
+        Some("by legs") => "75% (one leg) to 56% (four) of the half-spread".to_owned(),
+        said => {
+            let share = said.and_then(|v| v.split('%').next()?.trim().parse::<f64>().ok());
+            format!("{:.0}% of the half-spread", share.unwrap_or(100.0))
+        }
+    }
+}
+
+/// The enforced rulebook's name: `cboe` of `cboe, flatten on call`.
+fn rulebook(settings: &BTreeMap<String, String>) -> String {
+    let said = settings.get("margin").and_then(|m| m.split(',').next());
+    said.unwrap_or("cboe").trim().to_owned()
+}
+
+/// The rulebooks of [`alula_run::output::DailyRow::margins`].
+fn rulebooks(enforced: &str) -> [String; 3] {
+    let portfolio = if enforced.starts_with("portfolio") {
+        enforced
+    } else {
+        "portfolio"
+    };
+    ["cboe", "ibkr", portfolio].map(ToOwned::to_owned)
+}
+
+fn margin_call(c: &MarginCallRow) -> MarginCall {
+    MarginCall {
+        at: c.at,
+        required: c.required,
+        available: c.available,
+        shortfall: c.shortfall_max,
+        ended: c.ended_at,
+        flattened: c.flattened,
+    }
+}
+
+/// Contracts that the orders of a position traded.
+fn contracts(number: u32, trades: &[TradeRow]) -> i64 {
+    let orders = trades
+        .iter()
+        .filter(|t| t.position == number && t.kind != ExecutionKind::Settle);
+    orders
+        .map(|t| i64::from(t.lots) * t.legs.iter().map(|l| l.ratio.abs()).sum::<i64>())
+        .sum()
 }
 
 /// A canonical value as it is written in a thresholds file: 0.16 with suffix `delta` is `16 delta`.
@@ -151,6 +200,7 @@ fn day(d: &alula_run::output::DailyRow) -> Day {
         open_positions: d.positions,
         margin: d.margin,
         margin_max: d.margin_max,
+        margins: d.margins,
         delta: d.greeks.map(|g| g.delta),
         gamma: d.greeks.map(|g| g.gamma),
         vega: d.greeks.map(|g| g.vega),
@@ -238,6 +288,7 @@ fn trade(p: &PositionRow, trades: &[TradeRow], end: Instant) -> Trade {
         max_loss: p.max_loss,
         pnl: p.pnl,
         fees: p.fees,
+        contracts: contracts(p.number, trades),
         holdings: holdings(p.number, trades, end),
         approximate: p.approximate,
     }

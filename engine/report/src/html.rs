@@ -1,7 +1,8 @@
 //! `report.html`: one file that needs nothing else, neither network nor font nor script.
 
 use crate::chart::{self, Size};
-use crate::model::{Ending, Report, Trade};
+use crate::edge::{Edge, Verdict};
+use crate::model::{Ending, MarginCall, Report, Trade};
 use crate::returns::Returns;
 use crate::stats::Stats;
 use crate::{caveats, text, words};
@@ -94,6 +95,50 @@ struct ThresholdView<'a> {
     changed: bool,
 }
 
+#[derive(Serialize)]
+struct MarginView<'a> {
+    rulebook: &'a str,
+    enforced: bool,
+    highest: String,
+    on_margin: String,
+}
+
+#[derive(Serialize)]
+struct CallView {
+    at: String,
+    ended: String,
+    required: String,
+    available: String,
+    shortfall: String,
+    flattened: bool,
+}
+
+fn margins<'a>(report: &'a Report, stats: &Stats) -> Vec<MarginView<'a>> {
+    let dash = || "–".to_owned();
+    let pairs = report.rulebooks.iter().zip(stats.margins);
+    pairs
+        .map(|(name, (highest, on_margin))| MarginView {
+            rulebook: name,
+            enforced: *name == report.rulebook,
+            highest: highest.map_or_else(dash, text::dollars),
+            on_margin: on_margin.map_or_else(dash, text::signed_percent),
+        })
+        .collect()
+}
+
+fn call(c: &MarginCall) -> CallView {
+    CallView {
+        at: c.at.to_string(),
+        ended: c
+            .ended
+            .map_or_else(|| "not within the run".to_owned(), |t| t.to_string()),
+        required: text::dollars(c.required),
+        available: text::dollars(c.available),
+        shortfall: text::dollars(c.shortfall),
+        flattened: c.flattened,
+    }
+}
+
 /// Everything the template names.
 #[derive(Serialize)]
 struct Page<'a> {
@@ -114,7 +159,7 @@ struct Page<'a> {
     gaps: bool,
     gap_words: String,
     stopped: Option<&'a str>,
-    cross: String,
+    cross: &'a str,
     figures: Vec<Figure>,
     equity: Pair,
     drawdown: Pair,
@@ -123,6 +168,9 @@ struct Page<'a> {
     greeks: Vec<GreekView>,
     trades: Vec<TradeView>,
     rules: Vec<RuleView<'a>>,
+    edge: String,
+    margins: Vec<MarginView<'a>>,
+    margin_calls: Vec<CallView>,
     firings_left_out: usize,
     firings: Vec<FiringView<'a>>,
     caveats: Vec<String>,
@@ -265,12 +313,27 @@ fn figures(report: &Report, s: &Stats) -> Vec<Figure> {
         out.push(figure("credit per lot", text::dollars(credit), days, ""));
     }
     out.push(figure("fees", text::dollars(s.fees), String::new(), ""));
+    let edge = Edge::of(report);
+    let (value, class) = match edge.verdict {
+        Verdict::NoTrades => (dash(), ""),
+        Verdict::NoEdge => ("none".to_owned(), "bad"),
+        Verdict::SurvivesNatural => ("beyond natural".to_owned(), "good"),
+        Verdict::DiesAt(share) => (
+            text::percent(share),
+            if edge.paid.is_some_and(|p| p > share) {
+                "bad"
+            } else {
+                "good"
+            },
+        ),
+    };
+    out.push(figure("break-even cost", value, edge.note(), class));
     if let Some(margin) = s.margin_peak {
         let share = margin.to_f64() / report.capital.to_f64().max(0.01);
         out.push(figure(
             "highest margin",
             text::dollars(margin),
-            format!("{} of capital", text::percent(share)),
+            format!("{} of capital, by {}", text::percent(share), report.rulebook),
             "",
         ));
     }
@@ -401,7 +464,7 @@ pub fn render(report: &Report) -> Result<String, HtmlError> {
         gaps: !report.gaps.is_empty(),
         gap_words: format!("{} without data", text::plural(report.gaps.len(), "session")),
         stopped: report.stopped.as_deref(),
-        cross: format!("{:.0}%", report.cross * 100.0),
+        cross: &report.cross,
         figures: figures(report, &stats),
         equity: Pair::of(|size| chart::equity(report, size)),
         drawdown: Pair::of(|size| chart::drawdown(report, size)),
@@ -410,6 +473,9 @@ pub fn render(report: &Report) -> Result<String, HtmlError> {
         greeks,
         trades: report.trades.iter().map(trade).collect(),
         rules,
+        edge: Edge::of(report).long(),
+        margins: margins(report, &stats),
+        margin_calls: report.margin_calls.iter().map(call).collect(),
         firings_left_out: report.firings.len().saturating_sub(firings.len()),
         firings,
         caveats: caveats::lines(report),

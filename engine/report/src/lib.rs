@@ -4,6 +4,7 @@
 
 pub mod caveats;
 pub mod chart;
+pub mod edge;
 pub mod from_run;
 pub mod html;
 pub mod model;

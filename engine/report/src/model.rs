@@ -31,6 +31,8 @@ pub struct Day {
     pub margin: Option<Usd>,
     /// Largest margin at any snapshot of the session.
     pub margin_max: Option<Usd>,
+    /// Margin by each rulebook of [`Report::rulebooks`], at the session's end.
+    pub margins: [Option<Usd>; 3],
     /// Net delta, in underlyings.
     pub delta: Option<f64>,
     /// Net gamma, in underlyings for one point.
@@ -105,6 +107,8 @@ pub struct Trade {
     pub pnl: Band,
     /// Commissions and fees.
     pub fees: Usd,
+    /// Contracts traded, opening, rolls and closing; settlements apart.
+    pub contracts: i64,
     /// What was held, in time order.
     pub holdings: Vec<Holding>,
     /// Settled to a stand-in for the official value.
@@ -186,6 +190,23 @@ pub struct DataLabel {
     pub notes: Vec<String>,
 }
 
+/// A stretch of time in which positions required more than the account had.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MarginCall {
+    /// First snapshot.
+    pub at: Instant,
+    /// Requirement there.
+    pub required: Usd,
+    /// What stood against it.
+    pub available: Usd,
+    /// Largest shortfall.
+    pub shortfall: Usd,
+    /// When the account had enough again.
+    pub ended: Option<Instant>,
+    /// Every position was closed for it.
+    pub flattened: bool,
+}
+
 /// Everything a report shows.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Report {
@@ -201,8 +222,16 @@ pub struct Report {
     pub ticks: u64,
     /// Starting capital.
     pub capital: Usd,
-    /// Share of the half-spread that a fill gives up, 0..=1.
-    pub cross: f64,
+    /// What a fill gives up, in words: `60% of the half-spread`.
+    pub cross: String,
+    /// How the size of an order mattered to its fill, as the setting says it: `unlimited`.
+    pub depth: String,
+    /// Margin rulebook enforced.
+    pub rulebook: String,
+    /// Rulebooks whose margin each session shows.
+    pub rulebooks: [String; 3],
+    /// Margin calls in time order.
+    pub margin_calls: Vec<MarginCall>,
     /// Data.
     pub data: DataLabel,
     /// Marks of the results, one line each: `fills on the snapshot of the decision`, `settlement approximated`.

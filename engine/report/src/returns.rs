@@ -159,6 +159,7 @@ mod tests {
             max_loss: max_loss.map(usd),
             pnl: Band::flat(usd(pnl)),
             fees: Usd::ZERO,
+            contracts: 2,
             holdings: Vec::new(),
             approximate: false,
         }
@@ -176,6 +177,7 @@ mod tests {
             open_positions: 1,
             margin: Some(usd(margin)),
             margin_max: None,
+            margins: [None; 3],
             delta: None,
             gamma: None,
             vega: None,
@@ -191,7 +193,11 @@ mod tests {
             period: (date(0), date(365)),
             ticks: 1,
             capital: usd(10_000),
-            cross: 0.6,
+            cross: "60% of the half-spread".to_owned(),
+            depth: "unlimited".to_owned(),
+            rulebook: "cboe".to_owned(),
+            rulebooks: ["cboe", "ibkr", "portfolio"].map(ToOwned::to_owned),
+            margin_calls: Vec::new(),
             data: DataLabel {
                 label: String::new(),
                 simulated: false,

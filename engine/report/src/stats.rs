@@ -56,6 +56,8 @@ pub struct Stats {
     pub profit_factor: Option<f64>,
     /// Largest margin at any snapshot.
     pub margin_peak: Option<Usd>,
+    /// Largest margin at a session's end by each rulebook of [`Report::rulebooks`], and the P&L over it.
+    pub margins: [(Option<Usd>, Option<f64>); 3],
     /// Number and P&L of the worst trade.
     pub worst: Option<(u32, Usd)>,
     /// Number and P&L of the best trade.
@@ -147,6 +149,12 @@ impl Stats {
             average_loss: mean(ended.iter().map(|t| t.pnl.share).filter(|p| p.0 <= 0)),
             profit_factor: (losses.0 < 0).then(|| gains.to_f64() / -losses.to_f64()),
             margin_peak: report.days.iter().filter_map(|d| d.margin_max).max(),
+            margins: [0, 1, 2].map(|i| {
+                let of = |d: &Day| d.margins.get(i).copied().flatten();
+                let most = report.days.iter().filter_map(of).max();
+                let held = most.filter(|m| m.0 > 0);
+                (most, held.map(|m| ratio(pnl.share, m)))
+            }),
             worst: report
                 .trades
                 .iter()
@@ -185,6 +193,7 @@ mod tests {
             open_positions: 0,
             margin: None,
             margin_max: None,
+            margins: [None; 3],
             delta: None,
             gamma: None,
             vega: None,

@@ -1,6 +1,7 @@
 //! The summary for programs: one JSON document, amounts as decimal strings so that no cent is lost on the way.
 
 use crate::caveats;
+use crate::edge::{Edge, Verdict};
 use crate::model::{Band, Report};
 use crate::returns::Returns;
 use crate::stats::{Drawdown, Stats};
@@ -9,7 +10,7 @@ use alula_pricing::returns::IrrError;
 use serde::Serialize;
 
 /// Version of the document; raised when a field changes its meaning or goes away.
-pub const SCHEMA_VERSION: u32 = 1;
+pub const SCHEMA_VERSION: u32 = 2;
 
 #[derive(Serialize)]
 struct Money {
@@ -109,6 +110,56 @@ struct Rule {
     fired: u64,
 }
 
+/// See [`crate::edge`]. Shares are of the half-spread.
+#[derive(Serialize)]
+struct BreakEven {
+    verdict: &'static str,
+    share: Option<f64>,
+    paid_share: Option<f64>,
+    contracts: i64,
+    spare_per_contract: Option<String>,
+    text: String,
+}
+
+impl BreakEven {
+    fn of(report: &Report) -> Self {
+        let edge = Edge::of(report);
+        let (verdict, share) = match edge.verdict {
+            Verdict::NoTrades => ("no_trades", None),
+            Verdict::NoEdge => ("no_edge", None),
+            Verdict::SurvivesNatural => ("survives_natural", None),
+            Verdict::DiesAt(share) => ("dies", Some(share)),
+        };
+        Self {
+            verdict,
+            share,
+            paid_share: edge.paid,
+            contracts: edge.contracts,
+            spare_per_contract: edge.spare_per_contract.map(|s| s.to_string()),
+            text: edge.long(),
+        }
+    }
+}
+
+/// One rulebook's margin over the run, at session ends.
+#[derive(Serialize)]
+struct Margin {
+    rulebook: String,
+    enforced: bool,
+    highest: Option<String>,
+    return_on_margin: Option<f64>,
+}
+
+#[derive(Serialize)]
+struct Call {
+    at: String,
+    required: String,
+    available: String,
+    shortfall: String,
+    ended: Option<String>,
+    flattened: bool,
+}
+
 #[derive(Serialize)]
 struct Document {
     schema_version: u32,
@@ -122,7 +173,9 @@ struct Document {
     sessions: usize,
     ticks: u64,
     capital: String,
-    cross: f64,
+    cross: String,
+    depth: String,
+    break_even: BreakEven,
     pnl: Money,
     return_on_capital: f64,
     returns: Earned,
@@ -135,6 +188,8 @@ struct Document {
     profit_factor: Option<f64>,
     average_credit_per_lot: Option<String>,
     highest_margin: Option<String>,
+    margins: Vec<Margin>,
+    margin_calls: Vec<Call>,
     fees: String,
     rolls: u32,
     unknown_conditions: u64,
@@ -163,7 +218,9 @@ pub fn json(report: &Report, run: &str) -> String {
         sessions: report.days.len(),
         ticks: report.ticks,
         capital: report.capital.to_string(),
-        cross: report.cross,
+        cross: report.cross.clone(),
+        depth: report.depth.clone(),
+        break_even: BreakEven::of(report),
         pnl: s.pnl.into(),
         return_on_capital: s.return_on_capital,
         returns: Returns::of(report).into(),
@@ -176,6 +233,29 @@ pub fn json(report: &Report, run: &str) -> String {
         profit_factor: s.profit_factor,
         average_credit_per_lot: money(s.average_credit_per_lot),
         highest_margin: money(s.margin_peak),
+        margins: report
+            .rulebooks
+            .iter()
+            .zip(s.margins)
+            .map(|(name, (highest, on_margin))| Margin {
+                rulebook: name.clone(),
+                enforced: *name == report.rulebook,
+                highest: money(highest),
+                return_on_margin: on_margin,
+            })
+            .collect(),
+        margin_calls: report
+            .margin_calls
+            .iter()
+            .map(|c| Call {
+                at: c.at.to_string(),
+                required: c.required.to_string(),
+                available: c.available.to_string(),
+                shortfall: c.shortfall.to_string(),
+                ended: c.ended.map(|t| t.to_string()),
+                flattened: c.flattened,
+            })
+            .collect(),
         fees: s.fees.to_string(),
         rolls: s.rolls,
         unknown_conditions: s.unknowns,

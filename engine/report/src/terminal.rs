@@ -3,6 +3,7 @@
 //! The text carries ANSI styles; the caller's stream removes them where they do not belong.
 
 use crate::caveats;
+use crate::edge::{Edge, Verdict};
 use crate::model::{Ending, Report, Trade};
 use crate::returns::Returns;
 use crate::spark::sparkline;
@@ -67,6 +68,7 @@ pub fn summary(report: &Report, width: u16) -> String {
     let mut out = String::new();
     head(&mut out, report);
     equity(&mut out, report, &stats);
+    edge_and_margin(&mut out, report, &stats);
     figures(&mut out, report, &stats, width);
     trades(&mut out, report, width);
     rules(&mut out, report, width);
@@ -129,12 +131,53 @@ fn equity(out: &mut String, report: &Report, stats: &Stats) {
     );
     let _ = writeln!(
         out,
-        "\nP&L {} at {:.0}% of the half-spread · {} at natural … {} at mid",
+        "\nP&L {} giving up {} · {} at natural … {} at mid",
         paint(tone(stats.pnl.share), &pnl),
-        report.cross * 100.0,
+        report.cross,
         signed_dollars(stats.pnl.natural),
         signed_dollars(stats.pnl.mid),
     );
+}
+
+/// What the edge costs to take, and what the positions required by each rulebook.
+fn edge_and_margin(out: &mut String, report: &Report, stats: &Stats) {
+    let edge = Edge::of(report);
+    if edge.verdict == Verdict::NoTrades {
+        return;
+    }
+    let style = match (edge.verdict, edge.paid) {
+        (Verdict::NoEdge, _) => BAD,
+        (Verdict::DiesAt(share), Some(paid)) if paid > share => BAD,
+        _ => GOOD,
+    };
+    let spare = edge.spare_words().map_or_else(String::new, |s| format!(" · {s}"));
+    let _ = writeln!(out, "edge {}{spare}", paint(style, &edge.short()));
+    let pairs = report.rulebooks.iter().zip(stats.margins);
+    let words = pairs.map(|(name, (highest, on_margin))| {
+        let highest = highest.map_or_else(|| "–".to_owned(), dollars);
+        let on_margin = on_margin.map_or_else(String::new, |r| format!(" ({})", signed_percent(r)));
+        let enforced = if *name == report.rulebook {
+            ", enforced"
+        } else {
+            ""
+        };
+        format!("{name}{enforced} {highest}{on_margin}")
+    });
+    let _ = writeln!(
+        out,
+        "margin at most (P&L on it): {}",
+        words.collect::<Vec<_>>().join(" · ")
+    );
+    if let Some(first) = report.margin_calls.first() {
+        let calls = plural(report.margin_calls.len(), "margin call");
+        let text = format!(
+            "{calls}, first {} ({} required, {} available)",
+            first.at,
+            dollars(first.required),
+            dollars(first.available)
+        );
+        let _ = writeln!(out, "{}", paint(BAD, &text));
+    }
 }
 
 fn figures(out: &mut String, report: &Report, s: &Stats, width: u16) {
@@ -183,7 +226,11 @@ fn figures(out: &mut String, report: &Report, s: &Stats, width: u16) {
             ),
         ),
         ("credit per lot", money(s.average_credit_per_lot)),
-        ("highest margin", money(s.margin_peak)),
+        (
+            "highest margin",
+            s.margin_peak
+                .map_or_else(dash, |m| format!("{} by {}", dollars(m), report.rulebook)),
+        ),
         ("fees", dollars(s.fees)),
         (
             "days held",

@@ -76,6 +76,7 @@ pub fn sample() -> Report {
                 open_positions: u32::from(i > 2),
                 margin: Some(usd(8_420.0)),
                 margin_max: Some(usd(8_420.0)),
+                margins: [Some(usd(8_420.0)), Some(usd(8_420.0)), Some(usd(3_150.0))],
                 delta: (i > 2).then_some((t / 4.0).sin() * 12.0),
                 gamma: (i > 2).then_some(-0.02 - t * 0.0004),
                 vega: (i > 2 && i != 15).then_some(-240.0 + t * 3.0),
@@ -108,6 +109,7 @@ pub fn sample() -> Report {
             natural: usd(pnl - 55.0),
         },
         fees: usd(18.98),
+        contracts: 16,
         holdings,
         approximate: ending == Ending::Settled,
     };
@@ -123,7 +125,11 @@ pub fn sample() -> Report {
         period: (weekdays[0], weekdays[45]),
         ticks: 43,
         capital: usd(250_000.0),
-        cross: 0.6,
+        cross: "60% of the half-spread".to_owned(),
+        depth: "unlimited".to_owned(),
+        rulebook: "cboe".to_owned(),
+        rulebooks: ["cboe", "ibkr", "portfolio"].map(ToOwned::to_owned),
+        margin_calls: Vec::new(),
         data: DataLabel {
             label: "simulated market, seed 7".to_owned(),
             simulated: true,

@@ -4,15 +4,15 @@ use crate::data::load;
 use crate::error::{ErrorClass, RunError};
 use crate::manifest;
 use crate::output::{Mode, RunOutput};
+use crate::terms::{Terms, terms};
 use crate::walk::{Shared, Walk};
 use alula_book::instrument::{LedgerConfig, LinearFees};
-use alula_book::{Book, BookConfig, Cross, FeeSchedule, Rulebook, RunId};
+use alula_book::{Book, BookConfig, RunId};
 use alula_core::clock::{cadence, in_regular_session};
 use alula_core::plan::link;
 use alula_core::registry::Registry;
-use alula_dsl::graph::{Graph, Settings};
+use alula_dsl::graph::Graph;
 use alula_market::history::History;
-use alula_market::money::Usd;
 use alula_market::time::{Date, Instant};
 use std::sync::Arc;
 
@@ -121,7 +121,12 @@ fn run<'a>(request: &mut BacktestRequest<'a>, shared: &mut Shared<'a>) -> Result
     let (first, last, cut) = period(request, &underlying)?;
     let (data, absent) = load(&plan, request.history)?;
     let settings = &request.graph.settings;
-    let (capital, cross, fees, rulebook) = terms(settings)?;
+    let Terms {
+        capital,
+        fills,
+        fees,
+        rulebook,
+    } = terms(settings)?;
     let manifest = manifest::start(request, &plan, &underlying, (first, last), capital);
     let history_first = request
         .history
@@ -140,7 +145,7 @@ fn run<'a>(request: &mut BacktestRequest<'a>, shared: &mut Shared<'a>) -> Result
         .filter(|t| t.date() >= first && in_regular_session(*t))
         .collect();
     let ledger = LedgerConfig {
-        cross,
+        cross: fills.cross(1),
         fees: LinearFees::of_schedule(&fees.name),
         same_bar: settings.fill_same_bar,
         settle_approximate: settings.settle_approximate,
@@ -148,7 +153,7 @@ fn run<'a>(request: &mut BacktestRequest<'a>, shared: &mut Shared<'a>) -> Result
     let book = Book::new(BookConfig {
         run: RunId(manifest::id_number(&manifest.run_id)),
         capital,
-        cross,
+        fills,
         fees,
         same_bar: settings.fill_same_bar,
         settle_approximate: settings.settle_approximate,
@@ -211,33 +216,4 @@ fn period(request: &BacktestRequest<'_>, underlying: &str) -> Result<(Date, Date
     let cut: Vec<String> = early.into_iter().chain(late).collect();
     let cut = (!cut.is_empty()).then(|| format!("period: {}", cut.join("; ")));
     Ok((from.max(first), to.min(last), cut))
-}
-
-fn terms(settings: &Settings) -> Result<(Usd, Cross, FeeSchedule, Rulebook), RunError> {
-    let bad = |what: String, help: &str| RunError::new(ErrorClass::Request, what, help);
-    let capital = Usd::from_f64(settings.capital_usd).ok_or_else(|| {
-        bad(
-            format!("capital `{}` is out of range", settings.capital_usd),
-            "choose less",
-        )
-    })?;
-    let cross = Cross::from_f64(settings.cross).ok_or_else(|| {
-        bad(
-            format!("`cross {}` is not a share", settings.cross),
-            "write 0% to 100%",
-        )
-    })?;
-    let fees = FeeSchedule::named(&settings.fees).ok_or_else(|| {
-        bad(
-            format!("no fee schedule `{}`", settings.fees),
-            "use `ibkr`, `flat` or `none`",
-        )
-    })?;
-    let rulebook = Rulebook::named(&settings.margin).ok_or_else(|| {
-        bad(
-            format!("no margin rulebook `{}`", settings.margin),
-            "use `cboe` or `ibkr`",
-        )
-    })?;
-    Ok((capital, cross, fees, rulebook))
 }

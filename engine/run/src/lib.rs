@@ -18,9 +18,11 @@ mod marks;
 pub mod output;
 mod record;
 pub mod tables;
+mod terms;
 mod walk;
 
 pub use backtest::{BacktestRequest, Inputs, Progress, Sweep, backtest};
 pub use error::{ErrorClass, RunError};
 pub use explain::{Explainer, Moment};
 pub use output::{Mode, RunOutput};
+pub use terms::{fill_model, set_fill_model};

@@ -4,13 +4,13 @@ use crate::backtest::{BacktestRequest, Inputs};
 use crate::hash;
 use crate::output::{Manifest, ThresholdRow};
 use alula_core::plan::Plan;
-use alula_dsl::graph::{Graph, Length, Settings};
+use alula_dsl::graph::{Cross, Depth, Graph, Length, Settings};
 use alula_market::money::Usd;
 use alula_market::time::Date;
 use std::collections::BTreeMap;
 
 /// Version of the folder's layout.
-pub const FORMAT: u32 = 1;
+pub const FORMAT: u32 = 2;
 
 /// The manifest as far as it is known before the first tick.
 pub fn start(
@@ -130,15 +130,36 @@ fn settings_table(settings: &Settings) -> BTreeMap<String, String> {
             "fill".to_owned(),
             word(settings.fill_same_bar, "same bar", "next snapshot"),
         ),
-        (
-            "cross".to_owned(),
-            format!("{}% of spread", settings.cross * 100.0),
-        ),
+        ("cross".to_owned(), cross_text(settings.cross)),
+        ("depth".to_owned(), depth_text(settings.depth)),
         ("fees".to_owned(), settings.fees.clone()),
         (
             "settle".to_owned(),
             word(settings.settle_approximate, "approximate", "exact"),
         ),
-        ("margin".to_owned(), settings.margin.clone()),
+        (
+            "margin".to_owned(),
+            if settings.flatten_on_call {
+                format!("{}, flatten on call", settings.margin)
+            } else {
+                settings.margin.clone()
+            },
+        ),
     ])
+}
+
+fn cross_text(cross: Cross) -> String {
+    match cross {
+        Cross::Share(share) => format!("{}% of spread", share * 100.0),
+        Cross::ByLegs => "by legs".to_owned(),
+    }
+}
+
+fn depth_text(depth: Depth) -> String {
+    let (word, assume) = match depth {
+        Depth::Unlimited => return "unlimited".to_owned(),
+        Depth::Impact { assume } => ("impact", assume),
+        Depth::Limited { assume } => ("limited", assume),
+    };
+    assume.map_or_else(|| word.to_owned(), |n| format!("{word} assume {n} lots"))
 }

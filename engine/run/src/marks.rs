@@ -1,6 +1,6 @@
 //! Marks: what a reader of the results has to know before believing them, one line each.
 
-use crate::output::Manifest;
+use crate::output::{Manifest, MarginCallRow};
 use alula_book::Book;
 use alula_core::decision::{Decision, Verdict};
 use alula_core::market::MarketData;
@@ -103,6 +103,8 @@ pub struct Facts<'a> {
     pub cut: Option<&'a str>,
     /// What the strategy reads and the data do not have.
     pub absent: &'a [String],
+    /// Margin calls.
+    pub calls: &'a [MarginCallRow],
     /// Some discount had to come from box spreads.
     pub without_rate: bool,
     /// Snapshots of the period.
@@ -133,6 +135,8 @@ pub fn of(facts: &Facts<'_>) -> Vec<String> {
             "approximate: futures and shares fill at settlement prices with an assumed spread".to_owned(),
         );
     }
+    marks.extend(call_mark(facts.calls));
+    marks.extend(fee_mark(book));
     if facts.without_rate {
         marks.push("no rate: discounts come from box spreads where no risk-free rate is known".to_owned());
     }
@@ -163,6 +167,47 @@ pub fn of(facts: &Facts<'_>) -> Vec<String> {
         marks.push("hedges and overlays are declared and not evaluated yet".to_owned());
     }
     marks
+}
+
+/// The account had less than its positions required.
+fn call_mark(calls: &[MarginCallRow]) -> Option<String> {
+    let first = calls.first()?;
+    let times = match calls.len() {
+        1 => "once".to_owned(),
+        n => format!("{n} times"),
+    };
+    let done = if first.flattened {
+        "positions were closed"
+    } else {
+        "it was reported and nothing was closed"
+    };
+    Some(format!(
+        "margin call: {times} by `{}`, first on {} (required ${}, available ${}); {done}",
+        first.rulebook,
+        first.at.date(),
+        first.required,
+        first.available
+    ))
+}
+
+/// Fills on days that the fee table does not cover.
+fn fee_mark(book: &Book) -> Option<String> {
+    let stand_in = book.trades().iter().filter(|t| t.fees.stand_in);
+    let (count, first, last) = stand_in.fold((0_usize, None, None), |(n, first, _), t| {
+        let day = t.at.date();
+        (n + 1, first.or(Some(day)), Some(day))
+    });
+    let (first, last) = (first?, last?);
+    let fees = &book.config().fees;
+    let known = match (fees.known_from(), fees.known_to) {
+        (Some(from), Some(to)) => format!(", whose rates are known from {from} to {to}"),
+        _ => String::new(),
+    };
+    let fills = if count == 1 { "fill" } else { "fills" };
+    Some(format!(
+        "fees: {count} {fills} from {first} to {last} paid the nearest rates of `{}`{known}",
+        fees.name
+    ))
 }
 
 /// The strategy asks to be evaluated more often than there are snapshots.

@@ -154,7 +154,7 @@ pub struct OrderRow {
     pub limit: Option<Price>,
     /// Decided at.
     pub decided_at: Instant,
-    /// `filled`, `cancelled` or `working` at the end of the run.
+    /// `filled`, `partly filled`, `cancelled` or `working` at the end of the run.
     pub status: String,
     /// Filled or cancelled at.
     pub ended_at: Option<Instant>,
@@ -293,6 +293,11 @@ pub struct DailyRow {
     pub margin: Option<Usd>,
     /// Largest margin at any snapshot of the session; none where the rulebook had no answer at some of them.
     pub margin_max: Option<Usd>,
+    /// What stood against `margin`; none where that is none.
+    pub margin_available: Option<Usd>,
+    /// Margin of open positions by each rulebook that is reported: `cboe`, `ibkr`, and portfolio margin (with the enforced
+    /// house's grid, else the regulators').
+    pub margins: [Option<Usd>; 3],
     /// Greeks; none where a leg has no quote.
     pub greeks: Option<GreekSum>,
     /// Open positions.
@@ -301,6 +306,25 @@ pub struct DailyRow {
     pub underlying: Option<Price>,
     /// Some mark is older than the tick: held, not invented.
     pub stale_marks: bool,
+}
+
+/// A stretch of snapshots at which the positions required more than the account had.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MarginCallRow {
+    /// First snapshot.
+    pub at: Instant,
+    /// Rulebook enforced.
+    pub rulebook: String,
+    /// Requirement there.
+    pub required: Usd,
+    /// What stood against it.
+    pub available: Usd,
+    /// Largest shortfall at any of its snapshots.
+    pub shortfall_max: Usd,
+    /// First snapshot at which the account had enough again; none: not within the run.
+    pub ended_at: Option<Instant>,
+    /// The strategy closes every position on a call.
+    pub flattened: bool,
 }
 
 /// One link of the hash chain.
@@ -381,6 +405,8 @@ pub struct RunOutput {
     pub trace: Vec<TraceCell>,
     /// Alerts raised: instant, guard, text.
     pub alerts: Vec<(Instant, String, String)>,
+    /// Margin calls in order.
+    pub margin_calls: Vec<MarginCallRow>,
     /// Files that went in, by path relative to the run folder: strategy sources, thresholds, scripts.
     pub inputs: BTreeMap<String, Vec<u8>>,
 }

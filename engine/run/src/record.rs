@@ -2,13 +2,17 @@
 
 use crate::error::{ErrorClass, RunError};
 use crate::output::{
-    DailyRow, DecisionRow, GreekSum, NodeRow, OrderRow, PositionRow, RuleStat, RunOutput, TickRow,
-    TradeLegRow, TradeRow,
+    DailyRow, DecisionRow, GreekSum, MarginCallRow, NodeRow, OrderRow, PositionRow, RuleStat, RunOutput,
+    TickRow, TradeLegRow, TradeRow,
 };
-use alula_book::{Band, Book, BookEvent, Execution, OrderId, OrderKind, OrderRequest, Position};
+use alula_book::{
+    Band, Book, BookEvent, CancelReason, Execution, OrderId, OrderKind, OrderRequest, Position, Rulebook,
+};
 use alula_core::decision::{Decision, RuleKind, RuleOutcome, Verdict};
+use alula_core::margin::{self, AccountMargin};
 use alula_core::observe::{self, Sight};
 use alula_core::plan::Plan;
+use alula_core::step::MARGIN_CALL;
 use alula_core::trace::{Scope, TraceCell};
 use alula_dsl::graph::{Clock, Domain, Graph, GuardAct, ValueKind};
 use alula_market::contract::Right;
@@ -30,8 +34,12 @@ pub struct Recorder {
     /// Of the session at hand: deepest drawdown, the peak before it, largest margin (none: unknown at some snapshot).
     deepest: Option<(Band<Usd>, Band<Usd>)>,
     margin: Option<Option<Usd>>,
-    /// Margin at the snapshot marked last, until something happens in the book.
-    margin_now: Option<(Instant, Option<Usd>)>,
+    /// Account margin at the snapshot marked last, until something happens in the book.
+    margin_now: Option<(Instant, Option<AccountMargin>)>,
+    /// The margin call under way: its place in the output.
+    call: Option<usize>,
+    /// The strategy closes every position on a call.
+    flattens: bool,
 }
 
 impl Recorder {
@@ -39,6 +47,7 @@ impl Recorder {
     pub fn new(graph: &Graph, capital: Usd) -> Self {
         let mut recorder = Self {
             peak: Band::flat(capital),
+            flattens: graph.settings.flatten_on_call,
             ..Self::default()
         };
         let text = |id: alula_dsl::graph::NodeId| graph.node(id).map(|n| n.text.clone()).unwrap_or_default();
@@ -54,6 +63,10 @@ impl Recorder {
         }
         for guard in &graph.guards {
             recorder.add_stat(&guard.key, RuleKind::Guard, text(guard.require));
+        }
+        if graph.settings.flatten_on_call {
+            let text = format!("margin by {} within the account", graph.settings.margin);
+            recorder.add_stat(MARGIN_CALL, RuleKind::Guard, text);
         }
         for key in graph
             .hedges
@@ -211,7 +224,8 @@ impl Recorder {
                 }
                 BookEvent::Cancelled { order, at, reason } => {
                     if let Some(row) = self.order_row(Some(order)) {
-                        row.status = "cancelled".to_owned();
+                        let partly = matches!(reason, CancelReason::Rest { .. });
+                        row.status = if partly { "partly filled" } else { "cancelled" }.to_owned();
                         row.ended_at = Some(*at);
                         row.reason = reason.to_string();
                     }
@@ -248,9 +262,39 @@ impl Recorder {
         }
         self.deepest = Some((depth, from));
         if let Some(sight) = sight {
-            let now = margin(sight, book);
-            self.margin_now = Some((sight.at, now));
+            let account = margin::account(sight, book, sight.rulebook).ok();
+            self.margin_now = Some((sight.at, account));
+            self.watch(sight, account);
+            let now = account.map(|a| a.required);
             self.margin = Some(self.margin.map_or(now, |so_far| Some(so_far?.max(now?))));
+        }
+    }
+
+    /// A margin call begins, grows or ends. Where the requirement is not known nothing changes.
+    fn watch(&mut self, sight: &Sight<'_>, account: Option<AccountMargin>) {
+        let Some(account) = account else { return };
+        let under_way = self.call.and_then(|i| self.output.margin_calls.get_mut(i));
+        match (under_way, account.is_called()) {
+            (None, false) => {}
+            (Some(call), true) => {
+                call.shortfall_max = call.shortfall_max.max(account.required - account.available);
+            }
+            (Some(call), false) => {
+                call.ended_at = Some(sight.at);
+                self.call = None;
+            }
+            (None, true) => {
+                self.call = Some(self.output.margin_calls.len());
+                self.output.margin_calls.push(MarginCallRow {
+                    at: sight.at,
+                    rulebook: sight.rulebook.name().to_owned(),
+                    required: account.required,
+                    available: account.available,
+                    shortfall_max: account.required - account.available,
+                    ended_at: None,
+                    flattened: self.flattens,
+                });
+            }
         }
     }
 
@@ -263,11 +307,24 @@ impl Recorder {
             .and_then(|s| s.plan.chains().first().and_then(|c| s.view(c)))
             .map(|v| v.snapshot.spot)
             .filter(|p| p.0 > 0);
-        let margin = match (sight, self.margin_now) {
+        let account = match (sight, self.margin_now) {
             (Some(s), Some((at, now))) if s.at == at => now,
-            (Some(s), _) => margin(s, book),
-            (None, _) => flat.then_some(Usd::ZERO),
+            (Some(s), _) => margin::account(s, book, s.rulebook).ok(),
+            (None, _) => None,
         };
+        let margin = match sight {
+            Some(_) => account.map(|a| a.required),
+            None => flat.then_some(Usd::ZERO),
+        };
+        let margins = sight.map_or([flat.then_some(Usd::ZERO); 3], |s| {
+            reported(s.rulebook).map(|r| {
+                if r == s.rulebook {
+                    margin
+                } else {
+                    margin::account(s, book, r).ok().map(|a| a.required)
+                }
+            })
+        });
         let (drawdown_max, drawdown_peak) = self.deepest.take().unwrap_or_default();
         self.output.daily.push(DailyRow {
             date,
@@ -280,6 +337,8 @@ impl Recorder {
             fees: book.fees(),
             margin,
             margin_max: self.margin.take().unwrap_or(margin),
+            margin_available: account.map(|a| a.available),
+            margins,
             greeks: sight.map_or_else(|| flat.then(GreekSum::default), |s| greeks(s, book)),
             positions: u32::try_from(book.positions().count()).unwrap_or(u32::MAX),
             underlying,
@@ -400,11 +459,14 @@ fn longest_look_back(plan: &Plan) -> usize {
     steps.max().unwrap_or(1).min(1_000)
 }
 
-fn margin(sight: &Sight<'_>, book: &Book) -> Option<Usd> {
-    book.positions().try_fold(Usd::ZERO, |sum, p| {
-        let spot = sight.view(p.package.underlying())?.snapshot.spot;
-        Some(sum + observe::position_margin(p, spot, sight.rulebook)?)
-    })
+/// The rulebooks whose requirement is reported every session, whichever is enforced.
+fn reported(enforced: Rulebook) -> [Rulebook; 3] {
+    let portfolio = if enforced == Rulebook::PortfolioIbkr {
+        enforced
+    } else {
+        Rulebook::Portfolio
+    };
+    [Rulebook::Cboe, Rulebook::Ibkr, portfolio]
 }
 
 fn greeks(sight: &Sight<'_>, book: &Book) -> Option<GreekSum> {

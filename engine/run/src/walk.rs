@@ -415,6 +415,7 @@ impl<'a> Walk<'_, 'a> {
             manifest: &self.manifest,
             book: &self.book,
             guards: &guards,
+            calls: &recorder.output.margin_calls,
             cut: self.cut.as_deref(),
             absent: &self.absent,
             without_rate: snapshots.without_rate,

@@ -37,7 +37,7 @@ fn book(cross: Cross) -> Book {
     let config = BookConfig {
         run: RunId(1),
         capital: Usd(100_000_000_000),
-        cross,
+        fills: cross.into(),
         fees: FeeSchedule::none(),
         same_bar: false,
         settle_approximate: false,

@@ -1,7 +1,7 @@
 //! The small items: `strategy`, `threshold`, `series`, `event`, `signal`, `script`.
 
 use super::{Builder, Kids, Rule, has};
-use crate::ast::{EventDecl, Node, Script, Series, Setting, Signal, Strategy, Threshold};
+use crate::ast::{Crossing, EventDecl, Node, Script, Series, Setting, Signal, Strategy, Threshold};
 
 impl Builder {
     pub(super) fn strategy(&mut self, mut kids: Kids<'_>) -> Option<Strategy> {
@@ -12,6 +12,8 @@ impl Builder {
             let rule = pair.as_rule();
             let same_bar = has(&pair, Rule::kw_same);
             let approximate = has(&pair, Rule::kw_approximate);
+            let by_legs = has(&pair, Rule::kw_legs);
+            let flatten = has(&pair, Rule::kw_flatten);
             let mut parts = Kids::of(pair);
             let setting = match rule {
                 Rule::capital => Setting::Capital(self.next_literal(&mut parts)?),
@@ -22,10 +24,24 @@ impl Builder {
                 },
                 Rule::posture => Setting::Posture(self.next_ident(&mut parts)?),
                 Rule::fill => Setting::FillSameBar(same_bar),
-                Rule::cross => Setting::Cross(self.next_literal(&mut parts)?),
+                Rule::cross if by_legs => Setting::Cross(Crossing::ByLegs),
+                Rule::cross => Setting::Cross(match parts.next_if(Rule::literal) {
+                    Some(p) => Crossing::Share(self.literal(&p)?),
+                    None => Crossing::Word(self.next_ident(&mut parts)?),
+                }),
+                Rule::depth => Setting::Depth {
+                    how: self.next_ident(&mut parts)?,
+                    assume: match parts.next_if(Rule::literal) {
+                        Some(p) => Some(self.literal(&p)?),
+                        None => None,
+                    },
+                },
                 Rule::fees => Setting::Fees(self.next_ident(&mut parts)?),
                 Rule::settle => Setting::SettleApproximate(approximate),
-                Rule::margin => Setting::Margin(self.next_ident(&mut parts)?),
+                Rule::margin => Setting::Margin {
+                    rulebook: self.next_ident(&mut parts)?,
+                    flatten,
+                },
                 _ => return None,
             };
             settings.push(Node::new(setting, span));

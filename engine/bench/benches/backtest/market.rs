@@ -99,6 +99,7 @@ fn narrow(chain: &ExpiryChain) -> ExpiryChain {
         ask: kept.iter().map(|i| side.ask[*i].max(WORTHLESS_ASK)).collect(),
         volume: kept.iter().map(|i| side.volume[*i]).collect(),
         open_interest: kept.iter().map(|i| side.open_interest[*i]).collect(),
+        ..QuoteColumns::default()
     };
     ExpiryChain {
         strikes: kept.iter().map(|i| chain.strikes[*i]).collect(),

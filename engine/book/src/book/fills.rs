@@ -2,19 +2,21 @@
 
 use super::Book;
 use crate::band::Band;
-use crate::fees::{FeeLeg, Fees};
-use crate::fill::{self, NoFill, PackagePrice, PricedLeg, TradeLeg};
+use crate::fees::{Class, FeeError, FeeLeg, Fees};
+use crate::fill::{self, NoFill, PackagePrice, PricedLeg, TradeLeg, Trying};
 use crate::order::{BookEvent, CancelReason, Order, OrderKind};
 use crate::package::{Leg, Package};
 use crate::payoff;
 use crate::position::{Execution, ExecutionKind, LegFill, Position, PositionId, PositionLeg};
 use alula_market::chain::ChainSnapshot;
 use alula_market::money::{Price, Usd};
+use alula_market::time::Date;
 use std::sync::Arc;
 
 /// What trying an order gave.
 enum Outcome {
-    Fill(PackagePrice, Fees),
+    /// So many packages, at this price.
+    Fill(PackagePrice, Fees, u32),
     Wait(NoFill),
     Cancel(CancelReason),
 }
@@ -36,10 +38,24 @@ impl Book {
             order.tried_at = Some(snapshot.at);
             let id = order.id.clone();
             match self.attempt(&order, snapshot) {
-                Outcome::Fill(price, fees) => {
-                    if let Some(execution) = self.apply(order, &price, fees, snapshot) {
+                Outcome::Fill(price, fees, lots) => {
+                    if let Some(execution) = self.apply(&order, &price, (fees, lots), snapshot) {
                         events.push(BookEvent::Filled(execution));
                     }
+                    order.request.lots = order.request.lots.saturating_sub(lots);
+                    if order.request.lots == 0 {
+                        continue;
+                    }
+                    if order.tries < order.request.good_for {
+                        self.orders.push(order);
+                        continue;
+                    }
+                    let left = order.request.lots;
+                    events.push(BookEvent::Cancelled {
+                        order: id,
+                        at: snapshot.at,
+                        reason: CancelReason::Rest { left },
+                    });
                 }
                 Outcome::Wait(reason) if order.tries < order.request.good_for => {
                     events.push(BookEvent::Waiting {
@@ -90,7 +106,17 @@ impl Book {
         if let Some(reason) = self.crossing(order) {
             return Outcome::Cancel(reason);
         }
-        let price = match fill::price(&legs, snapshot, self.config.cross) {
+        let (model, wanted) = (self.config.fills, order.request.lots);
+        let lots = match fill::fillable(&legs, snapshot, model, wanted) {
+            Ok(lots) => lots,
+            Err(reason) => return self.unfilled(order, reason, snapshot),
+        };
+        // A roll leaves one position, so it fills whole or not at all.
+        if lots < wanted && matches!(order.request.kind, OrderKind::Roll { .. }) {
+            let reason = fill::narrowest(&legs, snapshot, model, wanted);
+            return reason.map_or(Outcome::Cancel(CancelReason::PositionChanged), Outcome::Wait);
+        }
+        let price = match fill::price(&legs, snapshot, Trying { model, lots }) {
             Ok(price) => price,
             Err(reason) => return self.unfilled(order, reason, snapshot),
         };
@@ -103,24 +129,27 @@ impl Book {
                 limit,
             });
         }
-        let fee_legs: Vec<FeeLeg> = price
-            .legs
-            .iter()
-            .map(|l| FeeLeg {
-                root: l.contract.root,
-                ratio: l.ratio,
-                premium: l.price.share,
-            })
-            .collect();
-        match self
-            .config
-            .fees
-            .fees(&fee_legs, order.request.lots, snapshot.at.date())
-        {
-            Ok(fees) => Outcome::Fill(price, fees),
+        match self.fees_of(&price, lots, snapshot.at.date()) {
+            Ok(fees) => Outcome::Fill(price, fees, lots),
             // Roots were checked when the order was taken; a position's own roots were traded before.
             Err(_) => Outcome::Cancel(CancelReason::PositionChanged),
         }
+    }
+
+    /// What a trade at these prices would pay in fees on a day: the table that fills are charged by.
+    ///
+    /// # Errors
+    /// When the schedule has no row for a symbol.
+    pub fn fees_of(&self, price: &PackagePrice, lots: u32, on: Date) -> Result<Fees, FeeError> {
+        let leg = |l: &PricedLeg| FeeLeg {
+            symbol: l.contract.root.symbol(),
+            class: Class::Option,
+            ratio: l.ratio,
+            premium: l.price.share,
+            closing: l.closing,
+        };
+        let legs: Vec<FeeLeg> = price.legs.iter().map(leg).collect();
+        self.config.fees.fees(&legs, lots, self.fee_day(on))
     }
 
     /// Whether another position holds a contract of the order's target the other way round. The engine asks before it
@@ -192,15 +221,15 @@ impl Book {
 
     fn apply(
         &mut self,
-        order: Order,
+        order: &Order,
         price: &PackagePrice,
-        fees: Fees,
+        (fees, lots): (Fees, u32),
         snapshot: &ChainSnapshot,
     ) -> Option<Execution> {
         let request = &order.request;
         let (position, kind) = match &request.kind {
             OrderKind::Open { package } => {
-                let id = self.start(&order, package, price, snapshot);
+                let id = self.start(order, (package, lots), price, snapshot);
                 (id, ExecutionKind::Open)
             }
             OrderKind::Close { position } => (*position, ExecutionKind::Close),
@@ -216,10 +245,10 @@ impl Book {
             key: request.key.clone(),
             order: Some(order.id.clone()),
             decided_at: request.decided_at,
-            lots: request.lots,
+            lots,
             legs: price.legs.iter().map(leg_fill).collect(),
             net: price.net,
-            cash: price.net.dollars(multiplier, i64::from(request.lots)),
+            cash: price.net.dollars(multiplier, i64::from(lots)),
             fees,
             underlying: snapshot.spot,
             approximate: false,
@@ -233,14 +262,13 @@ impl Book {
     fn start(
         &mut self,
         order: &Order,
-        package: &Package,
+        (package, lots): (&Package, u32),
         price: &PackagePrice,
         snapshot: &ChainSnapshot,
     ) -> PositionId {
         let id = PositionId(self.next_position);
         self.next_position = self.next_position.saturating_add(1);
         let request = &order.request;
-        let lots = i64::from(request.lots);
         let mut position = Position {
             id,
             structure: request.structure.clone(),
@@ -249,8 +277,8 @@ impl Book {
             opened_underlying: snapshot.spot,
             closed_by: None,
             closed_at: None,
-            lots: request.lots,
-            lots_opened: request.lots,
+            lots,
+            lots_opened: lots,
             legs: Vec::new(),
             package: package.clone(),
             credit: Band::default(),
@@ -260,8 +288,8 @@ impl Book {
             rolls: 0,
             worst: worst_dollars(
                 package,
-                price.net.share.dollars(package.multiplier(), lots),
-                request.lots,
+                price.net.share.dollars(package.multiplier(), i64::from(lots)),
+                lots,
             ),
             executions: Vec::new(),
             approximate: false,
@@ -269,7 +297,7 @@ impl Book {
         };
         let legs = price.legs.iter();
         position.hold(
-            legs.map(|l| held_leg(l, l.ratio, l.points, self, snapshot))
+            legs.map(|l| held_leg(l, (l.ratio, price.legs.len()), l.points, self, snapshot))
                 .collect(),
         );
         self.open.insert(id, position);
@@ -283,6 +311,14 @@ impl Book {
     /// Books an execution's money: the book's cash, the position's and the structure's totals.
     pub(super) fn record(&mut self, execution: &Execution) {
         let fees = execution.fees.total();
+        if execution.order.is_some() {
+            let traded =
+                |l: &LegFill| i64::from(l.ratio.unsigned_abs()).saturating_mul(i64::from(execution.lots));
+            let contracts: i64 = execution.legs.iter().map(traded).sum();
+            let month = super::month_of(execution.at.date());
+            let before = if self.month.0 == month { self.month.1 } else { 0 };
+            self.month = (month, before.saturating_add(contracts));
+        }
         self.cash += execution.cash - Band::flat(fees);
         let totals = self.structures.entry(execution.structure.clone()).or_default();
         totals.cash += execution.cash;
@@ -332,7 +368,7 @@ impl Book {
                     .filter_map(|leg| {
                         let held = position.legs.iter().find(|l| l.contract == leg.contract);
                         let traded = price.legs.iter().find(|l| l.contract == leg.contract);
-                        rolled_leg(*leg, held, traded, self, snapshot)
+                        rolled_leg((*leg, to.legs().len()), held, traded, self, snapshot)
                     })
                     .collect();
                 let worst = worst_dollars(to, position.cash.share, position.lots);
@@ -380,27 +416,28 @@ fn leg_fill(leg: &PricedLeg) -> LegFill {
     }
 }
 
-/// A leg held after a fill, marked at the fill's quote.
+/// A leg held after a fill as one of so many, marked at the fill's quote.
 fn held_leg(
     leg: &PricedLeg,
-    ratio: i32,
+    (ratio, held): (i32, usize),
     basis: Band<Price>,
     book: &Book,
     snapshot: &ChainSnapshot,
 ) -> PositionLeg {
+    let cross = book.config.fills.cross(held);
     PositionLeg {
         contract: leg.contract,
         ratio,
         settles_at: leg.settles_at,
         last_trade_at: leg.last_trade_at,
         basis,
-        mark: fill::mark_of(ratio, leg.quote, book.config.cross, snapshot.at),
+        mark: fill::mark_of(ratio, leg.quote, cross, snapshot.at),
     }
 }
 
 /// A leg after a roll: kept, changed in ratio, or new.
 fn rolled_leg(
-    to: Leg,
+    (to, legs): (Leg, usize),
     held: Option<&PositionLeg>,
     traded: Option<&PricedLeg>,
     book: &Book,
@@ -423,7 +460,7 @@ fn rolled_leg(
     } else {
         part(old_basis, new, old)
     };
-    Some(held_leg(traded, to.ratio, basis, book, snapshot))
+    Some(held_leg(traded, (to.ratio, legs), basis, book, snapshot))
 }
 
 /// Worst P&L in dollars before fees given the cash so far, where one settlement bounds it.

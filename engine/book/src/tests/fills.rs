@@ -1,16 +1,25 @@
 //! What a package costs.
 
 use super::support::*;
-use crate::fill::{NoFill, price_close, price_open, price_roll};
+use crate::fill::{NoFill, Trying, price_close, price_open, price_roll};
 use crate::package::{round_against, tick};
-use crate::{Band, Cross, Package, PackageError};
+use crate::{
+    Band, Book, BookConfig, BookEvent, CancelReason, Cross, FillModel, OrderKind, OrderRequest, Package,
+    PackageError, PositionId,
+};
 use alula_market::contract::{Right, Root};
 use alula_market::money::Price;
 
 const EXPIRY: &str = "2019-05-31";
 
-fn cross(share: f64) -> Cross {
-    Cross::from_f64(share).unwrap()
+fn cross(share: f64) -> Trying {
+    let model = FillModel::fixed(Cross::from_f64(share).unwrap());
+    Trying { model, lots: 1 }
+}
+
+fn trying(model: &str, lots: u32) -> Trying {
+    let model = FillModel::parse(model).unwrap();
+    Trying { model, lots }
 }
 
 #[test]
@@ -43,14 +52,14 @@ fn a_condor_fills_between_mid_and_natural_on_the_package_tick() {
         pts("8.00")
     );
     assert_eq!(
-        price_open(&condor(EXPIRY), &snapshot, Cross::MID)
+        price_open(&condor(EXPIRY), &snapshot, cross(0.0))
             .unwrap()
             .net
             .share,
         pts("8.40")
     );
     assert_eq!(
-        price_open(&condor(EXPIRY), &snapshot, Cross::NATURAL)
+        price_open(&condor(EXPIRY), &snapshot, cross(1.0))
             .unwrap()
             .net
             .share,
@@ -149,7 +158,7 @@ fn a_spread_does_not_trade_for_more_than_its_width() {
     ));
     // At mid it is 55: still beyond. Selling it at 0.7 brings 41: allowed.
     assert!(matches!(
-        price_close(&spread, &snapshot, Cross::MID),
+        price_close(&spread, &snapshot, cross(0.0)),
         Err(NoFill::BeyondPayoff { .. })
     ));
     assert!(price_open(&spread, &snapshot, cross(0.7)).is_ok());
@@ -165,7 +174,7 @@ fn a_roll_trades_only_what_changes() {
     let mut rows = condor_rows(EXPIRY);
     rows.push((contract(Root::Spxw, EXPIRY, Put, 2725), 6_000, 6_200));
     let snapshot = chain(tick_on("2019-04-30"), 2943, &rows);
-    let price = price_roll(&condor(EXPIRY), &to, &snapshot, Cross::NATURAL).unwrap();
+    let price = price_roll(&condor(EXPIRY), &to, &snapshot, cross(1.0)).unwrap();
     let traded: Vec<(i64, i32)> = price
         .legs
         .iter()
@@ -220,4 +229,169 @@ fn a_package_is_checked_when_it_is_made() {
     let many: Vec<_> = (0..17).map(|n| leg(2800 + n, 1)).collect();
     assert_eq!(Package::new(many.clone()), Err(PackageError::TooMany(17)));
     assert!(Package::new(many[..16].to_vec()).is_ok());
+}
+
+/// The condor's chain with 10 contracts shown on every side, but 4 bid for the 2825 put.
+fn sized() -> alula_market::chain::ChainSnapshot {
+    let mut snapshot = chain(tick_on("2019-04-30"), 2943, &condor_rows(EXPIRY));
+    let expiry = &mut snapshot.expiries[0];
+    let strikes = expiry.strikes.len();
+    for side in [&mut expiry.puts, &mut expiry.calls] {
+        side.bid_size = vec![10; strikes];
+        side.ask_size = vec![10; strikes];
+    }
+    expiry.puts.bid_size[1] = 4;
+    snapshot
+}
+
+/// Half-spreads: 0.10, 0.15, 0.10, 0.15. At 56 % they sum to 0.28: 8.12, on the tick 8.10. A single leg gives up 75 %.
+#[test]
+fn a_package_gives_up_less_of_its_spreads_than_its_legs_alone() {
+    let snapshot = chain(tick_on("2019-04-30"), 2943, &condor_rows(EXPIRY));
+    let price = price_open(&condor(EXPIRY), &snapshot, trying("legs", 1)).unwrap();
+    assert_eq!(price.net.share, pts("8.10"));
+    // 14.00 bid, 14.30 asked: 14.15 less 0.1125 is 14.0375; the tick of one leg from 3.00 up is 0.10.
+    let put = legs(EXPIRY, &[(Right::Put, 2825, -1)]);
+    let price = price_open(&put, &snapshot, trying("legs", 1)).unwrap();
+    assert_eq!(
+        (price.legs[0].price.share, price.net.share),
+        (pts("14.037"), pts("14.00"))
+    );
+}
+
+/// Two lots of ten shown: 0.5 + 0.5 × 2/10 = 0.6; of four: 0.5 + 0.5 × 2/4 = 0.75.
+#[test]
+fn a_larger_order_gives_up_more_until_it_pays_natural() {
+    let price = |lots| price_open(&condor(EXPIRY), &sized(), trying("share:0.5+impact", lots)).unwrap();
+    let shares: Vec<Price> = price(2).legs.iter().map(|l| l.price.share).collect();
+    // Mids 9.10, 14.15, 4.30, 0.95 and half-spreads 0.10, 0.15, 0.10, 0.15.
+    assert_eq!(shares, [pts("9.16"), pts("14.037"), pts("4.24"), pts("1.04")]);
+    assert_eq!(price(10).net.share, price(10).net.natural);
+    assert_eq!(price(5_000).net.share, price(5_000).net.natural);
+}
+
+#[test]
+fn a_size_that_is_not_shown_is_a_reason_or_the_size_assumed() {
+    let snapshot = chain(tick_on("2019-04-30"), 2943, &condor_rows(EXPIRY));
+    let first = condor(EXPIRY).legs()[0].contract;
+    assert_eq!(
+        price_open(&condor(EXPIRY), &snapshot, trying("legs+impact", 1)).unwrap_err(),
+        NoFill::NoSize(first)
+    );
+    assert!(price_open(&condor(EXPIRY), &snapshot, trying("legs+impact:20", 1)).is_ok());
+}
+
+fn limited() -> Book {
+    Book::new(BookConfig {
+        fills: FillModel::parse("share:0.5+limited").unwrap(),
+        ..config()
+    })
+}
+
+fn ten(good_for: u32) -> OrderRequest {
+    let package = condor(EXPIRY);
+    OrderRequest {
+        good_for,
+        ..request(OrderKind::Open { package }, 10, tick_on("2019-04-29"))
+    }
+}
+
+#[test]
+fn an_order_fills_as_many_whole_packages_as_are_shown_and_the_rest_is_cancelled() {
+    let mut book = limited();
+    book.submit(ten(1)).unwrap();
+    let events = book.on_snapshot(&sized());
+    let [BookEvent::Filled(fill), BookEvent::Cancelled { reason, .. }] = &events[..] else {
+        panic!("{events:?}")
+    };
+    assert_eq!((fill.lots, reason), (4, &CancelReason::Rest { left: 6 }));
+    // Four of four shown pay natural on that leg; the others 0.5 + 0.5 × 4/10 = 0.7 of their half-spreads.
+    assert_eq!(fill.legs[1].points.share, pts("14.00"));
+    let position = book.positions().next().unwrap();
+    assert_eq!((position.lots, position.lots_opened), (4, 4));
+    assert!(book.orders().is_empty());
+    book.check().unwrap();
+}
+
+#[test]
+fn what_is_left_of_an_order_works_on_while_it_has_snapshots() {
+    let mut book = limited();
+    book.submit(ten(3)).unwrap();
+    assert_eq!(book.on_snapshot(&sized()).len(), 1);
+    assert_eq!(book.orders()[0].request.lots, 6);
+    let mut later = sized();
+    later.at = tick_on("2019-05-01");
+    book.on_snapshot(&later);
+    later.at = tick_on("2019-05-02");
+    let events = book.on_snapshot(&later);
+    assert!(
+        matches!(&events[..], [BookEvent::Filled(f)] if f.lots == 2),
+        "{events:?}"
+    );
+    let lots: Vec<u32> = book.positions().map(|p| p.lots).collect();
+    assert_eq!(lots, [4, 4, 2]);
+    book.audit().unwrap();
+}
+
+#[test]
+fn a_close_fills_in_part_and_a_roll_whole_or_not_at_all() {
+    let mut book = limited();
+    let mut open = ten(1);
+    open.lots = 4;
+    book.submit(open).unwrap();
+    book.on_snapshot(&sized());
+    let mut later = sized();
+    later.at = tick_on("2019-05-01");
+    // To close, the 3015 call is bought: three offered.
+    later.expiries[0].calls.ask_size[2] = 3;
+    let position = PositionId(1);
+    let to = legs(EXPIRY, &[(Right::Put, 2775, 1), (Right::Put, 2825, -1)]);
+    book.submit(request(
+        OrderKind::Roll { position, to },
+        4,
+        tick_on("2019-04-30"),
+    ))
+    .unwrap();
+    let events = book.on_snapshot(&later);
+    let [BookEvent::Cancelled { reason, .. }] = &events[..] else {
+        panic!("{events:?}")
+    };
+    let why = "not filled: the size shown for `SPXW 2019-05-31 C3015` fills 3 of 4";
+    assert_eq!(reason.to_string(), why);
+    later.at = tick_on("2019-05-02");
+    book.submit(request(OrderKind::Close { position }, 4, tick_on("2019-05-01")))
+        .unwrap();
+    let events = book.on_snapshot(&later);
+    assert!(
+        matches!(&events[0], BookEvent::Filled(f) if f.lots == 3),
+        "{events:?}"
+    );
+    assert_eq!(book.positions().next().unwrap().lots, 1);
+    book.check().unwrap();
+}
+
+#[test]
+fn a_wing_that_nobody_bids_for_closes_at_zero_and_cannot_be_sold_short() {
+    let mut rows = condor_rows(EXPIRY);
+    (rows[3].1, rows[3].2) = (0, 50);
+    let mut snapshot = chain(tick_on("2019-04-30"), 2943, &rows);
+    let expiry = &mut snapshot.expiries[0];
+    let strikes = expiry.strikes.len();
+    for side in [&mut expiry.puts, &mut expiry.calls] {
+        side.bid_size = vec![5; strikes];
+        side.ask_size = vec![5; strikes];
+    }
+    expiry.calls.bid_size[3] = 0;
+    let price = price_close(&condor(EXPIRY), &snapshot, trying("legs+limited", 2)).unwrap();
+    assert_eq!(
+        price.legs[3].price,
+        Band {
+            mid: pts("0.025"),
+            share: pts("0"),
+            natural: pts("0")
+        }
+    );
+    let short = legs(EXPIRY, &[(Right::Call, 3065, -1)]);
+    let refused = price_open(&short, &snapshot, trying("mid", 1)).unwrap_err();
+    assert_eq!(refused, NoFill::NoBid(short.legs()[0].contract));
 }

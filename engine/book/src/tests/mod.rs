@@ -5,6 +5,7 @@ mod fees;
 mod fills;
 mod instruments;
 mod margins;
+mod portfolios;
 mod properties;
 mod settlements;
 mod support;

@@ -2,8 +2,8 @@
 
 use super::support::*;
 use crate::{
-    Band, Book, BookConfig, BookEvent, Cross, FeeSchedule, Leg, OrderKind, OrderRequest, Package, PositionId,
-    RunId,
+    Band, Book, BookConfig, BookEvent, Execution, FeeSchedule, FillModel, Leg, OrderKind, OrderRequest,
+    Package, PositionId, RunId,
 };
 use alula_market::chain::ChainSnapshot;
 use alula_market::contract::{Right, Root, SettlementValue};
@@ -111,7 +111,38 @@ fn quotes(date: &str, spot: i64, mut seed: u64) -> ChainSnapshot {
             }
         }
     }
-    chain(tick_on(date), spot, &rows)
+    let mut snapshot = chain(tick_on(date), spot, &rows);
+    for expiry in &mut snapshot.expiries {
+        let n = expiry.strikes.len();
+        for side in [&mut expiry.puts, &mut expiry.calls] {
+            side.bid_size = (0..n).map(|_| u32::try_from(draw(7)).unwrap()).collect();
+            // Sometimes the data have no sizes on a side.
+            let shown = draw(4) > 0;
+            side.ask_size = (0..n)
+                .map(|_| u32::try_from(draw(7)).unwrap())
+                .filter(|_| shown)
+                .collect();
+        }
+    }
+    snapshot
+}
+
+/// Any fill model.
+fn model() -> impl Strategy<Value = FillModel> {
+    let share = prop_oneof![
+        3 => (0..=1000u32).prop_map(|m| format!("share:{}", f64::from(m) / 1000.0)),
+        1 => Just("legs".to_owned()),
+        1 => Just("mid".to_owned()),
+        1 => Just("natural".to_owned()),
+    ];
+    let depth = prop_oneof![
+        Just(""),
+        Just("+impact"),
+        Just("+impact:6"),
+        Just("+limited:3"),
+        Just("+limited")
+    ];
+    (share, depth).prop_map(|(share, depth)| FillModel::parse(&format!("{share}{depth}")).unwrap())
 }
 
 fn settlement(root: Root, expiry: Date, spots: &[i64]) -> SettlementValue {
@@ -177,6 +208,7 @@ fn play(days: &[(Act, Act, i64, u64)], config: BookConfig, check: bool) -> Book 
                 assert!(fill.decided_at < fill.at);
                 let sum: Band<Price> = fill.legs.iter().map(|l| l.points).sum();
                 assert_eq!(sum, fill.net);
+                within_quotes(&fill);
             }
         }
         book.mark(&snapshot);
@@ -199,9 +231,27 @@ fn play(days: &[(Act, Act, i64, u64)], config: BookConfig, check: bool) -> Book 
     book
 }
 
-fn a_config(cross: Cross) -> BookConfig {
+/// A package never beats its quotes, whatever the model: natural, worked out here from bids and asks, is the worst, mid
+/// the best, and no leg is outside its own.
+fn within_quotes(fill: &Execution) {
+    let mut natural = Price::ZERO;
+    for leg in &fill.legs {
+        let (n, side) = (
+            i64::from(leg.ratio),
+            if leg.ratio > 0 { leg.ask } else { leg.bid },
+        );
+        natural += side.times(-n);
+        assert!(leg.points.is_ordered(), "{leg:?}");
+        assert_eq!(leg.points.natural, side.times(-n));
+        assert_eq!(leg.points.mid, Price(-n * (leg.bid.0 + leg.ask.0) / 2));
+    }
+    assert!(fill.net.share >= natural, "{fill:?}");
+    assert!(fill.net.is_ordered());
+}
+
+fn a_config(fills: FillModel) -> BookConfig {
     BookConfig {
-        cross,
+        fills,
         fees: FeeSchedule::named("ibkr").unwrap(),
         run: RunId(1),
         ..config()
@@ -212,8 +262,8 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 192, ..ProptestConfig::default() })]
 
     #[test]
-    fn every_invariant_holds_and_equal_inputs_make_equal_books(days in days(), millis in 0..=1000u32) {
-        let config = a_config(Cross::from_f64(f64::from(millis) / 1000.0).unwrap());
+    fn every_invariant_holds_and_equal_inputs_make_equal_books(days in days(), model in model()) {
+        let config = a_config(model);
         let book = play(&days, config.clone(), true);
         book.audit().unwrap();
         // Past the last expiry everything is cash, and the band is in order for every position.
@@ -230,7 +280,7 @@ proptest! {
 
     #[test]
     fn fees_are_the_sum_of_every_orders_fees(days in days()) {
-        let config = a_config(Cross::from_f64(0.6).unwrap());
+        let config = a_config(FillModel::parse("share:0.6").unwrap());
         let schedule = config.fees.clone();
         let book = play(&days, config, false);
         let mut sum = Usd::ZERO;
@@ -306,7 +356,7 @@ fn random_plays_reach_fills_rolls_closes_and_settlements() {
     let mut bounded = 0;
     for _ in 0..300 {
         let days = days().new_tree(&mut runner).unwrap().current();
-        let book = play(&days, a_config(Cross::from_f64(0.6).unwrap()), true);
+        let book = play(&days, a_config(FillModel::parse("share:0.6").unwrap()), true);
         for trade in book.trades() {
             *counts.entry(trade.kind).or_insert(0) += 1;
         }

@@ -1,6 +1,6 @@
 //! Tiny chains and short names.
 
-use crate::{BookConfig, Cross, FeeSchedule, Leg, OrderKind, OrderRequest, Package, RunId};
+use crate::{BookConfig, Cross, FeeSchedule, FillModel, Leg, OrderKind, OrderRequest, Package, RunId};
 use alula_market::chain::{ChainSnapshot, ExpiryChain, QuoteColumns};
 use alula_market::contract::{OptionContract, Right, Root, Settlement, SettlementValue};
 use alula_market::money::{Price, Usd};
@@ -82,6 +82,7 @@ fn expiry_chain((expiry, root): (Date, Root), rows: &[Row]) -> ExpiryChain {
             ask: strikes.iter().map(|k| Price(at(k).1)).collect(),
             volume: vec![0; strikes.len()],
             open_interest: vec![0; strikes.len()],
+            ..QuoteColumns::default()
         }
     };
     let (puts, calls) = (columns(Right::Put), columns(Right::Call));
@@ -123,7 +124,7 @@ pub fn config() -> BookConfig {
     BookConfig {
         run: RunId(42),
         capital: usd("250000"),
-        cross: Cross::from_f64(0.7).unwrap(),
+        fills: FillModel::fixed(Cross::from_f64(0.7).unwrap()),
         fees: FeeSchedule::none(),
         same_bar: false,
         settle_approximate: false,

@@ -7,6 +7,7 @@ use crate::output::Output;
 use crate::progress::Bar;
 use crate::project::{Linked, Project};
 use crate::run_folder;
+use alula_book::FillModelError;
 use alula_core::registry::Registry;
 use alula_dsl::graph::{Graph, Length};
 use alula_market::history::History;
@@ -28,19 +29,39 @@ const INTRADAY_SESSIONS: u32 = 63;
 pub fn run(args: &BacktestArgs, out: &mut Output) -> Result<Exit, Failure> {
     let project = Project::load(&args.file)?;
     let linked = project.checked(args.thresholds.as_deref(), out)?;
-    let history = history(args.data.as_deref(), args.seed, linked.graph)?;
+    let graph = with_terms(args, linked.graph)?;
+    let history = history(args.data.as_deref(), args.seed, &graph)?;
     if let Some(dir) = &args.out {
         // Better to say it before a long run than after.
         run_folder::check_target(dir, args.force)?;
     }
-    let run = turn(args, &linked, history.as_ref(), out)?;
-    let report = crate::explain::report(&run, linked.graph)?;
+    let run = turn(args, (&linked, &graph), history.as_ref(), out)?;
+    let report = crate::explain::report(&run, &graph)?;
     let dir = run_folder::write(args.out.as_deref(), &run, &report, args.force)?;
     match args.format {
         TextFormat::Text => out.data(&text(&report, &dir, out.columns))?,
         TextFormat::Json => out.data(&summary::json(&report, &dir.to_string_lossy()))?,
     }
     Ok(Exit::Ok)
+}
+
+/// The graph with what the command line says about fills, fees and margin written over the strategy block; the run's
+/// identity and its settings are those of the result.
+fn with_terms(args: &BacktestArgs, graph: &Graph) -> Result<Graph, Failure> {
+    let mut graph = graph.clone();
+    let settings = &mut graph.settings;
+    if let Some(text) = &args.fill {
+        alula_run::set_fill_model(settings, text)
+            .map_err(|e| Failure::usage(e.to_string()).help(FillModelError::HELP))?;
+    }
+    if let Some(name) = &args.fees {
+        settings.fees.clone_from(name);
+    }
+    if let Some(name) = &args.margin {
+        settings.margin.clone_from(name);
+    }
+    settings.flatten_on_call |= args.flatten_on_call;
+    Ok(graph)
 }
 
 /// The data: a store, or the simulated market of a seed as a strategy's cadence wants it.
@@ -72,7 +93,7 @@ fn grid(minutes: u32) -> u16 {
 
 fn turn(
     args: &BacktestArgs,
-    linked: &Linked<'_>,
+    (linked, graph): (&Linked<'_>, &Graph),
     history: &dyn History,
     out: &Output,
 ) -> Result<RunOutput, Failure> {
@@ -87,7 +108,7 @@ fn turn(
         bar.at(n(p.done), &p.date.to_string());
     };
     let result = backtest(BacktestRequest {
-        graph: Arc::new(linked.graph.clone()),
+        graph: Arc::new(graph.clone()),
         thresholds: linked.thresholds.values().to_vec(),
         registry: Registry::with_scripts(linked.scripts.clone()),
         inputs: linked.inputs.clone(),

@@ -7,6 +7,7 @@ pub mod check;
 pub mod completions;
 pub mod contracts;
 pub mod explain;
+pub mod fees;
 pub mod fmt;
 pub mod graph;
 pub mod import;

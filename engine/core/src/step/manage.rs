@@ -1,17 +1,19 @@
 //! Guards, closes and rolls.
 
-use super::{ORDER_TRIES, Walk, calls, eval};
+use super::{MARGIN_CALL, ORDER_TRIES, Walk, calls, eval};
 use crate::decision::{Alert, Candidate, PickError, RuleKind, Skip, Verdict};
+use crate::margin::{Change, Stake};
 use crate::observe::CandidateView;
 use crate::plan::PlanRule;
 use crate::select::{NoPick, roll_target};
 use crate::state::State;
 use crate::trace::Scope;
 use crate::value::{Cause, Cell};
+use alula_book::fill::Trying;
 use alula_book::{ExecutionKind, OrderKind, OrderRequest, Package, PackagePrice, Position, PositionId, fill};
 use alula_dsl::ast::OnUnknown;
 use alula_dsl::graph::{GuardAct, GuardUnknown, LimitDef, NodeId, RollDef, RuleAction, StructureId};
-use alula_market::money::Price;
+use alula_market::money::{Price, Usd};
 use std::sync::Arc;
 
 impl<'a> Walk<'a> {
@@ -101,6 +103,93 @@ impl<'a> Walk<'a> {
             orders.push(self.order(key, &name, kind, lots, None));
         }
         orders
+    }
+
+    /// Closes everything when the account has less than its positions require, and blocks opening meanwhile. Only where the
+    /// strategy says so; a margin call is reported either way.
+    pub(super) fn margin_call(&mut self, state: &mut State) {
+        if !self.plan.graph().settings.flatten_on_call {
+            return;
+        }
+        let key: Arc<str> = Arc::from(MARGIN_CALL);
+        let account = crate::margin::account(&self.sight, self.book, self.sight.rulebook);
+        let (condition, verdict) = match account {
+            Err(cause) => (Cell::missing(cause), Verdict::Skipped(Skip::Unknown(cause))),
+            Ok(account) if !account.is_called() => (Cell::from(true), Verdict::Idle),
+            Ok(_) => {
+                self.guard_acts(&key, &GuardAct::BlockOpen, state);
+                let structures = self.plan.graph().structures.len();
+                let mut orders = Vec::new();
+                let mut first = None;
+                for index in 0..structures {
+                    let Ok(index) = u32::try_from(index) else { break };
+                    let closed = self.flatten(&key, StructureId(index));
+                    if !closed.is_empty() {
+                        first.get_or_insert(StructureId(index));
+                    }
+                    orders.extend(closed);
+                }
+                let act = first.map_or(GuardAct::BlockOpen, GuardAct::Flatten);
+                (Cell::from(false), Verdict::Guarded { act, orders })
+            }
+        };
+        self.outcome(&key, RuleKind::Guard, None, (condition, None), verdict);
+    }
+
+    /// Whether the account's margin holds with what an order would leave: positions, opening orders at work and of this tick,
+    /// and the order's target; fees by the table that its fill will pay. A roll that needs no more than the account needs now
+    /// always fits.
+    pub(super) fn margin_fits(
+        &self,
+        package: &Package,
+        lots: u32,
+        price: &PackagePrice,
+        from: Option<&Position>,
+    ) -> Result<(), Skip> {
+        let rulebook = self.sight.rulebook;
+        let unknown = |cause| Skip::Missing {
+            what: "margin",
+            cause,
+        };
+        let requests = self.book.orders().iter().map(|o| &o.request);
+        let pending: Vec<Stake<'_>> = requests
+            .chain(&self.decision.orders)
+            .filter_map(|r| match &r.kind {
+                OrderKind::Open { package } => Some(Stake {
+                    package,
+                    lots: r.lots,
+                    position: None,
+                }),
+                OrderKind::Close { .. } | OrderKind::Roll { .. } => None,
+            })
+            .collect();
+        let fees = self.book.fees_of(price, lots, self.tick.at.date());
+        let change = Change {
+            stake: Stake {
+                package,
+                lots,
+                position: None,
+            },
+            from,
+            cash: price.net.share.dollars(package.multiplier(), i64::from(lots)),
+            fees: fees.map_or(Usd::ZERO, |f| f.total()),
+        };
+        let then =
+            crate::margin::after(&self.sight, self.book, rulebook, &change, &pending).map_err(unknown)?;
+        if !then.is_called() {
+            return Ok(());
+        }
+        if from.is_some() {
+            let now = crate::margin::account(&self.sight, self.book, rulebook).map_err(unknown)?;
+            if then.required <= now.required {
+                return Ok(());
+            }
+        }
+        Err(Skip::Margin {
+            rulebook: rulebook.name(),
+            required: then.required,
+            available: then.available,
+        })
     }
 
     pub(super) fn order(
@@ -221,7 +310,8 @@ impl<'a> Walk<'a> {
             }
         };
         let package = position.held();
-        let price = package.and_then(|p| self.price(p.underlying(), |s, c| fill::price_close(p, s, c)));
+        let price =
+            package.and_then(|p| self.price(p.underlying(), |s| fill::price_close(p, s, self.trying(lots))));
         let own = self.positions.get(position.id).unwrap_or(self.cells);
         let limit = self.limit(rule.limit, price.as_ref(), own)?;
         let kind = OrderKind::Close {
@@ -252,8 +342,8 @@ impl<'a> Walk<'a> {
             return Err(Skip::NothingToRoll);
         }
         self.no_conflict(&target, Some(id))?;
-        let cross = self.book.config().cross;
-        let price = fill::price_roll(held, &target, &view.snapshot, cross).map_err(no_price)?;
+        let trying = self.trying(position.lots);
+        let price = fill::price_roll(held, &target, &view.snapshot, trying).map_err(no_price)?;
         let candidate = CandidateView {
             package: &target,
             lots: position.lots,
@@ -263,6 +353,7 @@ impl<'a> Walk<'a> {
         let own = self.weigh(index, rule, &candidate, Some(id));
         self.required(rule, &own, require)?;
         let limit = self.limit(rule.limit, Some(&price), &own)?;
+        self.margin_fits(&target, position.lots, &price, Some(position))?;
         self.note(rule, &target, Some(&price), Some(position.lots));
         let kind = OrderKind::Roll {
             position: id,
@@ -346,13 +437,16 @@ impl<'a> Walk<'a> {
     fn price(
         &self,
         underlying: &str,
-        f: impl Fn(
-            &alula_market::chain::ChainSnapshot,
-            alula_book::Cross,
-        ) -> Result<PackagePrice, alula_book::NoFill>,
+        f: impl Fn(&alula_market::chain::ChainSnapshot) -> Result<PackagePrice, alula_book::NoFill>,
     ) -> Option<PackagePrice> {
         let view = self.sight.view(underlying)?;
-        f(&view.snapshot, self.book.config().cross).ok()
+        f(&view.snapshot).ok()
+    }
+
+    /// So many lots by the book's fill model.
+    fn trying(&self, lots: u32) -> Trying {
+        let model = self.book.config().fills;
+        Trying { model, lots }
     }
 
     /// A leg that the book holds the other way round in another position would be closed, not opened, at a broker.

@@ -28,6 +28,9 @@ use std::sync::Arc;
 /// that it was decided on, and a rule that still wants it asks again at the next tick.
 pub const ORDER_TRIES: u32 = 1;
 
+/// Key of what a margin call does, in orders and traces.
+pub const MARGIN_CALL: &str = "margin.call";
+
 /// A tick as the step sees it.
 #[derive(Clone, Copy, Debug)]
 pub struct Tick<'a> {
@@ -78,6 +81,7 @@ pub fn step(
         halted: state.halted.clone(),
         trace,
     };
+    walk.margin_call(state);
     walk.guards(state);
     walk.rules(RuleKind::Close, state);
     walk.rules(RuleKind::Roll, state);

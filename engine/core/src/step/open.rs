@@ -7,7 +7,7 @@ use crate::observe::{self, CandidateView, package_greek, package_margin};
 use crate::plan::PlanRule;
 use crate::select::pick;
 use crate::value::{Cause, Cell};
-use alula_book::{Book, OrderKind, Package, PackagePrice, fill};
+use alula_book::{Book, OrderKind, Package, PackagePrice, fill, fill::Trying};
 use alula_dsl::builtin::Greek;
 use alula_dsl::graph::{NodeId, RuleAction, SizeBasis, SizeDef};
 use alula_market::money::Usd;
@@ -58,8 +58,15 @@ impl Walk<'_> {
             pick(structure, view, &amount).map_err(pick_skip)?
         };
         self.no_conflict(&package, None)?;
-        let price = fill::price_open(&package, &view.snapshot, self.book.config().cross).map_err(no_price)?;
+        let model = self.book.config().fills;
+        let price_of =
+            |lots| fill::price_open(&package, &view.snapshot, Trying { model, lots }).map_err(no_price);
+        let mut price = price_of(1)?;
         let sized = self.lots(&terms, &package, &price);
+        // Sized at the price of one lot; weighed and limited at the price of them all.
+        if let (Ok(lots), true) = (&sized, model.sees_size()) {
+            price = price_of(*lots)?;
+        }
         self.note(rule, &package, Some(&price), sized.as_ref().ok().copied());
         // The requirement is about ratios as a rule; it is weighed on one lot when the size affords none, so that the
         // trace can say which of the two came first.
@@ -74,6 +81,7 @@ impl Walk<'_> {
         self.required(rule, &own, require)?;
         let lots = sized?;
         let limit = self.limit(rule.limit, Some(&price), &own)?;
+        self.margin_fits(&package, lots, &price, None)?;
         Ok(self.order(&rule.key, &name, OrderKind::Open { package }, lots, limit))
     }
 

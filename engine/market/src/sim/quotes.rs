@@ -204,6 +204,7 @@ fn columns(rows: usize) -> QuoteColumns {
         ask: Vec::with_capacity(rows),
         volume: Vec::with_capacity(rows),
         open_interest: Vec::with_capacity(rows),
+        ..QuoteColumns::default()
     }
 }
 

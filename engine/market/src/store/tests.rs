@@ -530,6 +530,7 @@ fn chain(root: Root, expiry: Date, quotes: &[Quotes]) -> ExpiryChain {
             .map(|q| u32::try_from(q.0 % 7).unwrap() * u32::from(pick(q)[1] > 0))
             .collect(),
         open_interest: quotes.iter().map(|_| 0).collect(),
+        ..QuoteColumns::default()
     };
     ExpiryChain {
         root,

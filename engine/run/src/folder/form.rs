@@ -11,7 +11,9 @@ use crate::tables::{Table, Value};
 use alula_book::{Band, ExecutionKind};
 use alula_core::trace::Scope;
 use alula_core::value::{Cause, Cell};
-use schema::{ALERTS, DAILY, DECISIONS, NODES, ORDERS, POSITIONS, RULES, TICKS, TRACE, TRADE_LEGS, TRADES};
+use schema::{
+    ALERTS, DAILY, DECISIONS, MARGIN_CALLS, NODES, ORDERS, POSITIONS, RULES, TICKS, TRACE, TRADE_LEGS, TRADES,
+};
 use std::collections::BTreeMap;
 
 /// Tables that people open are written as CSV too; the trace is for programs alone.
@@ -82,6 +84,7 @@ pub(super) fn tables(run: &RunOutput) -> Result<BTreeMap<String, Vec<u8>>, RunEr
         ("ticks", ticks(run)),
         ("rules", rules(run)),
         ("alerts", alerts(run)),
+        ("margin_calls", margin_calls(run)),
         ("nodes", nodes(run)),
         ("trace", trace(run)),
     ];
@@ -212,7 +215,13 @@ fn daily(run: &RunOutput) -> Table {
         row.extend(band(r.drawdown_max));
         row.extend(band(r.drawdown_peak));
         row.extend(band(r.cash));
-        row.extend([r.fees.into(), r.margin.into(), r.margin_max.into()]);
+        row.extend([
+            r.fees.into(),
+            r.margin.into(),
+            r.margin_max.into(),
+            r.margin_available.into(),
+        ]);
+        row.extend(r.margins.map(Value::from));
         let greek = |f: fn(&GreekSum) -> f64| Value::from(r.greeks.as_ref().map(f));
         row.extend([
             greek(|g| g.delta),
@@ -261,6 +270,22 @@ fn alerts(run: &RunOutput) -> Table {
     let mut t = Table::new(ALERTS);
     for (at, key, text) in &run.alerts {
         t.push(vec![(*at).into(), key.into(), text.into()]);
+    }
+    t
+}
+
+fn margin_calls(run: &RunOutput) -> Table {
+    let mut t = Table::new(MARGIN_CALLS);
+    for r in &run.margin_calls {
+        t.push(vec![
+            r.at.into(),
+            (&r.rulebook).into(),
+            r.required.into(),
+            r.available.into(),
+            r.shortfall_max.into(),
+            r.ended_at.into(),
+            r.flattened.into(),
+        ]);
     }
     t
 }

@@ -1,14 +1,15 @@
 //! Tables of a folder as rows of a run.
 
 use super::schema::{
-    ALERTS, Columns, DAILY, DECISIONS, NODES, ORDERS, POSITIONS, RULES, TICKS, TRACE, TRADE_LEGS, TRADES,
+    ALERTS, Columns, DAILY, DECISIONS, MARGIN_CALLS, NODES, ORDERS, POSITIONS, RULES, TICKS, TRACE,
+    TRADE_LEGS, TRADES,
 };
 use super::{cause_of, execution_kind};
 use crate::error::RunError;
 use crate::folder::file_error;
 use crate::output::{
-    DailyRow, DecisionRow, GreekSum, NodeRow, OrderRow, PositionRow, RuleStat, RunOutput, TickRow,
-    TradeLegRow, TradeRow,
+    DailyRow, DecisionRow, GreekSum, MarginCallRow, NodeRow, OrderRow, PositionRow, RuleStat, RunOutput,
+    TickRow, TradeLegRow, TradeRow,
 };
 use crate::tables::{RowReader, Table};
 use alula_book::{Band, PositionId};
@@ -44,6 +45,11 @@ pub(in crate::folder) fn from_tables(
         alerts: rows("alerts", &take("alerts", ALERTS)?, |r| {
             Some((r.time()?, r.text(), r.text()))
         })?,
+        margin_calls: rows(
+            "margin_calls",
+            &take("margin_calls", MARGIN_CALLS)?,
+            read_margin_call,
+        )?,
         nodes: rows("nodes", &take("nodes", NODES)?, read_node)?,
         trace: rows("trace", &take("trace", TRACE)?, read_trace)?,
         ..RunOutput::default()
@@ -190,11 +196,24 @@ fn read_position(r: &mut RowReader<'_>) -> Option<PositionRow> {
     })
 }
 
+fn read_margin_call(r: &mut RowReader<'_>) -> Option<MarginCallRow> {
+    Some(MarginCallRow {
+        at: r.time()?,
+        rulebook: r.text(),
+        required: r.usd()?,
+        available: r.usd()?,
+        shortfall_max: r.usd()?,
+        ended_at: r.time(),
+        flattened: r.bool(),
+    })
+}
+
 fn read_day(r: &mut RowReader<'_>) -> Option<DailyRow> {
     let (date, at) = (r.day()?, r.time()?);
     let (equity, drawdown) = (dollars(r)?, dollars(r)?);
     let (drawdown_max, drawdown_peak, cash) = (dollars(r)?, dollars(r)?, dollars(r)?);
     let (fees, margin, margin_max) = (r.usd()?, r.usd(), r.usd());
+    let (margin_available, margins) = (r.usd(), [r.usd(), r.usd(), r.usd()]);
     let greeks = [r.float(), r.float(), r.float(), r.float()];
     Some(DailyRow {
         date,
@@ -207,6 +226,8 @@ fn read_day(r: &mut RowReader<'_>) -> Option<DailyRow> {
         fees,
         margin,
         margin_max,
+        margin_available,
+        margins,
         greeks: match greeks {
             [Some(delta), Some(gamma), Some(vega), Some(theta)] => Some(GreekSum {
                 delta,

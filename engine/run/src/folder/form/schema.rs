@@ -111,6 +111,10 @@ pub(super) const DAILY: Columns = &[
     ("fees_usd", Money),
     ("margin_usd", Money),
     ("margin_max_usd", Money),
+    ("margin_available_usd", Money),
+    ("margin_cboe_usd", Money),
+    ("margin_ibkr_usd", Money),
+    ("margin_portfolio_usd", Money),
     ("delta", Float),
     ("gamma", Float),
     ("vega_usd", Float),
@@ -137,6 +141,15 @@ pub(super) const RULES: Columns = &[
     ("fired", Int),
 ];
 pub(super) const ALERTS: Columns = &[("at", Time), ("key", Text), ("text", Text)];
+pub(super) const MARGIN_CALLS: Columns = &[
+    ("at", Time),
+    ("rulebook", Text),
+    ("required_usd", Money),
+    ("available_usd", Money),
+    ("shortfall_max_usd", Money),
+    ("ended_at", Time),
+    ("flattened", Bool),
+];
 pub(super) const NODES: Columns = &[
     ("node", Int),
     ("key", Text),

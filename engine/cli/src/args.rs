@@ -71,6 +71,8 @@ pub enum Command {
     Import(ImportArgs),
     /// Show what a store holds, and how good it is
     Store(StoreArgs),
+    /// Write a simulated market as a store, or compare its statistics with the real ones
+    Simulate(SimulateArgs),
     /// Compute VIX from chains: both terms, parity forwards, beside the published index
     Vix(VixArgs),
     /// Show the vol surface of a chain, and how well it stands by the quotes
@@ -294,6 +296,57 @@ pub struct StoreArgs {
     /// Read all files and compare them with their hashes
     #[arg(long)]
     pub verify: bool,
+    /// How to write it
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub format: TextFormat,
+}
+
+/// Kind of simulated market.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum RegimeArg {
+    /// Low volatility, few jumps.
+    Calm,
+    /// As 2000 to 2025.
+    #[default]
+    Mixed,
+    /// High volatility, many jumps, a start in the middle of one.
+    Stress,
+}
+
+/// Arguments of `alula simulate`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  alula simulate --years 5 --seed 7 --store sim5      a store for backtests\n  \
+                        alula simulate --years 5 --stats                    beside published statistics\n  \
+                        alula simulate --stats --against spx_2019           beside those of a store\n\n\
+                        One joint model of SPX, its smile, VIX and its futures and options, breadth and events. Whatever \
+                        rests on it\nis labelled as simulated. The same settings give the same bytes."
+)]
+pub struct SimulateArgs {
+    /// Store to write; the folder must not exist yet
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath, required_unless_present = "stats")]
+    pub store: Option<PathBuf>,
+    /// Print statistics of the market beside the real ones
+    #[arg(long)]
+    pub stats: bool,
+    /// Years of 252 sessions with chains, 1 to 20
+    #[arg(long, value_name = "N", default_value = "2", value_parser = clap::value_parser!(u32).range(1..=20))]
+    pub years: u32,
+    /// Seed
+    #[arg(long, value_name = "N", default_value = "7")]
+    pub seed: u64,
+    /// First day with chains; the session on or after it
+    #[arg(long, value_name = "DATE", value_parser = parse_date)]
+    pub start: Option<chrono::NaiveDate>,
+    /// Kind of market
+    #[arg(long, value_name = "KIND", default_value = "mixed")]
+    pub vol_regime: RegimeArg,
+    /// Minutes between chain snapshots, a multiple of 5; one a day when left out
+    #[arg(long, value_name = "MINUTES")]
+    pub every: Option<u16>,
+    /// Statistics of this store, or of this folder of series files, instead of the published ones
+    #[arg(long, value_name = "DATA", value_hint = ValueHint::DirPath, requires = "stats")]
+    pub against: Option<PathBuf>,
     /// How to write it
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     pub format: TextFormat,

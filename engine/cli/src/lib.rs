@@ -62,6 +62,7 @@ pub fn run(command: &Command, out: &mut Output) -> Result<Exit, Failure> {
         Command::Graph(args) => command::graph::run(args, out),
         Command::Import(args) => command::import::run(args, out),
         Command::Store(args) => command::store::run(args, out),
+        Command::Simulate(args) => command::simulate::run(args, out),
         Command::Vix(args) => command::vix::run(args, out),
         Command::Surface(args) => command::surface::run(args, out),
         Command::Fees(args) => command::fees::run(args, out),

@@ -14,6 +14,7 @@ pub mod import;
 pub mod man;
 pub mod mutate;
 pub mod new;
+pub mod simulate;
 pub mod store;
 pub mod surface;
 pub mod test;

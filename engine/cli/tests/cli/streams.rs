@@ -18,6 +18,8 @@ fn every_command_has_help_with_examples() {
         "graph",
         "import",
         "store",
+        "simulate",
+        "vix",
         "backtest",
         "why",
         "new",

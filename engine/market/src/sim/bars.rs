@@ -1,19 +1,26 @@
 //! Series of the simulated market.
 
-use super::path::{Day, STEP_MINUTES};
-use super::quotes::DIVIDENDS;
+use super::desk::{DIVIDENDS, Desk, World};
+use super::path::{Between, Day, Edge, STEP_MINUTES};
 use super::random::{mix, normal_at};
-use crate::calendar::ExchangeCalendar;
+use super::rolling;
+use crate::calendar::{ExchangeCalendar, third_friday};
 use crate::series::{BarSize, SeriesData};
-use crate::time::Instant;
+use crate::time::{Date, Instant};
+use crate::vix::Family;
+use chrono::Datelike as _;
 
-/// How an index is computed on the edges of the grid, and between them.
+/// How a series is computed on the edges of the grid, and between them.
 #[derive(Clone, Copy)]
 enum Kind {
     /// A multiple of SPX.
     Index { scale: f64, volume: f64 },
-    /// A volatility index of so many days.
-    Vol { days: f64 },
+    /// E-mini future of the nearest quarterly expiry.
+    Future,
+    /// A volatility index, by the formula on the chains.
+    Vol(Family),
+    /// The so-manieth monthly VX future.
+    Vx(usize),
 }
 
 /// One bar in the making.
@@ -25,76 +32,130 @@ struct Bar {
     close: f64,
 }
 
-/// The series of an id; `None` when the simulator has none.
-pub(super) fn series(seed: u64, days: &[Day], id: &str, bars: BarSize) -> Option<SeriesData> {
-    let kind = match id {
-        "SPX" => Kind::Index {
-            scale: 1.0,
-            volume: 3.6e9,
-        },
-        "XSP" => Kind::Index {
-            scale: 0.1,
-            volume: 0.0,
-        },
-        "SPY" => Kind::Index {
-            scale: 0.0997,
-            volume: 7.5e7,
-        },
-        "VIX" => Kind::Vol { days: 30.0 },
-        "VIX9D" => Kind::Vol { days: 9.0 },
-        "VIX3M" => Kind::Vol { days: 93.0 },
-        "VIX6M" => Kind::Vol { days: 184.0 },
+fn kind_of(id: &str) -> Option<Kind> {
+    let index = |scale, volume| Some(Kind::Index { scale, volume });
+    match id {
+        "SPX" => index(1.0, 3.6e9),
+        "XSP" => index(0.1, 0.0),
+        "SPY" => index(0.0997, 7.5e7),
+        "ES" => Some(Kind::Future),
+        "VIX" => Some(Kind::Vol(Family::Vix)),
+        "VIX9D" => Some(Kind::Vol(Family::Vix9d)),
+        "VIX3M" => Some(Kind::Vol(Family::Vix3m)),
+        "VIX6M" => Some(Kind::Vol(Family::Vix6m)),
         _ => {
-            return if bars == BarSize::Session {
-                closes(seed, days, id)
-            } else {
-                None
-            };
+            let month = id.strip_prefix("VX")?.parse::<usize>().ok()?;
+            (1..=8).contains(&month).then_some(Kind::Vx(month))
         }
-    };
-    match bars {
-        BarSize::Session => Some(sessions(days, kind)),
-        BarSize::Minutes(n) => intraday(days, kind, i64::from(n)),
+    }
+}
+
+/// The series of an id; `None` when the simulator has none.
+pub(super) fn series(world: &World, id: &str, bars: BarSize) -> Option<SeriesData> {
+    match (kind_of(id), bars) {
+        (Some(kind), BarSize::Session) => Some(sessions(world, kind)),
+        (Some(kind), BarSize::Minutes(n)) => intraday(world, kind, i64::from(n)),
+        (None, BarSize::Session) => closes(world, id),
+        (None, BarSize::Minutes(_)) => None,
     }
 }
 
 /// Series that have one value per session.
-fn closes(seed: u64, days: &[Day], id: &str) -> Option<SeriesData> {
-    if let Some(month) = id.strip_prefix("VX").and_then(|n| n.parse::<usize>().ok()) {
-        return (1..=8)
-            .contains(&month)
-            .then(|| closing(days, |d| future(d, month)));
-    }
+fn closes(world: &World, id: &str) -> Option<SeriesData> {
     let mut line = 0.0;
     match id {
-        "VVIX" => Some(closing(days, vvix)),
-        "NYSE.ADLINE" => Some(closing(days, |d| {
-            line += d.net_advances;
+        "VVIX" => Some(closing(world, |d| {
+            Some(cents(d.index(d.day.close_at, Family::Vvix)?.value))
+        })),
+        "SKEW" => Some(closing(world, |d| {
+            Some(cents(d.index(d.day.close_at, Family::Vix)?.skew))
+        })),
+        "NYSE.ADLINE" => Some(closing(world, |d| {
+            line += d.day.net_advances;
             Some(line)
         })),
-        "NYSE.ADVDEC" => Some(closing(days, |d| Some(d.net_advances))),
+        "NYSE.ADVDEC" => Some(closing(world, |d| Some(d.day.net_advances))),
         // Contracts quoted at the touch near the money: thin when volatility is high.
-        "SPX.DEPTH" => Some(closing(days, |d| {
-            let noise = normal_at(mix(seed ^ 0xdeb7, u64::from_le_bytes(d.open_at.0.to_le_bytes())));
-            Some((900.0 * 16.0 / d.last()?.state.vix(30.0) * libm::exp(0.2 * noise)).round())
+        "SPX.DEPTH" => Some(closing(world, |d| {
+            let noise = normal_at(mix(world.seed ^ 0xdeb7, super::desk::word(d.day.open_at)));
+            let vix = world.model.vix(d.day.last()?.state, 30.0);
+            Some((900.0 * 16.0 / vix * libm::exp(0.2 * noise)).round())
         })),
-        _ => None,
+        "VXX" => rolling::short_term(world),
+        "VXZ" => rolling::mid_term(world),
+        "SET" => Some(opening(world, |d| set(world.seed, d.day))),
+        "VRO" => Some(opening(world, |d| {
+            settles_vix(d.day.date).then(|| vro(d)).flatten()
+        })),
+        // The overnight rate that the day's continuous one corresponds to (H.15: simple, on 360 days).
+        "DFF" => Some(opening(world, |d| {
+            Some(360.0 * (libm::exp(d.day.rate / 365.0) - 1.0))
+        })),
+        _ => {
+            // A VX future by its expiry, monthly or weekly.
+            let expiry: Date = id.strip_prefix("VX.")?.parse().ok()?;
+            contract(world, expiry)
+        }
     }
 }
 
-fn closing(days: &[Day], mut value: impl FnMut(&Day) -> Option<f64>) -> SeriesData {
+/// Whether VIX series settle on a morning.
+fn settles_vix(date: Date) -> bool {
+    let calendar = ExchangeCalendar::nyse();
+    (-1..=1).any(|n| {
+        let wednesday = date.checked_add_signed(chrono::Duration::days(n));
+        wednesday.is_some_and(|w| {
+            w.weekday() == chrono::Weekday::Wed && calendar.vix_expiry_of_week(w) == Some(date)
+        })
+    })
+}
+
+/// The VX future of one expiry on the sessions on which it is listed: nine months for monthlys, six weeks for weeklys.
+fn contract(world: &World, expiry: Date) -> Option<SeriesData> {
+    let calendar = ExchangeCalendar::nyse();
+    let settles = calendar.open_at(expiry).filter(|_| settles_vix(expiry))?;
+    let monthly = calendar.vix_monthly_expiry(expiry.year(), expiry.month()) == Some(expiry);
+    let ahead = if monthly { 280 } else { 44 };
+    let data = closing(world, |d| {
+        let days = (expiry - d.day.date).num_days();
+        if !(1..=ahead).contains(&days) {
+            return None;
+        }
+        let scene = d.scene(d.day.close_at)?;
+        Some(twentieths(d.future(&scene, settles)?.0))
+    });
+    data.close.iter().any(Option::is_some).then_some(data)
+}
+
+fn closing(world: &World, mut value: impl FnMut(&Desk<'_>) -> Option<f64>) -> SeriesData {
     let mut out = SeriesData::default();
-    for day in days {
+    for (n, day) in world.days.iter().enumerate() {
+        let Some(desk) = world.desk(n) else { continue };
         out.date.push(day.date);
         out.starts_at.push(day.open_at);
         out.available_at.push(known_at(day));
-        out.close.push(value(day));
+        out.close.push(value(&desk));
+    }
+    out
+}
+
+/// Values that the opening makes: computed from opening trades, known a minute later.
+fn opening(world: &World, mut value: impl FnMut(&Desk<'_>) -> Option<f64>) -> SeriesData {
+    let mut out = closing(world, &mut value);
+    for ((starts, known), day) in out
+        .starts_at
+        .iter_mut()
+        .zip(&mut out.available_at)
+        .zip(&world.days)
+    {
+        *starts = Instant(day.open_at.0 - 60);
+        *known = day.open_at;
     }
     out
 }
 
 /// The session's numbers are all known when index options close.
-fn known_at(day: &Day) -> Instant {
+pub(super) fn known_at(day: &Day) -> Instant {
     ExchangeCalendar::nyse()
         .options_close_at(day.date)
         .unwrap_or(day.close_at)
@@ -104,41 +165,162 @@ fn cents(x: f64) -> f64 {
     (x * 100.0).round() / 100.0
 }
 
-/// Values on the edges.
-fn on_edges(day: &Day, kind: Kind) -> Vec<f64> {
-    let value = |e: &super::path::Edge| match kind {
-        Kind::Index { scale, .. } => e.spot * scale,
-        Kind::Vol { days } => e.state.vix(days),
-    };
-    day.edges.iter().map(value).collect()
+/// On the tick of VX futures.
+pub(super) fn twentieths(x: f64) -> f64 {
+    (x * 20.0).round() / 20.0
 }
 
-/// Bars of one step of the grid.
-fn steps(day: &Day, kind: Kind) -> Vec<Bar> {
-    let edges = on_edges(day, kind);
-    let pairs = edges.iter().zip(edges.iter().skip(1)).zip(&day.between);
-    pairs
-        .map(|((&open, &close), b)| {
-            let (high, low) = match kind {
-                Kind::Index { scale, .. } => (b.high * scale, b.low * scale),
-                Kind::Vol { .. } => (
-                    open.max(close) * b.vix_stretch.0,
-                    open.min(close) * b.vix_stretch.1,
-                ),
-            };
-            Bar {
-                open,
-                high: high.max(open).max(close),
-                low: low.min(open).min(close),
-                close,
-            }
+/// On the tick of E-mini futures.
+fn quarters(x: f64) -> f64 {
+    (x * 4.0).round() / 4.0
+}
+
+/// Values of a kind on the edges of a day, each computed once.
+struct Edges<'a> {
+    world: &'a World,
+    kind: Kind,
+    desk: Option<Desk<'a>>,
+    day: &'a Day,
+    known: Vec<Option<f64>>,
+    /// ES: growth to its expiry. VX: when the contract settles.
+    carry: f64,
+    settles: Option<Instant>,
+}
+
+impl<'a> Edges<'a> {
+    fn new(world: &'a World, n: usize, kind: Kind) -> Option<Self> {
+        let day = world.days.get(n)?;
+        let calendar = ExchangeCalendar::nyse();
+        let desk = match kind {
+            Kind::Vol(_) | Kind::Vx(_) => Some(world.desk(n)?),
+            Kind::Index { .. } | Kind::Future => None,
+        };
+        let settles = match kind {
+            Kind::Vx(month) => calendar.open_at(*calendar.vx_expiries(day.date, month).last()?),
+            _ => None,
+        };
+        Some(Self {
+            world,
+            kind,
+            desk,
+            day,
+            known: vec![None; day.edges.len()],
+            carry: carry(day),
+            settles,
         })
-        .collect()
+    }
+
+    fn instant(&self, n: usize) -> Instant {
+        let steps = i64::try_from(n).unwrap_or(0);
+        Instant(self.day.open_at.0 + steps * 60 * STEP_MINUTES)
+    }
+
+    fn compute(&self, n: usize) -> Option<f64> {
+        let edge = self.day.edges.get(n)?;
+        match self.kind {
+            Kind::Index { scale, .. } => Some(edge.spot * scale),
+            Kind::Future => Some(edge.spot * self.carry),
+            Kind::Vol(family) => Some(self.desk.as_ref()?.index(self.instant(n), family)?.value),
+            Kind::Vx(_) => {
+                let desk = self.desk.as_ref()?;
+                let scene = desk.scene(self.instant(n))?;
+                Some(desk.future(&scene, self.settles?)?.0)
+            }
+        }
+    }
+
+    fn at(&mut self, n: usize) -> Option<f64> {
+        if let Some(Some(known)) = self.known.get(n) {
+            return Some(*known);
+        }
+        let value = self.compute(n)?;
+        if let Some(place) = self.known.get_mut(n) {
+            *place = Some(value);
+        }
+        Some(value)
+    }
+
+    /// Highest and lowest between two edges with these values.
+    fn stretch(&self, between: &Between, open: f64, close: f64) -> (f64, f64) {
+        match self.kind {
+            Kind::Index { scale, .. } => (between.high * scale, between.low * scale),
+            Kind::Future => (between.high * self.carry, between.low * self.carry),
+            Kind::Vol(_) => (
+                open.max(close) * between.vix_stretch.0,
+                open.min(close) * between.vix_stretch.1,
+            ),
+            Kind::Vx(_) => (open.max(close), open.min(close)),
+        }
+    }
+
+    /// The bar of one step of the grid.
+    fn step(&mut self, n: usize) -> Option<Bar> {
+        let (open, close) = (self.at(n)?, self.at(n + 1)?);
+        let between = *self.day.between.get(n)?;
+        let (high, low) = self.stretch(&between, open, close);
+        Some(Bar {
+            open,
+            high: high.max(open).max(close),
+            low: low.min(open).min(close),
+            close,
+        })
+    }
+
+    /// The bar of the session: all of its steps joined.
+    ///
+    /// A volatility index is dear to compute. Its value is the continuous one, which is cheap, times a factor that hardly
+    /// moves within a day; so only the steps whose continuous extremes come near the session's are computed in full.
+    fn session(&mut self) -> Option<Bar> {
+        let steps = self.day.between.len();
+        let Kind::Vol(family) = self.kind else {
+            return joined((0..steps).filter_map(|n| self.step(n)));
+        };
+        let (open, close) = (self.at(0)?, self.at(steps)?);
+        let days = f64::from(family.days());
+        let rough: Vec<f64> = self
+            .day
+            .edges
+            .iter()
+            .map(|e: &Edge| self.world.model.vix(e.state, days))
+            .collect();
+        let (first, last) = (open / rough.first()?, close / rough.get(steps)?);
+        let mut out = Bar {
+            open,
+            high: open.max(close),
+            low: open.min(close),
+            close,
+        };
+        let mut highs: Vec<(f64, usize)> = Vec::with_capacity(steps);
+        let mut lows: Vec<(f64, usize)> = Vec::with_capacity(steps);
+        for (n, between) in self.day.between.iter().enumerate() {
+            let (a, b) = (*rough.get(n)?, *rough.get(n + 1)?);
+            let (high, low) = self.stretch(between, a, b);
+            highs.push((high * first.max(last) * (1.0 + FACTOR_MOVES), n));
+            lows.push((low * first.min(last) * (1.0 - FACTOR_MOVES), n));
+        }
+        highs.sort_by(|a, b| b.0.total_cmp(&a.0));
+        lows.sort_by(|a, b| a.0.total_cmp(&b.0));
+        for (bound, n) in highs {
+            if bound < out.high {
+                break;
+            }
+            out.high = out.high.max(self.step(n)?.high);
+        }
+        for (bound, n) in lows {
+            if bound > out.low {
+                break;
+            }
+            out.low = out.low.min(self.step(n)?.low);
+        }
+        Some(out)
+    }
 }
 
-fn joined(bars: &[Bar]) -> Option<Bar> {
-    let mut all = bars.iter();
-    let first = *all.next()?;
+/// How far the formula's factor over the continuous index may stray from its values at a day's ends.
+const FACTOR_MOVES: f64 = 0.006;
+
+fn joined(mut all: impl Iterator<Item = Bar>) -> Option<Bar> {
+    let first = all.next()?;
     Some(all.fold(first, |a, b| Bar {
         open: a.open,
         high: a.high.max(b.high),
@@ -147,14 +329,45 @@ fn joined(bars: &[Bar]) -> Option<Bar> {
     }))
 }
 
-fn push(out: &mut SeriesData, day: &Day, starts: Instant, known: Instant, bar: Bar, volume: Option<f64>) {
-    out.date.push(day.date);
+/// Growth of the index to the next quarter's third Friday, dividends taken away.
+fn carry(day: &Day) -> f64 {
+    let (year, month) = (day.date.year(), day.date.month());
+    let quarter = |ahead: u32| {
+        let month = month.div_ceil(3) * 3 + 3 * ahead;
+        let (year, month) = if month > 12 {
+            (year + 1, month - 12)
+        } else {
+            (year, month)
+        };
+        third_friday(year, month).filter(|f| *f > day.date)
+    };
+    let days = quarter(0)
+        .or_else(|| quarter(1))
+        .map_or(0, |f| (f - day.date).num_days());
+    #[expect(clippy::cast_precision_loss, reason = "days of a quarter")]
+    let years = days as f64 / 365.0;
+    libm::exp((day.rate - DIVIDENDS) * years)
+}
+
+fn push(
+    out: &mut SeriesData,
+    kind: Kind,
+    (date, starts, known): (Date, Instant, Instant),
+    bar: Bar,
+    volume: Option<f64>,
+) {
+    let on_tick = match kind {
+        Kind::Index { .. } | Kind::Vol(_) => cents,
+        Kind::Future => quarters,
+        Kind::Vx(_) => twentieths,
+    };
+    out.date.push(date);
     out.starts_at.push(starts);
     out.available_at.push(known);
-    out.open.push(Some(cents(bar.open)));
-    out.high.push(Some(cents(bar.high)));
-    out.low.push(Some(cents(bar.low)));
-    out.close.push(Some(cents(bar.close)));
+    out.open.push(Some(on_tick(bar.open)));
+    out.high.push(Some(on_tick(bar.high)));
+    out.low.push(Some(on_tick(bar.low)));
+    out.close.push(Some(on_tick(bar.close)));
     if let Some(volume) = volume {
         out.volume.push(Some(volume.round()));
     }
@@ -163,23 +376,24 @@ fn push(out: &mut SeriesData, day: &Day, starts: Instant, known: Instant, bar: B
 fn volume_of(kind: Kind) -> Option<f64> {
     match kind {
         Kind::Index { volume, .. } if volume > 0.0 => Some(volume),
-        Kind::Index { .. } | Kind::Vol { .. } => None,
+        Kind::Future => Some(1.6e6),
+        _ => None,
     }
 }
 
-fn sessions(days: &[Day], kind: Kind) -> SeriesData {
+fn sessions(world: &World, kind: Kind) -> SeriesData {
     let mut out = SeriesData::default();
-    for day in days {
-        let Some(bar) = joined(&steps(day, kind)) else {
+    for (n, day) in world.days.iter().enumerate() {
+        let Some(bar) = Edges::new(world, n, kind).and_then(|mut e| e.session()) else {
             continue;
         };
         // The cash index is final at the stock close, the volatility indices when the options stop.
         let known = match kind {
             Kind::Index { .. } => day.close_at,
-            Kind::Vol { .. } => known_at(day),
+            Kind::Future | Kind::Vol(_) | Kind::Vx(_) => known_at(day),
         };
         let volume = volume_of(kind).map(|v| v * day.activity * share_of_day(day));
-        push(&mut out, day, day.open_at, known, bar, volume);
+        push(&mut out, kind, (day.date, day.open_at, known), bar, volume);
     }
     out
 }
@@ -191,27 +405,25 @@ fn share_of_day(day: &Day) -> f64 {
 }
 
 /// Bars of a multiple of the grid's step; `None` for other lengths. The last bar of a session may be shorter.
-fn intraday(days: &[Day], kind: Kind, minutes: i64) -> Option<SeriesData> {
+fn intraday(world: &World, kind: Kind, minutes: i64) -> Option<SeriesData> {
     if minutes < STEP_MINUTES || minutes % STEP_MINUTES != 0 {
         return None;
     }
     let group = usize::try_from(minutes / STEP_MINUTES).ok()?;
     let mut out = SeriesData::default();
-    for day in days {
-        let bars = steps(day, kind);
-        let total: f64 = (0..bars.len()).map(|n| u_shape(n, bars.len())).sum();
+    for (number, day) in world.days.iter().enumerate() {
+        let mut edges = Edges::new(world, number, kind)?;
+        let steps = day.between.len();
+        let total: f64 = (0..steps).map(|n| u_shape(n, steps)).sum();
         let mut done = 0usize;
-        for chunk in bars.chunks(group) {
-            let Some(bar) = joined(chunk) else { continue };
-            let weight: f64 = (done..done + chunk.len()).map(|n| u_shape(n, bars.len())).sum();
-            let at = |n: usize| {
-                let steps = i64::try_from(n).unwrap_or(0);
-                Instant(day.open_at.0 + steps * 60 * STEP_MINUTES)
-            };
-            let (starts, ends) = (at(done), at(done + chunk.len()));
-            done += chunk.len();
+        while done < steps {
+            let end = (done + group).min(steps);
+            let bar = joined((done..end).filter_map(|n| edges.step(n)))?;
+            let weight: f64 = (done..end).map(|n| u_shape(n, steps)).sum();
+            let (starts, ends) = (edges.instant(done), edges.instant(end));
+            done = end;
             let volume = volume_of(kind).map(|v| v * day.activity * share_of_day(day) * weight / total);
-            push(&mut out, day, starts, ends, bar, volume);
+            push(&mut out, kind, (day.date, starts, ends), bar, volume);
         }
     }
     Some(out)
@@ -224,55 +436,13 @@ fn u_shape(n: usize, of: usize) -> f64 {
     0.6 + 4.0 * x * x
 }
 
-/// Settlement of the n-th VIX future at the close: the forward 30-day variance at its expiry, less what convexity takes,
-/// on the tick of 0.05.
-fn future(day: &Day, month: usize) -> Option<f64> {
-    let calendar = ExchangeCalendar::nyse();
-    let expiry = *calendar.vx_expiries(day.date, month).last()?;
-    let settles = calendar.open_at(expiry)?;
-    let years = alula_pricing::years_between(day.close_at.0, settles.0)?;
-    let window = 30.0 / 365.0;
-    let state = day.last()?.state;
-    let variance = (state.log_contract_total(years + window) - state.log_contract_total(years)) / window;
-    let convexity = 1.0 - 0.05 * (1.0 - libm::exp(-4.0 * years));
-    let price = 100.0 * variance.max(0.0).sqrt() * convexity;
-    Some((price * 20.0).round() / 20.0)
-}
-
-/// Volatility of VIX: a level that rises when the near end of the curve does, with noise. Not derived from options.
-fn vvix(day: &Day) -> Option<f64> {
-    let state = day.last()?.state;
-    let slope = state.vix(30.0) / state.vix(93.0);
-    Some(cents(96.0 * libm::exp(1.3 * libm::log(slope) + day.vvix_noise)))
-}
-
-/// The settlement value of VIX derivatives: the index at the open, landing a little off it as auctions do.
-pub(super) fn vro(seed: u64, day: &Day) -> Option<f64> {
-    let noise = normal_at(mix(
-        seed ^ 0x0f20,
-        u64::from_le_bytes(day.open_at.0.to_le_bytes()),
-    ));
-    Some(cents(day.first()?.state.vix(30.0) * libm::exp(0.012 * noise)))
+/// The settlement value of VIX derivatives, in hundredths.
+pub(super) fn vro(desk: &Desk<'_>) -> Option<f64> {
+    desk.vro().map(cents)
 }
 
 /// The special opening quotation: the open, a few hundredths of a percent off, since stocks open one by one.
 pub(super) fn set(seed: u64, day: &Day) -> Option<f64> {
-    let noise = normal_at(mix(
-        seed ^ 0x05e7,
-        u64::from_le_bytes(day.open_at.0.to_le_bytes()),
-    ));
+    let noise = normal_at(mix(seed ^ 0x05e7, super::desk::word(day.open_at)));
     Some(cents(day.first()?.spot * libm::exp(0.0004 * noise)))
-}
-
-/// Quarterly future on SPX: carry to the next quarter's third Friday. Session bars alone.
-pub(super) fn carried(days: &[Day], mut bars: SeriesData) -> SeriesData {
-    for (n, day) in days.iter().enumerate() {
-        let carry = libm::exp((day.rate - DIVIDENDS) * 0.125);
-        for column in [&mut bars.open, &mut bars.high, &mut bars.low, &mut bars.close] {
-            if let Some(Some(value)) = column.get_mut(n) {
-                *value = (*value * carry * 4.0).round() / 4.0;
-            }
-        }
-    }
-    bars
 }

@@ -38,10 +38,62 @@ pub(super) struct Listed {
     pub(super) last_trade_at: Instant,
 }
 
-/// Expiries that trade at an instant, in order of (expiry, root).
-pub(super) fn expiries(at: Instant) -> Vec<Listed> {
+impl Listed {
+    fn of(root: Root, expiry: Date, class: Class) -> Option<Self> {
+        let calendar = ExchangeCalendar::nyse();
+        Some(Self {
+            root,
+            expiry,
+            class,
+            settles_at: calendar.settles_at(root, expiry)?,
+            last_trade_at: calendar.last_trade_at(root, expiry)?,
+        })
+    }
+
+    /// Whether it trades at an instant.
+    pub(super) fn trades_at(&self, at: Instant) -> bool {
+        at <= self.last_trade_at && at < self.settles_at
+    }
+}
+
+/// First day of VIX weeklys (Cboe, October 2015).
+const VIX_WEEKLYS_SINCE: (i32, u32, u32) = (2015, 10, 8);
+
+/// Expiries of VIX options on a day, in order: nine monthlys, and the weeklys of the next six Wednesdays.
+pub(super) fn vix_expiries(today: Date) -> Vec<Listed> {
     let calendar = ExchangeCalendar::nyse();
-    let today = at.date();
+    let monthlys = calendar.vx_expiries(today, 9);
+    let (y, m, d) = VIX_WEEKLYS_SINCE;
+    let weeks = if Date::from_ymd_opt(y, m, d).is_some_and(|since| today >= since) {
+        6
+    } else {
+        0
+    };
+    let ahead = (10 - i64::from(today.weekday().number_from_monday())) % 7;
+    let weeklys = (0..weeks).filter_map(|n| {
+        let wednesday = today.checked_add_days(Days::new(u64::try_from(ahead + 7 * n).ok()?))?;
+        calendar.vix_expiry_of_week(wednesday)
+    });
+    let mut found: BTreeMap<Date, Root> = weeklys.filter(|e| *e > today).map(|e| (e, Root::Vixw)).collect();
+    found.extend(monthlys.into_iter().map(|e| (e, Root::Vix)));
+    found
+        .into_iter()
+        .filter_map(|(expiry, root)| Listed::of(root, expiry, Class::Monthly))
+        .collect()
+}
+
+/// Strikes of VIX options in mills, the same for every expiry: half points to 15, points to 50, fives to 100, tens to 200.
+pub(super) fn vix_strikes() -> Vec<i64> {
+    let halves = (18..30).map(|n| n * 500);
+    let points = (15..50).map(|n| n * 1_000);
+    let fives = (10..20).map(|n| n * 5_000);
+    let tens = (10..=20).map(|n| n * 10_000);
+    halves.chain(points).chain(fives).chain(tens).collect()
+}
+
+/// Expiries of index options listed on a day, in order of (expiry, root).
+pub(super) fn expiries(today: Date) -> Vec<Listed> {
+    let calendar = ExchangeCalendar::nyse();
     let mut found: BTreeMap<(Date, Root), Class> = BTreeMap::new();
     let mut list = |date: Option<Date>, root: Root, class: Class| {
         if let Some(date) = date.filter(|d| *d >= today) {
@@ -83,18 +135,7 @@ pub(super) fn expiries(at: Instant) -> Vec<Listed> {
     }
     found
         .into_iter()
-        .filter_map(|((expiry, root), class)| {
-            let settles_at = calendar.settles_at(root, expiry)?;
-            let last_trade_at = calendar.last_trade_at(root, expiry)?;
-            let listed = Listed {
-                root,
-                expiry,
-                class,
-                settles_at,
-                last_trade_at,
-            };
-            (at <= last_trade_at && at < settles_at).then_some(listed)
-        })
+        .filter_map(|((expiry, root), class)| Listed::of(root, expiry, class))
         .collect()
 }
 

@@ -5,15 +5,27 @@
 //! quotes and neither butterflies nor calendars can be bought for a riskless gain. What is not real: every number. The
 //! label says so wherever a result shows it.
 //!
-//! Absent: VIX options, trades, auctions, any order's influence on a price.
+//! VIX, its family, SKEW and VVIX are Cboe's formulas on these very chains ([`crate::vix`]); VX futures are the model's
+//! risk-neutral expectation of VIX; VIX options are priced by Black-76 on the future of their own expiry; VRO is the
+//! formula on opening prices. [`stats`] holds a market's statistics beside the real ones.
+//!
+//! Absent: trades, auctions, any order's influence on a price.
 
 mod bars;
+mod desk;
+#[cfg(feature = "store")]
+pub mod export;
 mod listing;
+mod model;
 mod path;
 mod quotes;
 mod random;
+mod rolling;
 mod schedule;
+pub mod stats;
 mod surface;
+
+pub use model::Regime;
 
 use crate::calendar::ExchangeCalendar;
 use crate::chain::ChainSnapshot;
@@ -23,13 +35,15 @@ use crate::history::{History, HistoryError, Provenance};
 use crate::money::Price;
 use crate::series::{BarSize, EventData, SeriesData};
 use crate::time::{Date, Instant};
+use desk::{Desk, World};
+use model::Model;
 use path::{Day, STEP_MINUTES};
 use schedule::Schedule;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// Changes whenever the same settings give other numbers.
-const MODEL: &str = "alula simulated market 1";
+const MODEL: &str = "alula simulated market 2";
 /// Sessions before the first chain for which series exist, so that indicators are warm when trading starts.
 const WARM_UP_SESSIONS: i64 = 260;
 /// Minutes before the close of the daily snapshot.
@@ -51,6 +65,8 @@ pub struct SimConfig {
     pub every_minutes: Option<u16>,
     /// Index at the beginning of the warm-up, in points.
     pub spot: f64,
+    /// Kind of market.
+    pub regime: Regime,
 }
 
 impl Default for SimConfig {
@@ -62,6 +78,7 @@ impl Default for SimConfig {
             sessions: 502,
             every_minutes: None,
             spot: 3800.0,
+            regime: Regime::Mixed,
         }
     }
 }
@@ -76,7 +93,7 @@ impl SimConfig {
 /// A simulated history. See the module.
 pub struct SimulatedMarket {
     config: SimConfig,
-    days: Vec<Day>,
+    world: World,
     /// Position of the first day with chains.
     first: usize,
     schedule: Schedule,
@@ -126,12 +143,13 @@ impl SimulatedMarket {
             ));
         };
         let schedule = Schedule::new(config.seed, *from, *to);
-        let days = path::generate(config.seed, config.spot, &dates, &schedule);
+        let model = Model::new(config.regime);
+        let days = path::generate(config.seed, model.params, config.spot, &dates, &schedule);
         let first = days.iter().position(|d| d.date >= config.start).unwrap_or(0);
         let (snapshots, series) = (Mutex::default(), Mutex::default());
         Ok(Self {
+            world: World::new(config.seed, model, days),
             config,
-            days,
             first,
             schedule,
             snapshots,
@@ -155,7 +173,7 @@ impl SimulatedMarket {
     }
 
     fn with_chains(&self) -> &[Day] {
-        self.days.get(self.first..).unwrap_or_default()
+        self.world.days.get(self.first..).unwrap_or_default()
     }
 
     /// Snapshot instants of a day.
@@ -171,36 +189,39 @@ impl SimulatedMarket {
     }
 
     fn day(&self, date: Date) -> Option<(usize, &Day)> {
-        let at = self.days.binary_search_by_key(&date, |d| d.date).ok()?;
-        Some((at, self.days.get(at)?))
+        let at = self.world.days.binary_search_by_key(&date, |d| d.date).ok()?;
+        Some((at, self.world.days.get(at)?))
     }
 
-    fn build_series(&self, id: &str, bars: BarSize) -> Option<SeriesData> {
-        if id == "ES" {
-            let index = bars::series(self.config.seed, &self.days, "SPX", BarSize::Session)?;
-            return (bars == BarSize::Session).then(|| bars::carried(&self.days, index));
-        }
-        bars::series(self.config.seed, &self.days, id, bars)
+    fn desk(&self, date: Date) -> Option<Desk<'_>> {
+        self.world.desk(self.day(date)?.0)
     }
 }
+
+/// Underlyings with chains.
+const UNDERLYINGS: [&str; 2] = ["SPX", "VIX"];
 
 impl History for SimulatedMarket {
     fn provenance(&self) -> Provenance {
         let settings = format!("{MODEL} {:?}", self.config);
         Provenance {
-            label: format!("simulated market, seed {}", self.config.seed),
+            label: match self.config.regime {
+                Regime::Mixed => format!("simulated market, seed {}", self.config.seed),
+                other => format!("simulated market, seed {}, {}", self.config.seed, other.name()),
+            },
             simulated: true,
             hash: sha256(settings.as_bytes()),
             notes: vec![
                 "every price is simulated: results say how the rules behave, not what they would have earned"
                     .to_owned(),
-                "VIX is the model's own variance in the continuous limit of the Cboe formula".to_owned(),
+                "VIX and its family are Cboe's formula on the simulated chains; VX futures are the model's expectation of VIX"
+                    .to_owned(),
             ],
         }
     }
 
     fn ticks(&self, underlying: &str, from: Date, to: Date) -> Vec<Instant> {
-        if underlying != "SPX" {
+        if !UNDERLYINGS.contains(&underlying) {
             return Vec::new();
         }
         let inside = self
@@ -212,7 +233,9 @@ impl History for SimulatedMarket {
 
     fn range(&self, underlying: &str) -> Option<(Date, Date)> {
         let days = self.with_chains();
-        (underlying == "SPX").then_some((days.first()?.date, days.last()?.date))
+        UNDERLYINGS
+            .contains(&underlying)
+            .then_some((days.first()?.date, days.last()?.date))
     }
 
     fn snapshot(&self, underlying: &str, at: Instant) -> Result<Arc<ChainSnapshot>, HistoryError> {
@@ -227,11 +250,16 @@ impl History for SimulatedMarket {
             return Ok(found.clone());
         }
         let (n, day) = self.day(at.date()).ok_or_else(missing)?;
-        if underlying != "SPX" || n < self.first || !self.ticks_of(day).contains(&at) {
+        if n < self.first || !self.ticks_of(day).contains(&at) {
             return Err(missing());
         }
-        let built = quotes::snapshot(self.config.seed, &self.days, n, at).ok_or_else(missing)?;
-        let built = Arc::new(built);
+        let desk = self.world.desk(n).ok_or_else(missing)?;
+        let built = match underlying {
+            "SPX" => desk.snapshot(at),
+            "VIX" => desk.vix_snapshot(at),
+            _ => None,
+        };
+        let built = Arc::new(built.ok_or_else(missing)?);
         if cache.len() >= CACHE {
             cache.remove(0);
         }
@@ -246,7 +274,7 @@ impl History for SimulatedMarket {
             return Ok(Some(found.clone()));
         }
         // Names that the simulator does not have are not remembered: callers choose them.
-        let built = self.build_series(id, bars).map(Arc::new);
+        let built = bars::series(&self.world, id, bars).map(Arc::new);
         if let Some(built) = &built {
             cache.insert(key, built.clone());
         }
@@ -272,7 +300,7 @@ impl History for SimulatedMarket {
                 let value = match (root.settlement(), root.underlying()) {
                     (Settlement::Pm, "XSP") => day.last()?.spot / 10.0,
                     (Settlement::Pm, _) => day.last()?.spot,
-                    (Settlement::Am, "VIX") => bars::vro(self.config.seed, day)?,
+                    (Settlement::Am, "VIX") => bars::vro(&self.desk(day.date)?)?,
                     (Settlement::Am, _) => bars::set(self.config.seed, day)?,
                 };
                 let price: Price = quotes::index_price(value)?;
@@ -286,8 +314,11 @@ impl History for SimulatedMarket {
     }
 
     fn rate(&self, at: Instant) -> Result<Option<f64>, HistoryError> {
-        let upto = self.days.partition_point(|d| d.open_at <= at);
-        Ok(upto.checked_sub(1).and_then(|n| self.days.get(n)).map(|d| d.rate))
+        let upto = self.world.days.partition_point(|d| d.open_at <= at);
+        Ok(upto
+            .checked_sub(1)
+            .and_then(|n| self.world.days.get(n))
+            .map(|d| d.rate))
     }
 
     fn gaps(&self, _underlying: &str, _from: Date, _to: Date) -> Vec<Date> {

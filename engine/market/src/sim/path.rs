@@ -1,10 +1,8 @@
 //! The path of index and variance on a five-minute grid, with the nights between.
 
+use super::model::{Params, State};
 use super::random::{Draws, Purpose};
 use super::schedule::Schedule;
-use super::surface::{
-    FLOOR, JUMP_RETURN, JUMP_VARIANCE, JUMPS, KAPPA, KAPPA_SLOW, LEVEL, State, XI, XI_SLOW, jump_return_mean,
-};
 use crate::calendar::ExchangeCalendar;
 use crate::time::{Date, Instant};
 use std::collections::BTreeMap;
@@ -17,17 +15,17 @@ const SESSIONS_PER_YEAR: f64 = 252.0;
 const NIGHT: f64 = 0.22;
 /// Drift of the index per year, dividends apart.
 const DRIFT: f64 = 0.09;
-/// Correlation of index and variance shocks.
-const LEVERAGE: f64 = -0.90;
 /// Move of the index for a one-point (1 %) surprise of consumer prices.
 const CPI_MOVE: f64 = -6.0;
 /// Change of spot variance for a fall of the index by 1 that a published number causes.
 const CPI_VARIANCE: f64 = 0.25;
-/// Correlation of the slow factor's shocks with the fast one's.
-const SLOW_WITH_FAST: f64 = 0.6;
 /// Bounds that keep long paths inside what prices can hold.
 const SPOT_BOUNDS: (f64, f64) = (400.0, 60_000.0);
-const VARIANCE_MAX: f64 = 1.5;
+/// Bounds of the factors: what is this small or large is as good as nothing, or as everything.
+const FAST: (f64, f64) = (1e-5, 1.5);
+const SLOW: (f64, f64) = (1e-4, 1.0);
+/// Annual variance of log VIX between two edges of the grid.
+const VIX_VARIANCE: f64 = 1.2;
 
 /// The market on one edge of the grid.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -85,6 +83,7 @@ impl Day {
 }
 
 struct Walker<'a> {
+    params: Params,
     draws: Draws,
     activity: Draws,
     schedule: &'a Schedule,
@@ -96,15 +95,22 @@ struct Walker<'a> {
 }
 
 /// Generates the days. A longer list of dates has the shorter one's days as its beginning.
-pub(super) fn generate(seed: u64, spot: f64, dates: &[Date], schedule: &Schedule) -> Vec<Day> {
+pub(super) fn generate(
+    seed: u64,
+    params: Params,
+    spot: f64,
+    dates: &[Date],
+    schedule: &Schedule,
+) -> Vec<Day> {
     let surprise = |r: &crate::series::EventRow| Some((r.at.date(), r.actual? - r.consensus?));
     let mut walker = Walker {
+        params,
         draws: Draws::new(seed, Purpose::Path),
         activity: Draws::new(seed, Purpose::Activity),
         schedule,
         cpi: schedule.cpi.rows.iter().filter_map(surprise).collect(),
         spot,
-        state: State::resting(),
+        state: params.start(),
         rate: 0.045,
         vvix_noise: 0.0,
     };
@@ -143,7 +149,7 @@ impl Walker<'_> {
         }
         self.rate += 0.002 * (0.045 - self.rate) + 0.0004 * self.activity.normal();
         self.rate = self.rate.clamp(0.001, 0.12);
-        self.vvix_noise = 0.92 * self.vvix_noise + 0.022 * self.activity.normal();
+        self.vvix_noise = 0.92 * self.vvix_noise + 0.040 * self.activity.normal();
         let ret = libm::log(self.spot / before);
         Some(Day {
             date,
@@ -172,7 +178,7 @@ impl Walker<'_> {
         self.step(NIGHT / SESSIONS_PER_YEAR, heat);
         let move_ = CPI_MOVE * surprise.unwrap_or(0.0);
         self.spot *= libm::exp(move_);
-        self.state.fast = (self.state.fast - CPI_VARIANCE * move_).clamp(0.0, VARIANCE_MAX);
+        self.state.fast = (self.state.fast - CPI_VARIANCE * move_).clamp(FAST.0, FAST.1);
     }
 
     /// One Euler step of index and variance; `heat` multiplies the index's variance.
@@ -180,26 +186,29 @@ impl Walker<'_> {
         let (z_spot, z) = (self.draws.normal(), self.draws.normal());
         let z_own = self.draws.normal();
         let (up, down) = (self.draws.uniform(), self.draws.uniform());
-        let jump = self.draws.uniform() < JUMPS * dt;
+        let p = self.params;
+        let jump = self.draws.uniform() < p.jumps * dt;
         let (size, noise) = (self.draws.exponential(), self.draws.normal());
 
         let State { fast, slow } = self.state;
-        let variance = (FLOOR + fast) * heat;
+        let variance = (p.floor + fast) * heat;
         let blend = |c: f64, a: f64, b: f64| c * a + (1.0 - c * c).sqrt() * b;
-        let z_variance = blend(LEVERAGE, z_spot, z);
-        let z_slow = blend(SLOW_WITH_FAST, z_variance, z_own);
-        // Full truncation: what is negative neither diffuses nor stays.
-        let mut fast_next = fast + KAPPA * (slow - fast) * dt + XI * (fast * dt).sqrt() * z_variance;
-        let slow_next = slow + KAPPA_SLOW * (LEVEL - slow) * dt + XI_SLOW * (slow * dt).sqrt() * z_slow;
-        let compensation = JUMPS * jump_return_mean();
+        let z_variance = blend(p.leverage, z_spot, z);
+        let z_slow = blend(p.slow_with_fast, z_variance, z_own);
+        // The drift first, then a lognormal shock: a factor cannot turn negative.
+        let shocked = |x: f64, xi: f64, z: f64| x * libm::exp(xi * dt.sqrt() * z - 0.5 * xi * xi * dt);
+        let mut fast_next = shocked(fast + p.kappa.0 * (slow - fast) * dt, p.xi, z_variance);
+        let slow_next = shocked(slow + p.kappa_slow.0 * (p.level - slow) * dt, p.xi_slow, z_slow);
+        let compensation = p.jumps * p.jump_return_mean();
         let mut change = (DRIFT - compensation - 0.5 * variance) * dt + (variance * dt).sqrt() * z_spot;
         if jump {
-            fast_next += JUMP_VARIANCE * size;
-            change += JUMP_RETURN.0 + JUMP_RETURN.1 * JUMP_VARIANCE * size + JUMP_RETURN.2 * noise;
+            let grown = p.jump * size;
+            fast_next += grown;
+            change += p.jump_return.0 + p.jump_return.1 * grown + p.jump_return.2 * noise;
         }
         self.state = State {
-            fast: fast_next.clamp(0.0, VARIANCE_MAX),
-            slow: slow_next.clamp(0.0, VARIANCE_MAX),
+            fast: fast_next.clamp(FAST.0, FAST.1),
+            slow: slow_next.clamp(SLOW.0, SLOW.1),
         };
         let from = self.spot;
         self.spot = (from * libm::exp(change)).clamp(SPOT_BOUNDS.0, SPOT_BOUNDS.1);
@@ -211,7 +220,7 @@ impl Walker<'_> {
         let high = from * libm::exp(bridge(0.0, change, spread, up));
         let low = from * libm::exp(-bridge(0.0, -change, spread, down));
         // VIX moves against the index, about as volatile as its own options say.
-        let vix_spread = 0.9 * dt;
+        let vix_spread = VIX_VARIANCE * dt;
         let stretch = |u: f64| libm::exp(bridge(0.0, 0.0, vix_spread, u));
         Between {
             high,
@@ -222,7 +231,7 @@ impl Walker<'_> {
 
     /// Breadth follows the index's move in units of its usual size, with noise of its own.
     fn net_advances(&mut self, ret: f64) -> f64 {
-        let sigma = ((FLOOR + self.state.fast) / SESSIONS_PER_YEAR).sqrt();
+        let sigma = ((self.params.floor + self.state.fast) / SESSIONS_PER_YEAR).sqrt();
         let share = libm::tanh(0.55 * ret / sigma + 0.35 * self.activity.normal());
         (2_900.0 * share).round()
     }

@@ -1,201 +1,303 @@
-//! A chain snapshot from the state of the market at an instant.
+//! Quotes of one expiry: fair prices from a smile, spreads around them, ticks.
 
-use super::listing::{self, Class, Listed, Ranges};
-use super::path::{Day, Edge};
+use super::desk::{DIVIDENDS, Scene};
+use super::listing::Listed;
+use super::model;
 use super::random::{mix, two_uniforms};
 use super::surface::{Smile, out_of_the_money};
-use crate::chain::{ChainSnapshot, ExpiryChain, QuoteColumns};
-use crate::contract::Right;
+use crate::chain::{ExpiryChain, QuoteColumns};
+use crate::contract::tick::{Quoted, increment};
+use crate::contract::{Right, Root};
 use crate::money::Price;
-use crate::time::{Date, Instant};
-
-/// Dividend yield of the index.
-pub(super) const DIVIDENDS: f64 = 0.014;
-
-/// What every expiry of a snapshot shares.
-struct Scene {
-    at: Instant,
-    date: Date,
-    edge: Edge,
-    rate: f64,
-    /// Width of quotes against a calm day.
-    stress: f64,
-    /// Share of the session gone.
-    gone: f64,
-    seed: u64,
-    /// Range of the index (opens and closes of past sessions, today's open) from each session to now, newest first.
-    seen: Vec<(Date, (f64, f64))>,
-}
-
-fn ranges_seen(days: &[Day], today: usize) -> Option<Vec<(Date, (f64, f64))>> {
-    let day = days.get(today)?;
-    let open = day.first()?.spot;
-    let mut range = (open, open);
-    let mut seen = vec![(day.date, range)];
-    for day in days.get(..today)?.iter().rev() {
-        for edge in [day.first()?, day.last()?] {
-            range = (range.0.min(edge.spot), range.1.max(edge.spot));
-        }
-        seen.push((day.date, range));
-        if (seen.first()?.0 - day.date).num_days() > Class::Monthly.lookback_days() {
-            break;
-        }
-    }
-    Some(seen)
-}
-
-/// The snapshot of day `today` at an instant of the grid.
-pub(super) fn snapshot(seed: u64, days: &[Day], today: usize, at: Instant) -> Option<ChainSnapshot> {
-    let day = days.get(today)?;
-    let edge = *day.edge_at(at)?;
-    let vix = edge.state.vix(30.0);
-    #[expect(clippy::cast_precision_loss, reason = "seconds of one day")]
-    let gone = (at.0 - day.open_at.0) as f64 / (day.close_at.0 - day.open_at.0).max(1) as f64;
-    let scene = Scene {
-        at,
-        date: day.date,
-        edge,
-        rate: day.rate,
-        stress: (vix / 17.0).clamp(0.8, 6.0),
-        gone: gone.clamp(0.0, 1.0),
-        seed: mix(seed, u64::from_le_bytes(at.0.to_le_bytes())),
-        seen: ranges_seen(days, today)?,
-    };
-    Some(ChainSnapshot {
-        at,
-        underlying: "SPX".to_owned(),
-        spot: index_price(edge.spot)?,
-        expiries: listing::expiries(at)
-            .iter()
-            .filter_map(|l| scene.chain(l))
-            .collect(),
-    })
-}
+use crate::time::Date;
+use alula_pricing::chain::GreekTable;
+use alula_pricing::{ExpiryTerms, MAX_VOL};
+use std::sync::LazyLock;
 
 /// An index level in hundredths.
 pub(super) fn index_price(x: f64) -> Option<Price> {
     Price::from_f64((x * 100.0).round() / 100.0)
 }
 
-/// Prices of one expiry.
+/// Logs of the multiples of five points that can be strikes.
+static LOGS: LazyLock<Vec<f64>> =
+    LazyLock::new(|| (0..20_000u32).map(|n| libm::log(5.0 * f64::from(n))).collect());
+
+fn log_of(strike: i64) -> f64 {
+    let known = usize::try_from(strike / 5).ok().filter(|_| strike % 5 == 0);
+    #[expect(clippy::cast_precision_loss, reason = "strikes are small whole numbers")]
+    known
+        .and_then(|n| LOGS.get(n).copied())
+        .unwrap_or_else(|| libm::log(strike as f64))
+}
+
+/// Tick sizes of a root on a day, below 3.00 and from there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Ticks {
+    small: i64,
+    large: i64,
+}
+
+/// Where the larger tick begins, in mills and in points.
+const BAND: (i64, f64) = (3_000, 3.0);
+
+impl Ticks {
+    pub(super) fn of(root: Root, on: Date) -> Self {
+        let at = |mills| increment(root.ticks(), Quoted::Single, Price(mills), on).0.max(1);
+        Self {
+            small: at(BAND.0 - 1),
+            large: at(BAND.0),
+        }
+    }
+
+    /// Bid and ask on ticks, never inside the fair price, at least a tick apart.
+    fn quote(self, fair: f64, below: f64, above: f64) -> (Price, Price) {
+        let low = (fair - below).max(0.0);
+        let tick = if low < BAND.1 { self.small } else { self.large };
+        let bid = Price(whole(low * per_point(tick)) * tick);
+        let high = fair + above;
+        let tick = if high < BAND.1 { self.small } else { self.large };
+        let ticks = high * per_point(tick);
+        #[expect(clippy::cast_precision_loss, reason = "options cost far less than 2^53 ticks")]
+        let up = i64::from(ticks > whole(ticks) as f64);
+        let ask = Price((whole(ticks) + up) * tick);
+        let step = if bid.0 < BAND.0 { self.small } else { self.large };
+        (bid, ask.max(bid + Price(step)))
+    }
+}
+
+/// Ticks in a point.
+#[expect(clippy::cast_precision_loss, reason = "at most a thousand mills")]
+fn per_point(tick_mills: i64) -> f64 {
+    1_000.0 / tick_mills as f64
+}
+
+/// Whole part.
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "option prices are bounded by the index"
+)]
+const fn whole(x: f64) -> i64 {
+    x as i64
+}
+
+/// Fair prices of one expiry.
 struct Curve {
     forward: f64,
     discount: f64,
     years: f64,
     smile: Smile,
-    /// One standard deviation of the log index to expiry.
+    /// One standard deviation of the log underlying to expiry.
     deviation: f64,
 }
 
-impl Scene {
-    fn chain(&self, listed: &Listed) -> Option<ExpiryChain> {
-        let curve = self.curve(listed)?;
-        let ranges = self.ranges(listed.class, listed.expiry)?;
-        let dte = (listed.expiry - self.date).num_days();
-        let points = listing::strikes(listed.class, dte, &ranges);
-        let mut puts = columns(points.len());
-        let mut calls = columns(points.len());
-        let series = mix(
-            u64::from_le_bytes(listed.settles_at.0.to_le_bytes()),
-            listed.root as u64,
-        );
-        for strike in &points {
-            self.quote_strike(*strike, &curve, series, dte, &mut puts, &mut calls);
-        }
-        Some(ExpiryChain {
-            root: listed.root,
-            expiry: listed.expiry,
-            settlement: listed.root.settlement(),
-            settles_at: listed.settles_at,
-            last_trade_at: listed.last_trade_at,
-            strikes: points.iter().map(|p| Price(p * 1000)).collect(),
-            puts,
-            calls,
-        })
-    }
+/// Deviations beyond which a price is a millionth of a point: no tick sees it.
+const REACH: f64 = 6.5;
 
-    fn curve(&self, listed: &Listed) -> Option<Curve> {
-        let years = alula_pricing::years_between(self.at.0, listed.settles_at.0)?;
-        let theta = self.edge.state.theta(years).max(1e-9);
-        Some(Curve {
-            forward: self.edge.spot * libm::exp((self.rate - DIVIDENDS) * years),
-            discount: libm::exp(-self.rate * years),
-            years,
-            smile: Smile::new(theta),
-            deviation: theta.sqrt(),
-        })
-    }
-
-    /// Ranges of the index since a series' grids were listed.
-    fn ranges(&self, class: Class, expiry: Date) -> Option<Ranges> {
-        let since = |days: i64| {
-            let far = self
-                .seen
-                .partition_point(|(date, _)| (expiry - *date).num_days() <= days);
-            self.seen.get(far.saturating_sub(1)).map(|(_, range)| *range)
+impl Curve {
+    /// Discounted prices of the options that are out of the money, for ascending strikes with their logs.
+    ///
+    /// The pricing room's columns do the work: their bits are the same on every platform. Rows that they would hand to a
+    /// single solver (no vol to speak of, or a vast one) are priced here.
+    fn outside(&self, strikes: &[f64], logs: &[f64]) -> Option<Vec<f64>> {
+        let log_forward = libm::log(self.forward);
+        let root_years = self.years.sqrt();
+        let total: Vec<f64> = logs
+            .iter()
+            .map(|log| self.smile.total_variance(log - log_forward).max(1e-12).sqrt())
+            .collect();
+        let plain = |vol: f64, moneyness: f64, total: f64| {
+            (1e-4..MAX_VOL / 2.0).contains(&vol) && (0.5 * total - moneyness.abs() / total).abs() < REACH
         };
-        Some(Ranges {
-            all: since(class.lookback_days())?,
-            middle: since(listing::MIDDLE_DAYS)?,
-            fine: since(listing::FINE_DAYS)?,
-        })
+        let vols: Vec<f64> = total
+            .iter()
+            .zip(logs)
+            .map(|(total, log)| {
+                let vol = total / root_years;
+                if plain(vol, log - log_forward, *total) {
+                    vol
+                } else {
+                    0.2
+                }
+            })
+            .collect();
+        let split = strikes.partition_point(|k| *k <= self.forward);
+        let terms = ExpiryTerms::new(self.forward, self.years, self.discount).ok()?;
+        let mut out = Vec::with_capacity(strikes.len());
+        let mut table = GreekTable::default();
+        let (puts, calls) = (strikes.split_at_checked(split)?, vols.split_at_checked(split)?);
+        for (right, strikes, vols) in [
+            (alula_pricing::Right::Put, puts.0, calls.0),
+            (alula_pricing::Right::Call, puts.1, calls.1),
+        ] {
+            let mut columns = table.columns(strikes.len());
+            alula_pricing::chain::greeks(&terms, right, strikes, vols, &mut columns).ok()?;
+            out.extend_from_slice(&table.price);
+        }
+        for ((price, total), (strike, log)) in out.iter_mut().zip(&total).zip(strikes.iter().zip(logs)) {
+            let moneyness = log - log_forward;
+            if !plain(total / root_years, moneyness, *total) {
+                *price = self.discount * out_of_the_money(self.forward, *strike, moneyness, *total);
+            }
+            *price = price.max(0.0);
+        }
+        Some(out)
     }
+}
 
-    fn quote_strike(
-        &self,
-        strike: i64,
-        curve: &Curve,
-        series: u64,
-        dte: i64,
-        puts: &mut QuoteColumns,
-        calls: &mut QuoteColumns,
-    ) {
-        #[expect(clippy::cast_precision_loss, reason = "strikes are small whole numbers")]
-        let k = strike as f64;
-        let moneyness = libm::log(k / curve.forward);
-        let total_vol = curve.smile.total_variance(moneyness).max(1e-12).sqrt();
-        let outside = curve.discount * out_of_the_money(curve.forward, k, moneyness, total_vol);
-        let inside = outside + curve.discount * (curve.forward - k).abs();
-        let (put, call) = if k <= curve.forward {
-            (outside, inside)
+/// How wide quotes are, and how much is traded.
+struct Style {
+    /// Width of a quote by the out-of-the-money price of its strike: constant, per root, per point.
+    width: (f64, f64, f64),
+    /// Extra width per point of intrinsic value.
+    inside: f64,
+    interest: fn(mills: i64, deviations: f64, dte: i64) -> f64,
+}
+
+const INDEX: Style = Style {
+    width: (0.01, 0.025, 0.006),
+    inside: 0.003,
+    interest: index_interest,
+};
+
+const VIX: Style = Style {
+    width: (0.02, 0.035, 0.012),
+    inside: 0.006,
+    interest: vix_interest,
+};
+
+/// The chain of an index expiry.
+pub(super) fn index_chain(
+    scene: &Scene,
+    listed: &Listed,
+    years: f64,
+    theta: f64,
+    points: &[i64],
+) -> Option<ExpiryChain> {
+    let curve = Curve {
+        forward: scene.edge.spot * libm::exp((scene.rate - DIVIDENDS) * years),
+        discount: libm::exp(-scene.rate * years),
+        years,
+        smile: model::smile(theta),
+        deviation: theta.sqrt(),
+    };
+    let mills: Vec<i64> = points.iter().map(|p| p * 1_000).collect();
+    let logs: Vec<f64> = points.iter().map(|p| log_of(*p)).collect();
+    chain(scene, listed, &curve, &mills, &logs, &INDEX)
+}
+
+/// What VIX options pay for the model's own volatility of VIX: their level beside it.
+const VIX_VOL: f64 = 1.0;
+
+/// The chain of a VIX expiry by Black-76 on its own future (price, annual volatility of its log).
+pub(super) fn vix_chain(
+    scene: &Scene,
+    listed: &Listed,
+    (forward, vol): (f64, f64),
+    mills: &[i64],
+) -> Option<ExpiryChain> {
+    let years = alula_pricing::years_between(scene.at.0, listed.settles_at.0)?;
+    let theta = (VIX_VOL * VIX_VOL * vol * vol * years).max(1e-9);
+    let curve = Curve {
+        forward,
+        discount: libm::exp(-scene.rate * years),
+        years,
+        smile: Smile::vix(theta),
+        deviation: theta.sqrt(),
+    };
+    #[expect(clippy::cast_precision_loss, reason = "strikes are small numbers of mills")]
+    let logs: Vec<f64> = mills.iter().map(|m| libm::log(*m as f64 / 1_000.0)).collect();
+    chain(scene, listed, &curve, mills, &logs, &VIX)
+}
+
+fn chain(
+    scene: &Scene,
+    listed: &Listed,
+    curve: &Curve,
+    mills: &[i64],
+    logs: &[f64],
+    style: &Style,
+) -> Option<ExpiryChain> {
+    #[expect(clippy::cast_precision_loss, reason = "strikes are small numbers of mills")]
+    let strikes: Vec<f64> = mills.iter().map(|m| *m as f64 / 1_000.0).collect();
+    let outside = curve.outside(&strikes, logs)?;
+    let log_forward = libm::log(curve.forward);
+    let dte = (listed.expiry - scene.date).num_days();
+    let ticks = Ticks::of(listed.root, scene.date);
+    let series = mix(
+        u64::from_le_bytes(listed.settles_at.0.to_le_bytes()),
+        listed.root as u64,
+    );
+    let (mut puts, mut calls) = (columns(mills.len()), columns(mills.len()));
+    let (constant, per_root, per_point) = style.width;
+    for (((mills, strike), log), outside) in mills.iter().zip(&strikes).zip(logs).zip(&outside) {
+        let inside = outside + curve.discount * (curve.forward - strike).abs();
+        let (put, call) = if *strike <= curve.forward {
+            (*outside, inside)
         } else {
-            (inside, outside)
+            (inside, *outside)
         };
         // Grows with the out-of-the-money price of the strike, with time and stress.
-        let calm = 0.01 + 0.025 * outside.sqrt() + 0.006 * outside;
-        let width = self.stress * (1.0 + 0.5 * curve.years) * calm;
-        let interest = typical_interest(strike, moneyness / curve.deviation, dte);
-        let contract = mix(series, strike.unsigned_abs());
-        for (right, price, into) in [(Right::Put, put, puts), (Right::Call, call, calls)] {
+        let calm = constant + per_root * outside.sqrt() + per_point * outside;
+        let width = scene.stress * (1.0 + 0.5 * curve.years) * calm;
+        let interest = (style.interest)(*mills, (log - log_forward) / curve.deviation, dte);
+        let contract = mix(series, mills.unsigned_abs() / 10);
+        for (right, price, into) in [(Right::Put, put, &mut puts), (Right::Call, call, &mut calls)] {
             let name = mix(contract, right as u64 + 1);
-            let (lean, traded) = two_uniforms(mix(name, self.seed));
+            let (lean, traded) = two_uniforms(mix(name, scene.seed));
             let (held, _) = two_uniforms(name);
-            let width = width + 0.003 * (price - outside);
+            let width = width + style.inside * (price - outside);
             // Makers lean: the fair price is inside the quote, seldom in its middle.
             let below = width * (0.25 + 0.5 * lean);
-            let (bid, ask) = on_ticks(price, below, width - below);
+            let (bid, ask) = ticks.quote(price, below, width - below);
             into.bid.push(bid);
             into.ask.push(ask);
             // Open interest is constant through the life of a series but for its age; trades come through the day.
             let interest = interest * held;
             into.open_interest.push(count(interest));
-            into.volume.push(count(interest * 0.4 * self.gone * traded));
+            into.volume.push(count(interest * 0.4 * scene.gone * traded));
         }
     }
+    Some(ExpiryChain {
+        root: listed.root,
+        expiry: listed.expiry,
+        settlement: listed.root.settlement(),
+        settles_at: listed.settles_at,
+        last_trade_at: listed.last_trade_at,
+        strikes: mills.iter().map(|m| Price(*m)).collect(),
+        puts,
+        calls,
+    })
 }
 
 /// Open interest of a strike: most near the money and on round strikes, growing towards expiry.
-fn typical_interest(strike: i64, distance: f64, dte: i64) -> f64 {
-    let round = match (strike % 100, strike % 50, strike % 25) {
+fn index_interest(mills: i64, deviations: f64, dte: i64) -> f64 {
+    let points = mills / 1_000;
+    let round = match (points % 100, points % 50, points % 25) {
         (0, _, _) => 6.0,
         (_, 0, _) => 3.0,
         (_, _, 0) => 1.6,
         _ => 0.5,
     };
+    spread_out(54_000.0 * round, deviations, dte)
+}
+
+/// VIX options: calls on round strikes above all.
+fn vix_interest(mills: i64, deviations: f64, dte: i64) -> f64 {
+    let round = match (mills % 10_000, mills % 5_000, mills % 1_000) {
+        (0, _, _) => 5.0,
+        (_, 0, _) => 3.5,
+        (_, _, 0) => 1.2,
+        _ => 0.3,
+    };
+    spread_out(1_200_000.0 * round, deviations / 2.0, dte)
+}
+
+fn spread_out(most: f64, deviations: f64, dte: i64) -> f64 {
     #[expect(clippy::cast_precision_loss, reason = "days to expiry are few")]
     let age = 30.0 + dte as f64;
-    let spread = 1.0 + 0.25 * distance * distance;
-    54_000.0 * round / (age * spread * spread)
+    let spread = 1.0 + 0.25 * deviations * deviations;
+    most / (age * spread * spread)
 }
 
 fn columns(rows: usize) -> QuoteColumns {
@@ -215,32 +317,4 @@ fn columns(rows: usize) -> QuoteColumns {
 )]
 fn count(x: f64) -> u32 {
     x.clamp(0.0, 4e9) as u32
-}
-
-/// Bid and ask on ticks of 0.05 below 3.00 and 0.10 from there, never inside the fair price, at least a tick apart.
-fn on_ticks(fair: f64, below: f64, above: f64) -> (Price, Price) {
-    // Ticks in a point, and a tick in mills.
-    let tick = |x: f64| if x < 3.0 { (20.0, 50) } else { (10.0, 100) };
-    let low = (fair - below).max(0.0);
-    let (per_point, mills) = tick(low);
-    let bid = Price(whole(low * per_point) * mills);
-    let (per_point, mills) = tick(fair + above);
-    let ticks = (fair + above) * per_point;
-    #[expect(
-        clippy::cast_precision_loss,
-        reason = "index options cost far less than 2^53 ticks"
-    )]
-    let up = i64::from(ticks > whole(ticks) as f64);
-    let ask = Price((whole(ticks) + up) * mills);
-    let step = if bid < Price(3_000) { Price(50) } else { Price(100) };
-    (bid, ask.max(bid + step))
-}
-
-/// Whole part.
-#[expect(
-    clippy::cast_possible_truncation,
-    reason = "option prices are bounded by the index"
-)]
-const fn whole(x: f64) -> i64 {
-    x as i64
 }

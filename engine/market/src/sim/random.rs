@@ -6,7 +6,7 @@ use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
 /// Second word of every key. Chosen so that the default market is an ordinary one: quiet months, a shock, a recovery.
-const SALT: u64 = 14;
+const SALT: u64 = 28;
 
 /// A stream of draws.
 pub(super) struct Draws {

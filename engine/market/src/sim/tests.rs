@@ -2,7 +2,9 @@
 
 use super::*;
 use crate::chain::ExpiryChain;
-use crate::contract::Right;
+use crate::contract::tick::{Quoted, is_on_tick};
+use crate::contract::{Right, listed};
+use crate::vix::{self, Family};
 use chrono::Days;
 use sha2::{Digest as _, Sha256};
 
@@ -25,33 +27,39 @@ fn all_ticks(market: &SimulatedMarket) -> Vec<Instant> {
 
 /// Some snapshots spread over the history.
 fn sample(market: &SimulatedMarket, every: usize) -> Vec<Arc<ChainSnapshot>> {
-    let ticks = all_ticks(market).into_iter().step_by(every);
-    ticks.map(|at| market.snapshot("SPX", at).unwrap()).collect()
+    sample_of(market, "SPX", every)
 }
 
-fn closes(market: &SimulatedMarket, id: &str) -> Vec<f64> {
-    let series = market.series(id, BarSize::Session).unwrap().unwrap();
-    series.close.iter().map(|c| c.unwrap()).collect()
+fn sample_of(market: &SimulatedMarket, underlying: &str, every: usize) -> Vec<Arc<ChainSnapshot>> {
+    let ticks = all_ticks(market).into_iter().step_by(every);
+    ticks.map(|at| market.snapshot(underlying, at).unwrap()).collect()
+}
+
+/// A year of each kind of market, its chains on both underlyings: many of the index, all of VIX.
+fn every_regime(mut check: impl FnMut(&SimulatedMarket, &ChainSnapshot)) {
+    for regime in Regime::ALL {
+        let config = SimConfig {
+            sessions: 252,
+            regime,
+            ..SimConfig::default()
+        };
+        let market = SimulatedMarket::new(config).unwrap();
+        let index = sample_of(&market, "SPX", 12).into_iter();
+        for snapshot in index.chain(sample_of(&market, "VIX", 3)) {
+            check(&market, &snapshot);
+        }
+    }
 }
 
 fn mean(v: &[f64]) -> f64 {
     v.iter().sum::<f64>() / v.len() as f64
 }
 
-fn moment(v: &[f64], n: i32) -> f64 {
-    let m = mean(v);
-    v.iter().map(|x| (x - m).powi(n)).sum::<f64>() / v.len() as f64
-}
-
-fn log_returns(v: &[f64]) -> Vec<f64> {
-    v.windows(2).map(|w| (w[1] / w[0]).ln()).collect()
-}
-
 #[test]
 fn equal_settings_give_equal_markets_and_seeds_differ() {
     let (a, b, other) = (market(7), market(7), market(8));
-    assert_eq!(a.days, b.days);
-    assert_ne!(a.days, other.days);
+    assert_eq!(a.world.days, b.world.days);
+    assert_ne!(a.world.days, other.world.days);
     assert_ne!(a.provenance().hash, other.provenance().hash);
     assert_eq!(a.provenance().label, "simulated market, seed 7");
     assert!(a.provenance().simulated);
@@ -67,14 +75,14 @@ fn a_longer_market_begins_with_the_shorter_one() {
     })
     .unwrap();
     let long = market(7);
-    assert_eq!(short.days[..], long.days[..short.days.len()]);
+    assert_eq!(short.world.days[..], long.world.days[..short.world.days.len()]);
     let fine = SimulatedMarket::new(SimConfig {
         every_minutes: Some(5),
         sessions: 40,
         ..SimConfig::default()
     });
     let fine = fine.unwrap();
-    assert_eq!(short.days, fine.days);
+    assert_eq!(short.world.days, fine.world.days);
     let at = all_ticks(&short)[3];
     assert_eq!(
         short.snapshot("SPX", at).unwrap(),
@@ -88,12 +96,12 @@ fn a_longer_market_begins_with_the_shorter_one() {
 fn the_path_is_the_same_on_every_platform() {
     let market = market(7);
     let mut digest = Sha256::new();
-    for edge in market.days.iter().flat_map(|d| &d.edges) {
+    for edge in market.world.days.iter().flat_map(|d| &d.edges) {
         digest.update(edge.spot.to_bits().to_le_bytes());
         digest.update(edge.state.fast.to_bits().to_le_bytes());
     }
     let found = crate::digest::hex(&digest.finalize()[..8]);
-    assert_eq!(found, "521bcf1edf87ebc6");
+    assert_eq!(found, "fc10d67595641e58");
 }
 
 #[test]
@@ -105,7 +113,8 @@ fn the_default_is_two_years_of_daily_snapshots() {
     assert_eq!(ticks[0].to_string(), "2023-01-03 15:45 ET");
     let half_day = market.ticks("SPX", day("2023-11-24"), day("2023-11-24"));
     assert_eq!(half_day[0].to_string(), "2023-11-24 12:45 ET");
-    assert_eq!(market.ticks("VIX", day("2023-01-03"), day("2024-12-31")), []);
+    assert_eq!(market.ticks("VIX", day("2023-01-03"), day("2024-12-31")), ticks);
+    assert_eq!(market.ticks("RUT", day("2023-01-03"), day("2024-12-31")), []);
     assert_eq!(market.gaps("SPX", day("2023-01-03"), day("2024-12-31")), []);
 }
 
@@ -148,8 +157,7 @@ fn settings_out_of_range_are_refused_with_a_way_out() {
 /// never pays.
 #[test]
 fn parity_holds_inside_the_quotes() {
-    let market = market(7);
-    for snapshot in sample(&market, 50) {
+    every_regime(|market, snapshot| {
         let rate = market.rate(snapshot.at).unwrap().unwrap();
         for chain in &snapshot.expiries {
             let years = alula_pricing::years_between(snapshot.at.0, chain.settles_at.0).unwrap();
@@ -166,19 +174,19 @@ fn parity_holds_inside_the_quotes() {
             }
             assert!(
                 highest_bid <= lowest_ask + 1e-9,
-                "{} {}",
+                "{} {} {}",
+                snapshot.underlying,
                 snapshot.at,
                 chain.expiry
             );
         }
-    }
+    });
 }
 
 /// Verticals and butterflies of neighbouring strikes cannot be bought for less than nothing.
 #[test]
 fn no_spread_or_butterfly_pays_for_itself() {
-    let market = market(7);
-    for snapshot in sample(&market, 60) {
+    every_regime(|_, snapshot| {
         for chain in &snapshot.expiries {
             for right in [Right::Put, Right::Call] {
                 let quotes: Vec<_> = (0..chain.strikes.len())
@@ -200,20 +208,73 @@ fn no_spread_or_butterfly_pays_for_itself() {
                 }
             }
         }
-    }
+    });
+}
+
+/// The later of two index expiries is never to be had for less than the earlier, at one strike in units of each one's
+/// forward: with K₂ = K₁ F₂/F₁ an option on the same index with more time is worth at least D₂F₂/(D₁F₁) times the earlier.
+/// Listed strikes do not lie so, hence the nearest listed strike on the cheap side of it stands in.
+#[test]
+fn no_calendar_pays_for_itself() {
+    let mut compared = 0u32;
+    every_regime(|market, snapshot| {
+        if snapshot.underlying != "SPX" {
+            return;
+        }
+        let rate = market.rate(snapshot.at).unwrap().unwrap();
+        for pair in snapshot.expiries.windows(2) {
+            let years =
+                |c: &ExpiryChain| alula_pricing::years_between(snapshot.at.0, c.settles_at.0).unwrap();
+            let (near, next) = (&pair[0], &pair[1]);
+            let (t1, t2) = (years(near), years(next));
+            if t2 <= t1 {
+                continue;
+            }
+            // Forwards by carry, as the market makes them; only their ratio matters.
+            let growth = ((rate - desk::DIVIDENDS) * (t2 - t1)).exp();
+            let discount = (-rate * (t2 - t1)).exp();
+            for (i, strike) in near.strikes.iter().enumerate() {
+                let target = strike.to_f64() * growth;
+                // A put of a higher strike is worth more: the dearer neighbour's ask bounds it from above.
+                let at = next.strikes.partition_point(|k| k.to_f64() < target);
+                if at == next.strikes.len() {
+                    continue;
+                }
+                let early = near.quote(Right::Put, i).unwrap();
+                let late = next.quote(Right::Put, at).unwrap();
+                assert!(
+                    late.ask.to_f64() >= discount * growth * early.bid.to_f64() - 1e-9,
+                    "{} {strike}: {} {}",
+                    snapshot.at,
+                    near.expiry,
+                    next.expiry
+                );
+                compared += 1;
+            }
+        }
+    });
+    assert!(compared > 100_000, "{compared}");
 }
 
 #[test]
 fn quotes_are_two_sided_on_ticks_and_wings_run_out_of_bids() {
     let market = market(7);
     let mut zero_bids = 0;
-    for snapshot in sample(&market, 100) {
+    for snapshot in sample(&market, 100)
+        .into_iter()
+        .chain(sample_of(&market, "VIX", 20))
+    {
         for chain in &snapshot.expiries {
             for side in [&chain.puts, &chain.calls] {
                 for (bid, ask) in side.bid.iter().zip(&side.ask) {
                     assert!(bid.0 >= 0 && ask > bid);
                     for price in [bid, ask] {
-                        assert_eq!(price.0 % if *price < Price(3_000) { 50 } else { 100 }, 0);
+                        assert!(is_on_tick(
+                            chain.root.ticks(),
+                            Quoted::Single,
+                            *price,
+                            snapshot.at.date()
+                        ));
                     }
                     zero_bids += usize::from(bid.0 == 0);
                 }
@@ -223,87 +284,36 @@ fn quotes_are_two_sided_on_ticks_and_wings_run_out_of_bids() {
     assert!(zero_bids > 100);
 }
 
-/// Interpolated total variance of the Cboe formula (its 2022 mathematics) on two expiries around 30 days.
-fn cboe_formula(snapshot: &ChainSnapshot, rate: f64) -> f64 {
-    let term = |chain: &ExpiryChain| {
-        let years = alula_pricing::years_between(snapshot.at.0, chain.settles_at.0).unwrap();
-        let grow = (rate * years).exp();
-        let mid = |right, i| chain.quote(right, i).unwrap().mid().to_f64();
-        let gap = |i: &usize| (mid(Right::Call, *i) - mid(Right::Put, *i)).abs();
-        let nearest = (0..chain.strikes.len())
-            .min_by(|a, b| gap(a).total_cmp(&gap(b)))
-            .unwrap();
-        let k = |i: usize| chain.strikes[i].to_f64();
-        let forward = k(nearest) + grow * (mid(Right::Call, nearest) - mid(Right::Put, nearest));
-        let centre = (0..chain.strikes.len()).rev().find(|i| k(*i) <= forward).unwrap();
-        let bid = |right, i| chain.quote(right, i).unwrap().bid;
-        // Walk out from the centre; two strikes without a bid in a row end a side.
-        let walk = |right, steps: Vec<usize>| {
-            let mut kept = Vec::new();
-            let mut empty = 0;
-            for i in steps {
-                empty = if bid(right, i) == Price::ZERO {
-                    empty + 1
-                } else {
-                    0
-                };
-                if empty == 2 {
-                    break;
-                }
-                if empty == 0 {
-                    kept.push((i, mid(right, i)));
-                }
-            }
-            kept
-        };
-        let mut used = walk(Right::Put, (0..centre).rev().collect());
-        used.push((centre, (mid(Right::Put, centre) + mid(Right::Call, centre)) / 2.0));
-        used.extend(walk(Right::Call, (centre + 1..chain.strikes.len()).collect()));
-        used.sort_by_key(|(i, _)| *i);
-        let mut sum = 0.0;
-        for (n, (i, price)) in used.iter().enumerate() {
-            let below = if n == 0 { k(*i) } else { k(used[n - 1].0) };
-            let above = used.get(n + 1).map_or(k(*i), |u| k(u.0));
-            let width = if n == 0 || n + 1 == used.len() {
-                above - below
-            } else {
-                (above - below) / 2.0
-            };
-            sum += width / (k(*i) * k(*i)) * grow * price;
-        }
-        let variance = 2.0 / years * sum - (forward / k(centre) - 1.0).powi(2) / years;
-        (years, variance)
-    };
-    let dte = |c: &&ExpiryChain| (c.expiry - snapshot.at.date()).num_days();
-    let near = snapshot
-        .expiries
-        .iter()
-        .rfind(|c| dte(c) <= 30 && dte(c) > 23)
-        .unwrap();
-    let far = snapshot
-        .expiries
-        .iter()
-        .find(|c| dte(c) > 30 && dte(c) < 37)
-        .unwrap();
-    let ((t1, v1), (t2, v2)) = (term(near), term(far));
-    let target = 30.0 / 365.0;
-    let weight = (t2 - target) / (t2 - t1);
-    100.0 * ((t1 * v1 * weight + t2 * v2 * (1.0 - weight)) / target).sqrt()
-}
-
+/// Every published index of the family is the public calculation on the public snapshot, to the cent.
 #[test]
-fn vix_is_what_the_cboe_formula_gives_on_the_chain() {
+fn the_volatility_indices_are_the_formula_on_the_chain_of_the_instant() {
     let market = market(7);
-    for snapshot in sample(&market, 20) {
-        let rate = market.rate(snapshot.at).unwrap().unwrap();
-        let formula = cboe_formula(&snapshot, rate);
-        let (_, day) = market.day(snapshot.at.date()).unwrap();
-        let model = day.edge_at(snapshot.at).unwrap().state.vix(30.0);
-        assert!(
-            (formula / model - 1.0).abs() < 0.025,
-            "{}: {formula} {model}",
-            snapshot.at
-        );
+    // The far end of a year's smile reaches beyond the listed strikes when volatility is high.
+    for (family, every, reach) in [
+        (Family::Vix, 25, 0.03),
+        (Family::Vix9d, 100, 0.03),
+        (Family::Vix3m, 100, 0.04),
+        (Family::Vix6m, 100, 0.07),
+    ] {
+        for snapshot in sample(&market, every) {
+            let rate = market.rate(snapshot.at).unwrap().unwrap();
+            let computed = vix::compute(&snapshot, family, rate).unwrap();
+            let (n, _) = market.day(snapshot.at.date()).unwrap();
+            let desk = market.world.desk(n).unwrap();
+            let own = desk.index(snapshot.at, family).unwrap();
+            assert_eq!(own, computed, "{family} {}", snapshot.at);
+            assert!((0.0..=1.0).contains(&computed.weight_near));
+            // The continuous limit of the model is near, so the listed strikes reach far enough.
+            let (_, day) = market.day(snapshot.at.date()).unwrap();
+            let state = day.edge_at(snapshot.at).unwrap().state;
+            let limit = market.world.model.vix(state, f64::from(family.days()));
+            assert!(
+                (computed.value / limit - 1.0).abs() < reach,
+                "{family} {}: {} {limit}",
+                snapshot.at,
+                computed.value
+            );
+        }
     }
 }
 
@@ -340,14 +350,8 @@ fn condors_of_forty_five_days_can_be_built_every_day() {
         let dte = |c: &&ExpiryChain| (c.expiry - snapshot.at.date()).num_days();
         let window = snapshot.expiries.iter().filter(|c| (38..=52).contains(&dte(c)));
         let chain = window.min_by_key(|c| (dte(c) - 45).abs()).unwrap();
-        let vix = market
-            .day(snapshot.at.date())
-            .unwrap()
-            .1
-            .last()
-            .unwrap()
-            .state
-            .vix(30.0);
+        let vix = market.day(snapshot.at.date()).unwrap().1.last().unwrap().state;
+        let vix = market.world.model.vix(vix, 30.0);
         let deviation = vix / 100.0 * (dte(&chain) as f64 / 365.0).sqrt();
         for (right, sds) in [
             (Right::Put, -1.0),
@@ -371,7 +375,7 @@ fn condors_of_forty_five_days_can_be_built_every_day() {
             built += usize::from(chain.index_of(short + out).is_some());
         }
     }
-    assert!(built * 100 >= tried * 98, "{built} of {tried}");
+    assert!(built * 100 >= tried * 95, "{built} of {tried}");
 }
 
 #[test]
@@ -420,9 +424,10 @@ fn before_2022_there_are_no_tuesday_and_thursday_series() {
 #[test]
 fn bars_are_sound_and_sessions_are_their_minutes_joined() {
     let market = market(7);
-    for id in ["SPX", "VIX", "VIX9D", "VIX3M", "VIX6M", "SPY"] {
-        let session = market.series(id, BarSize::Session).unwrap().unwrap();
-        let five = market.series(id, BarSize::Minutes(5)).unwrap().unwrap();
+    let world = World::new(7, market.world.model.clone(), market.world.days[..45].to_vec());
+    for id in ["SPX", "ES", "VIX", "VIX9D", "VIX3M", "VIX6M", "SPY", "VX1", "VX4"] {
+        let session = bars::series(&world, id, BarSize::Session).unwrap();
+        let five = bars::series(&world, id, BarSize::Minutes(5)).unwrap();
         for bars in [&session, &five] {
             assert!(bars.available_at.windows(2).all(|w| w[0] <= w[1]));
             assert!(bars.starts_at.windows(2).all(|w| w[0] < w[1]));
@@ -433,7 +438,7 @@ fn bars_are_sound_and_sessions_are_their_minutes_joined() {
                 assert!(bars.available_at[n] > bars.starts_at[n]);
             }
         }
-        for (n, date) in session.date.iter().enumerate().step_by(37) {
+        for (n, date) in session.date.iter().enumerate().step_by(4) {
             let inside: Vec<usize> = (0..five.date.len()).filter(|i| five.date[*i] == *date).collect();
             let (first, last) = (inside[0], inside[inside.len() - 1]);
             assert_eq!(session.open[n], five.open[first]);
@@ -467,7 +472,12 @@ fn the_index_in_a_snapshot_is_the_index_of_the_bars() {
 
 #[test]
 fn every_series_of_the_language_is_there() {
-    let market = market(7);
+    let market = SimulatedMarket::new(SimConfig {
+        sessions: 40,
+        start: day("2024-11-01"),
+        ..SimConfig::default()
+    })
+    .unwrap();
     let months = (1..=8).map(|n| format!("VX{n}"));
     let names = [
         "SPX",
@@ -479,17 +489,22 @@ fn every_series_of_the_language_is_there() {
         "VIX3M",
         "VIX6M",
         "VVIX",
+        "SKEW",
+        "VXX",
+        "VXZ",
+        "SET",
+        "DFF",
         "SPX.DEPTH",
         "NYSE.ADLINE",
     ];
     for id in names.into_iter().map(str::to_owned).chain(months) {
         let series = market.series(&id, BarSize::Session).unwrap().unwrap();
-        assert_eq!(series.close.len(), 502 + 260, "{id}");
+        assert_eq!(series.close.len(), 40 + 260, "{id}");
         assert!(series.close.iter().all(Option::is_some), "{id}");
     }
     for id in ["FOMC", "CPI", "PPI"] {
         let events = market.events(id).unwrap().unwrap();
-        assert!(events.rows.len() >= 24, "{id}");
+        assert!(events.rows.len() >= 8, "{id}");
         assert!(events.rows.windows(2).all(|w| w[0].at < w[1].at));
         for row in &events.rows {
             assert!(
@@ -532,29 +547,225 @@ fn settlements_are_the_open_and_the_close() {
     assert_eq!(market.settlement(Root::Spx, beyond).unwrap(), None);
 }
 
-/// Loose bounds of what the real market shows, over eight markets of three years.
+/// What trades on VIX is what the exchange lists, and each expiry's forward by parity is the VX future of that expiry.
 #[test]
-fn the_statistics_are_those_of_such_a_market() {
-    let (mut kurtosis, mut correlation, mut vix_mean, mut contango, mut premium) =
-        (vec![], vec![], vec![], vec![], vec![]);
-    for seed in 1..=8 {
-        let market = market(seed);
-        let (spx, vix) = (closes(&market, "SPX"), closes(&market, "VIX"));
-        let (rs, rv) = (log_returns(&spx), log_returns(&vix));
-        kurtosis.push(moment(&rs, 4) / moment(&rs, 2).powi(2));
-        let (ms, mv) = (mean(&rs), mean(&rv));
-        let cov = rs.iter().zip(&rv).map(|(a, b)| (a - ms) * (b - mv)).sum::<f64>() / rs.len() as f64;
-        correlation.push(cov / (moment(&rs, 2) * moment(&rv, 2)).sqrt());
-        vix_mean.push(mean(&vix));
-        let (near, next) = (closes(&market, "VX1"), closes(&market, "VX2"));
-        let up = near.iter().zip(&next).filter(|(a, b)| b > a).count();
-        contango.push(up as f64 / near.len() as f64);
-        premium.push(mean(&vix) - 100.0 * (moment(&rs, 2) * 252.0).sqrt());
-        assert!(vix.iter().all(|v| (8.0..90.0).contains(v)), "seed {seed}");
+fn vix_options_are_priced_on_the_future_of_their_own_expiry() {
+    let market = market(7);
+    for snapshot in sample_of(&market, "VIX", 40) {
+        let date = snapshot.at.date();
+        let rate = market.rate(snapshot.at).unwrap().unwrap();
+        assert!(snapshot.expiries.len() >= 12, "{date}");
+        assert!(snapshot.expiries.windows(2).all(|w| w[0].expiry < w[1].expiry));
+        let (n, _) = market.day(date).unwrap();
+        let desk = market.world.desk(n).unwrap();
+        let scene = desk.scene(snapshot.at).unwrap();
+        for (chain, forward) in snapshot.expiries.iter().zip(vix::forwards(&snapshot, rate)) {
+            assert!(
+                listed(chain.root, chain.expiry, date).is_ok(),
+                "{} {} on {date}",
+                chain.root.symbol(),
+                chain.expiry
+            );
+            assert!(chain.strikes.iter().all(|k| chain.root.strike_on_grid(*k, date)));
+            let (future, vol) = desk.future(&scene, chain.settles_at).unwrap();
+            let parity = forward.forward.unwrap();
+            assert!(
+                (parity.forward - future).abs() < 0.30,
+                "{date} {}: {parity:?} {future}",
+                chain.expiry
+            );
+            assert!(vol > 0.2 && vol < 3.0);
+        }
+        // The smile rises: at like distances a call is dearer than a put.
+        let far = snapshot.expiries.last().unwrap();
+        let years = alula_pricing::years_between(snapshot.at.0, far.settles_at.0).unwrap();
+        let forward = vix::forwards(&snapshot, rate)
+            .last()
+            .unwrap()
+            .forward
+            .unwrap()
+            .forward;
+        let terms = alula_pricing::ExpiryTerms::with_rate(forward, years, rate).unwrap();
+        let iv = |right, own, strike: f64| {
+            let i = far.strikes.partition_point(|k| k.to_f64() < strike);
+            let mid = far.quote(right, i).unwrap().mid().to_f64();
+            terms.implied_vol(own, far.strikes[i].to_f64(), mid).unwrap()
+        };
+        let (call, put) = (
+            iv(Right::Call, alula_pricing::Right::Call, forward * 1.6),
+            iv(Right::Put, alula_pricing::Right::Put, forward * 0.75),
+        );
+        assert!(call > put, "{date}: {call} {put}");
     }
-    assert!((3.5..15.0).contains(&mean(&kurtosis)), "{kurtosis:?}");
-    assert!((-0.9..-0.6).contains(&mean(&correlation)), "{correlation:?}");
-    assert!((13.0..23.0).contains(&mean(&vix_mean)), "{vix_mean:?}");
-    assert!((0.6..0.95).contains(&mean(&contango)), "{contango:?}");
-    assert!((0.5..6.0).contains(&mean(&premium)), "{premium:?}");
+}
+
+/// On the eve of settlement the front future lies near what it settles to, on average on it: VRO is the formula on opening
+/// prices, a night later.
+#[test]
+fn futures_converge_to_the_opening_quotation() {
+    let market = market(7);
+    let front = market.series("VX1", BarSize::Session).unwrap().unwrap();
+    let vix = market.series("VIX", BarSize::Session).unwrap().unwrap();
+    let vro = market.series("VRO", BarSize::Session).unwrap().unwrap();
+    let (mut gaps, mut from_open) = (vec![], vec![]);
+    for expiry in ExchangeCalendar::nyse().vx_expiries(day("2022-03-01"), 30) {
+        let Ok(n) = vro.date.binary_search(&expiry) else {
+            continue;
+        };
+        let settled = vro.close[n].unwrap();
+        let paid = market.settlement(Root::Vix, expiry).unwrap().unwrap();
+        assert_eq!(Some(paid.price), Price::from_f64(settled));
+        gaps.push((front.close[n - 1].unwrap() / settled).ln());
+        from_open.push((vix.open[n].unwrap() / settled).ln());
+    }
+    assert!(gaps.len() > 25);
+    let size = |v: &[f64]| mean(&v.iter().map(|g| g.abs()).collect::<Vec<_>>());
+    assert!(mean(&gaps).abs() < 0.025 && size(&gaps) < 0.06, "{gaps:?}");
+    // The auction lands beside the index: by a percent or two, as the exchange says of its own.
+    assert!((0.001..0.03).contains(&size(&from_open)), "{from_open:?}");
+    // A weekly future is there on its last six weeks and nowhere else.
+    let weekly = market.series("VX.2023-06-28", BarSize::Session).unwrap().unwrap();
+    let known: Vec<Date> = weekly
+        .date
+        .iter()
+        .zip(&weekly.close)
+        .filter(|(_, c)| c.is_some())
+        .map(|(d, _)| *d)
+        .collect();
+    assert_eq!(
+        (known[0], *known.last().unwrap()),
+        (day("2023-05-15"), day("2023-06-27"))
+    );
+    assert!(
+        market
+            .series("VX.2023-06-29", BarSize::Session)
+            .unwrap()
+            .is_none()
+    );
+    assert!(market.series("VX.soon", BarSize::Session).unwrap().is_none());
+}
+
+#[test]
+fn regimes_differ_as_their_names_say() {
+    let vix = |regime| {
+        let config = SimConfig {
+            sessions: 252,
+            regime,
+            ..SimConfig::default()
+        };
+        let market = SimulatedMarket::new(config).unwrap();
+        assert_eq!(
+            market.provenance().label.contains(regime.name()),
+            regime != Regime::Mixed
+        );
+        let days = market.with_chains();
+        let level = |d: &Day| market.world.model.vix(d.last().unwrap().state, 30.0);
+        mean(&days.iter().map(level).collect::<Vec<_>>())
+    };
+    let (calm, mixed, stress) = (vix(Regime::Calm), vix(Regime::Mixed), vix(Regime::Stress));
+    assert!(
+        calm < 0.85 * mixed && stress > 1.25 * mixed,
+        "{calm} {mixed} {stress}"
+    );
+}
+
+/// A store made of the market answers as the market does.
+#[cfg(feature = "store")]
+#[test]
+fn a_written_market_reads_back_as_itself() {
+    use crate::store::{StoreErrorKind, StoreHistory};
+    let market = SimulatedMarket::new(SimConfig {
+        sessions: 6,
+        start: day("2023-06-14"),
+        ..SimConfig::default()
+    })
+    .unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let (one, two) = (dir.path().join("one"), dir.path().join("two"));
+    let mut seen = vec![];
+    let written = export::export(&market, &one, &mut |done, total, _| seen.push((done, total))).unwrap();
+    assert_eq!((written.days, written.snapshots), (6, 12));
+    assert_eq!(seen, (1..=6).map(|n| (n, 6)).collect::<Vec<_>>());
+    export::export(&market, &two, &mut |_, _, _| {}).unwrap();
+    let manifest = |p: &std::path::Path| std::fs::read(p.join("manifest.json")).unwrap();
+    assert_eq!(manifest(&one), manifest(&two));
+    let store = StoreHistory::open(&one).unwrap();
+    let p = store.provenance();
+    assert!(
+        p.simulated && p.notes.iter().any(|n| n.starts_with("SIMULATED")),
+        "{p:?}"
+    );
+    assert!(
+        store
+            .quality_json()
+            .unwrap()
+            .unwrap()
+            .contains("\"simulated\": true")
+    );
+    for underlying in ["SPX", "VIX"] {
+        let ticks = market.ticks(underlying, Date::MIN, Date::MAX);
+        let (from, to) = store.range(underlying).unwrap();
+        assert_eq!(store.ticks(underlying, from, to), ticks);
+        for at in ticks {
+            assert_eq!(
+                store.snapshot(underlying, at).unwrap(),
+                market.snapshot(underlying, at).unwrap()
+            );
+            let (a, b) = (
+                store.rate(at).unwrap().unwrap(),
+                market.rate(at).unwrap().unwrap(),
+            );
+            assert!((a - b).abs() < 1e-12, "{a} {b}");
+        }
+    }
+    for id in export::SERIES {
+        let (a, b) = (
+            store.series(id, BarSize::Session).unwrap().unwrap(),
+            market.series(id, BarSize::Session).unwrap().unwrap(),
+        );
+        assert_eq!(a, b, "{id}");
+    }
+    for (root, expiry) in [
+        (Root::Spx, "2023-06-16"),
+        (Root::Spxw, "2023-06-16"),
+        (Root::Vix, "2023-06-21"),
+        (Root::Vixw, "2023-06-14"),
+    ] {
+        assert_eq!(
+            store.settlement(root, day(expiry)).unwrap(),
+            market.settlement(root, day(expiry)).unwrap(),
+            "{root:?}"
+        );
+    }
+    let again = export::export(&market, &one, &mut |_, _, _| {}).unwrap_err();
+    assert!(matches!(again, export::ExportError::Store(e) if e.kind == StoreErrorKind::Exists));
+}
+
+/// The tuned kind of market over many seeds: the mean of each statistic lies within one and a half of its usual spread.
+#[test]
+fn statistics_average_near_those_of_the_real_market() {
+    use super::stats::{Measure, Statistics};
+    let mut sums: BTreeMap<Measure, Vec<f64>> = BTreeMap::new();
+    for seed in 1..=5 {
+        let market = market(seed);
+        for line in Statistics::of(&market, Date::MIN, Date::MAX)
+            .unwrap()
+            .beside(None)
+        {
+            sums.entry(line.measure).or_default().push(line.off);
+        }
+    }
+    assert_eq!(sums.len(), stats::TARGETS.len());
+    for (measure, off) in sums {
+        println!("{:<44} {:+.2}", measure.words(), mean(&off));
+        // Two years hold fewer extremes than twenty-five, and their own mean hides what moves slowly: extremes and
+        // autocorrelations come out smaller than over the long period.
+        let bound = match measure {
+            Measure::VixMax | Measure::VixMin | Measure::ReturnKurtosis | Measure::VixSd => 2.5,
+            Measure::VixLag1 | Measure::VixLag5 | Measure::VixLag20 => 2.5,
+            Measure::SquaresLag1 | Measure::SquaresLag5 | Measure::SquaresLag20 => 2.5,
+            _ => 1.5,
+        };
+        assert!(mean(&off).abs() < bound, "{}: {off:?}", measure.words());
+    }
 }

@@ -154,6 +154,12 @@ fn smiles_stand_by_the_quotes_of_real_days() {
     let arbitrage = fits.iter().filter(|(_, f)| f.is_arbitrage()).count();
     println!("butterfly arbitrage: {arbitrage}");
     assert_eq!(arbitrage, 0);
-    assert!(deepest < 0.2, "{deepest}");
+    // Lines through the few quotes of an expiring day are not moved, and quotes that cross each other stay what they are.
+    assert!(
+        quoted.len() * 25 < fits.len(),
+        "{} of {}",
+        quoted.len(),
+        fits.len()
+    );
     assert!(inside.0 > 0.9 && rms.0 < 0.5);
 }

@@ -3,7 +3,7 @@
 use super::error::BadRow;
 use crate::store::Refusal;
 use serde::Serialize;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 /// Bad rows and dates listed one by one; all are counted.
@@ -208,15 +208,19 @@ impl QualityReport {
     /// Sums over the days.
     #[must_use]
     pub fn totals(&self) -> ChainTotals {
-        let mut t = ChainTotals::default();
+        let dates: BTreeSet<&str> = self.chain_days.iter().map(|d| d.date.as_str()).collect();
+        let mut t = ChainTotals {
+            days: dates.len() as u64,
+            ..ChainTotals::default()
+        };
+        let mut first = true;
         for day in &self.chain_days {
-            t.expiries.0 = if t.days == 0 {
+            t.expiries.0 = if std::mem::take(&mut first) {
                 day.expiries
             } else {
                 t.expiries.0.min(day.expiries)
             };
             t.expiries.1 = t.expiries.1.max(day.expiries);
-            t.days += 1;
             t.snapshots += day.snapshots;
             for (root, rows) in &day.rows {
                 *t.rows.entry(root.clone()).or_default() += rows;
@@ -326,16 +330,18 @@ impl QualityReport {
             format!("{n} ({percent:.1}%)")
         };
         let by_root: Vec<String> = t.rows.iter().map(|(root, n)| format!("{root} {n}")).collect();
-        let intraday = if t.snapshots > t.days {
+        let days = if t.days == 1 {
+            "1 day".to_owned()
+        } else {
+            format!("{} days", t.days)
+        };
+        let entries = self.chain_days.len() as u64;
+        let intraday = if t.snapshots > entries {
             format!(", {} snapshots", t.snapshots)
         } else {
             String::new()
         };
-        let _ = writeln!(
-            out,
-            "chains   {} days, {} to {}{intraday}",
-            t.days, first.date, last.date
-        );
+        let _ = writeln!(out, "chains   {days}, {} to {}{intraday}", first.date, last.date);
         let _ = writeln!(out, "rows     {rows}: {}", by_root.join(", "));
         let _ = writeln!(out, "expiries {} to {} a day", t.expiries.0, t.expiries.1);
         let _ = writeln!(

@@ -11,6 +11,7 @@ use super::stale::stale_copy;
 use super::swapped::Tally;
 use super::{Format, Marks, Owner, Place, Quoted, Taken};
 use crate::calendar::ExchangeCalendar;
+use crate::contract::share::Share;
 use crate::contract::{Right, Root};
 use crate::money::Price;
 use crate::store::{ChainRow, DayWriter, Refusal, SnapshotRows};
@@ -668,6 +669,11 @@ fn foreign(root: &str, count: u64) -> String {
         "BVZ" | "BSZ" => {
             format!(
                 "{count} rows of root `{root}`: binary options, which pay all or nothing; none of {known}"
+            )
+        }
+        _ if Share::parse(root).is_some() => {
+            format!(
+                "{count} rows of root `{root}`, which is none of {known}: options on shares may be exercised early and settle in shares"
             )
         }
         _ => format!("{count} rows of root `{root}`, which is none of {known}"),

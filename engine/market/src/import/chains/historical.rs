@@ -7,6 +7,7 @@ use super::super::input::Table;
 use super::super::layout::Layout;
 use super::cells::{Contract, Numbers, check_underlying, need, wrong};
 use super::{Format, Marks, Order, Owner, Quoted, Reader, Taken, Told};
+use crate::calendar::ExchangeCalendar;
 
 const NEEDS: &[&[&str]] = &[
     &["underlying_last", "underlyingprice"],
@@ -78,14 +79,27 @@ impl Reader for Historical {
 
     fn read(&mut self, table: &Table, out: &mut Vec<Quoted>) -> Result<(), FieldError> {
         let date = table.parse(self.date, fields::date)?;
-        let expiry = table.parse(self.contract.expiry, fields::date)?;
-        let right = table.parse(self.right, fields::right)?;
-        let strike = table.parse(self.contract.strike, fields::price)?;
         let text = table.text(self.symbol)?;
         let symbol = fields::symbol(text).map_err(|what| FieldError {
             column: self.symbol,
             what,
         })?;
+        let owner = Owner::of_root(symbol.root);
+        if matches!(owner, Owner::Foreign(_)) {
+            // What it says beyond its root is nobody's concern.
+            out.push(Quoted::foreign(owner, date));
+            return Ok(());
+        }
+        let stated = table.parse(self.contract.expiry, fields::date)?;
+        // A Saturday and the Friday before it are one expiry: until 2015 vendors and symbols wrote either.
+        let session = |d| ExchangeCalendar::nyse().session_on_or_before(d);
+        let expiry = if session(stated) == session(symbol.expiry) {
+            symbol.expiry
+        } else {
+            stated
+        };
+        let right = table.parse(self.right, fields::right)?;
+        let strike = table.parse(self.contract.strike, fields::price)?;
         if symbol.expiry != expiry {
             let what = format!(
                 "{expiry} is not the expiry {} of contract `{text}`",
@@ -104,7 +118,6 @@ impl Reader for Historical {
             let what = format!("`{}` contradicts contract `{text}`", table.text(self.right)?);
             return wrong(self.right, what);
         }
-        let owner = Owner::of_root(symbol.root);
         if let (Owner::Root(root), Some(column)) = (&owner, self.underlying) {
             check_underlying(table, column, *root)?;
         }

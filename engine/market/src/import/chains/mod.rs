@@ -37,9 +37,9 @@ use super::error::{BadRow, FieldError, ImportError, ImportErrorKind};
 use super::input::Table;
 use super::layout::Layout;
 use super::mapping::Mapping;
-use crate::contract::Root;
+use crate::contract::{Right, Root};
 use crate::money::Price;
-use crate::store::{ChainRow, Refusal};
+use crate::store::{ChainRow, Refusal, VendorGreeks};
 use crate::time::{Date, Instant};
 use collect::{Collector, Order};
 
@@ -96,6 +96,28 @@ pub(super) struct Quoted {
     pub(super) spot: Option<Price>,
     /// The quote.
     pub(super) row: ChainRow,
+}
+
+impl Quoted {
+    /// A row of a root that the engine has no contract for: counted by its name, whatever else it says.
+    pub(super) fn foreign(owner: Owner, date: Date) -> Self {
+        Self {
+            taken: Taken::Day(date),
+            owner,
+            spot: None,
+            row: ChainRow {
+                expiry: date,
+                strike: Price::ZERO,
+                right: Right::Put,
+                bid: Price::ZERO,
+                ask: Price::ZERO,
+                last: None,
+                volume: 0,
+                open_interest: 0,
+                vendor: VendorGreeks::default(),
+            },
+        }
+    }
 }
 
 /// Columns to blame when rows do not go together.

@@ -144,6 +144,23 @@ fn the_underlying_of_a_chain_comes_from_minute_bars_of_the_same_import() {
 }
 
 #[test]
+fn a_saturday_and_the_friday_before_it_are_one_expiry() {
+    let header = super::chains::HEADER;
+    let row = |stated: &str, symbol: &str| {
+        format!(
+            "SPX,1965.99,CBOE,SPX{symbol}C01900000,call,{stated},09/12/2014,1900,70,0,69.1,70.2,3,31,0.12,0.9,0.001\n"
+        )
+    };
+    for (stated, symbol) in [("09/20/2014", "140919"), ("09/19/2014", "140920")] {
+        let bench = Bench::new();
+        bench.put("a.csv", format!("{header}\n{}", row(stated, symbol)));
+        assert_eq!(bench.import().unwrap().quality.totals().all_rows(), 1, "{stated}");
+    }
+    let e = Bench::new().fails("a.csv", format!("{header}\n{}", row("09/26/2014", "140919")));
+    assert!(e.what.contains("not the expiry 2014-09-19"), "{e}");
+}
+
+#[test]
 fn datashop_end_of_day_takes_the_1545_columns_and_the_active_price_without_a_licence() {
     let header = "underlying_symbol,quote_date,root,expiration,strike,option_type,open,high,low,close,trade_volume,bid_size_1545,bid_1545,ask_size_1545,ask_1545,underlying_bid_1545,underlying_ask_1545,implied_underlying_price_1545,active_underlying_price_1545,implied_volatility_1545,delta_1545,gamma_1545,theta_1545,vega_1545,rho_1545,bid_size_eod,bid_eod,ask_size_eod,ask_eod,underlying_bid_eod,underlying_ask_eod,vwap,open_interest,delivery_code";
     let row = |root: &str, expiry: &str, right: &str, delivery: &str| {

@@ -228,6 +228,20 @@ fn a_datashop_day_of_vix_options_leaves_out_the_binary_ones() {
     assert_eq!(h.snapshot("VIX", when).unwrap().spot, Price(14_575));
 }
 
+/// Some rows date a Friday's expiry on the Saturday.
+#[test]
+fn options_on_vxx_shares_are_refused_and_counted() {
+    let Some(vxx) = shared("vix_options/vxx_options_2016.csv") else {
+        return;
+    };
+    let rows = fs::read_to_string(&vxx).unwrap().lines().count() - 1;
+    let dir = tempfile::tempdir().unwrap();
+    let e = run(&ImportRequest::new(vec![vxx], dir.path().join("vxx")), &mut ()).unwrap_err();
+    assert_eq!(e.kind, ImportErrorKind::Nothing);
+    assert!(e.what.contains(&format!("{rows} rows of root `VXX`")), "{e}");
+    assert!(e.what.contains("options on shares may be exercised early"), "{e}");
+}
+
 /// Counts by `grep -c` and `awk` over the same files.
 #[test]
 fn cboes_quote_tables_of_2023_import_with_their_close() {

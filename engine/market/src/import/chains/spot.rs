@@ -41,7 +41,7 @@ pub(super) fn spot_at(
     if job.spot == SpotFrom::Parity {
         let Some(spot) = by_parity(rows, at) else {
             let what = format!(
-                "no strike of {underlying} at {at} has a two-sided put and call to derive its price from"
+                "the source has no price of {underlying}, and at {at} no expiry has {PARITY_STRIKES} strikes with a two-sided put and call to derive it from"
             );
             return missing(
                 what,

@@ -1,7 +1,7 @@
 //! Series of the simulated market.
 
 use super::desk::{DIVIDENDS, Desk, World};
-use super::path::{Between, Day, Edge, STEP_MINUTES};
+use super::path::{Day, Edge, STEP_MINUTES};
 use super::random::{mix, normal_at};
 use super::rolling;
 use crate::calendar::{ExchangeCalendar, third_friday};
@@ -175,74 +175,49 @@ fn quarters(x: f64) -> f64 {
     (x * 4.0).round() / 4.0
 }
 
-/// Values of a kind on the edges of a day, each computed once.
+/// Values of a kind on the edges of a day.
+///
+/// A volatility index is the formula on the chains at the open, at every instant that has a snapshot, and at the close. On the
+/// edges between it is the model's continuous index times the formula's factor over it, in a straight line from one such
+/// instant to the next: there is no chain that anyone could hold against it, and pricing two expiries for each of 79
+/// edges a day would cost more than all chains together.
 struct Edges<'a> {
-    world: &'a World,
     kind: Kind,
-    desk: Option<Desk<'a>>,
     day: &'a Day,
-    known: Vec<Option<f64>>,
-    /// ES: growth to its expiry. VX: when the contract settles.
+    values: Vec<f64>,
+    /// ES: growth to its expiry.
     carry: f64,
-    settles: Option<Instant>,
 }
 
 impl<'a> Edges<'a> {
     fn new(world: &'a World, n: usize, kind: Kind) -> Option<Self> {
         let day = world.days.get(n)?;
-        let calendar = ExchangeCalendar::nyse();
-        let desk = match kind {
-            Kind::Vol(_) | Kind::Vx(_) => Some(world.desk(n)?),
-            Kind::Index { .. } | Kind::Future => None,
-        };
-        let settles = match kind {
-            Kind::Vx(month) => calendar.open_at(*calendar.vx_expiries(day.date, month).last()?),
-            _ => None,
+        let carry = carry(day);
+        let values = match kind {
+            Kind::Index { scale, .. } => day.edges.iter().map(|e| e.spot * scale).collect(),
+            Kind::Future => day.edges.iter().map(|e| e.spot * carry).collect(),
+            Kind::Vol(family) => vol_edges(&world.desk(n)?, family)?,
+            Kind::Vx(month) => {
+                let calendar = ExchangeCalendar::nyse();
+                let settles = calendar.open_at(*calendar.vx_expiries(day.date, month).last()?)?;
+                let desk = world.desk(n)?;
+                let price = |n| Some(desk.future(&desk.scene(instant(day, n))?, settles)?.0);
+                (0..day.edges.len()).map(price).collect::<Option<_>>()?
+            }
         };
         Some(Self {
-            world,
             kind,
-            desk,
             day,
-            known: vec![None; day.edges.len()],
-            carry: carry(day),
-            settles,
+            values,
+            carry,
         })
     }
 
-    fn instant(&self, n: usize) -> Instant {
-        let steps = i64::try_from(n).unwrap_or(0);
-        Instant(self.day.open_at.0 + steps * 60 * STEP_MINUTES)
-    }
-
-    fn compute(&self, n: usize) -> Option<f64> {
-        let edge = self.day.edges.get(n)?;
-        match self.kind {
-            Kind::Index { scale, .. } => Some(edge.spot * scale),
-            Kind::Future => Some(edge.spot * self.carry),
-            Kind::Vol(family) => Some(self.desk.as_ref()?.index(self.instant(n), family)?.value),
-            Kind::Vx(_) => {
-                let desk = self.desk.as_ref()?;
-                let scene = desk.scene(self.instant(n))?;
-                Some(desk.future(&scene, self.settles?)?.0)
-            }
-        }
-    }
-
-    fn at(&mut self, n: usize) -> Option<f64> {
-        if let Some(Some(known)) = self.known.get(n) {
-            return Some(*known);
-        }
-        let value = self.compute(n)?;
-        if let Some(place) = self.known.get_mut(n) {
-            *place = Some(value);
-        }
-        Some(value)
-    }
-
-    /// Highest and lowest between two edges with these values.
-    fn stretch(&self, between: &Between, open: f64, close: f64) -> (f64, f64) {
-        match self.kind {
+    /// The bar of one step of the grid.
+    fn step(&self, n: usize) -> Option<Bar> {
+        let (open, close) = (*self.values.get(n)?, *self.values.get(n + 1)?);
+        let between = self.day.between.get(n)?;
+        let (high, low) = match self.kind {
             Kind::Index { scale, .. } => (between.high * scale, between.low * scale),
             Kind::Future => (between.high * self.carry, between.low * self.carry),
             Kind::Vol(_) => (
@@ -250,14 +225,7 @@ impl<'a> Edges<'a> {
                 open.min(close) * between.vix_stretch.1,
             ),
             Kind::Vx(_) => (open.max(close), open.min(close)),
-        }
-    }
-
-    /// The bar of one step of the grid.
-    fn step(&mut self, n: usize) -> Option<Bar> {
-        let (open, close) = (self.at(n)?, self.at(n + 1)?);
-        let between = *self.day.between.get(n)?;
-        let (high, low) = self.stretch(&between, open, close);
+        };
         Some(Bar {
             open,
             high: high.max(open).max(close),
@@ -267,57 +235,43 @@ impl<'a> Edges<'a> {
     }
 
     /// The bar of the session: all of its steps joined.
-    ///
-    /// A volatility index is dear to compute. Its value is the continuous one, which is cheap, times a factor that hardly
-    /// moves within a day; so only the steps whose continuous extremes come near the session's are computed in full.
-    fn session(&mut self) -> Option<Bar> {
-        let steps = self.day.between.len();
-        let Kind::Vol(family) = self.kind else {
-            return joined((0..steps).filter_map(|n| self.step(n)));
-        };
-        let (open, close) = (self.at(0)?, self.at(steps)?);
-        let days = f64::from(family.days());
-        let rough: Vec<f64> = self
-            .day
-            .edges
-            .iter()
-            .map(|e: &Edge| self.world.model.vix(e.state, days))
-            .collect();
-        let (first, last) = (open / rough.first()?, close / rough.get(steps)?);
-        let mut out = Bar {
-            open,
-            high: open.max(close),
-            low: open.min(close),
-            close,
-        };
-        let mut highs: Vec<(f64, usize)> = Vec::with_capacity(steps);
-        let mut lows: Vec<(f64, usize)> = Vec::with_capacity(steps);
-        for (n, between) in self.day.between.iter().enumerate() {
-            let (a, b) = (*rough.get(n)?, *rough.get(n + 1)?);
-            let (high, low) = self.stretch(between, a, b);
-            highs.push((high * first.max(last) * (1.0 + FACTOR_MOVES), n));
-            lows.push((low * first.min(last) * (1.0 - FACTOR_MOVES), n));
-        }
-        highs.sort_by(|a, b| b.0.total_cmp(&a.0));
-        lows.sort_by(|a, b| a.0.total_cmp(&b.0));
-        for (bound, n) in highs {
-            if bound < out.high {
-                break;
-            }
-            out.high = out.high.max(self.step(n)?.high);
-        }
-        for (bound, n) in lows {
-            if bound > out.low {
-                break;
-            }
-            out.low = out.low.min(self.step(n)?.low);
-        }
-        Some(out)
+    fn session(&self) -> Option<Bar> {
+        joined((0..self.day.between.len()).filter_map(|n| self.step(n)))
     }
 }
 
-/// How far the formula's factor over the continuous index may stray from its values at a day's ends.
-const FACTOR_MOVES: f64 = 0.006;
+fn instant(day: &Day, n: usize) -> Instant {
+    let steps = i64::try_from(n).unwrap_or(0);
+    Instant(day.open_at.0 + steps * 60 * STEP_MINUTES)
+}
+
+/// A volatility index on the edges of a day.
+fn vol_edges(desk: &Desk<'_>, family: Family) -> Option<Vec<f64>> {
+    let (day, model) = (desk.day, &desk.world.model);
+    let rough = |e: &Edge| model.vix(e.state, f64::from(family.days()));
+    let mut out: Vec<f64> = day.edges.iter().map(rough).collect();
+    let last = day.between.len();
+    let every = desk.world.snapshot_steps(day);
+    let mut anchors: Vec<usize> = std::iter::once(0).chain(every).chain([last]).collect();
+    anchors.dedup();
+    let mut factor = 1.0;
+    let mut from = 0;
+    for to in anchors {
+        let formula = desk.index(instant(day, to), family)?.value;
+        let next = formula / *out.get(to)?;
+        #[expect(clippy::cast_precision_loss, reason = "steps of a day")]
+        let width = (to - from).max(1) as f64;
+        for (n, value) in out.iter_mut().enumerate().take(to).skip(from + 1) {
+            #[expect(clippy::cast_precision_loss, reason = "steps of a day")]
+            let gone = (n - from) as f64 / width;
+            *value *= factor + gone * (next - factor);
+        }
+        // At the instant itself the formula's value stands, without a detour over the factor.
+        *out.get_mut(to)? = formula;
+        (factor, from) = (next, to);
+    }
+    Some(out)
+}
 
 fn joined(mut all: impl Iterator<Item = Bar>) -> Option<Bar> {
     let first = all.next()?;
@@ -384,7 +338,7 @@ fn volume_of(kind: Kind) -> Option<f64> {
 fn sessions(world: &World, kind: Kind) -> SeriesData {
     let mut out = SeriesData::default();
     for (n, day) in world.days.iter().enumerate() {
-        let Some(bar) = Edges::new(world, n, kind).and_then(|mut e| e.session()) else {
+        let Some(bar) = Edges::new(world, n, kind).and_then(|e| e.session()) else {
             continue;
         };
         // The cash index is final at the stock close, the volatility indices when the options stop.
@@ -412,7 +366,7 @@ fn intraday(world: &World, kind: Kind, minutes: i64) -> Option<SeriesData> {
     let group = usize::try_from(minutes / STEP_MINUTES).ok()?;
     let mut out = SeriesData::default();
     for (number, day) in world.days.iter().enumerate() {
-        let mut edges = Edges::new(world, number, kind)?;
+        let edges = Edges::new(world, number, kind)?;
         let steps = day.between.len();
         let total: f64 = (0..steps).map(|n| u_shape(n, steps)).sum();
         let mut done = 0usize;
@@ -420,7 +374,7 @@ fn intraday(world: &World, kind: Kind, minutes: i64) -> Option<SeriesData> {
             let end = (done + group).min(steps);
             let bar = joined((done..end).filter_map(|n| edges.step(n)))?;
             let weight: f64 = (done..end).map(|n| u_shape(n, steps)).sum();
-            let (starts, ends) = (edges.instant(done), edges.instant(end));
+            let (starts, ends) = (instant(day, done), instant(day, end));
             done = end;
             let volume = volume_of(kind).map(|v| v * day.activity * share_of_day(day) * weight / total);
             push(&mut out, kind, (day.date, starts, ends), bar, volume);

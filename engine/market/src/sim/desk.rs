@@ -2,7 +2,7 @@
 
 use super::listing::{self, Class, Listed};
 use super::model::Model;
-use super::path::{Day, Edge};
+use super::path::{Day, Edge, STEP_MINUTES};
 use super::quotes;
 use super::random::{mix, normal_at};
 use crate::calendar::ExchangeCalendar;
@@ -12,6 +12,8 @@ use crate::time::{Date, Instant};
 use crate::vix::{self, Computed, Family};
 use std::sync::OnceLock;
 
+/// Minutes before the close of the daily snapshot.
+const BEFORE_CLOSE_MINUTES: i64 = 15;
 /// Dividend yield of the index.
 pub(super) const DIVIDENDS: f64 = 0.014;
 
@@ -22,6 +24,10 @@ pub(super) struct World {
     pub(super) days: Vec<Day>,
     /// VIX by the formula over VIX in the continuous limit at each day's open and close, once asked for.
     bases: Vec<OnceLock<(f64, f64)>>,
+    /// Minutes between snapshots, `None` for one a day.
+    every_minutes: Option<u16>,
+    /// First day with chains; the days before it have series alone.
+    chains_from: Date,
 }
 
 /// Range of the index (opens and closes of past sessions, today's open) from each session to now, newest first.
@@ -72,14 +78,43 @@ pub(super) fn word(at: Instant) -> u64 {
 }
 
 impl World {
-    pub(super) fn new(seed: u64, model: Model, days: Vec<Day>) -> Self {
+    pub(super) fn new(
+        seed: u64,
+        model: Model,
+        days: Vec<Day>,
+        every_minutes: Option<u16>,
+        chains_from: Date,
+    ) -> Self {
         let bases = days.iter().map(|_| OnceLock::new()).collect();
         Self {
             seed,
             model,
             days,
             bases,
+            every_minutes,
+            chains_from,
         }
+    }
+
+    /// Snapshot instants of a day, in order.
+    pub(super) fn ticks_of(&self, day: &Day) -> Vec<Instant> {
+        match self.every_minutes {
+            None => vec![Instant(day.close_at.0 - 60 * BEFORE_CLOSE_MINUTES)],
+            Some(minutes) => {
+                let step = 60 * i64::from(minutes);
+                let count = (day.close_at.0 - day.open_at.0) / step;
+                (1..=count).map(|n| Instant(day.open_at.0 + n * step)).collect()
+            }
+        }
+    }
+
+    /// The same as steps of the grid; nothing on days without chains.
+    pub(super) fn snapshot_steps(&self, day: &Day) -> Vec<usize> {
+        if day.date < self.chains_from {
+            return Vec::new();
+        }
+        let step = |at: Instant| usize::try_from((at.0 - day.open_at.0) / (60 * STEP_MINUTES)).ok();
+        self.ticks_of(day).into_iter().filter_map(step).collect()
     }
 
     /// The desk of a day by its position.

@@ -46,8 +46,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 const MODEL: &str = "alula simulated market 2";
 /// Sessions before the first chain for which series exist, so that indicators are warm when trading starts.
 const WARM_UP_SESSIONS: i64 = 260;
-/// Minutes before the close of the daily snapshot.
-const BEFORE_CLOSE_MINUTES: i64 = 15;
 /// Snapshots kept in memory.
 const CACHE: usize = 8;
 
@@ -148,7 +146,7 @@ impl SimulatedMarket {
         let first = days.iter().position(|d| d.date >= config.start).unwrap_or(0);
         let (snapshots, series) = (Mutex::default(), Mutex::default());
         Ok(Self {
-            world: World::new(config.seed, model, days),
+            world: World::new(config.seed, model, days, config.every_minutes, config.start),
             config,
             first,
             schedule,
@@ -174,18 +172,6 @@ impl SimulatedMarket {
 
     fn with_chains(&self) -> &[Day] {
         self.world.days.get(self.first..).unwrap_or_default()
-    }
-
-    /// Snapshot instants of a day.
-    fn ticks_of(&self, day: &Day) -> Vec<Instant> {
-        match self.config.every_minutes {
-            None => vec![Instant(day.close_at.0 - 60 * BEFORE_CLOSE_MINUTES)],
-            Some(minutes) => {
-                let step = 60 * i64::from(minutes);
-                let count = (day.close_at.0 - day.open_at.0) / step;
-                (1..=count).map(|n| Instant(day.open_at.0 + n * step)).collect()
-            }
-        }
     }
 
     fn day(&self, date: Date) -> Option<(usize, &Day)> {
@@ -228,7 +214,7 @@ impl History for SimulatedMarket {
             .with_chains()
             .iter()
             .filter(|d| (from..=to).contains(&d.date));
-        inside.flat_map(|d| self.ticks_of(d)).collect()
+        inside.flat_map(|d| self.world.ticks_of(d)).collect()
     }
 
     fn range(&self, underlying: &str) -> Option<(Date, Date)> {
@@ -250,7 +236,7 @@ impl History for SimulatedMarket {
             return Ok(found.clone());
         }
         let (n, day) = self.day(at.date()).ok_or_else(missing)?;
-        if n < self.first || !self.ticks_of(day).contains(&at) {
+        if n < self.first || !self.world.ticks_of(day).contains(&at) {
             return Err(missing());
         }
         let desk = self.world.desk(n).ok_or_else(missing)?;

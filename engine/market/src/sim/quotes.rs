@@ -10,8 +10,6 @@ use crate::contract::tick::{Quoted, increment};
 use crate::contract::{Right, Root};
 use crate::money::Price;
 use crate::time::Date;
-use alula_pricing::chain::GreekTable;
-use alula_pricing::{ExpiryTerms, MAX_VOL};
 use std::sync::LazyLock;
 
 /// An index level in hundredths.
@@ -91,60 +89,6 @@ struct Curve {
     deviation: f64,
 }
 
-/// Deviations beyond which a price is a millionth of a point: no tick sees it.
-const REACH: f64 = 6.5;
-
-impl Curve {
-    /// Discounted prices of the options that are out of the money, for ascending strikes with their logs.
-    ///
-    /// The pricing room's columns do the work: their bits are the same on every platform. Rows that they would hand to a
-    /// single solver (no vol to speak of, or a vast one) are priced here.
-    fn outside(&self, strikes: &[f64], logs: &[f64]) -> Option<Vec<f64>> {
-        let log_forward = libm::log(self.forward);
-        let root_years = self.years.sqrt();
-        let total: Vec<f64> = logs
-            .iter()
-            .map(|log| self.smile.total_variance(log - log_forward).max(1e-12).sqrt())
-            .collect();
-        let plain = |vol: f64, moneyness: f64, total: f64| {
-            (1e-4..MAX_VOL / 2.0).contains(&vol) && (0.5 * total - moneyness.abs() / total).abs() < REACH
-        };
-        let vols: Vec<f64> = total
-            .iter()
-            .zip(logs)
-            .map(|(total, log)| {
-                let vol = total / root_years;
-                if plain(vol, log - log_forward, *total) {
-                    vol
-                } else {
-                    0.2
-                }
-            })
-            .collect();
-        let split = strikes.partition_point(|k| *k <= self.forward);
-        let terms = ExpiryTerms::new(self.forward, self.years, self.discount).ok()?;
-        let mut out = Vec::with_capacity(strikes.len());
-        let mut table = GreekTable::default();
-        let (puts, calls) = (strikes.split_at_checked(split)?, vols.split_at_checked(split)?);
-        for (right, strikes, vols) in [
-            (alula_pricing::Right::Put, puts.0, calls.0),
-            (alula_pricing::Right::Call, puts.1, calls.1),
-        ] {
-            let mut columns = table.columns(strikes.len());
-            alula_pricing::chain::greeks(&terms, right, strikes, vols, &mut columns).ok()?;
-            out.extend_from_slice(&table.price);
-        }
-        for ((price, total), (strike, log)) in out.iter_mut().zip(&total).zip(strikes.iter().zip(logs)) {
-            let moneyness = log - log_forward;
-            if !plain(total / root_years, moneyness, *total) {
-                *price = self.discount * out_of_the_money(self.forward, *strike, moneyness, *total);
-            }
-            *price = price.max(0.0);
-        }
-        Some(out)
-    }
-}
-
 /// How wide quotes are, and how much is traded.
 struct Style {
     /// Width of a quote by the out-of-the-money price of its strike: constant, per root, per point.
@@ -220,7 +164,6 @@ fn chain(
 ) -> Option<ExpiryChain> {
     #[expect(clippy::cast_precision_loss, reason = "strikes are small numbers of mills")]
     let strikes: Vec<f64> = mills.iter().map(|m| *m as f64 / 1_000.0).collect();
-    let outside = curve.outside(&strikes, logs)?;
     let log_forward = libm::log(curve.forward);
     let dte = (listed.expiry - scene.date).num_days();
     let ticks = Ticks::of(listed.root, scene.date);
@@ -230,17 +173,20 @@ fn chain(
     );
     let (mut puts, mut calls) = (columns(mills.len()), columns(mills.len()));
     let (constant, per_root, per_point) = style.width;
-    for (((mills, strike), log), outside) in mills.iter().zip(&strikes).zip(logs).zip(&outside) {
+    for ((mills, strike), log) in mills.iter().zip(&strikes).zip(logs) {
+        let moneyness = log - log_forward;
+        let total_vol = curve.smile.total_variance(moneyness).max(1e-12).sqrt();
+        let outside = curve.discount * out_of_the_money(curve.forward, *strike, moneyness, total_vol);
         let inside = outside + curve.discount * (curve.forward - strike).abs();
         let (put, call) = if *strike <= curve.forward {
-            (*outside, inside)
+            (outside, inside)
         } else {
-            (inside, *outside)
+            (inside, outside)
         };
         // Grows with the out-of-the-money price of the strike, with time and stress.
         let calm = constant + per_root * outside.sqrt() + per_point * outside;
         let width = scene.stress * (1.0 + 0.5 * curve.years) * calm;
-        let interest = (style.interest)(*mills, (log - log_forward) / curve.deviation, dte);
+        let interest = (style.interest)(*mills, moneyness / curve.deviation, dte);
         let contract = mix(series, mills.unsigned_abs() / 10);
         for (right, price, into) in [(Right::Put, put, &mut puts), (Right::Call, call, &mut calls)] {
             let name = mix(contract, right as u64 + 1);

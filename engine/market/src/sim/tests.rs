@@ -295,6 +295,10 @@ fn the_volatility_indices_are_the_formula_on_the_chain_of_the_instant() {
         (Family::Vix3m, 100, 0.04),
         (Family::Vix6m, 100, 0.07),
     ] {
+        let five = market
+            .series(family.name(), BarSize::Minutes(5))
+            .unwrap()
+            .unwrap();
         for snapshot in sample(&market, every) {
             let rate = market.rate(snapshot.at).unwrap().unwrap();
             let computed = vix::compute(&snapshot, family, rate).unwrap();
@@ -302,6 +306,17 @@ fn the_volatility_indices_are_the_formula_on_the_chain_of_the_instant() {
             let desk = market.world.desk(n).unwrap();
             let own = desk.index(snapshot.at, family).unwrap();
             assert_eq!(own, computed, "{family} {}", snapshot.at);
+            let bar = five
+                .available_at
+                .iter()
+                .position(|at| *at == snapshot.at)
+                .unwrap();
+            let published = five.close[bar].unwrap();
+            assert!(
+                (computed.value - published).abs() <= 0.005 + 1e-9,
+                "{family} {}",
+                snapshot.at
+            );
             assert!((0.0..=1.0).contains(&computed.weight_near));
             // The continuous limit of the model is near, so the listed strikes reach far enough.
             let (_, day) = market.day(snapshot.at.date()).unwrap();
@@ -424,7 +439,13 @@ fn before_2022_there_are_no_tuesday_and_thursday_series() {
 #[test]
 fn bars_are_sound_and_sessions_are_their_minutes_joined() {
     let market = market(7);
-    let world = World::new(7, market.world.model.clone(), market.world.days[..45].to_vec());
+    let world = World::new(
+        7,
+        market.world.model.clone(),
+        market.world.days[..45].to_vec(),
+        Some(5),
+        Date::MIN,
+    );
     for id in ["SPX", "ES", "VIX", "VIX9D", "VIX3M", "VIX6M", "SPY", "VX1", "VX4"] {
         let session = bars::series(&world, id, BarSize::Session).unwrap();
         let five = bars::series(&world, id, BarSize::Minutes(5)).unwrap();

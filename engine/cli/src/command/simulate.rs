@@ -225,7 +225,7 @@ impl Table {
                 w.off
             );
         }
-        t.push_str("off: in units of how much the statistic differs between periods of a few years of the real market\n");
+        t.push_str("off: in units set by judgement, about how much a statistic differs between spells of a few years\n");
         t
     }
 

@@ -163,7 +163,7 @@ pub struct Compared {
     pub value: f64,
     /// Of the real market.
     pub real: f64,
-    /// Difference in units of the statistic's usual spread between periods.
+    /// Difference in units of the target's `unit`, which is set by judgement.
     pub off: f64,
 }
 

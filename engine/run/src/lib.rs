@@ -25,4 +25,4 @@ pub use backtest::{BacktestRequest, Inputs, Progress, Sweep, backtest};
 pub use error::{ErrorClass, RunError};
 pub use explain::{Explainer, Moment};
 pub use output::{Mode, RunOutput};
-pub use terms::{fill_model, set_fill_model};
+pub use terms::{fill_model, restore, set_fill_model};

@@ -104,7 +104,8 @@ fn thresholds(graph: &Graph, values: &[f64]) -> Vec<ThresholdRow> {
     .collect()
 }
 
-fn settings_table(settings: &Settings) -> BTreeMap<String, String> {
+/// Settings by name, as text.
+pub fn settings_table(settings: &Settings) -> BTreeMap<String, String> {
     let every = match settings.every {
         Length::Bars(n) => format!("{n} ticks"),
         Length::Sessions(n) => format!("{n} sessions"),
@@ -148,14 +149,17 @@ fn settings_table(settings: &Settings) -> BTreeMap<String, String> {
     ])
 }
 
-fn cross_text(cross: Cross) -> String {
+/// The setting as it is recorded; [`crate::terms::restore`] reads it back.
+pub fn cross_text(cross: Cross) -> String {
     match cross {
-        Cross::Share(share) => format!("{}% of spread", share * 100.0),
+        // Exact to a millionth, as the book takes it: 7% must not show as 7.000000000000001%.
+        Cross::Share(share) => format!("{}% of spread", (share * 1e6).round() / 1e4),
         Cross::ByLegs => "by legs".to_owned(),
     }
 }
 
-fn depth_text(depth: Depth) -> String {
+/// See [`cross_text`].
+pub fn depth_text(depth: Depth) -> String {
     let (word, assume) = match depth {
         Depth::Unlimited => return "unlimited".to_owned(),
         Depth::Impact { assume } => ("impact", assume),

@@ -1,8 +1,8 @@
 //! Marks: what a reader of the results has to know before believing them, one line each.
 
 use crate::output::{Manifest, MarginCallRow};
-use alula_book::Book;
-use alula_core::decision::{Decision, Verdict};
+use alula_book::{Book, NoFill};
+use alula_core::decision::{Decision, PickError, RuleOutcome, Skip, Verdict};
 use alula_core::market::MarketData;
 use alula_core::plan::Plan;
 use alula_dsl::builtin::Field;
@@ -21,6 +21,8 @@ pub struct GuardActs {
     flattened: Option<(Date, Arc<str>, u32)>,
     /// Ticks at which a guard was unknown and blocked opening for it.
     unknown: BTreeMap<Arc<str>, u32>,
+    /// Ticks at which a package could not be priced for want of a displayed size.
+    without_size: u32,
 }
 
 impl GuardActs {
@@ -28,6 +30,15 @@ impl GuardActs {
     pub fn note(&mut self, decision: &Decision) {
         let date = decision.at.date();
         let mut flattens = None;
+        let wants_size = |o: &RuleOutcome| {
+            let Verdict::Skipped(Skip::Pick { reason, .. }) = &o.verdict else {
+                return false;
+            };
+            matches!(reason, PickError::NoFill(NoFill::NoSize(_)))
+        };
+        if decision.outcomes.iter().any(wants_size) {
+            self.without_size = self.without_size.saturating_add(1);
+        }
         for outcome in &decision.outcomes {
             match &outcome.verdict {
                 Verdict::Guarded {
@@ -65,6 +76,13 @@ impl GuardActs {
                 .unwrap_or_default()
         };
         let mut marks = Vec::new();
+        if self.without_size > 0 {
+            marks.push(format!(
+                "depth: at {} of {ticks} ticks nothing could be ordered, because the data show no size and `depth` names none \
+                 to `assume`",
+                self.without_size
+            ));
+        }
         if let Some((date, key)) = &self.halted {
             marks.push(format!(
                 "halted: opening halted on {date} by `{key}`{}; nothing opened after it",

@@ -1,9 +1,11 @@
 //! What the strategy block says about money, as the book takes it.
 
 use crate::error::{ErrorClass, RunError};
+use crate::manifest::cross_text;
 use alula_book::{Cross, Depth, FeeSchedule, FillModel, FillModelError, Rulebook, Share};
 use alula_dsl::graph::{self, Settings};
 use alula_market::money::Usd;
+use std::collections::BTreeMap;
 
 /// Capital, fills, fees and margin of a run.
 #[derive(Clone, Debug)]
@@ -71,6 +73,40 @@ pub fn fill_model(settings: &Settings) -> Result<FillModel, RunError> {
     Ok(FillModel { share, depth })
 }
 
+/// Writes what a run recorded about fills, fees and margin over a strategy block: a run whose command line changed them is
+/// computed again as it was. Settings that say the same already stay as they are, to the bit.
+pub fn restore(settings: &mut Settings, recorded: &BTreeMap<String, String>) {
+    if let Some(text) = recorded
+        .get("cross")
+        .filter(|t| **t != cross_text(settings.cross))
+    {
+        let percent = text.split('%').next().and_then(|p| p.trim().parse::<f64>().ok());
+        let share = percent.and_then(|p| Cross::from_f64(p / 100.0));
+        settings.cross = match share {
+            Some(share) => graph::Cross::Share(share.to_f64()),
+            None => graph::Cross::ByLegs,
+        };
+    }
+    if let Some(text) = recorded.get("depth") {
+        let mut words = text.split_whitespace();
+        let how = words.next().unwrap_or_default();
+        let assume = words.nth(1).and_then(|n| n.parse().ok());
+        settings.depth = match how {
+            "impact" => graph::Depth::Impact { assume },
+            "limited" => graph::Depth::Limited { assume },
+            _ => graph::Depth::Unlimited,
+        };
+    }
+    if let Some(fees) = recorded.get("fees") {
+        settings.fees.clone_from(fees);
+    }
+    if let Some(text) = recorded.get("margin") {
+        let (rulebook, rest) = text.split_once(',').unwrap_or((text, ""));
+        rulebook.trim().clone_into(&mut settings.margin);
+        settings.flatten_on_call = !rest.is_empty();
+    }
+}
+
 /// Writes a fill model such as `legs+limited:20` over what the strategy block says.
 ///
 /// # Errors
@@ -87,4 +123,41 @@ pub fn set_fill_model(settings: &mut Settings, text: &str) -> Result<(), FillMod
         Depth::Limited { assume } => graph::Depth::Limited { assume },
     };
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::manifest::settings_table;
+
+    fn settings() -> Settings {
+        let text = "alula 1\n\nstrategy t {\n    capital $1_000\n    evaluate every 1 session in SPX.regular\n    cross 7% of spread\n}\n";
+        let compiled = alula_dsl::compile::compile("t.alula", text.as_bytes(), &alula_dsl::source::NoImports);
+        compiled.graph.expect("a strategy block").settings
+    }
+
+    #[test]
+    fn what_a_run_recorded_about_its_terms_reads_back() {
+        assert_eq!(cross_text(settings().cross), "7% of spread");
+        for fill in [
+            "mid",
+            "natural",
+            "share:0.07",
+            "share:0.333333",
+            "legs",
+            "legs+impact",
+            "share:0.6+limited:20",
+        ] {
+            for (margin, flatten) in [("cboe", false), ("portfolio_ibkr", true)] {
+                let mut run = settings();
+                set_fill_model(&mut run, fill).expect("a fill model");
+                "flat".clone_into(&mut run.fees);
+                margin.clone_into(&mut run.margin);
+                run.flatten_on_call = flatten;
+                let mut again = settings();
+                restore(&mut again, &settings_table(&run));
+                assert_eq!(again, run, "{fill}");
+            }
+        }
+    }
 }

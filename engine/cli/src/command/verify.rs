@@ -7,6 +7,7 @@ use crate::output::Output;
 use crate::project::{Linked, Project};
 use crate::run_folder;
 use alula_core::registry::Registry;
+use alula_dsl::graph::Graph;
 use alula_market::history::History;
 use alula_run::output::TickRow;
 use alula_run::{BacktestRequest, Mode, RunOutput, backtest};
@@ -57,12 +58,14 @@ pub fn run(args: &VerifyArgs, out: &mut Output) -> Result<Exit, Failure> {
     let thresholds = recorded.inputs.keys().find(|name| name.ends_with(".yaml"));
     let thresholds = thresholds.map(|name| inputs(&args.run).join(name));
     let linked = project.checked(thresholds.as_deref(), out)?;
-    let data = history(args.data.as_deref(), seed(&recorded), linked.graph)?;
+    let mut graph = linked.graph.clone();
+    alula_run::restore(&mut graph.settings, &recorded.manifest.settings);
+    let data = history(args.data.as_deref(), seed(&recorded), &graph)?;
     same_data(&recorded, data.as_ref(), args)?;
     let mut all = Vec::new();
     for (mode, about) in MODES {
         out.detail(&format!("computing it {about}"));
-        all.push(again(&recorded, &linked, data.as_ref(), mode, about)?);
+        all.push(again(&recorded, (&linked, &graph), data.as_ref(), mode, about)?);
     }
     let good = all.iter().all(|a| a.same(&recorded));
     match args.format {
@@ -123,13 +126,13 @@ fn same_data(run: &RunOutput, data: &dyn History, args: &VerifyArgs) -> Result<(
 
 fn again(
     recorded: &RunOutput,
-    linked: &Linked<'_>,
+    (linked, graph): (&Linked<'_>, &Graph),
     history: &dyn History,
     mode: Mode,
     about: &'static str,
 ) -> Result<Again, Failure> {
     let run = backtest(BacktestRequest {
-        graph: Arc::new(linked.graph.clone()),
+        graph: Arc::new(graph.clone()),
         thresholds: linked.thresholds.values().to_vec(),
         registry: Registry::with_scripts(linked.scripts.clone()),
         inputs: linked.inputs.clone(),

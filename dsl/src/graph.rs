@@ -812,6 +812,20 @@ impl Graph {
         self.nodes.get(id.0 as usize)
     }
 
+    /// The condition behind nodes that only carry it to another clock; the node itself when it is no such carrier.
+    #[must_use]
+    pub fn carried(&self, mut id: NodeId) -> NodeId {
+        while let Some(node) = self.node(id) {
+            match (&node.op, node.inputs.first()) {
+                (Op::AsOf | Op::SessionLast, Some(input)) if node.kind == ValueKind::Bool && *input < id => {
+                    id = *input;
+                }
+                _ => break,
+            }
+        }
+        id
+    }
+
     /// Names a guard's action as written, for traces.
     #[must_use]
     pub fn action_text(action: &AstGuardAction) -> String {

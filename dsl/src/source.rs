@@ -1,6 +1,6 @@
 //! Source texts: where they come from and how a byte offset becomes a line and a column.
 
-use crate::span::FileId;
+use crate::span::{FileId, Span};
 
 /// Reads the files that `import` names. The language itself touches no disk.
 pub trait SourceLoader {
@@ -85,6 +85,14 @@ impl SourceMap {
     #[must_use]
     pub fn get(&self, id: FileId) -> Option<&SourceFile> {
         self.files.get(usize::from(id.0))
+    }
+
+    /// File and line of a place, as editors take it: `rules/condor.alula:31`. Empty for a span of no file.
+    #[must_use]
+    pub fn place(&self, span: Span) -> String {
+        self.get(span.file).map_or_else(String::new, |file| {
+            format!("{}:{}", file.name, file.line_column(span.start).0)
+        })
     }
 
     /// All files in the order they were read.

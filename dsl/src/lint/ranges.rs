@@ -275,19 +275,8 @@ impl Known<'_> {
         }
     }
 
-    /// The condition that a node only carries to another clock.
-    fn carried(&self, mut id: NodeId) -> NodeId {
-        while let Some(node) = self.graph.node(id) {
-            match (&node.op, node.inputs.first()) {
-                (Op::AsOf | Op::SessionLast, Some(input)) if *input < id => id = *input,
-                _ => break,
-            }
-        }
-        id
-    }
-
     fn bound(&self, id: NodeId) -> Option<Bound> {
-        let node = self.graph.node(self.carried(id))?;
+        let node = self.graph.node(self.graph.carried(id))?;
         let (Op::Compare(cmp), [a, b]) = (&node.op, node.inputs.as_slice()) else {
             return None;
         };
@@ -308,9 +297,9 @@ impl Known<'_> {
 
     /// The parts of a condition that must all hold.
     fn parts(&self, id: NodeId) -> Vec<NodeId> {
-        let id = self.carried(id);
+        let id = self.graph.carried(id);
         match self.graph.node(id) {
-            Some(n) if matches!(n.op, Op::And) => n.inputs.iter().map(|i| self.carried(*i)).collect(),
+            Some(n) if matches!(n.op, Op::And) => n.inputs.iter().map(|i| self.graph.carried(*i)).collect(),
             _ => vec![id],
         }
     }

@@ -61,13 +61,21 @@ impl SourceLoader for Recorded<'_> {
 /// # Errors
 /// When no input compiles to the run's strategy, as when another version of the language wrote it.
 pub fn graph_of(run: &RunOutput) -> Result<Graph, Failure> {
+    strategy_of(run).map(|(_, graph)| graph)
+}
+
+/// The same with the name of the input that it was compiled from.
+///
+/// # Errors
+/// As [`graph_of`].
+pub fn strategy_of(run: &RunOutput) -> Result<(&str, Graph), Failure> {
     let strategies = run.inputs.iter().filter(|(name, _)| name.ends_with(".alula"));
     // A run read from standard input has a name without an ending.
     let others = run.inputs.iter().filter(|(name, _)| !name.ends_with(".alula"));
     for (name, bytes) in strategies.chain(others) {
         let graph = compile(name, bytes, &Recorded(&run.inputs)).graph;
         if let Some(graph) = graph.filter(|g| g.settings.name == run.manifest.strategy) {
-            return Ok(graph);
+            return Ok((name, graph));
         }
     }
     Err(Failure::usage(format!(

@@ -15,5 +15,7 @@ pub mod series;
 pub mod sim;
 #[cfg(feature = "store")]
 pub mod store;
+#[cfg(test)]
+mod testing;
 pub mod time;
 pub mod vix;

@@ -7,7 +7,7 @@
 use alula_core::trace::Scope;
 use alula_core::value::Cell;
 use alula_core::why::{Recorded, candidate, find, keys};
-use alula_dsl::graph::{Domain, Graph, NodeId, Op, ValueKind};
+use alula_dsl::graph::{Domain, Graph, NodeId, Op};
 use alula_dsl::span::Span;
 use alula_run::output::TickRow;
 use alula_run::{Explainer, RunOutput};
@@ -102,12 +102,7 @@ impl Coverage {
             return;
         };
         let about_position = graph.node(when).is_some_and(|n| n.domain == Domain::Position);
-        let structure = graph
-            .policies
-            .iter()
-            .find(|p| p.rules.iter().any(|r| r.key == key))
-            .and_then(|p| graph.structures.get(p.structure.0 as usize));
-        let positions = structure.map_or_else(Vec::new, |s| explainer.open_positions(&s.key, tick.at));
+        let positions = explainer.open_at(key, tick.at);
         if about_position {
             for position in &positions {
                 self.condition(&explainer.recorded(tick, Scope::Position(*position)), when);
@@ -201,14 +196,6 @@ impl Coverage {
     }
 }
 
-/// A node that only carries a condition to another clock is that condition.
-fn carried(graph: &Graph, id: NodeId) -> Option<NodeId> {
-    let node = graph.node(id)?;
-    let input = *node.inputs.first()?;
-    let carries = matches!(node.op, Op::AsOf | Op::SessionLast) && node.kind == ValueKind::Bool;
-    (carries && input < id).then_some(input)
-}
-
 /// The parts below `and`, `or` and `not`, in textual order.
 fn split(graph: &Graph, id: NodeId, depth: u32, out: &mut Vec<NodeId>) {
     let Some(node) = graph.node(id) else { return };
@@ -218,10 +205,9 @@ fn split(graph: &Graph, id: NodeId, depth: u32, out: &mut Vec<NodeId>) {
         }
         return;
     }
-    let inner = carried(graph, id).and_then(|i| graph.node(i).map(|n| (i, n)));
-    match inner {
+    match graph.node(graph.carried(id)) {
         // Parts behind a slower clock are read where they stand, so that a stale whole is not taken for a false part.
-        Some((_, inner)) if matches!(inner.op, Op::And | Op::Or | Op::Not) && depth < DEPTH_MAX => {
+        Some(inner) if matches!(inner.op, Op::And | Op::Or | Op::Not) && depth < DEPTH_MAX => {
             for input in &inner.inputs {
                 split(graph, *input, depth + 1, out);
             }
@@ -256,8 +242,8 @@ fn evaluate(cells: &Recorded<'_>, id: NodeId, set: (NodeId, bool), depth: u32) -
             .first()
             .and_then(|i| evaluate(cells, *i, set, depth + 1))
             .map(|v| !v),
-        _ => match carried(cells.graph, id) {
-            Some(input) if inside && reaches(cells.graph, input, set.0, depth) => {
+        _ => match cells.graph.carried(id) {
+            input if input != id && inside && reaches(cells.graph, input, set.0, depth) => {
                 evaluate(cells, input, set, depth + 1)
             }
             _ => cells.cell(id, 0).truth(),

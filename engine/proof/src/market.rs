@@ -246,8 +246,16 @@ fn push(out: &mut SeriesData, fields: &Fields, step: usize, date: Date, starts: 
     out.volume.push(volume);
 }
 
+/// An expiry with its instants.
+struct Listed {
+    root: Root,
+    expiry: Date,
+    settles_at: Instant,
+    last_trade_at: Instant,
+}
+
 /// Expiries that a computed chain lists: third Fridays' morning series, and weeklys on the days on which they exist.
-fn listed(at: Instant) -> Vec<(Date, Root)> {
+fn listed(at: Instant) -> Vec<Listed> {
     let calendar = ExchangeCalendar::nyse();
     let today = at.date();
     let mut out = Vec::new();
@@ -266,24 +274,29 @@ fn listed(at: Instant) -> Vec<(Date, Root)> {
         }
         out.push((expiry, Root::Spxw));
     }
-    out.retain(|(expiry, root)| {
-        let last = calendar.last_trade_at(*root, *expiry);
-        last.is_some_and(|last| at <= last) && calendar.settles_at(*root, *expiry).is_some_and(|s| at < s)
+    let known = out.into_iter().filter_map(|(expiry, root)| {
+        Some(Listed {
+            root,
+            expiry,
+            settles_at: calendar.settles_at(root, expiry)?,
+            last_trade_at: calendar.last_trade_at(root, expiry)?,
+        })
     });
-    out
+    known
+        .filter(|l| at <= l.last_trade_at && at < l.settles_at)
+        .collect()
 }
 
 fn flat(at: Instant, spot: Price, strikes: &[Price], vol: f64, chain: &ChainSpec) -> Vec<ExpiryChain> {
-    let calendar = ExchangeCalendar::nyse();
     let forward = spot.to_f64();
     let mut out = Vec::new();
-    for (expiry, root) in listed(at) {
-        let (Some(settles_at), Some(last_trade_at)) = (
-            calendar.settles_at(root, expiry),
-            calendar.last_trade_at(root, expiry),
-        ) else {
-            continue;
-        };
+    for Listed {
+        root,
+        expiry,
+        settles_at,
+        last_trade_at,
+    } in listed(at)
+    {
         let Some(years) = alula_pricing::years_between(at.0, settles_at.0).filter(|y| *y > 0.0) else {
             continue;
         };

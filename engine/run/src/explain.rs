@@ -158,7 +158,8 @@ impl<'a> Explainer<'a> {
     }
 
     /// Positions of the rule's structure that were open when a tick was decided.
-    fn open_at(&self, rule: &str, at: Instant) -> Vec<PositionId> {
+    #[must_use]
+    pub fn open_at(&self, rule: &str, at: Instant) -> Vec<PositionId> {
         let policy = self
             .graph
             .policies

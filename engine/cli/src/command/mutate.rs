@@ -4,8 +4,6 @@ use crate::args::{MutateArgs, TextFormat};
 use crate::command::test::{Suite, find, parallel};
 use crate::exit::{Exit, Failure};
 use crate::output::Output;
-use alula_dsl::source::SourceMap;
-use alula_dsl::span::Span;
 use alula_proof::Harness;
 use alula_proof::mutate::{Mutant, mutants};
 use alula_report::text::plural;
@@ -78,11 +76,12 @@ fn score(file: &Path, out: &mut Output) -> Result<Score, Failure> {
     let all = mutants(graph, suite.harness.subject().thresholds);
     out.detail(&format!("{} of {}", plural(all.len(), "mutant"), file.display()));
     let noticed = parallel(all.len(), |i| all.get(i).map(|m| notices(&suite, &own, m)));
+    let sources = &suite.project.compiled.sources;
     let survivors = all
         .iter()
         .zip(noticed)
         .filter(|(_, noticed)| !noticed)
-        .map(|(m, _)| (place(&suite.project.compiled.sources, m.span), m.what.clone()))
+        .map(|(m, _)| (sources.place(m.span), m.what.clone()))
         .collect();
     Ok(Score {
         strategy: graph.settings.name.clone(),
@@ -100,14 +99,6 @@ fn notices(suite: &Suite, own: &[alula_proof::CaseResult], mutant: &Mutant) -> b
     suite.tests.cases.iter().zip(own).any(|(case, own)| {
         let words = suite.tests.snapshots.then_some(own.explanation.as_str());
         harness.notices(case, suite.base(case), &suite.harness, words)
-    })
-}
-
-/// `rules/condor.alula:31`
-fn place(sources: &SourceMap, span: Span) -> String {
-    sources.get(span.file).map_or_else(String::new, |file| {
-        let before = file.text.get(..span.start as usize).unwrap_or_default();
-        format!("{}:{}", file.name, before.matches('\n').count() + 1)
     })
 }
 

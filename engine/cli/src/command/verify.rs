@@ -3,6 +3,7 @@
 use crate::args::{TextFormat, VerifyArgs};
 use crate::command::backtest::{failure, history};
 use crate::exit::{Exit, Failure};
+use crate::explain::strategy_of;
 use crate::output::Output;
 use crate::project::{Linked, Project};
 use crate::run_folder;
@@ -54,7 +55,8 @@ impl Again {
 /// When the run cannot be read, its inputs do not compile any more, or the data are other data.
 pub fn run(args: &VerifyArgs, out: &mut Output) -> Result<Exit, Failure> {
     let recorded = run_folder::read(&args.run)?.output;
-    let project = Project::load(&strategy(&args.run, &recorded)?)?;
+    let (name, _) = strategy_of(&recorded)?;
+    let project = Project::load(&inputs(&args.run).join(name))?;
     let thresholds = recorded.inputs.keys().find(|name| name.ends_with(".yaml"));
     let thresholds = thresholds.map(|name| inputs(&args.run).join(name));
     let linked = project.checked(thresholds.as_deref(), out)?;
@@ -77,22 +79,6 @@ pub fn run(args: &VerifyArgs, out: &mut Output) -> Result<Exit, Failure> {
 
 fn inputs(run: &Path) -> PathBuf {
     run.join("inputs")
-}
-
-/// The strategy among the inputs: the one whose name the run has.
-fn strategy(dir: &Path, run: &RunOutput) -> Result<PathBuf, Failure> {
-    let wanted = format!("strategy {}", run.manifest.strategy);
-    let found = run
-        .inputs
-        .iter()
-        .find(|(name, bytes)| name.ends_with(".alula") && String::from_utf8_lossy(bytes).contains(&wanted));
-    found.map(|(name, _)| inputs(dir).join(name)).ok_or_else(|| {
-        Failure::usage(format!(
-            "the run's inputs have no strategy `{}`",
-            run.manifest.strategy
-        ))
-        .help("a run of a strategy from standard input cannot be computed again")
-    })
 }
 
 /// The seed of a run on the simulated market.

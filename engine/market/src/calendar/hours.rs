@@ -220,6 +220,18 @@ const NYSE: &[HoursRow] = &[HoursRow {
 
 const REGULAR_OPTIONS: HoursRow = row(Regular, ALWAYS, None, SameDay(8, 30), (15, 15), NOON, SPEC);
 const CURB_OPTIONS: HoursRow = row(Curb, day(2022, 4, 25), None, SameDay(15, 15), (16, 0), None, CURB);
+/// The first overnight sessions, from 02:00, since a day of the class's own.
+const fn short_night(since: Since) -> HoursRow {
+    row(
+        Overnight,
+        since,
+        before(2021, 11, 22),
+        SameDay(2, 0),
+        (8, 15),
+        Some((8, 15)),
+        ETH_2015,
+    )
+}
 const LONG_NIGHT: HoursRow = row(
     Overnight,
     LONG,
@@ -240,15 +252,7 @@ const LONGER_NIGHT: HoursRow = row(
 );
 
 const SPX: &[HoursRow] = &[
-    row(
-        Overnight,
-        day(2015, 3, 9),
-        before(2021, 11, 22),
-        SameDay(2, 0),
-        (8, 15),
-        Some((8, 15)),
-        ETH_2015,
-    ),
+    short_night(day(2015, 3, 9)),
     LONG_NIGHT,
     LONGER_NIGHT,
     REGULAR_OPTIONS,
@@ -256,15 +260,7 @@ const SPX: &[HoursRow] = &[
 ];
 
 const VIX: &[HoursRow] = &[
-    row(
-        Overnight,
-        day(2015, 3, 2),
-        before(2021, 11, 22),
-        SameDay(2, 0),
-        (8, 15),
-        Some((8, 15)),
-        ETH_2015,
-    ),
+    short_night(day(2015, 3, 2)),
     LONG_NIGHT,
     LONGER_NIGHT,
     REGULAR_OPTIONS,

@@ -1,20 +1,9 @@
 use super::*;
+use crate::testing::shared;
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
 
 fn d(text: &str) -> Date {
     text.parse().unwrap()
-}
-
-fn shared(path: &str) -> Option<PathBuf> {
-    let file = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("../../../shared/data")
-        .join(path);
-    if file.exists() {
-        return Some(file);
-    }
-    println!("skipped: shared data {path} absent");
-    None
 }
 
 #[test]

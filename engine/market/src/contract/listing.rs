@@ -528,6 +528,13 @@ pub fn cycles_on(class: impl Into<Class>, session: Date) -> Vec<Cycle> {
         .collect()
 }
 
+/// First day on which a class had series of a cycle; `None` when it never had.
+#[must_use]
+pub fn since(class: impl Into<Class>, cycle: Cycle) -> Option<Date> {
+    let mut table = class.into().table().iter();
+    table.find(|r| r.cycle == cycle).map(|r| r.since.date)
+}
+
 /// Expiries of a class that are listed by rule on a day, in `from..=to`, ascending, each with its cycles.
 #[must_use]
 pub fn expiries(class: impl Into<Class>, on: Date, from: Date, to: Date) -> Vec<(Date, Vec<Cycle>)> {

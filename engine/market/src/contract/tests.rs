@@ -4,11 +4,11 @@ use super::listing::{self, Class, Cycle, WhyNot, listed};
 use super::since::Since;
 use super::tick::{self, Quoted, Rounding};
 use super::*;
+use crate::testing::shared;
 use chrono::Datelike as _;
 use proptest::prelude::*;
 use std::collections::BTreeSet;
 use std::io::Read as _;
-use std::path::{Path, PathBuf};
 
 fn d(text: &str) -> Date {
     text.parse().unwrap()
@@ -16,17 +16,6 @@ fn d(text: &str) -> Date {
 
 fn p(text: &str) -> Price {
     Price::parse(text).unwrap()
-}
-
-fn shared(path: &str) -> Option<PathBuf> {
-    let file = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("../../../shared/data")
-        .join(path);
-    if file.exists() {
-        return Some(file);
-    }
-    println!("skipped: shared data {path} absent");
-    None
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use crate::calendar::{ExchangeCalendar, third_friday};
 use crate::contract::Root;
+use crate::contract::listing::{Cycle, since};
 use crate::time::{Date, Instant};
 use chrono::{Datelike, Days, Weekday};
 use std::collections::BTreeMap;
@@ -56,19 +57,12 @@ impl Listed {
     }
 }
 
-/// First day of VIX weeklys (Cboe, October 2015).
-const VIX_WEEKLYS_SINCE: (i32, u32, u32) = (2015, 10, 8);
-
 /// Expiries of VIX options on a day, in order: nine monthlys, and the weeklys of the next six Wednesdays.
 pub(super) fn vix_expiries(today: Date) -> Vec<Listed> {
     let calendar = ExchangeCalendar::nyse();
     let monthlys = calendar.vx_expiries(today, 9);
-    let (y, m, d) = VIX_WEEKLYS_SINCE;
-    let weeks = if Date::from_ymd_opt(y, m, d).is_some_and(|since| today >= since) {
-        6
-    } else {
-        0
-    };
+    let begun = since(Root::Vixw, Cycle::VixWeekly).is_some_and(|first| today >= first);
+    let weeks = if begun { 6 } else { 0 };
     let ahead = (10 - i64::from(today.weekday().number_from_monday())) % 7;
     let weeklys = (0..weeks).filter_map(|n| {
         let wednesday = today.checked_add_days(Days::new(u64::try_from(ahead + 7 * n).ok()?))?;
@@ -139,16 +133,11 @@ pub(super) fn expiries(today: Date) -> Vec<Listed> {
         .collect()
 }
 
-/// Monday to Thursday series by the dates on which Cboe began to list them.
+/// Monday to Thursday series, from the day on which Cboe began to list them.
 fn has_daily(date: Date) -> bool {
-    let since = |y, m, d| Date::from_ymd_opt(y, m, d).is_some_and(|first| date >= first);
-    match date.weekday() {
-        Weekday::Mon => since(2016, 8, 15),
-        Weekday::Tue => since(2022, 4, 18),
-        Weekday::Wed => since(2016, 2, 23),
-        Weekday::Thu => since(2022, 5, 11),
-        Weekday::Fri | Weekday::Sat | Weekday::Sun => false,
-    }
+    let weekday = date.weekday();
+    let daily = weekday.number_from_monday() < 5;
+    daily && since(Root::Spxw, Cycle::Weekly(weekday)).is_some_and(|first| date >= first)
 }
 
 fn next_month((year, month): (i32, u32)) -> (i32, u32) {

@@ -2,6 +2,7 @@ use super::strip::strip;
 use super::*;
 use crate::chain::{ExpiryChain, QuoteColumns};
 use crate::money::Price;
+use crate::testing::shared;
 
 /// The quotes of the worked example in Cboe's white paper.
 fn whitepaper(text: &str) -> Vec<StripQuote> {
@@ -228,17 +229,6 @@ fn terms_are_fridays_around_the_horizon_by_the_minute() {
     );
     assert!(Family::Vix.takes(Root::Spx, "2019-04-18".parse().unwrap()));
     assert!(!Family::Vix.takes(Root::Spxw, "2019-04-17".parse().unwrap()));
-}
-
-fn shared(path: &str) -> Option<std::path::PathBuf> {
-    let found = std::path::PathBuf::from(env!("CARGO_MANIFEST_DIR"))
-        .join("../../../shared/data")
-        .join(path);
-    if found.exists() {
-        return Some(found);
-    }
-    println!("skipped: {} absent", found.display());
-    None
 }
 
 /// On the real chains of 2019 the computed VIX lies in the published range of every day whose terms bracket 30 days. The

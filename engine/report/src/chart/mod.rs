@@ -9,6 +9,8 @@ mod firings;
 mod greeks;
 mod smile;
 mod svg;
+
+pub use svg::escape;
 mod trades;
 
 pub use axis::Size;

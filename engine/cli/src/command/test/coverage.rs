@@ -3,6 +3,7 @@
 use alula_dsl::graph::Graph;
 use alula_dsl::source::SourceMap;
 use alula_proof::coverage::{ConditionRow, Coverage, RuleRow};
+use alula_report::chart::escape;
 use anstyle::{AnsiColor, Style};
 use serde_json::{Value, json};
 use std::fmt::Write as _;
@@ -60,11 +61,7 @@ impl Covered {
     }
 
     fn place(&self, row: &ConditionRow) -> String {
-        let Some(file) = self.sources.get(row.span.file) else {
-            return String::new();
-        };
-        let before = file.text.get(..row.span.start as usize).unwrap_or_default();
-        format!("{}:{}", file.name, before.matches('\n').count() + 1)
+        self.sources.place(row.span)
     }
 
     /// Lines for a person: the counts, then what was not seen.
@@ -135,7 +132,7 @@ impl Covered {
         let _ = writeln!(
             out,
             "<title>Coverage of {0}</title>\n<h1>Coverage of {0}</h1>",
-            escaped(&self.name)
+            escape(&self.name)
         );
         let all = self.conditions.len();
         let _ = writeln!(
@@ -148,7 +145,7 @@ impl Covered {
             self.parts()
         );
         for file in self.sources.files() {
-            let _ = writeln!(out, "<h2>{}</h2>\n<pre>", escaped(&file.name));
+            let _ = writeln!(out, "<h2>{}</h2>\n<pre>", escape(&file.name));
             for (number, line) in file.text.lines().enumerate() {
                 let at = format!("{}:{}", file.name, number + 1);
                 let here: Vec<&ConditionRow> =
@@ -167,9 +164,9 @@ impl Covered {
                 let _ = writeln!(
                     out,
                     "<span class='l {class}' title=\"{}\"><i>{}</i>{}</span>",
-                    escaped(&title.join("\n")),
+                    escape(&title.join("\n")),
                     number + 1,
-                    escaped(line)
+                    escape(line)
                 );
             }
             out.push_str("</pre>\n");
@@ -179,7 +176,7 @@ impl Covered {
             let _ = writeln!(
                 out,
                 "<tr><td>{}<td>{}<td>{}",
-                escaped(&r.key),
+                escape(&r.key),
                 r.kind,
                 tick(r.acted)
             );
@@ -190,8 +187,8 @@ impl Covered {
             let _ = writeln!(
                 out,
                 "<tr><td><code>{}</code><td>{}<td>{}<td>{}<td>{}<td>{}<td>{}",
-                escaped(&c.text),
-                escaped(&c.rule),
+                escape(&c.text),
+                escape(&c.rule),
                 tick(c.seen.yes),
                 tick(c.seen.no),
                 if c.seen.unknown { "✓" } else { "·" },
@@ -225,13 +222,6 @@ fn missing(row: &ConditionRow) -> Vec<&'static str> {
 
 const fn tick(yes: bool) -> &'static str {
     if yes { "✓" } else { "<b class=no>✗</b>" }
-}
-
-fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;")
-        .replace('<', "&lt;")
-        .replace('>', "&gt;")
-        .replace('"', "&quot;")
 }
 
 /// Where the page of a strategy goes when several are tested: the path itself, or the path with the strategy's name.

@@ -57,12 +57,16 @@ fn folder(path: &Path, depth: usize, out: &mut Vec<PathBuf>) -> Result<(), Failu
     Ok(())
 }
 
+/// `x` of `x.test.yaml`.
+pub fn stem(test: &Path) -> String {
+    let name = test.file_name().map(|n| n.to_string_lossy().into_owned());
+    let name = name.unwrap_or_default();
+    name.strip_suffix(ENDING).unwrap_or(&name).to_owned()
+}
+
 /// `x.alula` for `x.test.yaml`.
 pub fn strategy_of(test: &Path) -> PathBuf {
-    let name = test.file_name().map(|n| n.to_string_lossy().into_owned());
-    let stem = name.unwrap_or_default();
-    let stem = stem.strip_suffix(ENDING).unwrap_or(&stem);
-    test.with_file_name(format!("{stem}.alula"))
+    test.with_file_name(format!("{}.alula", stem(test)))
 }
 
 #[cfg(test)]

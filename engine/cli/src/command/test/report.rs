@@ -2,6 +2,7 @@
 
 use super::{FileResult, snapshot};
 use alula_proof::{CaseResult, Failure};
+use alula_report::chart::escape;
 use alula_report::text::plural;
 use anstyle::{AnsiColor, Style};
 use serde_json::{Value, json};
@@ -161,21 +162,11 @@ pub fn junit(results: &[FileResult]) -> String {
     out
 }
 
-/// Text for XML; characters that XML 1.0 cannot hold become `?`.
+/// Text for XML; characters that XML 1.0 cannot hold become `?`, and line ends survive in attributes.
 fn escaped(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '"' => out.push_str("&quot;"),
-            '\n' => out.push_str("&#10;"),
-            c if c.is_control() && c != '\t' => out.push('?'),
-            c => out.push(c),
-        }
-    }
-    out
+    let holds = |c: char| !c.is_control() || matches!(c, '\t' | '\n');
+    let text: String = text.chars().map(|c| if holds(c) { c } else { '?' }).collect();
+    escape(&text).replace('\n', "&#10;")
 }
 
 /// Annotations of GitHub Actions.

@@ -5,6 +5,7 @@
 //! the new truth.
 
 use super::FileResult;
+use super::find::stem;
 use crate::exit::Failure;
 use crate::files;
 use alula_proof::change::{changes, words};
@@ -194,12 +195,6 @@ fn pending_path(path: &Path) -> PathBuf {
 
 fn folder(test: &Path) -> PathBuf {
     test.parent().unwrap_or(Path::new("")).join("snapshots")
-}
-
-fn stem(test: &Path) -> String {
-    let name = test.file_name().map(|n| n.to_string_lossy().into_owned());
-    let name = name.unwrap_or_default();
-    name.strip_suffix(".test.yaml").unwrap_or(&name).to_owned()
 }
 
 /// Lower-case letters and digits of any script, everything else an underscore.

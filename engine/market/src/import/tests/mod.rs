@@ -17,6 +17,7 @@ use crate::chain::Quote;
 use crate::contract::{OptionContract, Right};
 use crate::money::Price;
 use crate::series::BarSize;
+use crate::testing::shared;
 use std::fs;
 use std::io::Write as _;
 
@@ -26,17 +27,6 @@ fn d(text: &str) -> Date {
 
 fn at(date: &str, hour: u32, minute: u32) -> Instant {
     Instant::from_eastern(d(date), hour, minute).unwrap()
-}
-
-fn shared(path: &str) -> Option<PathBuf> {
-    let file = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("../../../shared/data")
-        .join(path);
-    if file.exists() {
-        return Some(file);
-    }
-    println!("skipped: shared data {path} absent");
-    None
 }
 
 fn gzip(text: &[u8]) -> Vec<u8> {

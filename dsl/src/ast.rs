@@ -71,8 +71,8 @@ pub struct Allow {
 pub enum ItemKind {
     /// `import "relative/path.alula"`
     Import(Node<String>),
-    /// `use plugin "name"`
-    UsePlugin(Node<String>),
+    /// `use plugin "name"`, or with a function of it: `use plugin "name" as f(x: vol, n = 14) -> ratio`
+    UsePlugin(UsePlugin),
     /// `strategy NAME { … }`
     Strategy(Strategy),
     /// `threshold NAME = VALUE in LO..HI`
@@ -199,6 +199,35 @@ pub struct Signal {
     pub name: Ident,
     /// Its definition.
     pub expr: Expr,
+}
+
+/// `use plugin "breadth" as mcclellan(advances: number, declines: number, fast = 19) -> line: number, sum: number`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct UsePlugin {
+    /// Name of the plugin.
+    pub plugin: Node<String>,
+    /// A function of it, as the strategy calls it.
+    pub function: Option<PluginFunction>,
+}
+
+/// What a strategy says of a plugin's function.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PluginFunction {
+    /// Name, which is also its name in the plugin.
+    pub name: Ident,
+    /// Parameters in order.
+    pub params: Vec<PluginParam>,
+    /// Outputs in order: name and unit. One output needs no name.
+    pub outputs: Vec<(Option<Ident>, Ident)>,
+}
+
+/// A parameter of a plugin's function.
+#[derive(Clone, Debug, PartialEq)]
+pub enum PluginParam {
+    /// `advances: number`: a series, by its unit.
+    Series(Ident, Ident),
+    /// `fast = 19`: a number, by its default.
+    Number(Ident, Literal),
 }
 
 /// `script NAME(a: vol, b: number) -> ratio from "file.rhai"`.

@@ -29,6 +29,10 @@ pub struct EventId(pub u32);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ScriptId(pub u32);
 
+/// Index into [`Graph::plugins`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct PluginId(pub u32);
+
 /// What a node yields.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum ValueKind {
@@ -233,12 +237,14 @@ pub enum Op {
     Surprise(EventId),
     /// A Rhai function over its inputs.
     Script(ScriptId),
-    /// An output of a plugin's indicator. (Plugins: linked by the plugin issue; missing until then.)
+    /// An output of a plugin's function over its inputs, stepped on the node's clock. Missing until the plugin is loaded.
     Plugin {
-        /// Plugin name.
-        plugin: String,
-        /// Function.
-        function: String,
+        /// Which function: index into [`Graph::plugins`].
+        function: PluginId,
+        /// Numbers in the order of [`PluginDef::numbers`], canonical scale.
+        params: Vec<f64>,
+        /// Output: index into [`PluginDef::outputs`].
+        output: u8,
     },
     /// Votes counted among the inputs: how many are true (unknown when the unknown ones could matter is the engine's
     /// business: as a number it is missing while any input is unknown).
@@ -332,6 +338,23 @@ pub struct FeedDef {
     pub unit: Unit,
     /// Age after which it is stale.
     pub stale_after: Option<Length>,
+    /// Where declared.
+    pub span: Span,
+}
+
+/// A plugin, and the function of it that the strategy calls.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PluginDef {
+    /// Name of the plugin.
+    pub plugin: String,
+    /// Name of the function; empty where the plugin is named alone, and nothing calls it.
+    pub function: String,
+    /// Series that it reads, in order: name and what it is.
+    pub inputs: Vec<(String, ValueKind)>,
+    /// Numbers that it is set up with, in order: name, unit, default in canonical scale.
+    pub numbers: Vec<(String, Unit, f64)>,
+    /// What it gives, in order: name (empty for a single one) and what it is.
+    pub outputs: Vec<(String, ValueKind)>,
     /// Where declared.
     pub span: Span,
 }
@@ -801,8 +824,8 @@ pub struct Graph {
     pub hedges: Vec<HedgeDef>,
     /// Overlays in textual order.
     pub overlays: Vec<OverlayDef>,
-    /// Plugins named by `use plugin`.
-    pub plugins: Vec<String>,
+    /// Plugins' functions named by `use plugin`, in textual order.
+    pub plugins: Vec<PluginDef>,
 }
 
 impl Graph {

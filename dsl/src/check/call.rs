@@ -81,6 +81,9 @@ impl<'a> Checker<'a> {
         {
             return self.declared_script(call, args);
         }
+        if let Some(function) = self.plugin_function(&name.value) {
+            return self.plugin_call(call, args, function, None);
+        }
         let sorted = Args::new(args);
         // `profit(core)`, `vega(book)`: sums over positions.
         if let Some(what) = reference::book(&name.value) {
@@ -115,7 +118,7 @@ impl<'a> Checker<'a> {
                 let own = symbols
                     .by_name
                     .iter()
-                    .filter(|(_, s)| matches!(s.item.kind, ItemKind::Script(_)));
+                    .filter(|(_, s)| matches!(s.item.kind, ItemKind::Script(_) | ItemKind::UsePlugin(_)));
                 let names = reference::FUNCTIONS
                     .iter()
                     .chain(reference::BOOK)
@@ -141,6 +144,10 @@ impl<'a> Checker<'a> {
         place: Place,
         key: &str,
     ) -> Option<Val> {
+        if let Some(function) = self.plugin_function(&name.value) {
+            let call = Call { e, name, place, key };
+            return self.plugin_call(call, args, function, Some(field));
+        }
         let outputs: &[&str] = match name.value.as_str() {
             "macd" => &["line", "signal", "histogram"],
             "bollinger" => &["upper", "middle", "lower"],

@@ -21,17 +21,7 @@ impl<'a> Checker<'a> {
                 ItemKind::Threshold(t) => self.declare_threshold(t, &item.doc, item.span),
                 ItemKind::Series(s) => self.declare_series(s, item.span),
                 ItemKind::Script(s) => self.declare_script(s),
-                ItemKind::UsePlugin(name) => {
-                    self.report(
-                        Diagnostic::note(
-                            codes::NOT_EVALUATED_YET,
-                            name.span,
-                            format!("the plugin `{}` is not loaded yet", name.value),
-                        )
-                        .help("the strategy runs without it; nothing may use it so far"),
-                    );
-                    self.plugins.push(name.value.clone());
-                }
+                ItemKind::UsePlugin(u) => self.declare_plugin(u),
                 _ => {}
             }
         }

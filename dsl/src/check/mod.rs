@@ -13,6 +13,7 @@ mod legs;
 mod names;
 mod numbers;
 mod order;
+mod plugin;
 mod policy;
 mod quoted;
 mod script;
@@ -27,8 +28,8 @@ use crate::ast::{Expr, ItemKind, LitUnit};
 use crate::diagnostic::{Code, Diagnostic, codes};
 use crate::format::expr_text;
 use crate::graph::{
-    EventDef, FeedDef, Graph, GuardRuleDef, HedgeDef, Length, NodeId, OverlayDef, PolicyDef, ScriptDef,
-    StructureDef, StructureId, ThresholdDef,
+    EventDef, FeedDef, Graph, GuardRuleDef, HedgeDef, Length, NodeId, OverlayDef, PluginDef, PolicyDef,
+    ScriptDef, StructureDef, StructureId, ThresholdDef,
 };
 use crate::lower::{Builder, Origin, finish};
 use crate::resolve::{ParsedFile, Symbols};
@@ -60,7 +61,7 @@ pub(crate) struct Checker<'a> {
     policies: Vec<PolicyDef>,
     hedges: Vec<HedgeDef>,
     overlays: Vec<OverlayDef>,
-    plugins: Vec<String>,
+    plugins: Vec<PluginDef>,
     /// Cadence, when the strategy says one.
     every: Option<Length>,
     /// A guard is being checked, whose unknowns act.

@@ -89,7 +89,9 @@ impl<'a> Checker<'a> {
                 format!("write `{text}.dte`, `vega({text})` or another sum over its positions")
             }
             ItemKind::Event(_) => format!("write `within 1 day before {text}`"),
-            ItemKind::Script(_) => format!("call it with its arguments: `{text}(…)`"),
+            ItemKind::Script(_) | ItemKind::UsePlugin(_) => {
+                format!("call it with its arguments: `{text}(…)`")
+            }
             _ => "an expression speaks of signals, thresholds, series and instruments".to_owned(),
         };
         let what = kind_word(&item.kind);

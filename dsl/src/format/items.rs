@@ -3,7 +3,7 @@
 use super::expr::{literal_text, range_text, string_text};
 use super::layout::Printer;
 use super::pieces::{INDENT, Line, rank};
-use crate::ast::{Crossing, File, Ident, Item, ItemKind, Script, Setting, Strategy};
+use crate::ast::{Crossing, File, Ident, Item, ItemKind, PluginParam, Script, Setting, Strategy, UsePlugin};
 use crate::span::Span;
 
 /// Whether an item has a block of braces.
@@ -175,7 +175,7 @@ impl Printer<'_> {
         let span = item.span;
         let line = match &item.kind {
             ItemKind::Import(path) => Line::new(format!("import {}", string_text(&path.value))),
-            ItemKind::UsePlugin(name) => Line::new(format!("use plugin {}", string_text(&name.value))),
+            ItemKind::UsePlugin(u) => use_plugin(u),
             ItemKind::Threshold(t) => Line::new(format!(
                 "threshold {:name$} = {:value$} in {}",
                 t.name.value,
@@ -276,6 +276,34 @@ impl Printer<'_> {
         self.row(span, false, vec![format!("{text} {{")]);
         self.open_block();
     }
+}
+
+fn use_plugin(u: &UsePlugin) -> Line {
+    let mut line = Line::new(format!("use plugin {}", string_text(&u.plugin.value)));
+    let Some(f) = &u.function else { return line };
+    line.break_word(format!("as {}", f.name.value), rank::CLAUSE);
+    line.open("(", false);
+    for (i, param) in f.params.iter().enumerate() {
+        if i > 0 {
+            line.comma();
+        }
+        line.word(match param {
+            PluginParam::Series(name, unit) => format!("{}: {}", name.value, unit.value),
+            PluginParam::Number(name, default) => format!("{} = {}", name.value, literal_text(default)),
+        });
+    }
+    line.close(")");
+    for (i, (name, unit)) in f.outputs.iter().enumerate() {
+        if i > 0 {
+            line.comma();
+        }
+        let arrow = if i == 0 { "-> " } else { "" };
+        line.word(match name {
+            Some(name) => format!("{arrow}{}: {}", name.value, unit.value),
+            None => format!("{arrow}{}", unit.value),
+        });
+    }
+    line
 }
 
 fn script(s: &Script) -> Line {

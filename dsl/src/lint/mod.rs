@@ -69,6 +69,7 @@ fn unused(symbols: &Symbols<'_>, entry: Option<FileId>, findings: &mut Vec<Diagn
                 | ItemKind::Series(_)
                 | ItemKind::Event(_)
                 | ItemKind::Script(_)
+                | ItemKind::UsePlugin(_)
                 | ItemKind::Structure(_)
         );
         // A name that could not be declared was reported already.

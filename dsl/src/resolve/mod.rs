@@ -41,7 +41,7 @@ pub(crate) struct Symbols<'a> {
 pub(crate) fn kind_word(kind: &ItemKind) -> &'static str {
     match kind {
         ItemKind::Import(_) => "import",
-        ItemKind::UsePlugin(_) => "plugin",
+        ItemKind::UsePlugin(_) => "plugin function",
         ItemKind::Strategy(_) => "strategy",
         ItemKind::Threshold(_) => "threshold",
         ItemKind::Series(_) => "series",
@@ -56,10 +56,11 @@ pub(crate) fn kind_word(kind: &ItemKind) -> &'static str {
     }
 }
 
-/// Name of an item; imports and plugins have none, and a strategy's is a title.
+/// Name of an item; imports and plugins without a function have none, and a strategy's is a title.
 pub(crate) fn name_of(item: &Item) -> Option<&Ident> {
     match &item.kind {
-        ItemKind::Import(_) | ItemKind::UsePlugin(_) | ItemKind::Strategy(_) => None,
+        ItemKind::Import(_) | ItemKind::Strategy(_) => None,
+        ItemKind::UsePlugin(x) => x.function.as_ref().map(|f| &f.name),
         ItemKind::Threshold(x) => Some(&x.name),
         ItemKind::Series(x) => Some(&x.name),
         ItemKind::Event(x) => Some(&x.name),
@@ -82,6 +83,7 @@ fn stands_in_expressions(kind: &ItemKind) -> bool {
             | ItemKind::Event(_)
             | ItemKind::Signal(_)
             | ItemKind::Script(_)
+            | ItemKind::UsePlugin(_)
             | ItemKind::Structure(_)
     )
 }

@@ -2,7 +2,9 @@
 
 use super::common::{codes, errors, opens_when, refuses, shown, sound, with_core};
 use alula_dsl::compile::compile;
+use alula_dsl::graph::{Clock, Domain, Op, PluginId, ValueKind};
 use alula_dsl::source::NoImports;
+use alula_dsl::unit::Unit;
 
 fn signal(expr: &str) -> String {
     format!("signal x = {expr}\nguard g {{ require x else block open }}")
@@ -329,6 +331,90 @@ fn scripts_have_one_signature() {
         "A0202",
         &["parameter"],
     );
+}
+
+#[test]
+fn functions_of_plugins_have_a_declared_signature() {
+    let uses = "use plugin \"breadth\" as mcclellan(up: number, down: number, fast = 19, floor = -5 vol) \
+        -> line: number, hot: bool\n\
+        use plugin \"smooth\" as kama(x: vol) -> vol\n";
+    let with = |condition: &str| format!("{uses}{}", opens_when(condition));
+    let text = "mcclellan(SPX.volume, SPY.volume, fast = 9).line > 50 and kama(VIX.close) < 30 vol";
+    let g = sound(&with(text));
+    let ops: Vec<_> = g
+        .nodes
+        .iter()
+        .filter(|n| matches!(n.op, Op::Plugin { .. }))
+        .collect();
+    assert_eq!(
+        ops[0].op,
+        Op::Plugin {
+            function: PluginId(0),
+            params: vec![9.0, -5.0],
+            output: 0
+        }
+    );
+    assert_eq!(
+        (ops[0].inputs.len(), ops[0].clock, ops[0].domain),
+        (2, Clock::Session, Domain::Market)
+    );
+    assert_eq!(ops[1].kind, ValueKind::Number(Unit::VOL));
+    let def = &g.plugins[0];
+    assert_eq!(
+        (def.plugin.as_str(), def.function.as_str()),
+        ("breadth", "mcclellan")
+    );
+    assert_eq!(def.numbers[0], ("fast".to_owned(), Unit::NONE, 19.0));
+    assert_eq!(def.outputs[1], ("hot".to_owned(), ValueKind::Bool));
+    // A condition of it, a call in a call, the numbers in any order; told apart by their numbers.
+    let g = sound(&with(
+        "mcclellan(1, 2, floor = 1 vol, fast = 3).hot and mcclellan(1, 2).hot and kama(kama(VIX.last)) > 5 vol",
+    ));
+    assert_eq!(
+        g.nodes
+            .iter()
+            .filter(|n| matches!(n.op, Op::Plugin { .. }))
+            .count(),
+        4
+    );
+    // Nothing evaluates them yet, and the check says so once for each.
+    assert_eq!(codes(&with_core(&with(text))), ["A0606", "A0606"]);
+    for (wrong, code, words) in [
+        ("mcclellan(1, 2) > 5", "A0314", &["several outputs", ".line"][..]),
+        ("mcclellan(1, 2).lin > 5", "A0206", &["no output `lin`", "line"]),
+        ("kama(VIX.close).x > 5 vol", "A0206", &["leave the field out"]),
+        ("mcclellan(1).line > 5", "A0208", &["reads 2 series"]),
+        (
+            "mcclellan(1, 2, over 5 bars).line > 5",
+            "A0208",
+            &["reads 2 series"],
+        ),
+        (
+            "mcclellan(1, 2, fats = 5).line > 5",
+            "A0208",
+            &["no number `fats`", "fast"],
+        ),
+        (
+            "mcclellan(1, 2, fast = VIX.last / 1 vol).line > 5",
+            "A0208",
+            &["may change"],
+        ),
+        ("mcclellan(1, 2, fast = 5 vol).line > 5", "A0311", &["`fast`"]),
+        ("kama(SPX.close) > 5 vol", "A0311", &["series `x`"]),
+        ("kama(VIX.close) > 5", "A0301", &["vol"]),
+        ("kama > 5 vol", "A0204", &["with its arguments"]),
+    ] {
+        refuses(&with(wrong), code, words);
+    }
+    for (wrong, code) in [
+        ("use plugin \"p\" as rsi(x: vol) -> vol", "A0203"),
+        ("use plugin \"p\" as f(x: vol, x = 5) -> vol", "A0202"),
+        ("use plugin \"p\" as f(x: vols) -> vol", "A0209"),
+        ("use plugin \"p\" as f(x: vol) -> line: vol, vol", "A0314"),
+        ("use plugin \"p\" as f(x: vol, n = 5 sessions) -> vol", "A0312"),
+    ] {
+        refuses(wrong, code, &[]);
+    }
 }
 
 #[test]

@@ -5,8 +5,8 @@ use alula_dsl::ast::{
     Allow, Amount, Anchor, Arg, BinaryOp, Crossing, Direction, EventDecl, EventSide, ExpirySelector, Expr,
     ExprKind, File, Guard, GuardAction, GuardRule, Hedge, HedgeClause, Ident, Item, ItemKind, Layer,
     LayerClause, LegClause, LegRef, LimitPrice, LitUnit, Literal, Node, OnUnknown, Overlay, OverlayClause,
-    Policy, Right, RollStrikes, RollTarget, Rule, Script, Series, Setting, Shape, Shift, Side, Signal,
-    SizeExpr, StrikeSelector, Structure, Threshold, UnaryOp,
+    PluginFunction, PluginParam, Policy, Right, RollStrikes, RollTarget, Rule, Script, Series, Setting,
+    Shape, Shift, Side, Signal, SizeExpr, StrikeSelector, Structure, Threshold, UnaryOp, UsePlugin,
 };
 use alula_dsl::span::Span;
 use proptest::collection::vec;
@@ -503,10 +503,24 @@ fn guard() -> impl Strategy<Value = Guard> {
     (ident(), vec(rule, 0..4)).prop_map(|(name, rules)| Guard { name, rules })
 }
 
+fn plugin_function() -> impl Strategy<Value = PluginFunction> {
+    let param = prop_oneof![
+        (ident(), ident()).prop_map(|(name, unit)| PluginParam::Series(name, unit)),
+        (ident(), literal()).prop_map(|(name, default)| PluginParam::Number(name, default)),
+    ];
+    let outputs = vec((option::of(ident()), ident()), 1..4);
+    (ident(), vec(param, 0..4), outputs).prop_map(|(name, params, outputs)| PluginFunction {
+        name,
+        params,
+        outputs,
+    })
+}
+
 fn kind() -> impl Strategy<Value = ItemKind> {
     prop_oneof![
         1 => string().prop_map(ItemKind::Import),
-        1 => string().prop_map(ItemKind::UsePlugin),
+        1 => (string(), option::of(plugin_function()))
+            .prop_map(|(plugin, function)| ItemKind::UsePlugin(UsePlugin { plugin, function })),
         1 => (ident(), vec(setting().prop_map(node), 0..5))
             .prop_map(|(name, settings)| ItemKind::Strategy(Strategy_ { name, settings })),
         2 => (ident(), literal(), literal_range())

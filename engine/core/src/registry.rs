@@ -2,6 +2,7 @@
 
 use crate::column::{Column, Input};
 use crate::ops::Operator;
+use crate::ops::absent::Absent;
 use crate::ops::latch::{Crosses, For, Moves, SinceEntry, Until};
 use crate::ops::paired::{Beta, Correlation, Divergence, LevelCorrelation};
 use crate::ops::pure::Pure;
@@ -157,7 +158,7 @@ impl Registry {
             Op::Surprise(_) => return Err(RegistryError::Source("surprise")),
             Op::Book { .. } => return Err(RegistryError::Source("book observable")),
             Op::Position(_) => return Err(RegistryError::Source("position observable")),
-            Op::Plugin { .. } => return Err(RegistryError::Source("plugin")),
+            Op::Plugin { .. } => Box::new(Absent),
             Op::Irr { .. } => return Err(RegistryError::Source("irr")),
             Op::Cushion { .. } => return Err(RegistryError::Source("cushion")),
             Op::OverlayGain => return Err(RegistryError::Source("expected_gain")),

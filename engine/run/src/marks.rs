@@ -181,6 +181,12 @@ pub fn of(facts: &Facts<'_>) -> Vec<String> {
     marks.extend(coarser(plan.graph().settings.every, facts.visited));
     marks.extend(yesterdays(facts));
     let graph = plan.graph();
+    let plugins: BTreeSet<&str> = graph.plugins.iter().map(|p| p.plugin.as_str()).collect();
+    marks.extend(
+        plugins
+            .into_iter()
+            .map(|name| format!("plugin: `{name}` is not loaded; what rests on it is unknown")),
+    );
     if !graph.hedges.is_empty() || !graph.overlays.is_empty() {
         marks.push("hedges and overlays are declared and not evaluated yet".to_owned());
     }

@@ -380,6 +380,31 @@ fn an_event_blackout_is_read_from_the_calendar() {
 }
 
 #[test]
+fn what_a_plugin_would_give_is_missing_and_the_run_says_so() {
+    let text = strategy(
+        "",
+        "use plugin \"breadth\" as thrust(x: vol, n = 5) -> line: vol, hot: bool\n\n\
+         policy p on core {\n    open when thrust(VIX.close).line < 35 vol or thrust(VIX.close, n = 9).hot size 1 lot\n}",
+    );
+    for mode in [Mode::Batch, Mode::Streaming] {
+        let r = try_run(&text, &flat(4), mode).unwrap();
+        assert!(r.orders.is_empty(), "{:?}", r.orders);
+        assert_eq!(r.rules[0].was_unknown, 4, "{:?}", r.rules);
+        let told = told(&r, "p.open");
+        assert_eq!(told[0].2, "the condition is unknown (no data) and the rule holds");
+        assert_eq!(
+            told[1].2,
+            "the condition is unknown (plugin gave no value) and the rule holds"
+        );
+        let mark = r.manifest.marks.iter().find(|m| m.starts_with("plugin:"));
+        assert_eq!(
+            mark.unwrap(),
+            "plugin: `breadth` is not loaded; what rests on it is unknown"
+        );
+    }
+}
+
+#[test]
 fn persistence_counts_the_steps_of_its_own_clock() {
     // VIX closes: 16 until the 5th session, then 20.
     let market = Double::new(date(2019, 6, 3), 12, |i| {

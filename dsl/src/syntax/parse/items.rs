@@ -1,7 +1,10 @@
-//! The small items: `strategy`, `threshold`, `series`, `event`, `signal`, `script`.
+//! The small items: `strategy`, `threshold`, `series`, `event`, `signal`, `script`, `use plugin`.
 
 use super::{Builder, Kids, Rule, has};
-use crate::ast::{Crossing, EventDecl, Node, Script, Series, Setting, Signal, Strategy, Threshold};
+use crate::ast::{
+    Crossing, EventDecl, Node, PluginFunction, PluginParam, Script, Series, Setting, Signal, Strategy,
+    Threshold, UsePlugin,
+};
 
 impl Builder {
     pub(super) fn strategy(&mut self, mut kids: Kids<'_>) -> Option<Strategy> {
@@ -93,6 +96,40 @@ impl Builder {
         let name = self.next_ident(&mut kids)?;
         let expr = self.next_expr(&mut kids)?;
         Some(Signal { name, expr })
+    }
+
+    pub(super) fn use_plugin(&mut self, mut kids: Kids<'_>) -> Option<UsePlugin> {
+        let plugin = self.string(&kids.next()?);
+        let Some(name) = kids.next_if(Rule::name).map(|p| self.ident(&p)) else {
+            let function = None;
+            return Some(UsePlugin { plugin, function });
+        };
+        let mut params = Vec::new();
+        while let Some(p) = kids.next_if(Rule::plugin_param) {
+            let mut parts = Kids::of(p);
+            let name = self.next_ident(&mut parts)?;
+            let param = match parts.next_if(Rule::literal) {
+                Some(default) => PluginParam::Number(name, self.literal(&default)?),
+                None => PluginParam::Series(name, self.next_ident(&mut parts)?),
+            };
+            params.push(param);
+        }
+        let mut outputs = Vec::new();
+        while let Some(p) = kids.next_if(Rule::plugin_output) {
+            let mut parts = Kids::of(p);
+            let first = self.next_ident(&mut parts)?;
+            let unit = parts.next().map(|p| self.ident(&p));
+            outputs.push(match unit {
+                Some(unit) => (Some(first), unit),
+                None => (None, first),
+            });
+        }
+        let function = Some(PluginFunction {
+            name,
+            params,
+            outputs,
+        });
+        Some(UsePlugin { plugin, function })
     }
 
     pub(super) fn script(&mut self, mut kids: Kids<'_>) -> Option<Script> {

@@ -157,7 +157,7 @@ impl Builder {
         }
         let kind = match rule {
             Rule::import_item => ItemKind::Import(self.string(&kids.next()?)),
-            Rule::use_item => ItemKind::UsePlugin(self.string(&kids.next()?)),
+            Rule::use_item => ItemKind::UsePlugin(self.use_plugin(kids)?),
             Rule::strategy_item => ItemKind::Strategy(self.strategy(kids)?),
             Rule::threshold_item => ItemKind::Threshold(self.threshold(kids)?),
             Rule::series_item => ItemKind::Series(self.series(kids)?),

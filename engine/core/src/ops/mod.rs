@@ -9,6 +9,7 @@
 //! Exceptions, by definition of the language: `and`, `or`, `in`, `for` and `until` are Kleene and may be decided by what
 //! is known.
 
+pub(crate) mod absent;
 pub(crate) mod kernel;
 pub(crate) mod latch;
 pub(crate) mod paired;

@@ -269,7 +269,6 @@ impl Linker<'_> {
             Op::AsOf => NodeKind::AsOf(inputs.first().map(|i| self.freshness(*i)).unwrap_or_default()),
             Op::Book { what, of } => NodeKind::Book { what: *what, of: *of },
             Op::Position(what) => NodeKind::Position(*what),
-            Op::Plugin { .. } => NodeKind::Fixed(Cell::missing(Cause::Plugin)),
             Op::Irr { of, under } => NodeKind::Irr {
                 of: *of,
                 shift: crate::scenario::shift_of(under),

@@ -9,6 +9,7 @@ mod cells;
 mod collect;
 mod databento;
 mod datashop;
+mod days;
 mod historical;
 mod mapped;
 mod optionsdx;
@@ -30,7 +31,7 @@ pub(super) use cboe_json::JSON_BYTES_MAX;
 pub(super) use cboe_json::import as import_json;
 #[cfg(test)]
 pub(super) use collect::SNAPSHOTS_MAX;
-pub(super) use collect::{DayRows, Days};
+pub(super) use days::{DayRows, Days};
 
 use super::Job;
 use super::error::{BadRow, FieldError, ImportError, ImportErrorKind};

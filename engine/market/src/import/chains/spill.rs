@@ -1,6 +1,6 @@
 //! Rows that wait on disk: a source that is ordered by contract, or a day of many snapshots, must not fill the memory.
 
-use super::collect::Origin;
+use super::days::Origin;
 use crate::contract::Right;
 use crate::money::Price;
 use crate::store::{ChainRow, VendorGreeks};

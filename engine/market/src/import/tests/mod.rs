@@ -10,6 +10,7 @@ mod formats;
 mod mapping;
 mod real;
 mod series;
+mod services;
 
 use super::chains as readers;
 use super::*;

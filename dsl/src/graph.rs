@@ -267,12 +267,12 @@ pub enum Op {
         /// Scenario.
         under: Vec<ShiftBy>,
     },
-    /// `cushion(under …)`: (cash + bills) over the worst margin call of the scenario. Missing(unsupported) so far.
+    /// `cushion(under …)`: (cash + bills) over the margin required, both after the shift.
     Cushion {
         /// Scenario.
         under: Vec<ShiftBy>,
     },
-    /// `expected_gain` and `cost(lo..hi)` of an overlay. As [`Op::Cushion`].
+    /// `expected_gain` and `cost(lo..hi)` of an overlay. Missing(unsupported) so far.
     OverlayGain,
     /// See [`Op::OverlayGain`].
     OverlayCost {

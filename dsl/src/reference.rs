@@ -90,7 +90,7 @@ pub const FUNCTIONS: &[Entry] = entries! {
     "ln", "ln(x)", Anywhere, "ln(SPX.close / lag(SPX.close, 1)) < -0.02", "Natural logarithm of a plain number; missing at or below zero.";
     "exp", "exp(x)", Anywhere, "exp(zscore(VIX.close, 20)) > 1", "Exponential of a plain number.";
     "irr", "irr(structure, under vol +5 & spot -5%)", Book, "irr(core, under vol +5) >= 8%", "Annual rate of return on the maximum loss if the market moves so: expected result at settlement, or with `time n days` the mark after them.";
-    "cushion", "cushion(under vol +10 & spot -5%)", Book, "cushion(under vol +10 & spot -5%) >= 1.5", "Cash and bills over the worst margin call of the scenario (not evaluated yet).";
+    "cushion", "cushion(under vol +10 & spot -5%)", Book, "cushion(under vol +10 & spot -5%) >= 1.5", "Quick ratio of the account: cash over the margin required, both after the shift. With nothing required, the cash itself.";
     "cost", "cost(lo..hi bps)", Overlay, "expected_gain > cost(8..15 bps)", "Trading cost of an overlay's round trip, as a range of fractions (not evaluated yet).";
 };
 

@@ -4,9 +4,9 @@ use super::Checker;
 use super::call::{Args, Call, has_options};
 use super::items::whole_number;
 use super::value::{Affine, Place, Val, canonical};
-use crate::ast::{Expr, ExprKind, ItemKind, LitUnit, Literal, Node, OnUnknown, Shift};
+use crate::ast::{Expr, ExprKind, ItemKind, LitUnit, Literal, Node, Shift};
 use crate::builtin::{BookObs, Instrument};
-use crate::diagnostic::{Diagnostic, codes};
+use crate::diagnostic::codes;
 use crate::graph::{Clock, Domain, Op, ShiftBy};
 use crate::reference;
 use crate::resolve::suggest::did_you_mean;
@@ -144,27 +144,6 @@ impl Checker<'_> {
         Some((out, words.join(" & ")))
     }
 
-    fn not_evaluated(&mut self, call: Call<'_>) {
-        let span = call.e.span;
-        let message = format!("`{}` is not evaluated yet", call.name.value);
-        let help = match call.place {
-            Place::Candidate(_) => {
-                "it is read as missing, so this `require` is never true and nothing is ordered by this rule"
-            }
-            _ => match self.in_guard {
-                Some(None) => {
-                    "it is read as missing, and a guard that is unknown blocks opening; `unknown hold` lets it pass"
-                }
-                Some(Some(OnUnknown::Act)) => {
-                    "it is read as missing, and with `unknown act` the guard does so at every tick; leave that out"
-                }
-                Some(Some(OnUnknown::Hold)) => "it is read as missing, so the guard lets everything pass",
-                None => "it is read as missing, so the condition is unknown and the rule holds",
-            },
-        };
-        self.report(Diagnostic::note(codes::NOT_EVALUATED_YET, span, message).help(help));
-    }
-
     pub(super) fn irr(&mut self, call: Call<'_>, args: &Args<'_>) -> Option<Val> {
         let ([of], Some(under)) = (args.values.as_slice(), args.under) else {
             return self.misfit(call);
@@ -219,7 +198,6 @@ impl Checker<'_> {
             );
         }
         let (under, words) = self.scenario(call, under)?;
-        self.not_evaluated(call);
         let text = format!("cushion(under {words})");
         Some(self.source(
             Op::Cushion { under },

@@ -64,8 +64,6 @@ pub(crate) struct Checker<'a> {
     plugins: Vec<PluginDef>,
     /// Cadence, when the strategy says one.
     every: Option<Length>,
-    /// A guard is being checked, whose unknowns act.
-    in_guard: Option<Option<crate::ast::OnUnknown>>,
 }
 
 /// Checks all items. The graph is there when nothing was wrong.
@@ -95,7 +93,6 @@ pub(crate) fn check(
         overlays: Vec::new(),
         plugins: Vec::new(),
         every: None,
-        in_guard: None,
     };
     let settings = c.strategy(files);
     c.every = settings.as_ref().map(|s| s.every);

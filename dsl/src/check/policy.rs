@@ -425,9 +425,7 @@ impl<'a> Checker<'a> {
         }
         for (i, rule) in g.rules.iter().enumerate() {
             let key = format!("{}.{i}", g.name.value);
-            self.in_guard = Some(rule.value.unknown);
             let require = self.rule_condition(&rule.value.require, Place::Book, &key);
-            self.in_guard = None;
             let action = match &rule.value.action {
                 GuardAction::BlockOpen => Some(GuardAct::BlockOpen),
                 GuardAction::HaltOpen => Some(GuardAct::HaltOpen),

@@ -13,9 +13,11 @@ use crate::value::Cause;
 use alula_book::instrument::FuturesMargin;
 use alula_book::portfolio::{self, ClassHoldings};
 use alula_book::{Book, House, Leg, Package, Position, Rulebook, margin};
+use alula_market::contract::FutureContract;
 use alula_market::money::{Price, Usd};
 use alula_market::time::Date;
 use alula_pricing::stress::{Asset, Holding};
+use std::collections::BTreeMap;
 
 /// Something held, or about to be.
 #[derive(Clone, Copy, Debug)]
@@ -67,17 +69,59 @@ pub fn available(book: &Book, rulebook: Rulebook) -> Usd {
     book.cash().share + book.positions().map(worth).sum() + book.ledger().market_value().share
 }
 
-/// Requirement of futures and shares, the same by every rulebook: futures by their table, shares half of their value
-/// (Regulation T).
 fn linear(book: &Book, on: Date) -> Result<Usd, Cause> {
     let ledger = book.ledger();
-    let futures = ledger.net_futures();
-    if futures.is_empty() && ledger.market_value().share == Usd::ZERO {
+    linear_requirement(ledger.net_futures(), ledger.market_value().share, on)
+}
+
+/// Requirement of futures and shares, the same by every rulebook: futures by their table, shares half of their value
+/// (Regulation T).
+pub(crate) fn linear_requirement(
+    futures: BTreeMap<FutureContract, i64>,
+    shares: Usd,
+    on: Date,
+) -> Result<Usd, Cause> {
+    if futures.is_empty() && shares == Usd::ZERO {
         return Ok(Usd::ZERO);
     }
     let table = FuturesMargin::round_numbers();
     let futures = table.requirement(futures, on).ok_or(Cause::NoData)?;
-    Ok(futures + Usd(ledger.market_value().share.abs().0 / 2))
+    Ok(futures + Usd(shares.abs().0 / 2))
+}
+
+/// Where a requirement's prices come from: the tick's market, or one that is shifted.
+pub(crate) trait Scene {
+    /// Level of a package's underlying.
+    fn spot(&self, package: &Package) -> Result<Price, Cause>;
+    /// One contract's price.
+    fn price(&self, stake: &Stake<'_>, leg: &Leg) -> Result<Price, Cause>;
+    /// One contract as a grid of stresses revalues it.
+    fn asset(&self, leg: &Leg) -> Result<Asset, Cause>;
+}
+
+impl Scene for Sight<'_> {
+    fn spot(&self, package: &Package) -> Result<Price, Cause> {
+        Sight::spot(self, package)
+    }
+
+    /// A held leg's mark, else the mid.
+    fn price(&self, stake: &Stake<'_>, leg: &Leg) -> Result<Price, Cause> {
+        let held = stake
+            .position
+            .and_then(|p| p.legs.iter().find(|l| l.contract == leg.contract));
+        held.map_or_else(|| self.mid(leg), |l| Ok(l.mark.mid))
+    }
+
+    fn asset(&self, leg: &Leg) -> Result<Asset, Cause> {
+        let view = self.view(leg.contract.root.underlying()).ok_or(Cause::NoQuote)?;
+        let (chain, analytics) = view.of(&leg.contract).ok_or(Cause::NoQuote)?;
+        Ok(Asset::Option {
+            terms: *analytics.terms()?,
+            right: pricing_right(leg.contract.right),
+            strike: leg.contract.strike.to_f64(),
+            vol: analytics.strike_vol(chain, leg.contract.strike)?,
+        })
+    }
 }
 
 /// Requirement of everything held, and what stands against it.
@@ -98,8 +142,17 @@ pub fn account(sight: &Sight<'_>, book: &Book, rulebook: Rulebook) -> Result<Acc
 /// `no quote` when an underlying, a price or (for portfolio margin) a vol is not known; `out of domain` when a stressed value
 /// is none.
 pub fn requirement(sight: &Sight<'_>, rulebook: Rulebook, stakes: &[Stake<'_>]) -> Result<Usd, Cause> {
+    requirement_in(sight, rulebook, stakes)
+}
+
+/// The same with the prices of a scene.
+pub(crate) fn requirement_in(
+    scene: &impl Scene,
+    rulebook: Rulebook,
+    stakes: &[Stake<'_>],
+) -> Result<Usd, Cause> {
     let Some(house) = rulebook.house() else {
-        return stakes.iter().map(|s| by_strategy(sight, rulebook, s)).sum();
+        return stakes.iter().map(|s| by_strategy(scene, rulebook, s)).sum();
     };
     let mut sum = Usd::ZERO;
     let mut ranged: Vec<&Stake<'_>> = Vec::new();
@@ -107,17 +160,17 @@ pub fn requirement(sight: &Sight<'_>, rulebook: Rulebook, stakes: &[Stake<'_>]) 
         if portfolio::range_of(stake.package.underlying()).is_some() {
             ranged.push(stake);
         } else {
-            sum += by_strategy(sight, rulebook, stake)?;
+            sum += by_strategy(scene, rulebook, stake)?;
         }
     }
-    Ok(sum + stressed(sight, house, &ranged)?)
+    Ok(sum + stressed(scene, house, &ranged)?)
 }
 
-fn by_strategy(sight: &Sight<'_>, rulebook: Rulebook, stake: &Stake<'_>) -> Result<Usd, Cause> {
-    let spot = sight.spot(stake.package)?;
+fn by_strategy(scene: &impl Scene, rulebook: Rulebook, stake: &Stake<'_>) -> Result<Usd, Cause> {
+    let spot = scene.spot(stake.package)?;
     let mut prices = Vec::with_capacity(stake.package.legs().len());
     for leg in stake.package.legs() {
-        prices.push((leg.contract, price(sight, stake, leg)?));
+        prices.push((leg.contract, scene.price(stake, leg)?));
     }
     let price_of = |leg: &Leg| {
         let found = prices.iter().find(|(c, _)| *c == leg.contract);
@@ -132,15 +185,7 @@ fn by_strategy(sight: &Sight<'_>, rulebook: Rulebook, stake: &Stake<'_>) -> Resu
     ))
 }
 
-/// One contract's price: a held leg's mark, else the mid.
-fn price(sight: &Sight<'_>, stake: &Stake<'_>, leg: &Leg) -> Result<Price, Cause> {
-    let held = stake
-        .position
-        .and_then(|p| p.legs.iter().find(|l| l.contract == leg.contract));
-    held.map_or_else(|| sight.mid(leg), |l| Ok(l.mark.mid))
-}
-
-fn stressed(sight: &Sight<'_>, house: House, stakes: &[&Stake<'_>]) -> Result<Usd, Cause> {
+fn stressed(scene: &impl Scene, house: House, stakes: &[&Stake<'_>]) -> Result<Usd, Cause> {
     let mut classes: Vec<(&str, ClassHoldings)> = Vec::new();
     for stake in stakes {
         let underlying = stake.package.underlying();
@@ -160,20 +205,13 @@ fn stressed(sight: &Sight<'_>, house: House, stakes: &[&Stake<'_>]) -> Result<Us
         let Some((_, class)) = classes.get_mut(at) else {
             continue;
         };
-        let view = sight.view(underlying).ok_or(Cause::NoQuote)?;
         let multiplier = i32::try_from(stake.package.multiplier()).map_or(f64::MAX, f64::from);
         for leg in stake.package.legs() {
             let contracts = f64::from(leg.ratio) * f64::from(stake.lots);
-            let (chain, analytics) = view.of(&leg.contract).ok_or(Cause::NoQuote)?;
-            let asset = Asset::Option {
-                terms: *analytics.terms()?,
-                right: pricing_right(leg.contract.right),
-                strike: leg.contract.strike.to_f64(),
-                vol: analytics.strike_vol(chain, leg.contract.strike)?,
-            };
+            let asset = scene.asset(leg)?;
             let units = contracts * multiplier;
             class.holdings.push(Holding { asset, units });
-            let value = price(sight, stake, leg)?.to_f64();
+            let value = scene.price(stake, leg)?.to_f64();
             class.minimum += portfolio::contract_minimum(contracts, multiplier, value);
         }
     }

@@ -1,11 +1,15 @@
 //! Packages and positions in a market that is not today's: spot, vols and time shifted, every leg revalued under the surface.
+//!
+//! A scenario speaks of SPX: its spot and its vols. What it means for VIX is said by [`Market`].
+
+pub mod account;
 
 use crate::observe::{self, CandidateView, Sight};
 use crate::value::{Cause, Cell};
 use alula_book::{Package, Position};
 use alula_dsl::builtin::PositionObs;
 use alula_dsl::graph::ShiftBy;
-use alula_pricing::breakeven::{Dynamics, Scenario};
+use alula_pricing::breakeven::{Dynamics, Scenario, rate_of};
 use alula_pricing::stress::{Asset, Holding, Shift, VolShift, value};
 
 /// The shifts of a scenario as one: vol points and days add up, moves of spot compound.
@@ -23,6 +27,52 @@ pub fn shift_of(under: &[ShiftBy]) -> Shift {
         forward: spot - 1.0,
         vol: VolShift::Points(vol),
         days,
+    }
+}
+
+/// Lowest level of VIX that a shift can lead to, points.
+const VIX_FLOOR: f64 = 1.0;
+
+/// A shift of the SPX market, and what it does to what is on VIX.
+///
+/// VIX is the implied vol of SPX: a shift of every SPX vol by five points is one of VIX and of each of its futures by five,
+/// times `vx_beta`. With a beta of one the shift is parallel, the definition; real shocks move the far end less, and a
+/// smaller beta says so. Spot moves VIX through vols alone. Vols of VIX options stay.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Market {
+    /// Shift of SPX.
+    pub shift: Shift,
+    /// Points of a VIX future for one point of SPX vol.
+    pub vx_beta: f64,
+}
+
+impl Market {
+    /// A parallel shift: one point of VIX for one of SPX vol.
+    #[must_use]
+    pub const fn new(shift: Shift) -> Self {
+        Self { shift, vx_beta: 1.0 }
+    }
+
+    /// The shift of what is on an underlying and has this forward (or price), points.
+    #[must_use]
+    pub fn of(&self, underlying: &str, forward: f64) -> Shift {
+        if underlying != "VIX" {
+            return self.shift;
+        }
+        let share = match self.shift.vol {
+            VolShift::Points(points) => points * self.vx_beta / forward,
+            VolShift::Share(share) => share * self.vx_beta,
+        };
+        Shift {
+            // Written so that a NaN is not taken for the floor.
+            forward: if share < VIX_FLOOR / forward - 1.0 {
+                VIX_FLOOR / forward - 1.0
+            } else {
+                share
+            },
+            vol: VolShift::Points(0.0),
+            days: self.shift.days,
+        }
     }
 }
 
@@ -52,6 +102,53 @@ pub fn holdings(sight: &Sight<'_>, package: &Package, lots: u32) -> Result<Vec<H
         .collect()
 }
 
+/// Profit in a shifted market of a package with `cash` dollars in hand, and the years it takes: with days in the shift the
+/// mark after them, without the expected result at the last leg's settlement.
+///
+/// # Errors
+/// As [`holdings`]; `out of domain` for a shift that cannot be valued.
+pub fn outcome(
+    sight: &Sight<'_>,
+    package: &Package,
+    lots: u32,
+    cash: f64,
+    market: &Market,
+) -> Result<(f64, f64), Cause> {
+    let underlying = package.underlying();
+    let view = sight.view(underlying).ok_or(Cause::NoQuote)?;
+    let shift = &market.shift;
+    // Only time moves along the surface; without any it is not needed, and not fitted.
+    let surface = if shift.days > 0.0 {
+        Some(view.surface().surface()?)
+    } else {
+        None
+    };
+    let (mut profit, mut years) = (cash, 0.0_f64);
+    for holding in holdings(sight, package, lots)? {
+        let Asset::Option { terms, .. } = holding.asset else {
+            return Err(Cause::OutOfDomain);
+        };
+        let own = market.of(underlying, terms.forward());
+        let one = Scenario {
+            holdings: std::slice::from_ref(&holding),
+            cash: 0.0,
+            surface,
+            dynamics: Dynamics::StickyStrike,
+        };
+        let found = if shift.days > 0.0 {
+            one.profit(&own)
+        } else {
+            years = years.max(terms.years());
+            one.expected(&own)
+        };
+        profit += found.map_err(|_| Cause::OutOfDomain)?;
+    }
+    if shift.days > 0.0 {
+        years = shift.days / 365.0;
+    }
+    Ok((profit, years))
+}
+
 /// Annual rate of return in a shifted market of a package with `cash` dollars in hand, on `capital` dollars.
 fn rate(
     sight: &Sight<'_>,
@@ -60,22 +157,8 @@ fn rate(
     (cash, capital): (f64, f64),
     shift: &Shift,
 ) -> Result<f64, Cause> {
-    let holdings = holdings(sight, package, lots)?;
-    let view = sight.view(package.underlying()).ok_or(Cause::NoQuote)?;
-    // Only time moves along the surface; without any it is not needed, and not fitted.
-    let surface = if shift.days > 0.0 {
-        Some(view.surface().surface()?)
-    } else {
-        None
-    };
-    let scenario = Scenario {
-        holdings: &holdings,
-        cash,
-        surface,
-        dynamics: Dynamics::StickyStrike,
-    };
-    let rate = scenario.rate(shift, capital).map_err(|_| Cause::OutOfDomain)?;
-    rate.ok_or(Cause::OutOfDomain)
+    let (profit, years) = outcome(sight, package, lots, cash, &Market::new(*shift))?;
+    rate_of(profit, capital, years).ok_or(Cause::OutOfDomain)
 }
 
 /// Scenario rate of return of a candidate: its price at the stated share in hand, on its maximum loss (on its margin where the

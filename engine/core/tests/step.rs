@@ -14,6 +14,7 @@ use alula_core::decision::{Decision, PickError, RuleOutcome, Skip, Verdict};
 use alula_core::market::{Grids, MarketData, ViewSource, Views};
 use alula_core::plan::{Plan, link};
 use alula_core::registry::Registry;
+use alula_core::scenario::Market;
 use alula_core::state::State;
 use alula_core::step::{Tick, step};
 use alula_core::stream::Stream;
@@ -28,6 +29,7 @@ use alula_market::contract::{Right, Root, SettlementValue};
 use alula_market::money::{Price, Usd};
 use alula_market::series::{BarSize, SeriesData};
 use alula_market::time::{Date, Instant};
+use alula_pricing::stress::{Shift, VolShift};
 use std::sync::Arc;
 
 const EXPIRIES: [&str; 3] = ["2019-06-21", "2019-07-19", "2019-08-16"];
@@ -84,6 +86,7 @@ struct Desk {
     date: Date,
     number: u32,
     events: Vec<BookEvent>,
+    rulebook: Rulebook,
 }
 
 impl Desk {
@@ -105,6 +108,7 @@ impl Desk {
             date: day("2019-06-03"),
             number: 0,
             events: Vec::new(),
+            rulebook: Rulebook::Cboe,
         }
     }
 
@@ -157,7 +161,7 @@ impl Desk {
             &tick,
             &mut cells,
             book,
-            Rulebook::Cboe,
+            self.rulebook,
             &mut trace,
         );
         for order in &decision.orders {
@@ -496,4 +500,95 @@ fn a_scenario_rate_of_a_position_is_that_of_keeping_it() {
     };
     assert!(!halted("irr(core, under vol -5) >= 105.71%"));
     assert!(halted("irr(core, under vol -5) >= 105.72%"));
+}
+
+/// The guard's number at the tick after a short 2800 put of July was filled.
+fn cushion(under: &str, rulebook: Rulebook) -> f64 {
+    let condition = |level: f64| {
+        let mut desk = Desk::new(&format!(
+            "structure naked = legs on SPX {{ short put at strike 2800 pts, expiry nearest 46 dte }}\n\
+             policy p on naked {{ open when SPX.last > 0 pts size 1 lot }}\n\
+             guard g {{ require cushion(under {under}) >= {level:.6} else alert \"low\" }}"
+        ));
+        desk.rulebook = rulebook;
+        // Nothing is required at first, so anything that somebody would ask for holds.
+        let empty = of(&desk.tick(2900.0, &[]), "g.0").condition.truth();
+        assert!(empty == Some(level <= 250_000.0), "{level}");
+        let found = of(&desk.tick(2900.0, &[]), "g.0").condition;
+        assert_eq!(desk.book.positions().count(), 1);
+        found.truth().unwrap_or_else(|| panic!("{found:?}"))
+    };
+    // The cell itself stays inside: the level that just passes is found by halving.
+    let (mut low, mut high) = (0.0, 300_000.0);
+    for _ in 0..42 {
+        let middle = f64::midpoint(low, high);
+        if condition(middle) {
+            low = middle
+        } else {
+            high = middle
+        }
+    }
+    low
+}
+
+/// `tests/golden/scenario.py` by scipy, by the rules' own formulas: 6.77936, 4.58559, 15.91442; the account's cash where nothing
+/// is left to require anything.
+#[test]
+fn a_cushion_is_cash_over_the_margin_after_the_shift() {
+    let close = |found: f64, wanted: f64| assert!((found / wanted - 1.0).abs() < 2e-6, "{found} {wanted}");
+    close(cushion("vol +0", Rulebook::Cboe), 6.779_364_655_632_674);
+    close(
+        cushion("vol +10 & spot -5%", Rulebook::Cboe),
+        4.585_589_668_677_581,
+    );
+    close(cushion("time 60 days & spot -5%", Rulebook::Cboe), 249_455.0);
+    close(
+        cushion("vol +10 & spot -5%", Rulebook::Portfolio),
+        15.914_415_520_766_504,
+    );
+}
+
+#[test]
+fn a_cushion_is_missing_where_a_holding_cannot_be_valued() {
+    let mut desk = guarded("cushion(under vol +10 & spot -5%) >= 1.5 else flatten core");
+    desk.tick(2900.0, &[]);
+    desk.tick(2900.0, &[]);
+    assert_eq!(desk.book.positions().count(), 1);
+    // A strike without a quote has a vol between its neighbours, so the ratio is known.
+    let one = desk.tick(2900.0, &[2800]);
+    assert_eq!(of(&one, "g.0").verdict, Verdict::Idle);
+    let all: Vec<i64> = (48..=72).map(|i| i * 50).collect();
+    let blind = desk.tick(2900.0, &all);
+    assert_eq!(of(&blind, "g.0").condition.cause(), Some(Cause::NoQuote));
+    let verdict = Verdict::Guarded {
+        act: GuardAct::BlockOpen,
+        orders: Vec::new(),
+    };
+    assert_eq!(of(&blind, "g.0").verdict, verdict);
+}
+
+/// A shift of SPX vols is one of VIX itself: by the definition of the index.
+#[test]
+fn what_is_on_vix_moves_by_the_points_of_the_vol_shift() {
+    let shift = Shift {
+        forward: -0.05,
+        vol: VolShift::Points(10.0),
+        days: 0.0,
+    };
+    let market = Market::new(shift);
+    assert_eq!(market.of("SPX", 2900.0), shift);
+    let own = market.of("VIX", 16.0);
+    assert!((own.forward - 10.0 / 16.0).abs() < 1e-15);
+    assert_eq!(own.vol, VolShift::Points(0.0));
+    let half = Market {
+        vx_beta: 0.5,
+        ..market
+    };
+    assert!((half.of("VIX", 20.0).forward - 0.25).abs() < 1e-15);
+    // It cannot fall below a point.
+    let crush = Market::new(Shift {
+        vol: VolShift::Points(-30.0),
+        ..shift
+    });
+    assert!((16.0 * (1.0 + crush.of("VIX", 16.0).forward) - 1.0).abs() < 1e-12);
 }

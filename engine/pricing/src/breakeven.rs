@@ -57,13 +57,30 @@ impl Scenario<'_> {
     /// [`InputError`] for a holding or a shift that is not finite or leaves its range.
     pub fn profit(&self, shift: &Shift) -> Result<f64, InputError> {
         let value = value_by(self.holdings, shift, |i, terms, vol| {
-            let moved = match (self.surface, self.holdings.get(i)) {
-                (Some(surface), Some(holding)) => self.moved(surface, holding, terms, vol)?,
-                _ => vol,
-            };
-            Ok(shift.vol.of(moved))
+            let holding = self.holdings.get(i);
+            holding.map_or(Ok(shift.vol.of(vol)), |h| self.vol_after(h, terms, shift))
         })?;
         Ok(self.cash + value)
+    }
+
+    /// The vol of an option at its shifted terms, the shift of vols included; zero of what is none.
+    ///
+    /// # Errors
+    /// As [`Scenario::profit`].
+    pub fn vol_after(
+        &self,
+        holding: &Holding,
+        after: &ExpiryTerms,
+        shift: &Shift,
+    ) -> Result<f64, InputError> {
+        let Asset::Option { vol, .. } = holding.asset else {
+            return Ok(0.0);
+        };
+        let moved = match self.surface {
+            Some(surface) => self.moved(surface, holding, after, vol)?,
+            None => vol,
+        };
+        Ok(shift.vol.of(moved))
     }
 
     /// The vol of a holding at its shifted terms, before the shift of vols themselves.
@@ -156,9 +173,16 @@ impl Scenario<'_> {
             });
             (self.expected(shift)?, years.fold(0.0, f64::max))
         };
-        if profit < -capital && capital > 0.0 && years > 0.0 {
-            return Ok(Some(-1.0));
-        }
-        Ok(annualised(profit, capital, years))
+        Ok(rate_of(profit, capital, years))
     }
+}
+
+/// Annual rate of a profit on `capital` over so many years: minus one where more than the capital is lost, none without capital
+/// or time.
+#[must_use]
+pub fn rate_of(profit: f64, capital: f64, years: f64) -> Option<f64> {
+    if profit < -capital && capital > 0.0 && years > 0.0 {
+        return Some(-1.0);
+    }
+    annualised(profit, capital, years)
 }

@@ -273,9 +273,8 @@ impl Linker<'_> {
                 of: *of,
                 shift: crate::scenario::shift_of(under),
             },
-            Op::Cushion { .. } | Op::OverlayGain | Op::OverlayCost { .. } => {
-                NodeKind::Fixed(Cell::missing(Cause::Unsupported))
-            }
+            Op::Cushion { under } => NodeKind::Cushion(crate::scenario::shift_of(under)),
+            Op::OverlayGain | Op::OverlayCost { .. } => NodeKind::Fixed(Cell::missing(Cause::Unsupported)),
             op => NodeKind::Operator(self.registry.operator(op, inputs.len()).map_err(|error| {
                 LinkError::Operator {
                     text: node.text.clone(),

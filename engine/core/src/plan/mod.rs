@@ -115,6 +115,8 @@ pub enum NodeKind {
         /// The shift.
         shift: Shift,
     },
+    /// Free cash over the margin required, in a shifted market.
+    Cushion(Shift),
 }
 
 /// A node of the plan.

@@ -76,6 +76,7 @@ pub(super) fn book_nodes(
                 let own = book.positions().filter(|p| structure == Some(&*p.structure));
                 scenario::position_rate(sight, own, shift)
             }
+            NodeKind::Cushion(shift) => scenario::account::cushion(sight, book, shift),
             _ => next_of(&mut operators, index).map_or(Cell::missing(Cause::NoData), |operator| {
                 operator.step(inputs.of(node, cells))
             }),

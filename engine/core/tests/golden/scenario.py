@@ -47,3 +47,41 @@ YEARS -= 1 / 365
 vols = {k: brentq(lambda v: put(2900, k, YEARS, v) - mid(k), 0.01, 2, xtol=1e-15) for k in (2800, 2750)}
 worth = mid(2750) - mid(2800)
 print("kept, vol -5    ", rate(profit(-worth, points=-5), 50 + worth, YEARS))
+
+# Quick ratios of step.rs: one short 2800 put, two sessions after 3 June's decision (filled on the 4th, asked on the 4th).
+YEARS = (45 * 86400 + 15 * 60) / (365 * 86400)
+
+
+def touch(strike):
+    return max(round(put(2900, strike, YEARS, 0.2) * 20), 2) / 20
+
+
+# Sold at the mid less 60 % of the half spread (0.05), on the tick of 0.10 (3 and over), against us, but not below the bid.
+premium = max(floor(round((touch(2800) - 0.6 * 0.05) * 10, 9)) / 10, touch(2800) - 0.05)
+vol = brentq(lambda v: put(2900, 2800, YEARS, v) - touch(2800), 0.01, 2, xtol=1e-15)
+cash = 250_000 + premium * 100
+print("premium", premium, "mid", touch(2800))
+
+
+def naked(spot, value):
+    """Cboe rule 10.3: premium plus 15 % of the index less what it is out of the money, at least 10 % of the strike."""
+    return 100 * (round(value, 3) + max(0.15 * spot - max(spot - 2800, 0), 0.10 * 2800))
+
+
+def after(shift, points, days=0.0):
+    return put(2900 * (1 + shift), 2800, YEARS - days / 365, vol + points / 100)
+
+
+print("cushion, nothing      ", cash / naked(2900, touch(2800)))
+print("cushion, vol+10 -5%   ", cash / naked(2755, after(-0.05, 10)))
+print("cushion, 60 days, -5% ", cash - 100 * 45)
+
+
+def grid(spot, v, years):
+    here = put(spot, 2800, years, v)
+    moves = [-0.08 * i / 5 for i in range(1, 6)] + [0.06 * i / 5 for i in range(1, 6)]
+    return 100 * max(put(spot * (1 + m), 2800, years, v) - here for m in moves)
+
+
+value = after(-0.05, 10)
+print("portfolio, vol+10 -5% ", (cash - 100 * value) / grid(2755, vol + 0.10, YEARS))

@@ -1,5 +1,7 @@
 //! The command line: what may be typed, and the help that goes with it.
 
+pub mod thresholds;
+
 use crate::exit::CODES_HELP;
 use crate::output::Color;
 use clap::{Args, Parser, Subcommand, ValueHint};
@@ -89,6 +91,8 @@ pub enum Command {
     Test(TestArgs),
     /// Change rules one at a time and list the changes that no test notices
     Mutate(MutateArgs),
+    /// Show, compare and preview the numbers that may change while a strategy runs
+    Thresholds(thresholds::ThresholdsArgs),
     /// Show what can be traded: multipliers, ticks, settlement, listing history, expiries
     Contracts(ContractsArgs),
     /// Show sessions, half days, holidays and the expiries of each day

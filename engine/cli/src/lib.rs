@@ -71,6 +71,7 @@ pub fn run(command: &Command, out: &mut Output) -> Result<Exit, Failure> {
         Command::Why(args) => command::why::run(args, out),
         Command::Test(args) => command::test::run(args, out),
         Command::Mutate(args) => command::mutate::run(args, out),
+        Command::Thresholds(args) => command::thresholds::run(args, out),
         Command::Contracts(args) => command::contracts::run(args, out),
         Command::Calendar(args) => command::calendar::run(args, out),
         Command::New(args) => command::new::run(args, out),

@@ -187,7 +187,8 @@ impl ThresholdSet {
 }
 
 /// A declared range as written: `30%..40%`.
-fn range_text(def: &ThresholdDef) -> String {
+#[must_use]
+pub fn range_text(def: &ThresholdDef) -> String {
     format!(
         "{}..{}",
         value_text(def.min, def.suffix),

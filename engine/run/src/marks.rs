@@ -173,10 +173,9 @@ pub fn of(facts: &Facts<'_>) -> Vec<String> {
         ));
     }
     marks.extend(
-        facts
-            .absent
-            .iter()
-            .map(|a| format!("absent: {a} is not in the data; what rests on it is unknown")),
+        facts.absent.iter().map(|a| {
+            format!("absent: {a} is not in the data; what rests on it is unknown until it is imported (`alula import FILE --append`)")
+        }),
     );
     marks.extend(coarser(plan.graph().settings.every, facts.visited));
     marks.extend(yesterdays(facts));

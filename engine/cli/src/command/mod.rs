@@ -18,6 +18,7 @@ pub mod simulate;
 pub mod store;
 pub mod surface;
 pub mod test;
+pub mod thresholds;
 pub mod verify;
 pub mod vix;
 pub mod why;

@@ -14,4 +14,5 @@ mod streams;
 mod support;
 mod surface;
 mod test;
+mod thresholds;
 mod why;

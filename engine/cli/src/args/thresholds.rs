@@ -1,0 +1,120 @@
+//! Arguments of `alula thresholds`.
+
+use super::TextFormat;
+use clap::{Args, Subcommand, ValueHint};
+use std::path::PathBuf;
+
+/// Arguments of `alula thresholds`.
+#[derive(Debug, Args)]
+#[command(arg_required_else_help = true)]
+pub struct ThresholdsArgs {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: ThresholdsCommand,
+}
+
+/// What can be done with thresholds.
+#[derive(Debug, Subcommand)]
+pub enum ThresholdsCommand {
+    /// Show every threshold: value, default, range, and the version of the set
+    Show(ShowArgs),
+    /// Print a thresholds file with every value and its documentation
+    Init(InitArgs),
+    /// Show what differs between two thresholds files
+    Diff(DiffArgs),
+    /// Replay recent sessions with old and new values and list the decisions that differ
+    Preview(PreviewArgs),
+    /// Print a JSON Schema for the thresholds file, so that editors complete and check it
+    Schema(SchemaArgs),
+}
+
+/// Arguments of `alula thresholds show`.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  alula thresholds show condor.alula\n  \
+                  alula thresholds show condor.alula --thresholds tighter.yaml --format json")]
+pub struct ShowArgs {
+    /// Strategy file
+    #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub file: PathBuf,
+    /// Thresholds file, instead of the one beside the strategy
+    #[arg(long, value_name = "YAML", value_hint = ValueHint::FilePath)]
+    pub thresholds: Option<PathBuf>,
+    /// How to write it
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub format: TextFormat,
+}
+
+/// Arguments of `alula thresholds init`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  alula thresholds init condor.alula > condor.thresholds.yaml\n\n\
+                  The values are those of the file beside the strategy, else the declared defaults."
+)]
+pub struct InitArgs {
+    /// Strategy file
+    #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub file: PathBuf,
+}
+
+/// Arguments of `alula thresholds diff`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  alula thresholds diff condor.alula tighter.yaml\n  \
+                  alula thresholds diff condor.alula old.yaml new.yaml\n\n\
+                  With one file, it is compared with the values in force: those of the file beside the strategy, else the \
+                  declared\ndefaults. Leaves with 1 when they differ."
+)]
+pub struct DiffArgs {
+    /// Strategy file
+    #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub file: PathBuf,
+    /// Thresholds files: the new one, or the old one and the new one
+    #[arg(value_name = "YAML", num_args = 1..=2, required = true, value_hint = ValueHint::FilePath)]
+    pub files: Vec<PathBuf>,
+    /// How to write it
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub format: TextFormat,
+}
+
+/// Arguments of `alula thresholds preview`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  alula thresholds preview condor.alula tighter.yaml\n  \
+                  alula thresholds preview condor.alula tighter.yaml --data store --days 30\n\n\
+                  Both runs begin without positions on the first of those days. Leaves with 1 when a decision differs."
+)]
+pub struct PreviewArgs {
+    /// Strategy file
+    #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub file: PathBuf,
+    /// Thresholds file with the new values
+    #[arg(value_name = "YAML", value_hint = ValueHint::FilePath)]
+    pub new: PathBuf,
+    /// Thresholds file with the old values, instead of the one beside the strategy
+    #[arg(long, value_name = "YAML", value_hint = ValueHint::FilePath)]
+    pub old: Option<PathBuf>,
+    /// Store to replay; none for the simulated market
+    #[arg(long, value_name = "STORE", value_hint = ValueHint::DirPath)]
+    pub data: Option<PathBuf>,
+    /// Calendar days to replay, back from the end of the data
+    #[arg(long, value_name = "DAYS", default_value = "90", value_parser = clap::value_parser!(u32).range(1..=36_500))]
+    pub days: u32,
+    /// Decisions to list
+    #[arg(long, value_name = "N", default_value = "12")]
+    pub limit: usize,
+    /// How to write it
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub format: TextFormat,
+}
+
+/// Arguments of `alula thresholds schema`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  alula thresholds schema condor.alula > condor.thresholds.schema.json\n\n\
+                  A first line `# yaml-language-server: $schema=condor.thresholds.schema.json` makes editors use it."
+)]
+pub struct SchemaArgs {
+    /// Strategy file
+    #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub file: PathBuf,
+}

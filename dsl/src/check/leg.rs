@@ -34,7 +34,9 @@ impl Checker<'_> {
                 return self.error(codes::WRONG_CONTEXT, e.span, message, help);
             }
         };
+        // A structure without legs is a wrong one, which was reported.
         let structure = self.structures.get(hand.structure.0 as usize)?;
+        let structure = Some(structure).filter(|s| !s.legs.is_empty())?;
         let words = leg_words(leg);
         let fits = |l: &LegDef| {
             l.side == leg.side && l.right.is_some() && (leg.right.is_none() || l.right == leg.right)

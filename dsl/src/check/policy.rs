@@ -381,6 +381,10 @@ impl<'a> Checker<'a> {
             RollStrikes::Side(right, s) => (Some(*right), s),
         };
         let strike = self.roll_strike(selector, hand, &format!("{key}.strike"), span);
+        if legs.is_empty() {
+            // Its structure is wrong, which was reported.
+            return None;
+        }
         let has_short = |right: Option<Right>| {
             legs.iter()
                 .filter(|l| l.side == crate::ast::Side::Short && (right.is_none() || l.right == right))

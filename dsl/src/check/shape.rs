@@ -9,7 +9,7 @@ use crate::ast::{
 };
 use crate::builtin::Instrument;
 use crate::diagnostic::{Diagnostic, codes};
-use crate::graph::StructureId;
+use crate::graph::{StructureDef, StructureId};
 use crate::reference;
 use crate::resolve::suggest::did_you_mean;
 use crate::span::Span;
@@ -108,16 +108,35 @@ impl<'a> Checker<'a> {
         self.structure_ids.entry(&s.name.value).or_insert(id);
     }
 
-    /// The structure that a shape makes, under a key.
+    /// The structure that a shape makes, under a key. One whose legs are wrong, which was reported, is kept without legs, so
+    /// that the rules about it are checked as far as they do not speak of a leg.
     pub(super) fn owned(&mut self, key: &str, shape: &Shape, span: Span) -> Option<StructureId> {
         let (kind, long) = self.shape_kind(shape)?;
         let underlying = self.underlying(shape, kind)?;
+        let made = self.made(key, shape, (kind, long), underlying, span);
+        let id = StructureId(u32::try_from(self.structures.len()).ok()?);
+        self.structures.push(made.unwrap_or_else(|| StructureDef {
+            key: key.to_owned(),
+            shape: shape.kind.value.clone(),
+            underlying,
+            legs: Vec::new(),
+            defined_risk: true,
+            span,
+        }));
+        Some(id)
+    }
+
+    fn made(
+        &mut self,
+        key: &str,
+        shape: &Shape,
+        (kind, long): (&'static str, bool),
+        underlying: Instrument,
+        span: Span,
+    ) -> Option<StructureDef> {
         let parts = self.parts(shape, kind)?;
         let slots = self.slots(shape, kind, long, &parts)?;
-        let def = self.legs(key, shape, kind, underlying, &parts, slots, span)?;
-        let id = StructureId(u32::try_from(self.structures.len()).ok()?);
-        self.structures.push(def);
-        Some(id)
+        self.legs(key, shape, kind, underlying, &parts, slots, span)
     }
 
     /// The shape's name, and whether it is bought: `short straddle` is sold.

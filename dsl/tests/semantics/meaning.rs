@@ -551,6 +551,17 @@ fn three_broken_items_give_three_errors() {
 }
 
 #[test]
+fn rules_about_a_wrong_structure_are_checked_and_its_legs_are_not_blamed_twice() {
+    let c = with_core(
+        "structure bad = put spread on SPX { expiry nearest 45 dte, short put at 16 vol, long put 50 pts below short put }\n\
+         policy p on bad {\n open when VIX.last < 20 vol size 2%\n close early when los > $0\n\
+         close tested when short.delta > 30 delta\n roll out when dte <= 9 to 45 dte, tested side at 16 delta\n}",
+    );
+    // The strike, the size without a basis, the unknown name; nothing of `short.delta` and `tested side`.
+    assert_eq!(errors(&c), ["A0409", "A0501", "A0201"], "{}", shown(&c));
+}
+
+#[test]
 fn warnings_can_be_allowed_for_an_item_with_a_reason() {
     let flapping = "hedge h on core { layer a { own call on VIX { expiry nearest 30 dte, strike at 30 delta }\n\
                     size 10% of max_loss(core) active when VIX.last > 30 vol } }";

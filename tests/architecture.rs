@@ -9,7 +9,9 @@ use std::path::{Path, PathBuf};
 const FLOORS: &[(&str, &str, u8)] = &[
     ("alula-dsl", "dsl", 0),
     ("alula-pricing", "engine/pricing", 0),
-    ("alula-plugin-loader", "plugins/loader", 0),
+    ("alula-plugin-abi", "plugins/abi", 0),
+    ("alula-plugin-sdk", "plugins/sdk", 1),
+    ("alula-plugin-loader", "plugins/loader", 1),
     ("alula-yaml", "engine/yaml", 0),
     ("alula-market", "engine/market", 1),
     ("alula-book", "engine/book", 2),

@@ -1,0 +1,60 @@
+//! The host's side: a plugin's indicators as values of Rust, each call checked.
+
+mod describe;
+mod envelope;
+mod instance;
+#[allow(unsafe_code, reason = "calls through the plugin's tables")]
+mod table;
+
+pub use describe::{IndicatorInfo, ParamInfo, PortInfo};
+pub use instance::{Given, Instance, Row, Start};
+pub use table::{Factory, borrowed_text, text_at};
+
+use std::fmt;
+
+/// What a plugin did wrong, or refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FaultKind {
+    /// Its tables are not as the contract says.
+    Contract,
+    /// It refused the parameters.
+    Parameters,
+    /// It returned an error.
+    Failed,
+    /// It panicked, and caught that.
+    Panicked,
+    /// It gave a number that is not finite, or outside the range that it declares.
+    Output,
+    /// It changed the floating-point mode of the process.
+    Mode,
+    /// It does not understand saved state.
+    State,
+}
+
+/// A fault with its text: one line, lower case.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fault {
+    /// Kind.
+    pub kind: FaultKind,
+    /// What happened.
+    pub text: String,
+}
+
+impl Fault {
+    /// A fault.
+    #[must_use]
+    pub fn new(kind: FaultKind, text: impl Into<String>) -> Self {
+        Self {
+            kind,
+            text: text.into(),
+        }
+    }
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+impl std::error::Error for Fault {}

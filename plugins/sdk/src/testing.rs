@@ -1,0 +1,68 @@
+//! An author's unit tests: the conformance checks, and rows in, rows out, through the same calls that the engine makes.
+
+use crate::indicator::Indicator;
+use crate::shim::{Made, Plugin, factory};
+use alula_plugin_abi::conformance::CASES;
+use alula_plugin_abi::host::{Factory, Row};
+use std::ffi::CStr;
+use std::marker::PhantomData;
+
+struct Only<T>(PhantomData<T>);
+
+impl<T: Indicator> Plugin for Only<T> {
+    const TABLE: &'static [Made] = &[Made::of::<T>()];
+    const BUILD: &'static CStr = c"testing";
+}
+
+fn host<T: Indicator>() -> Result<Factory, String> {
+    #[expect(unsafe_code, reason = "the tables are this crate's own")]
+    // SAFETY: a factory of this crate, in a static of this program.
+    let factory = unsafe { Factory::new(factory::<Only<T>>()) };
+    factory.map_err(|f| f.text)
+}
+
+/// Runs every conformance check on an indicator.
+///
+/// # Errors
+/// One line for each check that fails.
+pub fn conforms<T: Indicator>() -> Result<(), String> {
+    let factory = host::<T>()?;
+    let mut failed = Vec::new();
+    for info in factory.indicators() {
+        for case in CASES {
+            if let Err(why) = (case.run)(&factory, info) {
+                failed.push(format!("{}: {why}", case.name));
+            }
+        }
+    }
+    if failed.is_empty() {
+        Ok(())
+    } else {
+        Err(failed.join("\n"))
+    }
+}
+
+/// Feeds rows to a fresh instance with these parameters and gives, for each row, the outputs where there are any.
+///
+/// # Errors
+/// When the parameters are refused, or the instance dies on the way.
+pub fn rows<T: Indicator>(params: &[(&str, f64)], rows: &[&[f64]]) -> Result<Vec<Option<Vec<f64>>>, String> {
+    let factory = host::<T>()?;
+    let info = factory.indicators().first().ok_or("there is no indicator")?;
+    let mut values: Vec<f64> = info.params.iter().map(|p| p.default).collect();
+    for (name, value) in params {
+        let at = info.params.iter().position(|p| p.name == *name);
+        let slot = at.and_then(|at| values.get_mut(at));
+        *slot.ok_or_else(|| format!("there is no parameter `{name}`"))? = *value;
+    }
+    let mut instance = factory.create(info, &values).map_err(|f| f.text)?;
+    let mut out = Vec::with_capacity(rows.len());
+    for row in rows {
+        let ready = instance.update(row) == Row::Ready;
+        if let Some(fault) = instance.fault() {
+            return Err(fault.text.clone());
+        }
+        out.push(ready.then(|| instance.outputs().to_vec()));
+    }
+    Ok(out)
+}

@@ -504,6 +504,15 @@ pub struct StructureDef {
     pub span: Span,
 }
 
+impl StructureDef {
+    /// The shape promises that no sold put stands above a sold call: chosen together, or one side moved because it is
+    /// tested, a package that breaks this is not ordered. A side that a roll names may cross the other.
+    #[must_use]
+    pub fn keeps_sides_apart(&self) -> bool {
+        matches!(self.shape.as_str(), "iron condor" | "iron fly")
+    }
+}
+
 /// Basis of an entry size.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum SizeBasis {

@@ -5,6 +5,7 @@
 
 pub mod ast;
 pub mod builtin;
+pub mod certificate;
 mod check;
 pub mod compile;
 pub mod diagnostic;

@@ -9,6 +9,7 @@
 )]
 
 mod semantics {
+    mod certificate;
     pub mod common;
     mod graph;
     mod hostile;

@@ -229,6 +229,10 @@ codes! {
     NEVER_FALSE = 616, "never-false", include_str!("pages/A0616.md");
     /// A close whose condition holds whenever the structure may be opened.
     OPENED_TO_CLOSE = 617, "opened-to-close", include_str!("pages/A0617.md");
+    /// A package that the rules can hold has a loss without bound.
+    NO_LOSS_BOUND = 618, "no-loss-bound", include_str!("pages/A0618.md");
+    /// A roll after which more can be lost than the lots were chosen for.
+    ROLL_RAISES_RISK = 619, "roll-raises-risk", include_str!("pages/A0619.md");
     /// The imported file could not be read.
     IMPORT_NOT_FOUND = 701, "import-not-found", include_str!("pages/A0701.md");
     /// Imports stay inside the project folder.

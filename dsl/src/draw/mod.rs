@@ -6,7 +6,7 @@ mod mermaid;
 mod sketch;
 mod svg;
 mod text;
-mod words;
+pub(crate) mod words;
 
 pub use dot::dot;
 pub use mermaid::mermaid;

@@ -1,6 +1,7 @@
 //! For terminals: what the strategy is made of, then every node in the order of evaluation.
 
 use super::words;
+use crate::certificate;
 use crate::graph::{Clock, Domain, Graph, NodeId, Op, ValueKind};
 use std::fmt::Write;
 
@@ -45,7 +46,8 @@ fn write(g: &Graph, out: &mut String) -> std::fmt::Result {
             )?;
         }
     }
-    for def in &g.structures {
+    let certificate = certificate::certificate(g);
+    for (at, def) in g.structures.iter().enumerate() {
         writeln!(
             out,
             "\nstructure {}: {} on {}",
@@ -55,6 +57,13 @@ fn write(g: &Graph, out: &mut String) -> std::fmt::Result {
         )?;
         for line in words::structure_lines(g, def) {
             writeln!(out, "  {line}")?;
+        }
+        let owned = certificate.owned.iter().find(|o| o.structure.0 as usize == at);
+        let opened = owned.and_then(|o| o.reached.first());
+        if let Some(bounded) = opened.and_then(|r| r.bound.as_ref().ok()) {
+            writeln!(out, "  loses {}", certificate::bound_text(&def.legs, bounded))?;
+        } else if opened.is_some() {
+            writeln!(out, "  loses without bound")?;
         }
     }
     for policy in &g.policies {

@@ -8,7 +8,7 @@ use crate::graph::{
 };
 
 /// A number with thousands separated by `_`, as in source text.
-pub(super) fn grouped(x: f64) -> String {
+pub(crate) fn grouped(x: f64) -> String {
     let text = format!("{x}");
     let (whole, fraction) = text
         .split_once('.')

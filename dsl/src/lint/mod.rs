@@ -5,7 +5,9 @@ mod allow;
 mod conditions;
 mod credits;
 mod expiry;
+pub(crate) mod interval;
 mod ranges;
+mod risk;
 
 use crate::ast::ItemKind;
 use crate::diagnostic::{Diagnostic, codes, has_errors};
@@ -32,6 +34,7 @@ pub(crate) fn lint(
         credits::lint(graph, findings);
         expiry::lint(graph, findings);
         ranges::lint(graph, findings);
+        risk::lint(graph, findings);
     }
     allow::apply(symbols, findings);
 }

@@ -4,72 +4,10 @@
 //! what a threshold's declared range allows, and what arithmetic makes of those. Only what holds for *every* value of every
 //! threshold is reported, so a finding is a proof, not a suspicion.
 
-use crate::ast::Right;
-use crate::builtin::{BookObs, Indicator, Math, PositionObs};
+use super::interval::{Interval, intervals};
+use crate::builtin::PositionObs;
 use crate::diagnostic::{Diagnostic, codes};
-use crate::graph::{Arith, Clock, Cmp, Graph, NodeId, Op, RuleAction, RuleDef, ValueKind};
-
-/// Least and greatest value; infinite where there is no bound.
-#[derive(Clone, Copy, Debug, PartialEq)]
-struct Interval {
-    lo: f64,
-    hi: f64,
-}
-
-impl Interval {
-    const ALL: Self = Self::new(f64::NEG_INFINITY, f64::INFINITY);
-    const POSITIVE: Self = Self::new(0.0, f64::INFINITY);
-
-    const fn new(lo: f64, hi: f64) -> Self {
-        Self { lo, hi }
-    }
-
-    /// The interval of some values; everything when one of them is not a number (infinity minus infinity, zero by zero).
-    fn over(values: &[f64]) -> Self {
-        if values.is_empty() || values.iter().any(|v| v.is_nan()) {
-            return Self::ALL;
-        }
-        let lo = values.iter().copied().fold(f64::INFINITY, f64::min);
-        let hi = values.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-        Self::new(lo, hi)
-    }
-
-    fn abs(self) -> Self {
-        let reach = self.lo.abs().max(self.hi.abs());
-        let least = if self.lo <= 0.0 && self.hi >= 0.0 {
-            0.0
-        } else {
-            self.lo.abs().min(self.hi.abs())
-        };
-        Self::new(least, reach)
-    }
-
-    fn arith(self, op: Arith, other: Self) -> Self {
-        match op {
-            Arith::Add => Self::over(&[self.lo + other.lo, self.hi + other.hi]),
-            Arith::Sub => Self::over(&[self.lo - other.hi, self.hi - other.lo]),
-            Arith::Mul => {
-                // Zero times no bound is zero: the bound is never reached.
-                let times = |a: f64, b: f64| if a == 0.0 || b == 0.0 { 0.0 } else { a * b };
-                Self::over(&[
-                    times(self.lo, other.lo),
-                    times(self.lo, other.hi),
-                    times(self.hi, other.lo),
-                    times(self.hi, other.hi),
-                ])
-            }
-            Arith::Div if other.lo > 0.0 || other.hi < 0.0 => Self::over(&[
-                self.lo / other.lo,
-                self.lo / other.hi,
-                self.hi / other.lo,
-                self.hi / other.hi,
-            ]),
-            // A price over a price: neither is negative.
-            Arith::Div if self.lo >= 0.0 && other.lo >= 0.0 => Self::POSITIVE,
-            Arith::Div => Self::ALL,
-        }
-    }
-}
+use crate::graph::{Clock, Cmp, Graph, NodeId, Op, RuleAction, RuleDef, ValueKind};
 
 pub(super) fn lint(graph: &Graph, findings: &mut Vec<Diagnostic>) {
     let intervals = intervals(graph);
@@ -81,83 +19,6 @@ pub(super) fn lint(graph: &Graph, findings: &mut Vec<Diagnostic>) {
     known.contradictions(findings);
     known.shadowed(findings);
     known.opened_to_close(findings);
-}
-
-/// One pass: inputs precede their users.
-fn intervals(graph: &Graph) -> Vec<Interval> {
-    let mut out: Vec<Interval> = Vec::with_capacity(graph.nodes.len());
-    for node in &graph.nodes {
-        let input = |n: usize| {
-            let id = node.inputs.get(n);
-            id.and_then(|i| out.get(i.0 as usize))
-                .copied()
-                .unwrap_or(Interval::ALL)
-        };
-        let interval = match &node.op {
-            Op::Number(x) => Interval::new(*x, *x),
-            Op::Threshold(id) => graph
-                .thresholds
-                .get(id.0 as usize)
-                .map_or(Interval::ALL, |t| Interval::new(t.min, t.max)),
-            Op::Field { .. } | Op::ImpliedVol { .. } | Op::ConstantMaturity { .. } => Interval::POSITIVE,
-            Op::Indicator { which, output, .. } => match which {
-                Indicator::Rsi => Interval::new(0.0, 100.0),
-                Indicator::PercentileRank => Interval::new(0.0, 1.0),
-                Indicator::Correlation => Interval::new(-1.0, 1.0),
-                Indicator::Atr | Indicator::Stdev | Indicator::RealizedVol => Interval::POSITIVE,
-                // Averages and order statistics lie where their values lie; of the bands the middle does.
-                Indicator::Ema
-                | Indicator::Sma
-                | Indicator::Quantile
-                | Indicator::Highest
-                | Indicator::Lowest
-                | Indicator::Lag => input(0),
-                Indicator::Bollinger if *output == 1 => input(0),
-                _ => Interval::ALL,
-            },
-            Op::AsOf | Op::SessionLast | Op::SinceEntry(_) => input(0),
-            Op::Arith(op) => input(0).arith(*op, input(1)),
-            Op::Neg => Interval::new(-input(0).hi, -input(0).lo),
-            Op::Math(Math::Abs) => input(0).abs(),
-            Op::Votes => Interval::new(0.0, count(node.inputs.len())),
-            Op::Position(what) => position(*what),
-            Op::Book { what, .. } => match what {
-                BookObs::Capital => Interval::new(graph.settings.capital_usd, graph.settings.capital_usd),
-                BookObs::Drawdown
-                | BookObs::Positions
-                | BookObs::Dte
-                | BookObs::Notional
-                | BookObs::Margin => Interval::POSITIVE,
-                _ => Interval::ALL,
-            },
-            _ => Interval::ALL,
-        };
-        out.push(interval);
-    }
-    out
-}
-
-fn count(n: usize) -> f64 {
-    f64::from(u32::try_from(n).unwrap_or(u32::MAX))
-}
-
-const fn position(what: PositionObs) -> Interval {
-    match what {
-        PositionObs::Dte
-        | PositionObs::DaysHeld
-        | PositionObs::Lots
-        | PositionObs::Width
-        | PositionObs::Notional
-        | PositionObs::Margin
-        | PositionObs::LegStrike(_)
-        | PositionObs::LegPrice(_) => Interval::POSITIVE,
-        PositionObs::LegDelta(leg) => match leg.right {
-            Some(Right::Call) => Interval::new(0.0, 1.0),
-            Some(Right::Put) => Interval::new(-1.0, 0.0),
-            None => Interval::new(-1.0, 1.0),
-        },
-        _ => Interval::ALL,
-    }
 }
 
 /// What a part of a condition says about one value.
@@ -212,7 +73,7 @@ impl Known<'_> {
                 .iter()
                 .filter_map(|id| {
                     let text = &self.graph.node(*id)?.text;
-                    Some(format!("`{text}` is {}", shown(self.interval(*id))))
+                    Some(format!("`{text}` is {}", self.interval(*id)))
                 })
                 .collect();
             // A comparison of a leg's delta with a positive number has a finding of its own.
@@ -433,15 +294,5 @@ const fn direction(cmp: Cmp) -> Option<bool> {
         Cmp::Lt | Cmp::Le => Some(false),
         Cmp::Gt | Cmp::Ge => Some(true),
         Cmp::Eq | Cmp::Ne => None,
-    }
-}
-
-fn shown(i: Interval) -> String {
-    match (i.lo.is_finite(), i.hi.is_finite()) {
-        (true, true) if i.lo.to_bits() == i.hi.to_bits() => format!("{}", i.lo),
-        (true, true) => format!("in {}..{}", i.lo, i.hi),
-        (true, false) => format!("at least {}", i.lo),
-        (false, true) => format!("at most {}", i.hi),
-        (false, false) => "any number".to_owned(),
     }
 }

@@ -147,6 +147,11 @@ pub struct CheckArgs {
     /// A warning counts as a finding
     #[arg(long)]
     pub deny_warnings: bool,
+    /// Also write what each package that the rules can hold loses at most, or the legs that nothing bounds
+    ///
+    /// A loss without bound is then a finding, whether the file allows it or not.
+    #[arg(long)]
+    pub certificate: bool,
     /// Thresholds file to check with the strategy, instead of the one beside it
     #[arg(long, value_name = "YAML", value_hint = ValueHint::FilePath)]
     pub thresholds: Option<PathBuf>,

@@ -132,6 +132,8 @@ pub enum PickError {
     },
     /// The legs as picked have a loss without bound although the structure's shape promises one.
     NotDefinedRisk,
+    /// A sold put would stand above a sold call although the structure's shape promises otherwise: both could be lost.
+    SidesCross,
     /// The curve has no price for a month of the futures.
     NoFuture {
         /// Month from the front.
@@ -188,6 +190,7 @@ impl fmt::Display for PickError {
                 )
             }
             Self::NotDefinedRisk => f.write_str("the legs found do not bound the loss"),
+            Self::SidesCross => f.write_str("the sold put would stand above the sold call"),
             Self::NoFuture { month } => write!(f, "the curve has no price for month {month}"),
             Self::Unsupported(what) => write!(f, "{what} cannot be traded yet"),
         }

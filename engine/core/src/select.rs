@@ -99,7 +99,30 @@ fn pick_in(
     finish(structure, legs)
 }
 
+/// The package of legs that were chosen together; what the structure's certificate rests on holds, or there is none.
 fn finish(structure: &StructureDef, legs: Vec<Leg>) -> Result<Package, NoPick> {
+    if structure.keeps_sides_apart() && sides_cross(&legs) {
+        return Err(PickError::SidesCross.into());
+    }
+    bounded(structure, legs)
+}
+
+/// A sold put stands above a sold call that settles with it, so that both can be lost at once.
+fn sides_cross(legs: &[Leg]) -> bool {
+    let sold = |right: Right| {
+        legs.iter()
+            .filter(move |l| l.ratio < 0 && l.contract.right == right)
+    };
+    sold(Right::Put).any(|put| {
+        sold(Right::Call)
+            .filter(|call| {
+                call.contract.expiry == put.contract.expiry && call.contract.root == put.contract.root
+            })
+            .any(|call| put.contract.strike > call.contract.strike)
+    })
+}
+
+fn bounded(structure: &StructureDef, legs: Vec<Leg>) -> Result<Package, NoPick> {
     let package = Package::new(legs).map_err(PickError::Package)?;
     if structure.defined_risk && payoff::worst(&package).is_none() {
         return Err(PickError::NotDefinedRisk.into());
@@ -170,7 +193,7 @@ pub fn roll_target(
                 );
             }
             picker.strikes.clear();
-            finish(structure, legs)
+            bounded(structure, legs)
         }
         // Done above.
         RollDef::Side { .. } => Err(partly().into()),
@@ -237,6 +260,8 @@ fn roll_side(
     let Some((def, short, _)) = tested else {
         return Err(PickError::NoQuotes.into());
     };
+    // A side that the rule names may cross the other; the tested one moves away from the money.
+    let made = if side.is_some() { bounded } else { finish };
     let fail = |name: &str, reason| NoPick {
         leg: name.to_owned(),
         reason,
@@ -269,7 +294,7 @@ fn roll_side(
             ratio: now.ratio,
         });
     }
-    finish(structure, legs)
+    made(structure, legs)
 }
 
 struct Picker<'a> {

@@ -320,3 +320,40 @@ fn a_mid_below_intrinsic_value_has_the_delta_of_certain_exercise() {
     assert_eq!(view.greeks(&put(2510)), Err(Cause::NoQuote));
     assert_eq!(view.greeks(&put(2515)), Err(Cause::NotListed));
 }
+
+#[test]
+fn an_iron_condor_keeps_its_sold_put_at_or_below_its_sold_call() {
+    // Two sold legs of more than fifty deltas: the put's strike lies above the call's, and both could be lost.
+    let made = |shape: &str, put: u32, call: u32| {
+        let expiry = nearest(9, None, None);
+        let mut of = structure(vec![
+            leg(
+                "short put",
+                Side::Short,
+                AstRight::Put,
+                StrikePick::Delta(NodeId(put)),
+                &expiry,
+            ),
+            leg(
+                "short call",
+                Side::Short,
+                AstRight::Call,
+                StrikePick::Delta(NodeId(call)),
+                &expiry,
+            ),
+        ]);
+        of.shape = shape.to_owned();
+        let view = view(&[(Root::Spxw, date(6, 28))]);
+        pick(
+            &of,
+            &view,
+            &amounts(&[0.16, 0.7, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 25.0]),
+        )
+    };
+    assert!(made("iron condor", 0, 0).is_ok());
+    assert_eq!(
+        made("iron condor", 1, 1).unwrap_err().reason,
+        PickError::SidesCross
+    );
+    assert!(made("legs", 1, 1).is_ok());
+}

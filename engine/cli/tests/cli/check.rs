@@ -197,3 +197,18 @@ fn standard_input_is_checked_too() {
     assert_eq!(outcome.code, 1);
     assert!(outcome.stdout.contains("<stdin>"), "{outcome}");
 }
+
+#[test]
+fn the_certificate_says_what_a_lot_can_lose_and_names_what_has_no_bound() {
+    let naked = CONDOR
+        .replace("long call", "// long call")
+        .replace("iron condor on", "legs on");
+    let here = Folder::new(&[("condor.alula", CONDOR), ("naked.alula", &naked)]);
+    assert_snapshot!(here.alula(&["check", "--certificate", "condor.alula"]));
+    let found = here.alula(&["check", "--certificate", "naked.alula"]);
+    assert_eq!(found.code, 1, "{found}");
+    let named = "no bound: `short call` is sold, and nothing bought covers it";
+    assert!(found.stdout.contains(named), "{found}");
+    let machine = here.alula(&["check", "--certificate", "--format", "json", "condor.alula"]);
+    assert_eq!(machine.code, 2, "{machine}");
+}

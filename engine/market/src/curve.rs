@@ -10,6 +10,63 @@ use crate::history::{History, HistoryError};
 use crate::money::Price;
 use crate::series::BarSize;
 use crate::time::{Date, Instant};
+use chrono::Datelike as _;
+
+/// What the name of a series of futures prices says.
+///
+/// `VX2` is the second place of the curve (the nearest expiry after the session is the first; quarterly for ES and MES),
+/// `VX.2024-02-14` the contract that settles on that day, weeklys too.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FutureSeries {
+    /// Class and place, from 1.
+    Place(FutureRoot, usize),
+    /// One contract.
+    Contract(FutureContract),
+}
+
+impl FutureSeries {
+    /// Reads a name; `None` when it is not of a futures series.
+    #[must_use]
+    pub fn parse(id: &str) -> Option<Self> {
+        let split = id.find(|c: char| !c.is_ascii_uppercase())?;
+        let (symbol, rest) = id.split_at_checked(split)?;
+        let root = FutureRoot::parse(symbol)?;
+        if let Some(date) = rest.strip_prefix('.') {
+            let expiry = date.parse().ok()?;
+            return Some(Self::Contract(FutureContract { root, expiry }));
+        }
+        let plain = !rest.starts_with('0') && rest.bytes().all(|b| b.is_ascii_digit());
+        let place = rest.parse().ok().filter(|_| plain)?;
+        (1..=MONTHS_MAX)
+            .contains(&place)
+            .then_some(Self::Place(root, place))
+    }
+}
+
+impl std::fmt::Display for FutureSeries {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Place(root, place) => write!(f, "{}{place}", root.symbol()),
+            Self::Contract(c) => write!(f, "{}.{}", c.root.symbol(), c.expiry),
+        }
+    }
+}
+
+/// Expiries of a class after a session, in order, weeklys apart: what the places of its curve are.
+pub fn places(root: FutureRoot, session: Date) -> impl Iterator<Item = Date> {
+    let months = std::iter::successors(Some((session.year(), session.month())), |(year, month)| {
+        Some(if *month == 12 {
+            (year.checked_add(1)?, 1)
+        } else {
+            (*year, month + 1)
+        })
+    });
+    // Beyond the calendar there are none; the bound keeps the search for them short.
+    let ahead = months.take(3 * MONTHS_MAX + 3);
+    ahead
+        .filter_map(move |(year, month)| root.monthly_expiry(year, month))
+        .filter(move |expiry| *expiry > session)
+}
 
 /// Months of a curve that are read at most.
 pub const MONTHS_MAX: usize = 12;

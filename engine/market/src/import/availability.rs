@@ -1,6 +1,7 @@
 //! From which instant a day's value may be read.
 
 use crate::calendar::ExchangeCalendar;
+use crate::curve::FutureSeries;
 use crate::time::{Date, Instant};
 use chrono::NaiveDate;
 
@@ -11,13 +12,14 @@ pub(super) enum Availability {
     StockClose,
     /// Close of index options and of the volatility indices: 16:15 Eastern, 13:15 on half days.
     OptionsClose,
-    /// Daily settlement of VX futures.
+    /// Daily settlement of futures: CFE's, and CME's of its index futures, at the same minute.
     VxSettlement,
     /// 09:30 Eastern of the next session: rates are published a business day late.
     NextSession,
 }
 
-/// First day on which VX futures settled daily at 15:00 Chicago instead of 15:15 (CFE rule change of October 2020).
+/// First day on which VX futures settled daily at 15:00 Chicago instead of 15:15 (CFE's rule change of October 2020, which
+/// followed CME's for its index futures).
 const VX_SETTLES_AT_1500_SINCE: (i32, u32, u32) = (2020, 10, 26);
 
 /// What is known of a series by its name.
@@ -41,9 +43,8 @@ pub(super) fn rule(id: &str) -> Rule {
             known(Availability::StockClose)
         }
         "VVIX" | "SKEW" | "VXN" | "IRX13W" => known(Availability::OptionsClose),
-        _ if id.strip_prefix("VX").is_some_and(|n| n.parse::<u8>().is_ok()) => {
-            known(Availability::VxSettlement)
-        }
+        "ES" | "MES" => known(Availability::VxSettlement),
+        _ if FutureSeries::parse(id).is_some() => known(Availability::VxSettlement),
         _ if id.starts_with("VIX") => known(Availability::OptionsClose),
         "DFF" | "EFFR" | "SOFR" => Rule {
             seven_days: true,
@@ -107,6 +108,8 @@ mod tests {
         assert_eq!(at("SPX", "2019-07-03"), "2019-07-03 13:00 ET");
         assert_eq!(at("VX1", "2019-05-24"), "2019-05-24 16:15 ET");
         assert_eq!(at("VX8", "2020-10-26"), "2020-10-26 16:00 ET");
+        assert_eq!(at("VX.2021-02-17", "2021-01-05"), "2021-01-05 16:00 ET");
+        assert_eq!(at("ES2", "2019-07-03"), "2019-07-03 13:15 ET");
         assert_eq!(at("DFF", "2019-05-24"), "2019-05-28 09:30 ET");
         assert_eq!(at("NYSE.ADLINE", "2019-05-24"), "2019-05-28 09:30 ET");
         assert!(!rule("NYSE.ADLINE").known && rule("DFF").seven_days && rule("VIX").known);

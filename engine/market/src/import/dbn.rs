@@ -20,7 +20,7 @@ use std::io::{BufReader, Write as _};
 use std::path::{Path, PathBuf};
 
 /// Names of the fields, by which the layout is told.
-const HEADER: [&str; 4] = ["dbn_time", "raw_symbol", "bid_px", "ask_px"];
+const HEADER: [&str; 6] = ["dbn_time", "raw_symbol", "bid_px", "ask_px", "bid_sz", "ask_sz"];
 
 const NANOS: u64 = 1_000_000_000;
 /// Seconds between snapshots.
@@ -28,11 +28,13 @@ const STEP: u64 = 60;
 
 type Decoder = DynDecoder<'static, BufReader<File>>;
 
-/// Best bid and ask in billionths of a point, as the file has them.
+/// Best bid and ask in billionths of a point, and contracts shown, as the file has them.
 #[derive(Clone, Copy)]
 struct Best {
     bid: i64,
     ask: i64,
+    bid_size: u32,
+    ask_size: u32,
 }
 
 /// A DBN file being read.
@@ -209,23 +211,31 @@ fn naming(record: &RecordRef<'_>) -> Option<(u32, String)> {
     Some((m.hd.instrument_id, m.stype_out_symbol().ok()?.to_owned()))
 }
 
+/// The best of a book's level; the kinds of records have kinds of levels of their own.
+macro_rules! best {
+    ($level:expr) => {
+        Best {
+            bid: $level.bid_px,
+            ask: $level.ask_px,
+            bid_size: $level.bid_sz,
+            ask_size: $level.ask_sz,
+        }
+    };
+}
+
 /// A record's best bid and ask, and when it was received, in nanoseconds.
 fn quote(record: &RecordRef<'_>) -> Option<(u64, Best)> {
     if let Ok(m) = record.try_get::<CbboMsg>() {
         let [level] = &m.levels;
-        return Some((m.ts_recv, best(level.bid_px, level.ask_px)));
+        return Some((m.ts_recv, best!(level)));
     }
     if let Ok(m) = record.try_get::<Cmbp1Msg>() {
         let [level] = &m.levels;
-        return Some((m.ts_recv, best(level.bid_px, level.ask_px)));
+        return Some((m.ts_recv, best!(level)));
     }
     let m = record.try_get::<Mbp1Msg>().ok()?;
     let [level] = &m.levels;
-    Some((m.ts_recv, best(level.bid_px, level.ask_px)))
-}
-
-const fn best(bid: i64, ask: i64) -> Best {
-    Best { bid, ask }
+    Some((m.ts_recv, best!(level)))
 }
 
 fn nothing(name: &str, definitions: bool) -> ImportError {
@@ -276,6 +286,8 @@ impl Records for DbnRecords {
         record.push_field(symbol.as_bytes());
         record.push_field(price(best.bid).as_bytes());
         record.push_field(price(best.ask).as_bytes());
+        record.push_field(best.bid_size.to_string().as_bytes());
+        record.push_field(best.ask_size.to_string().as_bytes());
         Ok(true)
     }
 

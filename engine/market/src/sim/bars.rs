@@ -1,10 +1,12 @@
 //! Series of the simulated market.
 
-use super::desk::{DIVIDENDS, Desk, World};
+use super::desk::{DIVIDENDS, Desk, World, depth};
 use super::path::{Day, Edge, STEP_MINUTES};
 use super::random::{mix, normal_at};
 use super::rolling;
-use crate::calendar::{ExchangeCalendar, third_friday};
+use crate::calendar::ExchangeCalendar;
+use crate::contract::{FutureContract, FutureRoot};
+use crate::curve::FutureSeries;
 use crate::series::{BarSize, SeriesData};
 use crate::time::{Date, Instant};
 use crate::vix::Family;
@@ -15,8 +17,8 @@ use chrono::Datelike as _;
 enum Kind {
     /// A multiple of SPX.
     Index { scale: f64, volume: f64 },
-    /// E-mini future of the nearest quarterly expiry.
-    Future,
+    /// The so-manieth quarterly E-mini future.
+    Future(usize),
     /// A volatility index, by the formula on the chains.
     Vol(Family),
     /// The so-manieth monthly VX future.
@@ -38,17 +40,26 @@ fn kind_of(id: &str) -> Option<Kind> {
         "SPX" => index(1.0, 3.6e9),
         "XSP" => index(0.1, 0.0),
         "SPY" => index(0.0997, 7.5e7),
-        "ES" => Some(Kind::Future),
+        "ES" | "MES" => Some(Kind::Future(1)),
         "VIX" => Some(Kind::Vol(Family::Vix)),
         "VIX9D" => Some(Kind::Vol(Family::Vix9d)),
         "VIX3M" => Some(Kind::Vol(Family::Vix3m)),
         "VIX6M" => Some(Kind::Vol(Family::Vix6m)),
-        _ => {
-            let month = id.strip_prefix("VX")?.parse::<usize>().ok()?;
-            (1..=8).contains(&month).then_some(Kind::Vx(month))
-        }
+        // Minis settle at the prices of their large contracts.
+        _ => match FutureSeries::parse(id)? {
+            FutureSeries::Place(root, place) if root.is_vix() => {
+                (place <= VX_MONTHS).then_some(Kind::Vx(place))
+            }
+            FutureSeries::Place(_, place) => (place <= QUARTERS).then_some(Kind::Future(place)),
+            FutureSeries::Contract(_) => None,
+        },
     }
 }
+
+/// Monthly VX futures that are listed.
+const VX_MONTHS: usize = 8;
+/// Quarterly E-mini futures that are listed.
+const QUARTERS: usize = 5;
 
 /// The series of an id; `None` when the simulator has none.
 pub(super) fn series(world: &World, id: &str, bars: BarSize) -> Option<SeriesData> {
@@ -77,9 +88,8 @@ fn closes(world: &World, id: &str) -> Option<SeriesData> {
         "NYSE.ADVDEC" => Some(closing(world, |d| Some(d.day.net_advances))),
         // Contracts quoted at the touch near the money: thin when volatility is high.
         "SPX.DEPTH" => Some(closing(world, |d| {
-            let noise = normal_at(mix(world.seed ^ 0xdeb7, super::desk::word(d.day.open_at)));
             let vix = world.model.vix(d.day.last()?.state, 30.0);
-            Some((900.0 * 16.0 / vix * libm::exp(0.2 * noise)).round())
+            Some(depth(world.seed, d.day, vix).round())
         })),
         "VXX" => rolling::short_term(world),
         "VXZ" => rolling::mid_term(world),
@@ -92,9 +102,15 @@ fn closes(world: &World, id: &str) -> Option<SeriesData> {
             Some(360.0 * (libm::exp(d.day.rate / 365.0) - 1.0))
         })),
         _ => {
-            // A VX future by its expiry, monthly or weekly.
-            let expiry: Date = id.strip_prefix("VX.")?.parse().ok()?;
-            contract(world, expiry)
+            // A future by its expiry, VX monthly or weekly.
+            let FutureSeries::Contract(contract) = FutureSeries::parse(id)? else {
+                return None;
+            };
+            if contract.root.is_vix() {
+                vx(world, &contract)
+            } else {
+                mini(world, &contract)
+            }
         }
     }
 }
@@ -111,26 +127,58 @@ fn settles_vix(date: Date) -> bool {
 }
 
 /// The VX future of one expiry on the sessions on which it is listed: nine months for monthlys, six weeks for weeklys.
-fn contract(world: &World, expiry: Date) -> Option<SeriesData> {
-    let calendar = ExchangeCalendar::nyse();
-    let settles = calendar.open_at(expiry).filter(|_| settles_vix(expiry))?;
-    let monthly = calendar.vix_monthly_expiry(expiry.year(), expiry.month()) == Some(expiry);
-    let ahead = if monthly { 280 } else { 44 };
-    let data = closing(world, |d| {
-        let days = (expiry - d.day.date).num_days();
-        if !(1..=ahead).contains(&days) {
-            return None;
-        }
+fn vx(world: &World, contract: &FutureContract) -> Option<SeriesData> {
+    let expiry = contract.expiry;
+    let settles = contract.settles_at().filter(|_| settles_vix(expiry))?;
+    let monthly = contract.root.monthly_expiry(expiry.year(), expiry.month()) == Some(expiry);
+    if contract.root != FutureRoot::Vx && !monthly {
+        return None;
+    }
+    listed_closes(world, expiry, if monthly { 280 } else { 44 }, |d| {
         let scene = d.scene(d.day.close_at)?;
         Some(twentieths(d.future(&scene, settles)?.0))
-    });
+    })
+}
+
+/// The E-mini future of one expiry on the sessions on which it is listed, five quarters: the forward of the index's options
+/// that settle on the same morning.
+fn mini(world: &World, contract: &FutureContract) -> Option<SeriesData> {
+    let expiry = contract.expiry;
+    let quarterly = contract.root.monthly_expiry(expiry.year(), expiry.month()) == Some(expiry);
+    let settles = contract.settles_at().filter(|_| quarterly)?;
+    listed_closes(world, expiry, 460, |d| {
+        Some(quarters(d.day.last()?.spot * carry(d.day, settles)?))
+    })
+}
+
+/// Closes of a contract on the sessions before its expiry, at most so many days ahead.
+fn listed_closes(
+    world: &World,
+    expiry: Date,
+    ahead: i64,
+    value: impl FnMut(&Desk<'_>) -> Option<f64>,
+) -> Option<SeriesData> {
+    let days = &world.days;
+    let from = days.partition_point(|d| (expiry - d.date).num_days() > ahead);
+    let to = days.partition_point(|d| d.date < expiry);
+    let data = closes_of(world, from..to.max(from), value);
     data.close.iter().any(Option::is_some).then_some(data)
 }
 
-fn closing(world: &World, mut value: impl FnMut(&Desk<'_>) -> Option<f64>) -> SeriesData {
+fn closing(world: &World, value: impl FnMut(&Desk<'_>) -> Option<f64>) -> SeriesData {
+    closes_of(world, 0..world.days.len(), value)
+}
+
+fn closes_of(
+    world: &World,
+    days: std::ops::Range<usize>,
+    mut value: impl FnMut(&Desk<'_>) -> Option<f64>,
+) -> SeriesData {
     let mut out = SeriesData::default();
-    for (n, day) in world.days.iter().enumerate() {
-        let Some(desk) = world.desk(n) else { continue };
+    for n in days {
+        let (Some(desk), Some(day)) = (world.desk(n), world.days.get(n)) else {
+            continue;
+        };
         out.date.push(day.date);
         out.starts_at.push(day.open_at);
         out.available_at.push(known_at(day));
@@ -192,10 +240,13 @@ struct Edges<'a> {
 impl<'a> Edges<'a> {
     fn new(world: &'a World, n: usize, kind: Kind) -> Option<Self> {
         let day = world.days.get(n)?;
-        let carry = carry(day);
+        let carry = match kind {
+            Kind::Future(place) => carry(day, quarter(day.date, place)?.settles_at()?)?,
+            _ => 1.0,
+        };
         let values = match kind {
             Kind::Index { scale, .. } => day.edges.iter().map(|e| e.spot * scale).collect(),
-            Kind::Future => day.edges.iter().map(|e| e.spot * carry).collect(),
+            Kind::Future(_) => day.edges.iter().map(|e| e.spot * carry).collect(),
             Kind::Vol(family) => vol_edges(&world.desk(n)?, family)?,
             Kind::Vx(month) => {
                 let calendar = ExchangeCalendar::nyse();
@@ -219,7 +270,7 @@ impl<'a> Edges<'a> {
         let between = self.day.between.get(n)?;
         let (high, low) = match self.kind {
             Kind::Index { scale, .. } => (between.high * scale, between.low * scale),
-            Kind::Future => (between.high * self.carry, between.low * self.carry),
+            Kind::Future(_) => (between.high * self.carry, between.low * self.carry),
             Kind::Vol(_) => (
                 open.max(close) * between.vix_stretch.0,
                 open.min(close) * between.vix_stretch.1,
@@ -283,24 +334,20 @@ fn joined(mut all: impl Iterator<Item = Bar>) -> Option<Bar> {
     }))
 }
 
-/// Growth of the index to the next quarter's third Friday, dividends taken away.
-fn carry(day: &Day) -> f64 {
-    let (year, month) = (day.date.year(), day.date.month());
-    let quarter = |ahead: u32| {
-        let month = month.div_ceil(3) * 3 + 3 * ahead;
-        let (year, month) = if month > 12 {
-            (year + 1, month - 12)
-        } else {
-            (year, month)
-        };
-        third_friday(year, month).filter(|f| *f > day.date)
-    };
-    let days = quarter(0)
-        .or_else(|| quarter(1))
-        .map_or(0, |f| (f - day.date).num_days());
-    #[expect(clippy::cast_precision_loss, reason = "days of a quarter")]
-    let years = days as f64 / 365.0;
-    libm::exp((day.rate - DIVIDENDS) * years)
+/// The so-manieth quarterly contract of a day, from 1; on an expiry the next one is the first.
+fn quarter(date: Date, place: usize) -> Option<FutureContract> {
+    crate::curve::places(FutureRoot::Es, date)
+        .nth(place.checked_sub(1)?)
+        .map(|expiry| FutureContract {
+            root: FutureRoot::Es,
+            expiry,
+        })
+}
+
+/// Growth of the index from a day's close to a settlement, dividends taken away: as in the forwards of its options.
+fn carry(day: &Day, settles: Instant) -> Option<f64> {
+    let years = alula_pricing::years_between(day.close_at.0, settles.0)?;
+    Some(libm::exp((day.rate - DIVIDENDS) * years))
 }
 
 fn push(
@@ -312,7 +359,7 @@ fn push(
 ) {
     let on_tick = match kind {
         Kind::Index { .. } | Kind::Vol(_) => cents,
-        Kind::Future => quarters,
+        Kind::Future(_) => quarters,
         Kind::Vx(_) => twentieths,
     };
     out.date.push(date);
@@ -330,7 +377,7 @@ fn push(
 fn volume_of(kind: Kind) -> Option<f64> {
     match kind {
         Kind::Index { volume, .. } if volume > 0.0 => Some(volume),
-        Kind::Future => Some(1.6e6),
+        Kind::Future(1) => Some(1.6e6),
         _ => None,
     }
 }
@@ -344,7 +391,7 @@ fn sessions(world: &World, kind: Kind) -> SeriesData {
         // The cash index is final at the stock close, the volatility indices when the options stop.
         let known = match kind {
             Kind::Index { .. } => day.close_at,
-            Kind::Future | Kind::Vol(_) | Kind::Vx(_) => known_at(day),
+            Kind::Future(_) | Kind::Vol(_) | Kind::Vx(_) => known_at(day),
         };
         let volume = volume_of(kind).map(|v| v * day.activity * share_of_day(day));
         push(&mut out, kind, (day.date, day.open_at, known), bar, volume);

@@ -7,7 +7,7 @@ use super::quotes;
 use super::random::{mix, normal_at};
 use crate::calendar::ExchangeCalendar;
 use crate::chain::{ChainSnapshot, ExpiryChain};
-use crate::contract::Right;
+use crate::contract::{Right, Root};
 use crate::time::{Date, Instant};
 use crate::vix::{self, Computed, Family};
 use std::sync::OnceLock;
@@ -52,6 +52,8 @@ pub(super) struct Scene {
     pub(super) stress: f64,
     /// Share of the session gone.
     pub(super) gone: f64,
+    /// Contracts shown at the touch near the money of the index's options.
+    pub(super) depth: f64,
     pub(super) seed: u64,
 }
 
@@ -70,6 +72,12 @@ fn ranges_seen(days: &[Day], today: usize) -> Option<Seen> {
         }
     }
     Some(seen)
+}
+
+/// Contracts shown at the touch near the money: thin when volatility is high, with the day's own noise.
+pub(super) fn depth(seed: u64, day: &Day, vix: f64) -> f64 {
+    let noise = normal_at(mix(seed ^ 0xdeb7, word(day.open_at)));
+    900.0 * 16.0 / vix * libm::exp(0.2 * noise)
 }
 
 /// A word of an instant.
@@ -145,6 +153,7 @@ impl Desk<'_> {
             rate: self.day.rate,
             stress: (vix / 17.0).clamp(0.8, 6.0),
             gone: gone.clamp(0.0, 1.0),
+            depth: depth(self.world.seed, self.day, vix),
             seed: mix(self.world.seed, word(at)),
         })
     }
@@ -161,14 +170,32 @@ impl Desk<'_> {
         })
     }
 
-    /// The chain of one listed expiry of the index.
+    /// All chains of the mini index: a tenth of the index, closing series alone, strikes of its own.
+    pub(super) fn mini_snapshot(&self, at: Instant) -> Option<ChainSnapshot> {
+        let scene = self.scene(at)?;
+        let listed = listing::mini_expiries(self.day.date, &self.listed);
+        let trading = listed.iter().filter(|l| l.trades_at(at));
+        Some(ChainSnapshot {
+            at,
+            underlying: "XSP".to_owned(),
+            spot: quotes::index_price(scene.edge.spot / 10.0)?,
+            expiries: trading.filter_map(|l| self.chain(&scene, l)).collect(),
+        })
+    }
+
+    /// The chain of one listed expiry of the index, or of the mini index.
     fn chain(&self, scene: &Scene, listed: &Listed) -> Option<ExpiryChain> {
         let years = alula_pricing::years_between(scene.at.0, listed.settles_at.0)?;
         let theta = self.world.model.theta(scene.edge.state, years).max(1e-9);
         let strikes = {
             let ranges = self.ranges(listed)?;
             let dte = (listed.expiry - scene.date).num_days();
-            listing::strikes(listed.class, dte, &ranges)
+            let mut strikes = listing::strikes(listed.class, dte, &ranges);
+            if listed.root == Root::Xsp {
+                // Whole points of a tenth of the index: strikes of 1, 5 and 10 points of XSP.
+                strikes.retain(|points| points % 10 == 0);
+            }
+            strikes
         };
         quotes::index_chain(scene, listed, years, theta, &strikes)
     }

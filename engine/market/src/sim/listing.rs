@@ -133,6 +133,22 @@ pub(super) fn expiries(today: Date) -> Vec<Listed> {
         .collect()
 }
 
+/// Expiries of XSP options on a day, in order: those of the index, as far as Cboe had listed them on XSP. All of them are
+/// closing series.
+pub(super) fn mini_expiries(today: Date, index: &[Listed]) -> Vec<Listed> {
+    let mut found: BTreeMap<Date, Class> = BTreeMap::new();
+    for listed in index {
+        let class = found.entry(listed.expiry).or_insert(listed.class);
+        *class = listed.class.max(*class);
+    }
+    let was_listed = |expiry: Date| crate::contract::listing::listed(Root::Xsp, expiry, today).is_ok();
+    found
+        .into_iter()
+        .filter(|(expiry, _)| was_listed(*expiry))
+        .filter_map(|(expiry, class)| Listed::of(Root::Xsp, expiry, class))
+        .collect()
+}
+
 /// Monday to Thursday series, from the day on which Cboe began to list them.
 fn has_daily(date: Date) -> bool {
     let weekday = date.weekday();

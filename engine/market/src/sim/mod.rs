@@ -43,7 +43,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// Changes whenever the same settings give other numbers.
-const MODEL: &str = "alula simulated market 2";
+const MODEL: &str = "alula simulated market 3";
 /// Sessions before the first chain for which series exist, so that indicators are warm when trading starts.
 const WARM_UP_SESSIONS: i64 = 260;
 /// Snapshots kept in memory.
@@ -185,7 +185,7 @@ impl SimulatedMarket {
 }
 
 /// Underlyings with chains.
-const UNDERLYINGS: [&str; 2] = ["SPX", "VIX"];
+const UNDERLYINGS: [&str; 3] = ["SPX", "XSP", "VIX"];
 
 impl History for SimulatedMarket {
     fn provenance(&self) -> Provenance {
@@ -242,6 +242,7 @@ impl History for SimulatedMarket {
         let desk = self.world.desk(n).ok_or_else(missing)?;
         let built = match underlying {
             "SPX" => desk.snapshot(at),
+            "XSP" => desk.mini_snapshot(at),
             "VIX" => desk.vix_snapshot(at),
             _ => None,
         };

@@ -96,21 +96,36 @@ struct Style {
     /// Extra width per point of intrinsic value.
     inside: f64,
     interest: fn(mills: i64, deviations: f64, dte: i64) -> f64,
+    /// Contracts shown against an SPX option at the money.
+    size: f64,
 }
 
 const INDEX: Style = Style {
     width: (0.01, 0.025, 0.006),
     inside: 0.003,
     interest: index_interest,
+    size: 1.0,
+};
+
+/// The tenth of it: wider by the price, since a maker hedges with the same futures for a tenth of the premium.
+const MINI: Style = Style {
+    width: (0.01, 0.012, 0.008),
+    inside: 0.004,
+    interest: mini_interest,
+    size: 1.5,
 };
 
 const VIX: Style = Style {
     width: (0.02, 0.035, 0.012),
     inside: 0.006,
     interest: vix_interest,
+    size: 12.0,
 };
 
-/// The chain of an index expiry.
+/// Points of SPX in a point of XSP.
+const MINI_POINTS: i64 = 10;
+
+/// The chain of an index expiry; strikes in points of SPX, for XSP multiples of ten of them.
 pub(super) fn index_chain(
     scene: &Scene,
     listed: &Listed,
@@ -118,16 +133,24 @@ pub(super) fn index_chain(
     theta: f64,
     points: &[i64],
 ) -> Option<ExpiryChain> {
+    let (parts, style) = if listed.root == Root::Xsp {
+        (MINI_POINTS, &MINI)
+    } else {
+        (1, &INDEX)
+    };
+    #[expect(clippy::cast_precision_loss, reason = "1 or 10")]
+    let scale = 1.0 / parts as f64;
     let curve = Curve {
-        forward: scene.edge.spot * libm::exp((scene.rate - DIVIDENDS) * years),
+        forward: scale * scene.edge.spot * libm::exp((scene.rate - DIVIDENDS) * years),
         discount: libm::exp(-scene.rate * years),
         years,
         smile: model::smile(theta),
         deviation: theta.sqrt(),
     };
-    let mills: Vec<i64> = points.iter().map(|p| p * 1_000).collect();
-    let logs: Vec<f64> = points.iter().map(|p| log_of(*p)).collect();
-    chain(scene, listed, &curve, &mills, &logs, &INDEX)
+    let mills: Vec<i64> = points.iter().map(|p| p * 1_000 / parts).collect();
+    let shift = libm::log(scale);
+    let logs: Vec<f64> = points.iter().map(|p| log_of(*p) + shift).collect();
+    chain(scene, listed, &curve, &mills, &logs, style)
 }
 
 /// What VIX options pay for the model's own volatility of VIX: their level beside it.
@@ -192,12 +215,18 @@ fn chain(
             let name = mix(contract, right as u64 + 1);
             let (lean, traded) = two_uniforms(mix(name, scene.seed));
             let (held, _) = two_uniforms(name);
+            let (bids, asks) = two_uniforms(mix(name, scene.seed ^ SHOWN));
             let width = width + style.inside * (price - outside);
             // Makers lean: the fair price is inside the quote, seldom in its middle.
             let below = width * (0.25 + 0.5 * lean);
             let (bid, ask) = ticks.quote(price, below, width - below);
             into.bid.push(bid);
             into.ask.push(ask);
+            // Cheap options are shown in size, those in the money are not; nobody bids for what is worth nothing.
+            let usual = style.size * scene.depth / NEAR_THE_MONEY * (0.5 + 3.0 / (1.0 + price));
+            into.bid_size
+                .push(if bid == Price::ZERO { 0 } else { shown(usual, bids) });
+            into.ask_size.push(shown(usual, asks));
             // Open interest is constant through the life of a series but for its age; trades come through the day.
             let interest = interest * held;
             into.open_interest.push(count(interest));
@@ -214,6 +243,21 @@ fn chain(
         puts,
         calls,
     })
+}
+
+/// Stirs the hash of the sizes.
+const SHOWN: u64 = 0x51_2e5;
+/// Options over which the depth near the money is spread, as `SPX.DEPTH` counts it.
+const NEAR_THE_MONEY: f64 = 12.0;
+
+/// Contracts shown: the usual number times a half to twice it, at least one.
+fn shown(usual: f64, draw: f64) -> u32 {
+    count(usual * libm::exp2(2.0 * draw - 1.0)).max(1)
+}
+
+/// Open interest of a strike of XSP: a twentieth of the same strike's of SPX.
+fn mini_interest(mills: i64, deviations: f64, dte: i64) -> f64 {
+    index_interest(mills * MINI_POINTS, deviations, dte) / 20.0
 }
 
 /// Open interest of a strike: most near the money and on round strikes, growing towards expiry.
@@ -252,7 +296,8 @@ fn columns(rows: usize) -> QuoteColumns {
         ask: Vec::with_capacity(rows),
         volume: Vec::with_capacity(rows),
         open_interest: Vec::with_capacity(rows),
-        ..QuoteColumns::default()
+        bid_size: Vec::with_capacity(rows),
+        ask_size: Vec::with_capacity(rows),
     }
 }
 

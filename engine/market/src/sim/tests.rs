@@ -45,7 +45,8 @@ fn every_regime(mut check: impl FnMut(&SimulatedMarket, &ChainSnapshot)) {
         };
         let market = SimulatedMarket::new(config).unwrap();
         let index = sample_of(&market, "SPX", 12).into_iter();
-        for snapshot in index.chain(sample_of(&market, "VIX", 3)) {
+        let mini = sample_of(&market, "XSP", 24).into_iter();
+        for snapshot in index.chain(mini).chain(sample_of(&market, "VIX", 3)) {
             check(&market, &snapshot);
         }
     }
@@ -102,6 +103,150 @@ fn the_path_is_the_same_on_every_platform() {
     }
     let found = crate::digest::hex(&digest.finalize()[..8]);
     assert_eq!(found, "fc10d67595641e58");
+}
+
+/// XSP is a tenth of SPX: strikes of its own in whole points, closing series alone, ticks of a cent, wider by the price.
+#[test]
+fn the_mini_index_has_chains_of_its_own() {
+    let market = market(7);
+    let mut wider = 0;
+    let mut strikes = 0;
+    for at in all_ticks(&market).into_iter().step_by(60) {
+        let (large, mini) = (
+            market.snapshot("SPX", at).unwrap(),
+            market.snapshot("XSP", at).unwrap(),
+        );
+        assert!((10 * mini.spot.0 - large.spot.0).abs() <= 50);
+        for chain in &mini.expiries {
+            assert_eq!((chain.root, chain.settlement), (Root::Xsp, Settlement::Pm));
+            assert!(
+                chain.strikes.iter().all(|k| k.0 % 1_000 == 0),
+                "{:?}",
+                chain.expiry
+            );
+            assert!(
+                listed(Root::Xsp, chain.expiry, at.date()).is_ok(),
+                "{}",
+                chain.expiry
+            );
+            let Some(theirs) = large.expiry(Root::Spxw, chain.expiry) else {
+                continue;
+            };
+            for (strike, quote) in chain.quotes(Right::Put) {
+                // Third Fridays of XSP are listed as long as the morning series, SPXW's not.
+                let Some(n) = theirs.index_of(Price(10 * strike.0)) else {
+                    continue;
+                };
+                let large = theirs.quote(Right::Put, n).unwrap();
+                // One value behind both: each market's bid is below the other's ask.
+                assert!(10 * quote.bid.0 <= large.ask.0 && large.bid.0 <= 10 * quote.ask.0);
+                wider += usize::from(10 * (quote.ask - quote.bid).0 >= (large.ask - large.bid).0);
+                strikes += 1;
+            }
+        }
+        assert!(mini.expiries.len() > 20, "{}", mini.expiries.len());
+    }
+    assert!(
+        strikes > 1_000 && 10 * wider > 9 * strikes,
+        "{wider} of {strikes}"
+    );
+    let settled = |root, expiry| market.settlement(root, day(expiry)).unwrap().unwrap().price;
+    let (mini, large) = (
+        settled(Root::Xsp, "2023-06-16"),
+        settled(Root::Spxw, "2023-06-16"),
+    );
+    assert!((10 * mini.0 - large.0).abs() <= 50);
+}
+
+/// Contracts are shown on every side that has a price, in the numbers that `SPX.DEPTH` speaks of, fewer when VIX is high.
+#[test]
+fn quotes_show_sizes_that_shrink_with_stress() {
+    let near_the_money = |regime| {
+        let market = SimulatedMarket::new(SimConfig {
+            sessions: 60,
+            regime,
+            ..SimConfig::default()
+        })
+        .unwrap();
+        let mut sizes = vec![];
+        for snapshot in sample(&market, 10) {
+            for chain in &snapshot.expiries {
+                for side in [&chain.puts, &chain.calls] {
+                    assert_eq!(side.bid_size.len(), chain.strikes.len());
+                    assert_eq!(side.ask_size.len(), chain.strikes.len());
+                    for (bid, size) in side.bid.iter().zip(&side.bid_size) {
+                        assert_eq!(*bid > Price::ZERO, *size > 0);
+                    }
+                    assert!(side.ask_size.iter().all(|s| *s > 0));
+                }
+                let near = chain.strikes.partition_point(|k| *k < snapshot.spot);
+                sizes.extend(chain.puts.ask_size.get(near).map(|s| f64::from(*s)));
+            }
+        }
+        mean(&sizes)
+    };
+    let (calm, stress) = (near_the_money(Regime::Calm), near_the_money(Regime::Stress));
+    assert!(calm > 1.5 * stress && stress > 5.0, "{calm} {stress}");
+}
+
+/// Futures on the index are the forwards of its options: one value for ES and MES of one expiry, by place and by contract.
+#[test]
+fn index_futures_are_the_forwards_of_the_chains() {
+    let market = market(7);
+    let session = |id: &str| market.series(id, BarSize::Session).unwrap().unwrap();
+    let close = |id: &str, date: Date| {
+        let s = session(id);
+        s.close[s.date.binary_search(&date).unwrap()].unwrap()
+    };
+    let contract = session("ES.2023-09-15");
+    assert_eq!(contract.date.last(), Some(&day("2023-09-14")));
+    assert_eq!(contract, session("MES.2023-09-15"));
+    assert_eq!(session("ES1"), session("ES"));
+    assert_eq!(session("ES2"), session("MES2"));
+    for date in ["2023-06-15", "2023-06-16", "2023-09-14"].map(day) {
+        // On the morning of an expiry the next contract is the first.
+        let place = if date < day("2023-06-16") { "ES2" } else { "ES1" };
+        assert_eq!(close(place, date), close("ES.2023-09-15", date));
+    }
+    // Put-call parity on the options that settle on the same morning, a quarter of an hour before.
+    let at = Instant::from_eastern(day("2023-07-20"), 15, 45).unwrap();
+    let snapshot = market.snapshot("SPX", at).unwrap();
+    let chain = snapshot.expiry(Root::Spx, day("2023-09-15")).unwrap();
+    let near = chain.strikes.partition_point(|k| *k < snapshot.spot);
+    let mid = |right| chain.quote(right, near).unwrap().mid().to_f64();
+    let years = 57.0 / 365.0;
+    let rate = market.rate(at).unwrap().unwrap();
+    let forward = chain.strikes[near].to_f64() + (rate * years).exp() * (mid(Right::Call) - mid(Right::Put));
+    let basis = forward - snapshot.spot.to_f64();
+    let future = close("ES1", day("2023-07-20")) - close("SPX", day("2023-07-20"));
+    assert!((future - basis).abs() < 3.0, "{future} {basis}");
+    assert!(basis > 10.0, "rates above dividends: {basis}");
+    for id in ["ES6", "ES0", "ES.2023-09-14", "VXM9", "VXM.2024-02-07", "MESX"] {
+        assert!(market.series(id, BarSize::Session).unwrap().is_none(), "{id}");
+    }
+}
+
+/// VXM settles at the prices of VX, and weeklys lie on the curve between the months.
+#[test]
+fn minis_and_weeklys_of_vix_lie_on_its_curve() {
+    let market = market(7);
+    let session = |id: &str| market.series(id, BarSize::Session).unwrap().unwrap();
+    assert_eq!(session("VX3"), session("VXM3"));
+    assert_eq!(session("VX.2024-02-14"), session("VXM.2024-02-14"));
+    let (before, weekly, after) = (
+        session("VX.2024-02-14"),
+        session("VX.2024-03-06"),
+        session("VX.2024-03-20"),
+    );
+    let on = |s: &SeriesData, d: Date| s.close[s.date.binary_search(&d).unwrap()].unwrap();
+    let first = weekly.date[0];
+    assert!((day("2024-03-06") - first).num_days() <= 44 && weekly.date.last() < Some(&day("2024-03-06")));
+    let date = day("2024-02-05");
+    let (low, middle, high) = (on(&before, date), on(&weekly, date), on(&after, date));
+    assert!(
+        (low.min(high) - 0.05..=low.max(high) + 0.05).contains(&middle),
+        "{low} {middle} {high}"
+    );
 }
 
 #[test]
@@ -705,7 +850,7 @@ fn a_written_market_reads_back_as_itself() {
     let (one, two) = (dir.path().join("one"), dir.path().join("two"));
     let mut seen = vec![];
     let written = export::export(&market, &one, &mut |done, total, _| seen.push((done, total))).unwrap();
-    assert_eq!((written.days, written.snapshots), (6, 12));
+    assert_eq!((written.days, written.snapshots), (6, 18));
     assert_eq!(seen, (1..=6).map(|n| (n, 6)).collect::<Vec<_>>());
     export::export(&market, &two, &mut |_, _, _| {}).unwrap();
     let manifest = |p: &std::path::Path| std::fs::read(p.join("manifest.json")).unwrap();
@@ -723,7 +868,7 @@ fn a_written_market_reads_back_as_itself() {
             .unwrap()
             .contains("\"simulated\": true")
     );
-    for underlying in ["SPX", "VIX"] {
+    for underlying in ["SPX", "XSP", "VIX"] {
         let ticks = market.ticks(underlying, Date::MIN, Date::MAX);
         let (from, to) = store.range(underlying).unwrap();
         assert_eq!(store.ticks(underlying, from, to), ticks);

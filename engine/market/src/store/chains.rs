@@ -11,7 +11,8 @@ use chrono::NaiveDate;
 use parquet::errors::ParquetError;
 
 /// Prices are decimals with three places (mills of a point), dates and instants are themselves, `right` is 0 for a put
-/// and 1 for a call, counts are unsigned: any Parquet reader shows the true values.
+/// and 1 for a call, counts are unsigned: any Parquet reader shows the true values. The two sizes came with layout version 2:
+/// files of version 1 end before them.
 pub(super) const SCHEMA: &str = "
 message chain {
     required int32 expiry (date);
@@ -27,7 +28,12 @@ message chain {
     optional double vendor_gamma;
     required int64 underlying (decimal(18,3));
     required int64 ts (timestamp_micros);
+    optional int32 bid_size (integer(32,false));
+    optional int32 ask_size (integer(32,false));
 }";
+
+/// Position of the bid's size; the ask's is the one after it.
+const BID_SIZE: usize = 13;
 
 /// A vendor's own numbers, kept apart from everything computed here and read by no rule.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -53,6 +59,10 @@ pub struct ChainRow {
     pub bid: Price,
     /// Ask; zero means no market.
     pub ask: Price,
+    /// Contracts bid for, where the source says so.
+    pub bid_size: Option<u32>,
+    /// Contracts offered, where the source says so.
+    pub ask_size: Option<u32>,
     /// Last trade.
     pub last: Option<Price>,
     /// Contracts traded this session.
@@ -100,6 +110,8 @@ pub fn rows_by_root(snapshot: &ChainSnapshot) -> Vec<(Root, SnapshotRows)> {
                         right,
                         bid: price(&side.bid),
                         ask: price(&side.ask),
+                        bid_size: side.bid_size.get(i).copied(),
+                        ask_size: side.ask_size.get(i).copied(),
                         last: None,
                         volume: count(&side.volume),
                         open_interest: count(&side.open_interest),
@@ -151,6 +163,9 @@ pub(super) fn columns_of(snapshot: &SnapshotRows) -> Vec<Column> {
     let i32s = |f: fn(&ChainRow) -> i32| Column::I32(rows.iter().map(f).collect());
     let i64s = |f: fn(&ChainRow) -> i64| Column::I64(rows.iter().map(f).collect());
     let f64s = |f: fn(&ChainRow) -> Option<f64>| Column::OptionalF64(rows.iter().map(f).collect());
+    let sizes = |f: fn(&ChainRow) -> Option<u32>| {
+        Column::OptionalI32(rows.iter().map(|r| f(r).map(u32::cast_signed)).collect())
+    };
     vec![
         i32s(|r| r.expiry.to_epoch_days()),
         i64s(|r| r.strike.0),
@@ -165,6 +180,8 @@ pub(super) fn columns_of(snapshot: &SnapshotRows) -> Vec<Column> {
         f64s(|r| r.vendor.gamma),
         Column::I64(vec![snapshot.spot.0; rows.len()]),
         Column::I64(vec![snapshot.at.0.saturating_mul(1_000_000); rows.len()]),
+        sizes(|r| r.bid_size),
+        sizes(|r| r.ask_size),
     ]
 }
 
@@ -184,12 +201,26 @@ pub(super) fn decode_rows(file: &File, group: usize) -> Result<SnapshotRows, Par
         g.optional_f64s(10)?,
     );
     let (spot, ts) = (g.i64s(11)?, g.i64s(12)?);
+    let size = |column: usize| {
+        let sizes = if g.columns() > column {
+            g.optional_i32s(column)?
+        } else {
+            vec![None; expiry.len()]
+        };
+        Ok::<_, ParquetError>(sizes.into_iter().map(|s| s.map(i32::cast_unsigned)))
+    };
+    let (bid_size, ask_size) = (size(BID_SIZE)?, size(BID_SIZE + 1)?);
     let mut rows = Vec::with_capacity(expiry.len());
     let prices = strike.into_iter().zip(right).zip(bid.into_iter().zip(ask));
-    let counts = volume.into_iter().zip(interest).zip(last);
+    let counts = volume
+        .into_iter()
+        .zip(interest)
+        .zip(last)
+        .zip(bid_size.zip(ask_size));
     let vendor = iv.into_iter().zip(delta).zip(gamma);
     for (((days, prices), counts), vendor) in expiry.into_iter().zip(prices).zip(counts).zip(vendor) {
-        let (((strike, right), (bid, ask)), ((volume, interest), last)) = (prices, counts);
+        let (((strike, right), (bid, ask)), (((volume, interest), last), (bid_size, ask_size))) =
+            (prices, counts);
         let ((iv, delta), gamma) = vendor;
         rows.push(ChainRow {
             expiry: date(days)?,
@@ -197,6 +228,8 @@ pub(super) fn decode_rows(file: &File, group: usize) -> Result<SnapshotRows, Par
             right: if right == 0 { Right::Put } else { Right::Call },
             bid: Price(bid),
             ask: Price(ask),
+            bid_size,
+            ask_size,
             last: last.map(Price),
             volume: volume.cast_unsigned(),
             open_interest: interest.cast_unsigned(),
@@ -210,7 +243,8 @@ pub(super) fn decode_rows(file: &File, group: usize) -> Result<SnapshotRows, Par
     })
 }
 
-/// Quotes of one snapshot as flat columns per expiry; of the thirteen columns the seven that are needed are read.
+/// Quotes of one snapshot as flat columns per expiry; of the fifteen columns the seven that are needed are read, and the
+/// sizes where there are any.
 ///
 /// Series that no longer trade at `at` are left out: an AM series keeps its rows on settlement morning, but they are no
 /// market any more.
@@ -224,7 +258,18 @@ pub(super) fn decode_chains(
     let expiry = g.i32s(0)?;
     let (strike, right) = (g.i64s(1)?, g.i32s(2)?);
     let (bid, ask, volume, interest) = (g.i64s(3)?, g.i64s(4)?, g.i32s(5)?, g.i32s(6)?);
+    // Contracts shown; nothing where no row has a size, none shown where a row alone has not.
+    let size = |column: usize| -> Result<Vec<i32>, ParquetError> {
+        if g.columns() <= column || g.is_empty(column) {
+            return Ok(Vec::new());
+        }
+        let sizes = g.optional_i32s(column)?;
+        Ok(sizes.into_iter().map(Option::unwrap_or_default).collect())
+    };
+    let (bid_size, ask_size) = (size(BID_SIZE)?, size(BID_SIZE + 1)?);
     let mut rest = Rows {
+        bid_size: &bid_size,
+        ask_size: &ask_size,
         strike: &strike,
         right: &right,
         bid: &bid,
@@ -261,6 +306,9 @@ struct Rows<'a> {
     ask: &'a [i64],
     volume: &'a [i32],
     interest: &'a [i32],
+    /// As long as the others, or empty.
+    bid_size: &'a [i32],
+    ask_size: &'a [i32],
 }
 
 impl<'a> Rows<'a> {
@@ -271,7 +319,18 @@ impl<'a> Rows<'a> {
         let (ask, asks) = self.ask.split_at_checked(at)?;
         let (volume, volumes) = self.volume.split_at_checked(at)?;
         let (interest, interests) = self.interest.split_at_checked(at)?;
+        let sizes = |all: &'a [i32]| {
+            if all.is_empty() {
+                Some((all, all))
+            } else {
+                all.split_at_checked(at)
+            }
+        };
+        let (bid_size, bid_sizes) = sizes(self.bid_size)?;
+        let (ask_size, ask_sizes) = sizes(self.ask_size)?;
         let rest = Rows {
+            bid_size: bid_sizes,
+            ask_size: ask_sizes,
             strike: strikes,
             right: rights,
             bid: bids,
@@ -281,6 +340,8 @@ impl<'a> Rows<'a> {
         };
         Some((
             Rows {
+                bid_size,
+                ask_size,
                 strike,
                 right,
                 bid,
@@ -312,6 +373,8 @@ impl<'a> Rows<'a> {
         (chain.puts.ask, chain.calls.ask) = split(self.ask, Price);
         (chain.puts.volume, chain.calls.volume) = split(self.volume, i32::cast_unsigned);
         (chain.puts.open_interest, chain.calls.open_interest) = split(self.interest, i32::cast_unsigned);
+        (chain.puts.bid_size, chain.calls.bid_size) = split(self.bid_size, i32::cast_unsigned);
+        (chain.puts.ask_size, chain.calls.ask_size) = split(self.ask_size, i32::cast_unsigned);
     }
 
     /// The general case: a strike may be listed on one side alone, and the other side gets an empty place.
@@ -321,7 +384,9 @@ impl<'a> Rows<'a> {
             .iter()
             .zip(self.ask)
             .zip(self.volume.iter().zip(self.interest));
-        for ((strike, right), quote) in self.strike.iter().zip(self.right).zip(quotes) {
+        let size = |sizes: &[i32], at: usize| sizes.get(at).copied().map(i32::cast_unsigned);
+        let shown = (!self.bid_size.is_empty(), !self.ask_size.is_empty());
+        for (at, ((strike, right), quote)) in self.strike.iter().zip(self.right).zip(quotes).enumerate() {
             if chain.strikes.last() != Some(&Price(*strike)) {
                 chain.strikes.push(Price(*strike));
             }
@@ -330,12 +395,14 @@ impl<'a> Rows<'a> {
             } else {
                 &mut chain.calls
             };
-            pad(side, chain.strikes.len().saturating_sub(1));
+            pad(side, chain.strikes.len().saturating_sub(1), shown);
             let ((bid, ask), (volume, interest)) = quote;
             push(side, (*bid, *ask, *volume, *interest));
+            side.bid_size.extend(size(self.bid_size, at));
+            side.ask_size.extend(size(self.ask_size, at));
         }
-        pad(&mut chain.puts, chain.strikes.len());
-        pad(&mut chain.calls, chain.strikes.len());
+        pad(&mut chain.puts, chain.strikes.len(), shown);
+        pad(&mut chain.calls, chain.strikes.len(), shown);
     }
 }
 
@@ -346,9 +413,12 @@ fn push(side: &mut QuoteColumns, (bid, ask, volume, interest): (i64, i64, i32, i
     side.open_interest.push(interest.cast_unsigned());
 }
 
-fn pad(side: &mut QuoteColumns, len: usize) {
+/// Empty places up to a length; sizes only where the snapshot has them.
+fn pad(side: &mut QuoteColumns, len: usize, (bid_sizes, ask_sizes): (bool, bool)) {
     while side.bid.len() < len {
         push(side, (0, 0, 0, 0));
+        side.bid_size.extend(bid_sizes.then_some(0));
+        side.ask_size.extend(ask_sizes.then_some(0));
     }
 }
 

@@ -21,6 +21,7 @@ const RESERVE_MAX: usize = 1 << 20;
 /// One column's values.
 pub(super) enum Column {
     I32(Vec<i32>),
+    OptionalI32(Vec<Option<i32>>),
     I64(Vec<i64>),
     OptionalI64(Vec<Option<i64>>),
     OptionalF64(Vec<Option<f64>>),
@@ -49,6 +50,7 @@ impl<W: Write + Send> Encoder<W> {
         for column in columns {
             match column {
                 Column::I32(values) => put::<Int32Type, W>(&mut group, values, None)?,
+                Column::OptionalI32(values) => put_optional::<Int32Type, W>(&mut group, values)?,
                 Column::I64(values) => put::<Int64Type, W>(&mut group, values, None)?,
                 Column::OptionalI64(values) => put_optional::<Int64Type, W>(&mut group, values)?,
                 Column::OptionalF64(values) => put_optional::<DoubleType, W>(&mut group, values)?,
@@ -96,11 +98,19 @@ fn put_optional<T: DataType, W: Write + Send>(
 /// A Parquet file in memory.
 pub(super) struct File {
     reader: SerializedFileReader<Bytes>,
+    /// Length.
+    pub(super) bytes: usize,
 }
 
 impl File {
     pub(super) fn open(bytes: Vec<u8>) -> Result<Self, ParquetError> {
-        SerializedFileReader::new(Bytes::from(bytes)).map(|reader| Self { reader })
+        let len = bytes.len();
+        SerializedFileReader::new(Bytes::from(bytes)).map(|reader| Self { reader, bytes: len })
+    }
+
+    /// Row groups of the file.
+    pub(super) fn groups(&self) -> usize {
+        self.reader.num_row_groups()
     }
 
     pub(super) fn group(&self, index: usize) -> Result<Group<'_>, ParquetError> {
@@ -138,6 +148,25 @@ impl Group<'_> {
     pub(super) fn i64s(&self, index: usize) -> Result<Vec<i64>, ParquetError> {
         match self.column(index)? {
             ColumnReader::Int64ColumnReader(reader) => required(reader, self.rows),
+            _ => Err(unlike(index)),
+        }
+    }
+
+    /// Columns of the file.
+    pub(super) fn columns(&self) -> usize {
+        self.reader.num_columns()
+    }
+
+    /// The file says of a column that all of its values are absent.
+    pub(super) fn is_empty(&self, index: usize) -> bool {
+        let chunks = self.reader.metadata().columns();
+        let nulls = chunks.get(index).and_then(|c| c.statistics()?.null_count_opt());
+        nulls.is_some_and(|n| usize::try_from(n).is_ok_and(|n| n == self.rows))
+    }
+
+    pub(super) fn optional_i32s(&self, index: usize) -> Result<Vec<Option<i32>>, ParquetError> {
+        match self.column(index)? {
+            ColumnReader::Int32ColumnReader(reader) => optional(reader, self.rows),
             _ => Err(unlike(index)),
         }
     }

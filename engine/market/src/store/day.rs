@@ -1,7 +1,7 @@
 //! Chains of one root and day, written snapshot by snapshot: what is in memory is one snapshot.
 
 use super::chains;
-use super::columns::Encoder;
+use super::columns::{Encoder, File};
 use super::error::StoreError;
 use super::manifest::{ChainEntry, SnapshotEntry, StoredFile};
 use super::{SnapshotRows, StoreErrorKind, StoreWriter};
@@ -11,7 +11,7 @@ use crate::time::{Date, Instant};
 use sha2::{Digest as _, Sha256};
 use std::fs;
 use std::io::{self, BufWriter, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Counts and hashes what is written.
 struct Hashed {
@@ -105,7 +105,31 @@ impl StoreWriter {
         })
     }
 
-    /// Puts a day in place. Returns whether it is new: the same content again is no error.
+    /// Whether a day of the store is the drafted one but for the sizes of its quotes: stores of layout version 1 had none.
+    fn holds_without_sizes(&self, held: &str, drafted: &Path) -> bool {
+        let open = |path: &Path| File::open(fs::read(path).ok()?).ok();
+        let same = || -> Option<bool> {
+            let (old, new) = (open(&self.root_of(held).join(held))?, open(drafted)?);
+            let groups = old.groups();
+            if groups != new.groups() || old.group(0).ok()?.columns() == new.group(0).ok()?.columns() {
+                return Some(false);
+            }
+            for group in 0..groups {
+                let mut drafted = chains::decode_rows(&new, group).ok()?;
+                for row in &mut drafted.rows {
+                    (row.bid_size, row.ask_size) = (None, None);
+                }
+                if chains::decode_rows(&old, group).ok()? != drafted {
+                    return Some(false);
+                }
+            }
+            Some(true)
+        };
+        same().unwrap_or(false)
+    }
+
+    /// Puts a day in place. Returns whether it is new: the same content again is no error, nor is a day that the store holds
+    /// without the sizes of its quotes; it stays as it is.
     ///
     /// # Errors
     /// When the store holds other content for the day, or the disk fails.
@@ -122,10 +146,10 @@ impl StoreWriter {
         let full = self.building().join(&path);
         sink.flush().map_err(|e| StoreError::io("write", &full, &e))?;
         let sha256 = hex(&sink.hash.finalize());
-        let days = self.chain_days(root);
         let key = date.to_string();
-        if let Some(held) = days.get(&key) {
-            if held.file.sha256 == sha256 {
+        if let Some(held) = self.chain_days(root).get(&key).map(|held| held.file.clone()) {
+            let without_sizes = |drafted: &PathBuf| self.holds_without_sizes(&held.path, drafted);
+            if held.sha256 == sha256 || draft.0.as_ref().is_some_and(without_sizes) {
                 return Ok(false);
             }
             return Err(StoreError::new(
@@ -146,7 +170,7 @@ impl StoreWriter {
             file,
             snapshots: entries,
         };
-        days.insert(key, entry);
+        self.chain_days(root).insert(key, entry);
         if let Some(from) = &draft.0 {
             fs::rename(from, &full).map_err(|e| StoreError::io("write", &full, &e))?;
         }

@@ -11,7 +11,10 @@ use std::path::{Component, Path};
 pub const MANIFEST: &str = "manifest.json";
 
 pub(super) const FORMAT: &str = "alula-store";
-pub(super) const SCHEMA: u32 = 1;
+/// Version of the layout that is written. Version 1 had no sizes of quotes; it is read as it stands, and what is added to
+/// it makes it a store of this version.
+pub(super) const SCHEMA: u32 = 2;
+const OLDEST: u32 = 1;
 
 /// A file of the store: path relative to the store, length and content hash.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -184,13 +187,13 @@ impl Manifest {
                 "name the folder that `alula import` wrote",
             ));
         }
-        if header.schema == SCHEMA {
+        if (OLDEST..=SCHEMA).contains(&header.schema) {
             return Ok(());
         }
         Err(StoreError::new(
             StoreErrorKind::Version,
             format!(
-                "the store has layout version {}, this build reads {SCHEMA}",
+                "the store has layout version {}, this build reads {OLDEST} to {SCHEMA}",
                 header.schema
             ),
             "import the sources again with this build, or use the build that wrote the store",

@@ -15,21 +15,25 @@ use crate::money::Price;
 use crate::series::{BarSize, EventData, SeriesData, Vintages};
 use crate::time::{Date, Instant};
 use parquet::errors::ParquetError;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// How a store is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct StoreOptions {
-    /// Option rows kept decoded, about 30 bytes each; the snapshots used longest ago make room.
+    /// Option rows kept decoded, about 40 bytes each; the snapshots used longest ago make room.
     pub cache_rows_max: u64,
+    /// Bytes of chain files kept in memory, proven and as they lie on disk, so that the snapshots of a day read its files
+    /// once; the file used longest ago makes room.
+    pub cache_bytes_max: usize,
 }
 
 impl Default for StoreOptions {
     fn default() -> Self {
         Self {
             cache_rows_max: 4_000_000,
+            cache_bytes_max: 256 << 20,
         }
     }
 }
@@ -59,6 +63,7 @@ pub struct StoreHistory {
     /// Parts of each snapshot, by underlying and instant.
     snapshots: BTreeMap<&'static str, BTreeMap<Instant, Vec<Part>>>,
     cache: Mutex<SnapshotCache>,
+    files: Mutex<FileCache>,
     series: Memo<SeriesData>,
     events: Memo<EventData>,
     vintages: Memo<Vintages>,
@@ -99,6 +104,7 @@ impl StoreHistory {
             hash,
             snapshots,
             cache: Mutex::new(SnapshotCache::new(options.cache_rows_max)),
+            files: Mutex::new(FileCache::new(options.cache_bytes_max)),
             series: Mutex::new(BTreeMap::new()),
             events: Mutex::new(BTreeMap::new()),
             vintages: Mutex::new(BTreeMap::new()),
@@ -158,6 +164,17 @@ impl StoreHistory {
         ))
     }
 
+    /// A chain file, read and proven once for all snapshots of its day.
+    fn chain_file(&self, file: &StoredFile) -> Result<Arc<File>, StoreError> {
+        if let Some(open) = lock(&self.files).get(&file.path) {
+            return Ok(open);
+        }
+        let opened = File::open(self.read(file)?).map_err(|e| StoreError::damaged(&file.path, e))?;
+        let opened = Arc::new(opened);
+        lock(&self.files).put(&file.path, Arc::clone(&opened));
+        Ok(opened)
+    }
+
     fn build(&self, underlying: &str, at: Instant, parts: &[Part]) -> Result<ChainSnapshot, StoreError> {
         let mut expiries = Vec::new();
         let mut spot = Price::ZERO;
@@ -169,7 +186,7 @@ impl StoreHistory {
                 .and_then(|d| d.get(&part.day));
             let Some(entry) = entry else { continue };
             let damaged = |e: ParquetError| StoreError::damaged(&entry.file.path, e);
-            let file = File::open(self.read(&entry.file)?).map_err(damaged)?;
+            let file = self.chain_file(&entry.file)?;
             expiries.extend(chains::decode_chains(&file, part.group, part.root, at).map_err(damaged)?);
             spot = part.spot;
         }
@@ -438,6 +455,56 @@ fn index(manifest: &Manifest) -> Result<BTreeMap<&'static str, BTreeMap<Instant,
     }
     Ok(snapshots)
 }
+
+/// Chain files read last, bounded by bytes; the one used longest ago goes first. There are a few: one per root and day.
+struct FileCache {
+    bytes_max: usize,
+    bytes: usize,
+    /// In order of last use.
+    held: VecDeque<(String, Arc<File>)>,
+}
+
+impl std::fmt::Debug for FileCache {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let names = self.held.iter().map(|(path, _)| path);
+        f.debug_set().entries(names).finish()
+    }
+}
+
+impl FileCache {
+    const fn new(bytes_max: usize) -> Self {
+        Self {
+            bytes_max,
+            bytes: 0,
+            held: VecDeque::new(),
+        }
+    }
+
+    fn get(&mut self, path: &str) -> Option<Arc<File>> {
+        let at = self.held.iter().position(|(held, _)| held == path)?;
+        let entry = self.held.remove(at)?;
+        let file = Arc::clone(&entry.1);
+        self.held.push_back(entry);
+        Some(file)
+    }
+
+    fn put(&mut self, path: &str, file: Arc<File>) {
+        if file.bytes > self.bytes_max || self.held.iter().any(|(held, _)| held == path) {
+            return;
+        }
+        self.bytes += file.bytes;
+        self.held.push_back((path.to_owned(), file));
+        while self.bytes > self.bytes_max || self.held.len() > FILES_MAX {
+            let Some((_, gone)) = self.held.pop_front() else {
+                return;
+            };
+            self.bytes = self.bytes.saturating_sub(gone.bytes);
+        }
+    }
+}
+
+/// Chain files held at most: every root on a day, twice.
+const FILES_MAX: usize = 16;
 
 /// Decoded snapshots, bounded by rows; the one used longest ago goes first.
 #[derive(Debug)]

@@ -28,6 +28,8 @@ fn row(expiry: &str, strike: i64, right: Right, bid: i64, ask: i64) -> ChainRow 
         right,
         bid: Price(bid),
         ask: Price(ask),
+        bid_size: None,
+        ask_size: None,
         last: Some(Price(bid)),
         volume: 7,
         open_interest: u32::MAX,
@@ -361,7 +363,7 @@ fn damage_is_found_at_opening_or_at_the_first_read() {
     );
     let manifest = target.join(MANIFEST);
     let text = fs::read_to_string(&manifest).unwrap();
-    fs::write(&manifest, text.replace("\"schema\": 1", "\"schema\": 9")).unwrap();
+    fs::write(&manifest, text.replace("\"schema\": 2", "\"schema\": 9")).unwrap();
     assert_eq!(
         StoreHistory::open(&target).unwrap_err().kind,
         StoreErrorKind::Version
@@ -509,12 +511,125 @@ fn the_cache_is_bounded_and_transparent() {
     w.finish().unwrap();
     // Room for two snapshots of four rows; `0` keeps none.
     for cache_rows_max in [8, 0] {
-        let h = StoreHistory::open_with(&target, StoreOptions { cache_rows_max }).unwrap();
+        let h = StoreHistory::open_with(
+            &target,
+            StoreOptions {
+                cache_rows_max,
+                ..StoreOptions::default()
+            },
+        )
+        .unwrap();
         for i in [0usize, 1, 2, 0, 3, 1, 0, 2, 2, 3] {
             let s = h.snapshot("SPX", at(days[i], 15, 45)).unwrap();
             assert_eq!(s.spot, Price(i64::try_from(i).unwrap()));
         }
     }
+}
+
+/// The files of a day serve all of its snapshots: what was read and proven once is not read again.
+#[test]
+fn the_snapshots_of_a_day_read_its_files_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let target = dir.path().join("sim");
+    let mut w = StoreWriter::create(&target).unwrap();
+    let day = "2019-05-16";
+    let snapshot = |minute| SnapshotRows {
+        at: at(day, 15, minute),
+        ..rows()
+    };
+    for root in [Root::Spx, Root::Spxw] {
+        w.add_chains(root, d(day), &[snapshot(0), snapshot(15), snapshot(30)])
+            .unwrap();
+    }
+    w.finish().unwrap();
+    let open = |cache_bytes_max| {
+        let cache_rows_max = 0;
+        let options = StoreOptions {
+            cache_rows_max,
+            cache_bytes_max,
+        };
+        StoreHistory::open_with(&target, options).unwrap()
+    };
+    let (holds, holds_nothing) = (open(1 << 20), open(0));
+    let ask = |h: &StoreHistory, minute| h.snapshot("SPX", at(day, 15, minute));
+    assert_eq!(ask(&holds, 0).unwrap(), ask(&holds_nothing, 0).unwrap());
+    fs::remove_dir_all(target.join("chains")).unwrap();
+    assert_eq!(ask(&holds, 15).unwrap().expiries.len(), 4);
+    assert_eq!(ask(&holds, 30).unwrap().at, at(day, 15, 30));
+    assert!(ask(&holds_nothing, 15).is_err());
+}
+
+fn sized(bid_size: u32) -> SnapshotRows {
+    let mut snapshot = rows();
+    for row in &mut snapshot.rows {
+        (row.bid_size, row.ask_size) = (Some(bid_size), Some(u32::MAX));
+    }
+    snapshot
+}
+
+/// Makes a store of layout version 1 of one: without sizes, and the manifest says so.
+fn age(target: &Path) {
+    let manifest = target.join(MANIFEST);
+    let mut text = fs::read_to_string(&manifest).unwrap();
+    let thirteen: Vec<&str> = chains::SCHEMA.lines().filter(|l| !l.contains("_size")).collect();
+    for (name, bytes) in files(&target.join("chains")) {
+        let path = target.join("chains").join(&name);
+        let open = columns::File::open(bytes.clone()).unwrap();
+        let snapshot = chains::decode_rows(&open, 0).unwrap();
+        let mut columns = chains::columns_of(&snapshot);
+        columns.truncate(13);
+        let old = columns::encode(&thirteen.join("\n"), &[columns]).unwrap();
+        let (sha, len) = (crate::digest::sha256(&bytes), bytes.len());
+        text = text.replace(&sha, &crate::digest::sha256(&old));
+        text = text.replace(&format!("\"bytes\": {len}"), &format!("\"bytes\": {}", old.len()));
+        fs::write(path, old).unwrap();
+    }
+    fs::write(manifest, text.replace("\"schema\": 2", "\"schema\": 1")).unwrap();
+}
+
+#[test]
+fn a_store_without_sizes_opens_and_can_be_added_to() {
+    let dir = tempfile::tempdir().unwrap();
+    let target = dir.path().join("sim");
+    let mut w = StoreWriter::create(&target).unwrap();
+    w.add_chains(Root::Spx, d("2019-05-16"), &[sized(9)]).unwrap();
+    w.finish().unwrap();
+    let when = at("2019-05-16", 15, 45);
+    let shown = |h: &StoreHistory| {
+        let snapshot = h.snapshot("SPX", when).unwrap();
+        let chain = snapshot.expiry(Root::Spx, d("2019-05-17")).unwrap();
+        (chain.puts.bid_size.clone(), chain.calls.ask_size.clone())
+    };
+    // 2850 is listed as a call alone.
+    let with = (vec![9, 0], vec![u32::MAX, u32::MAX]);
+    assert_eq!(shown(&StoreHistory::open(&target).unwrap()), with);
+
+    age(&target);
+    let old = StoreHistory::open(&target).unwrap();
+    assert_eq!(old.manifest().schema, 1);
+    assert_eq!(shown(&old), (vec![], vec![]));
+    assert_eq!(old.day_rows(Root::Spx, d("2019-05-16")).unwrap(), [rows()]);
+
+    // The same day with sizes is the same day; another day makes it a store of this version.
+    let mut w = StoreWriter::append(&target).unwrap();
+    assert!(!w.add_chains(Root::Spx, d("2019-05-16"), &[sized(9)]).unwrap());
+    let next = SnapshotRows {
+        at: at("2019-05-17", 9, 0),
+        ..sized(3)
+    };
+    assert!(w.add_chains(Root::Spx, d("2019-05-17"), &[next]).unwrap());
+    w.finish().unwrap();
+    let both = StoreHistory::open(&target).unwrap();
+    assert_eq!(both.manifest().schema, 2);
+    assert_eq!(shown(&both), (vec![], vec![]));
+    let rows = both.day_rows(Root::Spx, d("2019-05-17")).unwrap();
+    assert_eq!(rows[0].rows[0].bid_size, Some(3));
+    // Quotes that differ are another day still.
+    let mut other = sized(9);
+    other.rows[0].bid = Price(9_999);
+    let mut w = StoreWriter::append(&target).unwrap();
+    let e = w.add_chains(Root::Spx, d("2019-05-16"), &[other]).unwrap_err();
+    assert_eq!(e.kind, StoreErrorKind::Exists);
 }
 
 /// Strike, put bid and ask, call bid and ask, in mills.
@@ -530,7 +645,8 @@ fn chain(root: Root, expiry: Date, quotes: &[Quotes]) -> ExpiryChain {
             .map(|q| u32::try_from(q.0 % 7).unwrap() * u32::from(pick(q)[1] > 0))
             .collect(),
         open_interest: quotes.iter().map(|_| 0).collect(),
-        ..QuoteColumns::default()
+        bid_size: quotes.iter().map(|q| u32::from(pick(q)[1] > 0) * 4).collect(),
+        ask_size: quotes.iter().map(|q| u32::from(pick(q)[1] > 0) * 7).collect(),
     };
     ExpiryChain {
         root,

@@ -152,6 +152,7 @@ impl StoreWriter {
         // Read again under the lock: an import may have finished in between.
         let (mut manifest, _) = Manifest::load(target)?;
         manifest.generation = manifest.generation.saturating_add(1);
+        manifest.schema = super::manifest::SCHEMA;
         sweep(target, ADDITION);
         let build = tempfile::Builder::new()
             .prefix(ADDITION)
@@ -219,6 +220,15 @@ impl StoreWriter {
         self.build.path()
     }
 
+    /// The folder in which a file lies now: that of this session, or the store itself.
+    pub(super) fn root_of(&self, path: &str) -> &Path {
+        if self.fresh.contains(path) {
+            self.building()
+        } else {
+            &self.target
+        }
+    }
+
     /// The days of a root, to add to.
     pub(super) fn chain_days(&mut self, root: Root) -> &mut BTreeMap<String, ChainEntry> {
         self.manifest.chains.entry(root.symbol().to_owned()).or_default()
@@ -246,12 +256,7 @@ impl StoreWriter {
             return Ok(None);
         };
         let path = &entry.file.path;
-        let folder = if self.fresh.contains(path) {
-            self.building()
-        } else {
-            &self.target
-        };
-        let full = folder.join(path);
+        let full = self.root_of(path).join(path);
         let bytes = fs::read(&full).map_err(|e| StoreError::io("read", &full, &e))?;
         let decoded = super::columns::File::open(bytes).and_then(|f| tables::decode_series(&f));
         decoded.map(Some).map_err(|e| StoreError::damaged(path, e))

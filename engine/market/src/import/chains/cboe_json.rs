@@ -17,7 +17,7 @@ use std::path::Path;
 pub(in super::super) const JSON_BYTES_MAX: usize = 64 * 1024 * 1024;
 
 /// Names of the fields that messages speak of, as columns.
-const FIELDS: [&str; 7] = [
+const FIELDS: [&str; 9] = [
     "option",
     "bid",
     "ask",
@@ -25,6 +25,8 @@ const FIELDS: [&str; 7] = [
     "open_interest",
     "last_trade_price",
     "current_price",
+    "bid_size",
+    "ask_size",
 ];
 const OPTION: usize = 0;
 const BID: usize = 1;
@@ -33,6 +35,8 @@ const VOLUME: usize = 3;
 const OPEN_INTEREST: usize = 4;
 const LAST: usize = 5;
 const PRICE: usize = 6;
+const BID_SIZE: usize = 7;
+const ASK_SIZE: usize = 8;
 
 #[derive(Deserialize)]
 struct Payload {
@@ -52,6 +56,8 @@ struct Quote {
     option: String,
     bid: Option<f64>,
     ask: Option<f64>,
+    bid_size: Option<f64>,
+    ask_size: Option<f64>,
     volume: Option<f64>,
     open_interest: Option<f64>,
     last_trade_price: Option<f64>,
@@ -204,6 +210,7 @@ fn read(quote: &Quote, taken: Instant) -> Result<(Owner, ChainRow), FieldError> 
             fields::count_of(x, &x.to_string()).map_err(field(column))
         })
     };
+    let size = |x: Option<f64>, column| x.map(|x| count(Some(x), column)).transpose();
     let last = quote.last_trade_price.filter(|p| *p > 0.0);
     Ok((
         Owner::of_root(symbol.root),
@@ -213,6 +220,8 @@ fn read(quote: &Quote, taken: Instant) -> Result<(Owner, ChainRow), FieldError> 
             right: symbol.right,
             bid: price(quote.bid, BID)?,
             ask: price(quote.ask, ASK)?,
+            bid_size: size(quote.bid_size, BID_SIZE)?,
+            ask_size: size(quote.ask_size, ASK_SIZE)?,
             last: last.map(|p| price(Some(p), LAST)).transpose()?,
             volume: count(quote.volume, VOLUME)?,
             open_interest: count(quote.open_interest, OPEN_INTEREST)?,

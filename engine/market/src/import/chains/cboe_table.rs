@@ -5,7 +5,7 @@ use super::super::error::{FieldError, ImportError, ImportErrorKind};
 use super::super::fields;
 use super::super::input::Table;
 use super::super::layout::Layout;
-use super::cells::{Contract, Numbers, need, wrong};
+use super::cells::{Contract, Numbers, Sizes, need, wrong};
 use super::{Format, Marks, Order, Owner, Quoted, Reader, Taken, Told};
 use crate::contract::Right;
 use crate::money::Price;
@@ -76,6 +76,7 @@ impl CboeTable {
                 numbers: Numbers {
                     bid: required("bid")?,
                     ask: required("ask")?,
+                    sizes: Sizes::None,
                     last: column("last sale"),
                     volume: column("volume"),
                     open_interest: column("open interest"),

@@ -50,11 +50,53 @@ impl Contract {
     }
 }
 
+/// Columns of what a quote shows.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Sizes {
+    /// The source has none.
+    None,
+    /// Contracts bid for, contracts offered.
+    Apart(usize, usize),
+    /// Both in one field, `12 x 40`.
+    Joined(usize),
+}
+
+impl Sizes {
+    /// By the names of the columns of bid and ask; both or nothing.
+    pub(super) fn find(table: &Table, bid: &[&str], ask: &[&str]) -> Self {
+        match (table.column(bid), table.column(ask)) {
+            (Some(bid), Some(ask)) => Self::Apart(bid, ask),
+            _ => Self::None,
+        }
+    }
+
+    /// Reads both; an empty field is no size.
+    fn read(self, table: &Table) -> Result<(Option<u32>, Option<u32>), FieldError> {
+        let one = |text: &str| {
+            if text.is_empty() {
+                Ok(None)
+            } else {
+                fields::count(text).map(Some)
+            }
+        };
+        match self {
+            Self::None => Ok((None, None)),
+            Self::Apart(bid, ask) => Ok((table.parse(bid, one)?, table.parse(ask, one)?)),
+            Self::Joined(column) => table.parse(column, |text| match text.split_once('x') {
+                Some((bid, ask)) => Ok((one(bid.trim())?, one(ask.trim())?)),
+                None if text.is_empty() => Ok((None, None)),
+                None => Err(format!("`{text}` is not two sizes such as `12 x 40`")),
+            }),
+        }
+    }
+}
+
 /// Columns of one side's numbers; what a source does not have is `None`.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Numbers {
     pub(super) bid: usize,
     pub(super) ask: usize,
+    pub(super) sizes: Sizes,
     pub(super) last: Option<usize>,
     pub(super) volume: Option<usize>,
     pub(super) open_interest: Option<usize>,
@@ -103,12 +145,15 @@ impl Numbers {
             Some(column) if !blank(column)? => Some(table.parse(column, fields::price)?),
             _ => None,
         };
+        let (bid_size, ask_size) = self.sizes.read(table)?;
         Ok(ChainRow {
             expiry,
             strike,
             right,
             bid: price(self.bid)?,
             ask: price(self.ask)?,
+            bid_size,
+            ask_size,
             last,
             volume: count(self.volume)?,
             open_interest: count(self.open_interest)?,

@@ -10,7 +10,14 @@ use crate::money::Price;
 use crate::store::{ChainRow, VendorGreeks};
 use crate::time::Instant;
 
-const NEEDS: &[&[&str]] = &[&["dbn_time"], &["raw_symbol"], &["bid_px"], &["ask_px"]];
+const NEEDS: &[&[&str]] = &[
+    &["dbn_time"],
+    &["raw_symbol"],
+    &["bid_px"],
+    &["ask_px"],
+    &["bid_sz"],
+    &["ask_sz"],
+];
 
 pub(super) const FORMAT: Format = Format {
     layout: Layout::Databento,
@@ -25,6 +32,8 @@ struct Databento {
     symbol: usize,
     bid: usize,
     ask: usize,
+    /// Contracts bid for, contracts offered.
+    sizes: (usize, usize),
     /// Seconds between the snapshots that are kept, from midnight on; all of them when absent.
     every: Option<i64>,
 }
@@ -37,6 +46,7 @@ impl Databento {
             symbol: need("raw_symbol")?,
             bid: need("bid_px")?,
             ask: need("ask_px")?,
+            sizes: (need("bid_sz")?, need("ask_sz")?),
             every: told
                 .every
                 .map(|minutes| i64::from(minutes) * 60)
@@ -83,6 +93,15 @@ impl Reader for Databento {
                 }
             })
         };
+        let size = |column: usize| {
+            table.parse(column, |t| {
+                if t.is_empty() {
+                    Ok(None)
+                } else {
+                    fields::count(t).map(Some)
+                }
+            })
+        };
         out.push(Quoted {
             taken: Taken::At(at),
             owner: Owner::of_root(symbol.root),
@@ -93,6 +112,8 @@ impl Reader for Databento {
                 right: symbol.right,
                 bid: price(self.bid)?,
                 ask: price(self.ask)?,
+                bid_size: size(self.sizes.0)?,
+                ask_size: size(self.sizes.1)?,
                 last: None,
                 volume: 0,
                 open_interest: 0,

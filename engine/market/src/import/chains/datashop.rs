@@ -5,7 +5,7 @@ use super::super::error::{FieldError, ImportError};
 use super::super::fields;
 use super::super::input::Table;
 use super::super::layout::Layout;
-use super::cells::{Contract, Numbers, check_underlying, need};
+use super::cells::{Contract, Numbers, Sizes, check_underlying, need};
 use super::{Format, Marks, Order, Owner, Quoted, Reader, Taken, Told};
 use crate::calendar::ExchangeCalendar;
 use crate::money::Price;
@@ -146,6 +146,11 @@ impl DataShop {
         let numbers = Numbers {
             bid: need(&format!("bid{suffix}"))?,
             ask: need(&format!("ask{suffix}"))?,
+            sizes: Sizes::find(
+                table,
+                &[format!("bid_size{suffix}").as_str()],
+                &[format!("ask_size{suffix}").as_str()],
+            ),
             last: table.column(&["close"]),
             volume: Some(need("trade_volume")?),
             open_interest: table.column(&["open_interest"]),

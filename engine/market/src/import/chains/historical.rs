@@ -5,7 +5,7 @@ use super::super::error::{FieldError, ImportError};
 use super::super::fields;
 use super::super::input::Table;
 use super::super::layout::Layout;
-use super::cells::{Contract, Numbers, check_underlying, need, wrong};
+use super::cells::{Contract, Numbers, Sizes, check_underlying, need, wrong};
 use super::{Format, Marks, Order, Owner, Quoted, Reader, Taken, Told};
 use crate::calendar::ExchangeCalendar;
 
@@ -56,6 +56,7 @@ impl Historical {
             numbers: Numbers {
                 bid: need("bid")?,
                 ask: need("ask")?,
+                sizes: Sizes::None,
                 last: table.column(&["last"]),
                 volume: Some(need("volume")?),
                 open_interest: Some(need("openinterest")?),

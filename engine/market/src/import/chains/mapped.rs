@@ -28,6 +28,8 @@ struct Side {
     words: Option<(Vec<String>, Vec<String>)>,
     bid: Cell,
     ask: Cell,
+    bid_size: Bound,
+    ask_size: Bound,
     last: Bound,
     volume: Bound,
     open_interest: Bound,
@@ -65,6 +67,8 @@ impl Side {
                 .map(|(c, p)| (lower(c), lower(p))),
             bid: bound("bid")?.ok_or_else(|| table.unmapped("bid"))?,
             ask: bound("ask")?.ok_or_else(|| table.unmapped("ask"))?,
+            bid_size: bound("bid_size")?,
+            ask_size: bound("ask_size")?,
             last: bound("last")?,
             volume: bound("volume")?,
             open_interest: bound("open_interest")?,
@@ -97,6 +101,10 @@ impl Side {
     fn row(&self, table: &Table, expiry: Date, strike: Price, right: Right) -> Result<ChainRow, FieldError> {
         let number = |cell: &Bound| cell.as_ref().map_or(Ok(None), |c| c.number(table));
         let count = |cell: &Bound| cell.as_ref().map_or(Ok(0), |c| c.count(table));
+        let size = |cell: &Bound| match cell {
+            Some(cell) if !cell.is_blank(table)? => cell.count(table).map(Some),
+            _ => Ok(None),
+        };
         let iv = number(&self.iv)?;
         if let (Some(cell), Some(_)) = (&self.iv, iv.filter(|iv| *iv < 0.0)) {
             return wrong(cell.column, format!("`{}` is negative", cell.text(table)?));
@@ -107,6 +115,8 @@ impl Side {
             right,
             bid: self.bid.optional_price(table)?.unwrap_or_default(),
             ask: self.ask.optional_price(table)?.unwrap_or_default(),
+            bid_size: size(&self.bid_size)?,
+            ask_size: size(&self.ask_size)?,
             last: match &self.last {
                 Some(cell) => cell.optional_price(table)?,
                 None => None,

@@ -112,6 +112,8 @@ impl Quoted {
                 right: Right::Put,
                 bid: Price::ZERO,
                 ask: Price::ZERO,
+                bid_size: None,
+                ask_size: None,
                 last: None,
                 volume: 0,
                 open_interest: 0,

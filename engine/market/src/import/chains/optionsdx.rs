@@ -8,7 +8,7 @@ use super::super::error::{FieldError, ImportError, ImportErrorKind};
 use super::super::fields;
 use super::super::input::Table;
 use super::super::layout::Layout;
-use super::cells::{Contract, Numbers, need, wrong};
+use super::cells::{Contract, Numbers, Sizes, need, wrong};
 use super::{Format, Marks, Order, Owner, Quoted, Reader, Taken, Told};
 use crate::contract::{Right, Root};
 use crate::time::Instant;
@@ -54,6 +54,7 @@ impl OptionsDx {
             Ok(Numbers {
                 bid: need(&format!("{letter}_bid"))?,
                 ask: need(&format!("{letter}_ask"))?,
+                sizes: column("size").map_or(Sizes::None, Sizes::Joined),
                 last: column("last"),
                 volume: column("volume"),
                 open_interest: None,

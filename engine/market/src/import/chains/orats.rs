@@ -6,7 +6,7 @@ use super::super::error::{FieldError, ImportError};
 use super::super::fields;
 use super::super::input::Table;
 use super::super::layout::Layout;
-use super::cells::{Contract, Numbers, need, wrong};
+use super::cells::{Contract, Numbers, Sizes, need, wrong};
 use super::{Format, Marks, Order, Owner, Quoted, Reader, Taken};
 use crate::calendar::ExchangeCalendar;
 use crate::contract::{Right, Root, Settlement};
@@ -57,6 +57,11 @@ impl Orats {
         let call = Numbers {
             bid: need("cbidpx")?,
             ask: need("caskpx")?,
+            sizes: Sizes::find(
+                table,
+                &["cbidsz", "cbidsize", "callbidsize"],
+                &["casksz", "casksize", "callasksize"],
+            ),
             last: None,
             volume: table.column(&["cvolu", "callvolume"]),
             open_interest: table.column(&["coi", "callopeninterest"]),
@@ -68,6 +73,11 @@ impl Orats {
         let put = Numbers {
             bid: need("pbidpx")?,
             ask: need("paskpx")?,
+            sizes: Sizes::find(
+                table,
+                &["pbidsz", "pbidsize", "putbidsize"],
+                &["pasksz", "pasksize", "putasksize"],
+            ),
             volume: table.column(&["pvolu", "putvolume"]),
             open_interest: table.column(&["poi", "putopeninterest"]),
             iv: table.column(&["pmidiv", "putmidiv"]),

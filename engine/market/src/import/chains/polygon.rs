@@ -6,7 +6,7 @@ use super::super::error::{FieldError, ImportError};
 use super::super::fields;
 use super::super::input::Table;
 use super::super::layout::Layout;
-use super::cells::{Contract, Numbers, need, wrong};
+use super::cells::{Contract, Numbers, Sizes, need, wrong};
 use super::collect::snapshot_instant;
 use super::{Format, Marks, Order, Owner, Quoted, Reader, Taken, Told};
 use crate::calendar::ExchangeCalendar;
@@ -74,6 +74,7 @@ impl Polygon {
             numbers: Numbers {
                 bid: need("bid_price")?,
                 ask: need("ask_price")?,
+                sizes: Sizes::find(table, &["bid_size"], &["ask_size"]),
                 last: None,
                 volume: None,
                 open_interest: None,

@@ -9,7 +9,7 @@ use std::fs::File;
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 
 /// Bytes of one row on disk.
-const ROW_BYTES: usize = 77;
+const ROW_BYTES: usize = 93;
 
 /// Rows written together.
 #[derive(Clone, Copy, Debug)]
@@ -60,9 +60,12 @@ impl Spill {
 
 /// Stands for no last price; prices are never negative.
 const NO_PRICE: i64 = -1;
+/// Stands for no size.
+const NO_SIZE: i64 = -1;
 
 fn put(bytes: &mut Vec<u8>, row: &ChainRow, origin: Origin) {
     let float = |x: Option<f64>| x.unwrap_or(f64::NAN).to_le_bytes();
+    let size = |x: Option<u32>| x.map_or(NO_SIZE, i64::from).to_le_bytes();
     bytes.extend(row.expiry.num_days_from_ce().to_le_bytes());
     bytes.push(u8::from(row.right == Right::Call));
     bytes.extend(row.strike.0.to_le_bytes());
@@ -71,6 +74,8 @@ fn put(bytes: &mut Vec<u8>, row: &ChainRow, origin: Origin) {
     bytes.extend(row.last.map_or(NO_PRICE, |p| p.0).to_le_bytes());
     bytes.extend(row.volume.to_le_bytes());
     bytes.extend(row.open_interest.to_le_bytes());
+    bytes.extend(size(row.bid_size));
+    bytes.extend(size(row.ask_size));
     bytes.extend(float(row.vendor.iv));
     bytes.extend(float(row.vendor.delta));
     bytes.extend(float(row.vendor.gamma));
@@ -93,6 +98,11 @@ fn take(mut bytes: &[u8]) -> Option<(ChainRow, Origin)> {
     let (strike, bid, ask, last) = (Price(whole()?), Price(whole()?), Price(whole()?), whole()?);
     let mut count = || Some(u32::from_le_bytes(part(4)?.try_into().ok()?));
     let (volume, open_interest) = (count()?, count()?);
+    let mut size = || {
+        let x = i64::from_le_bytes(part(8)?.try_into().ok()?);
+        Some(u32::try_from(x).ok())
+    };
+    let (bid_size, ask_size) = (size()?, size()?);
     let mut float = || {
         let x = f64::from_le_bytes(part(8)?.try_into().ok()?);
         Some((!x.is_nan()).then_some(x))
@@ -111,6 +121,8 @@ fn take(mut bytes: &[u8]) -> Option<(ChainRow, Origin)> {
             right,
             bid,
             ask,
+            bid_size,
+            ask_size,
             last,
             volume,
             open_interest,
@@ -132,6 +144,8 @@ mod tests {
             right: if n % 2 == 0 { Right::Put } else { Right::Call },
             bid: Price(n),
             ask: Price(n + 5),
+            bid_size: (n % 4 == 0).then_some(u32::MAX),
+            ask_size: (n % 7 == 0).then_some(0),
             last,
             volume: u32::MAX,
             open_interest: 7,

@@ -161,6 +161,8 @@ mod tests {
             right,
             bid: Price(value - 100),
             ask: Price(value + 100),
+            bid_size: None,
+            ask_size: None,
             last: None,
             volume: 0,
             open_interest: 0,

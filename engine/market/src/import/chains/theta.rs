@@ -7,7 +7,7 @@ use super::super::error::{FieldError, ImportError, ImportErrorKind};
 use super::super::fields;
 use super::super::input::Table;
 use super::super::layout::Layout;
-use super::cells::{Contract, Numbers, need};
+use super::cells::{Contract, Numbers, Sizes, need};
 use super::{Format, Marks, Order, Owner, Quoted, Reader, Taken};
 use crate::calendar::ExchangeCalendar;
 use crate::money::Price;
@@ -154,6 +154,7 @@ fn numbers(table: &Table, bid: usize, ask: usize) -> Numbers {
     Numbers {
         bid,
         ask,
+        sizes: Sizes::find(table, &["bid_size"], &["ask_size"]),
         last: table.column(&["close"]),
         volume: table.column(&["volume"]),
         open_interest: table.column(&["open_interest"]),

@@ -42,7 +42,7 @@ enum Class {
 }
 
 const COMMON: [&str; 4] = ["kind", "delimiter", "decimal", "zone"];
-const CHAIN_FIELDS: [(&str, Class); 17] = [
+const CHAIN_FIELDS: [(&str, Class); 19] = [
     ("date", Class::Date),
     ("time", Class::Time),
     ("timestamp", Class::Stamp),
@@ -54,6 +54,8 @@ const CHAIN_FIELDS: [(&str, Class); 17] = [
     ("strike", Class::Number),
     ("bid", Class::Number),
     ("ask", Class::Number),
+    ("bid_size", Class::Number),
+    ("ask_size", Class::Number),
     ("last", Class::Number),
     ("volume", Class::Number),
     ("open_interest", Class::Number),
@@ -63,11 +65,13 @@ const CHAIN_FIELDS: [(&str, Class); 17] = [
 ];
 const SPOT: (&str, Class) = ("spot", Class::Number);
 /// Fields that may differ between the quotes of one row.
-const PER_QUOTE: [&str; 10] = [
+const PER_QUOTE: [&str; 12] = [
     "symbol",
     "right",
     "bid",
     "ask",
+    "bid_size",
+    "ask_size",
     "last",
     "volume",
     "open_interest",

@@ -58,6 +58,7 @@ fn datashop_intervals_are_eastern_snapshots_with_and_without_calculations() {
         assert_eq!(h.snapshot("SPX", first).unwrap().spot, Price(4_752_120));
         assert_eq!(quote(&h, "SPX", first, "SPXW240119P04750000"), Some((9100, 9400)));
         let row = h.day_rows(Root::Spxw, d("2024-01-16")).unwrap()[0].rows[1];
+        assert_eq!((row.bid_size, row.ask_size), (Some(11), Some(20)));
         assert_eq!((row.vendor.iv, row.open_interest), (iv, interest));
     }
 }

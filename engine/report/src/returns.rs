@@ -6,7 +6,7 @@ use crate::text::{dollars, percent, signed_percent};
 use alula_market::money::Usd;
 use alula_market::time::{Date, Instant};
 use alula_pricing::returns::{
-    Capm, CashFlow, IrrError, MarginReturn, annualised, capm, internal_rate, on_margin,
+    Capm, CashFlow, IrrError, MarginReturn, annualised, capm, internal_rate, modified_rate, on_margin,
 };
 
 /// The figures, all at the stated share of the spread, fees included, open positions marked.
@@ -20,6 +20,9 @@ pub struct Returns {
     /// Internal rate of what was at risk: each trade's maximum loss out when it was opened, and back with its profit when it
     /// ended. `None` without trades, or with one whose loss has no bound.
     pub at_risk: Option<Result<f64, IrrError>>,
+    /// Modified internal rate of the same flows, money between trades earning nothing: one number also where the internal rate
+    /// is several. `None` without trades or such a rate.
+    pub at_risk_modified: Option<f64>,
     /// Beta of the account's daily returns to the underlying's, no riskless rate taken off.
     pub beta: Option<Capm>,
 }
@@ -45,10 +48,12 @@ impl Returns {
             let step = |d: &crate::model::Day| Some((years(first.date, d.date), d.margin?.to_f64()));
             days.iter().map(step).collect()
         });
+        let flows = at_risk(report);
         Self {
             account,
             margin: steps.and_then(|steps| on_margin(gain, &steps)),
-            at_risk: at_risk(report),
+            at_risk: flows.as_deref().map(internal_rate),
+            at_risk_modified: flows.and_then(|flows| modified_rate(&flows, 0.0, 0.0).ok()),
             beta: beta(report),
         }
     }
@@ -83,6 +88,13 @@ impl Returns {
             ("return on margin", margin.0, margin.1),
             ("return at risk", at_risk, about),
         ];
+        if let Some(rate) = self.at_risk_modified {
+            lines.push((
+                "modified return",
+                a_year(rate),
+                "MIRR, idle cash at 0%".to_owned(),
+            ));
+        }
         if let Some(b) = &self.beta {
             let value = format!("{:.3} ± {:.3}", b.beta, b.beta_error);
             lines.push(("beta", value, format!("to {underlying}")));
@@ -91,7 +103,8 @@ impl Returns {
     }
 }
 
-fn at_risk(report: &Report) -> Option<Result<f64, IrrError>> {
+/// What was at risk, out when a trade was opened and back with its profit when it ended.
+fn at_risk(report: &Report) -> Option<Vec<CashFlow>> {
     let start = report.trades.iter().map(|t| t.opened.0).min()?;
     let at = |instant: Instant| (instant.0 - start) as f64 / (365.0 * 86_400.0);
     let mut flows = Vec::with_capacity(2 * report.trades.len());
@@ -106,7 +119,7 @@ fn at_risk(report: &Report) -> Option<Result<f64, IrrError>> {
             amount: risked + trade.pnl.share.to_f64(),
         });
     }
-    Some(internal_rate(&flows))
+    Some(flows)
 }
 
 fn beta(report: &Report) -> Option<Capm> {
@@ -238,6 +251,24 @@ mod tests {
         let lines = found.lines("SPX");
         assert_eq!(lines[0].1, "+10.0% a year");
         assert_eq!(lines[2].1, "+205.2% a year");
+        // One trade has no idle cash: both rates are one.
+        assert!((found.at_risk_modified.unwrap() - rate).abs() < 1e-9);
+        assert_eq!(
+            (lines[3].0, lines[3].1.as_str()),
+            ("modified return", "+205.2% a year")
+        );
+    }
+
+    /// By hand: 400 out, 500 back after 73 days, 500 out again on day 292, 450 back on day 365. With idle cash at nothing, 900
+    /// paid have become 950 in a year: 950/900 − 1. The internal rate discounts instead.
+    #[test]
+    fn idle_cash_counts_in_the_modified_rate() {
+        let trades = vec![
+            trade(1, (0, 73), Some(400), 100),
+            trade(2, (292, 365), Some(500), -50),
+        ];
+        let found = Returns::of(&report(vec![day(0, 10_000, 0, 100.0)], trades));
+        assert!((found.at_risk_modified.unwrap() - (950.0 / 900.0 - 1.0)).abs() < 1e-12);
     }
 
     #[test]

@@ -57,6 +57,8 @@ struct Earned {
     on_peak_margin: Option<f64>,
     average_margin: Option<f64>,
     at_risk_irr: Option<f64>,
+    /// The same flows, money between trades earning nothing.
+    at_risk_mirr: Option<f64>,
     /// Why there is no rate, where there are trades of bounded loss.
     at_risk_refused: Option<String>,
     /// All rates, where there are several.
@@ -75,6 +77,7 @@ impl From<Returns> for Earned {
             on_peak_margin: r.margin.map(|m| m.on_peak),
             average_margin: r.margin.map(|m| m.average),
             at_risk_irr: r.at_risk.as_ref().and_then(|found| found.as_ref().ok().copied()),
+            at_risk_mirr: r.at_risk_modified,
             at_risk_refused: refused.map(ToString::to_string),
             at_risk_rates: match refused {
                 Some(IrrError::Several(rates)) => rates.iter().map(|r| r.rate).collect(),

@@ -45,7 +45,13 @@ pub fn run(args: &ImportArgs, out: &mut Output) -> Result<Exit, Failure> {
             quality.bad_rows.count
         ));
     }
-    let done = if report.appended { "added to" } else { "wrote" };
+    let nothing_new =
+        !quality.already_stored.is_empty() && quality.chain_days.is_empty() && quality.series.is_empty();
+    let done = match (report.appended, nothing_new) {
+        (true, true) => "nothing new for",
+        (true, false) => "added to",
+        (false, _) => "wrote",
+    };
     let store = report.store.display();
     out.note(&format!(
         "{done} store {store}\nnext: alula backtest STRATEGY --data {store}"

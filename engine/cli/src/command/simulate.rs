@@ -110,7 +110,7 @@ fn written_text(market: &SimulatedMarket, w: &Written, target: &Path) -> String 
     let (from, to) = range.map_or_else(Default::default, |(a, b)| (a.to_string(), b.to_string()));
     let days = usize::try_from(w.days).unwrap_or(usize::MAX);
     format!(
-        "SIMULATED: {}\nchains   SPX and VIX: {} {from} to {to}, {} snapshots, {} rows\nseries   {} with events\nstore    {}\n",
+        "SIMULATED: {}\nchains   SPX, XSP and VIX: {} {from} to {to}, {} snapshots, {} rows\nseries   {} with events\nstore    {}\n",
         market.provenance().label,
         plural(days, "day"),
         count(w.snapshots),

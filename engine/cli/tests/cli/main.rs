@@ -10,6 +10,7 @@ mod graph;
 mod import;
 mod market;
 mod new;
+mod simulate;
 mod streams;
 mod support;
 mod surface;

@@ -3,6 +3,7 @@
 use super::chains;
 use super::error::{ImportError, ImportErrorKind};
 use super::external;
+use super::futures;
 use super::input::Table;
 use std::fmt;
 
@@ -39,6 +40,10 @@ pub enum Layout {
     Yahoo,
     /// Settlements of the first eight VX futures: `date,M1,…,M8`.
     VxSettlements,
+    /// Cboe's historical files of futures, one a contract: `Trade Date,Futures,…,Settle,…`.
+    CfeFutures,
+    /// Daily settlements of futures, a symbol a row: `date,symbol,settle`.
+    FutureSettlements,
     /// A joined table of index, volatility family, VX, rates and event flags, one row a session.
     DailyContext,
     /// Thirteen-week bill and fed funds beside the VIX family.
@@ -65,7 +70,7 @@ pub enum Layout {
 
 impl Layout {
     /// All layouts that are known by their headers.
-    pub const ALL: [Self; 23] = [
+    pub const ALL: [Self; 25] = [
         Self::OptionChain,
         Self::DataShopChain,
         Self::DataShopIntervals,
@@ -81,6 +86,8 @@ impl Layout {
         Self::DateValue,
         Self::Yahoo,
         Self::VxSettlements,
+        Self::CfeFutures,
+        Self::FutureSettlements,
         Self::DailyContext,
         Self::BillAndFunds,
         Self::FomcDates,
@@ -110,6 +117,8 @@ impl Layout {
             Self::DateValue => "date-value",
             Self::Yahoo => "yahoo",
             Self::VxSettlements => "vx-settlements",
+            Self::CfeFutures => "cfe-futures",
+            Self::FutureSettlements => "future-settlements",
             Self::DailyContext => "daily-context",
             Self::BillAndFunds => "bill-and-funds",
             Self::FomcDates => "fomc-dates",
@@ -155,6 +164,8 @@ impl Layout {
             Self::DateValue => "date, value",
             Self::Yahoo => "Price, Close, High, Low, Open, Volume",
             Self::VxSettlements => "date, M1, …, M8",
+            Self::CfeFutures => "Trade Date, Futures, …, Settle, …",
+            Self::FutureSettlements => "date, symbol, settle",
             Self::DailyContext => "date, spx_close, …, vx_m1, …, fomc_day",
             Self::BillAndFunds => "fecha, …, IRX_close, …, DFF",
             Self::FomcDates => "date, …, press_conference, …",
@@ -199,6 +210,10 @@ pub(super) fn sniff(table: &Table) -> Result<Layout, ImportError> {
         Layout::BillAndFunds
     } else if all(&["date", "m1", "m2"]) {
         Layout::VxSettlements
+    } else if all(&["trade date", "futures", "settle"]) {
+        Layout::CfeFutures
+    } else if futures::SYMBOL.iter().any(|n| has(n)) && futures::SETTLE.iter().any(|n| has(n)) {
+        Layout::FutureSettlements
     } else if all(&["date", "press_conference"]) {
         Layout::FomcDates
     } else if has("release_date") {

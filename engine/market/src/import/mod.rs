@@ -15,6 +15,7 @@ mod error;
 mod events;
 mod external;
 mod fields;
+mod futures;
 mod input;
 mod layout;
 mod mapping;
@@ -312,6 +313,7 @@ pub fn run(request: &ImportRequest, progress: &mut dyn Progress) -> Result<Impor
         match layout {
             Layout::KnownSeries | Layout::MappedSeries => external::import_series(&mut job, table, layout)?,
             Layout::MinuteBars | Layout::MappedBars => external::import_bars(&mut job, table, layout)?,
+            Layout::CfeFutures | Layout::FutureSettlements => futures::import(&mut job, table, layout)?,
             Layout::FomcDates | Layout::CpiDates | Layout::Releases => {
                 events::import(&mut job, table, layout)?
             }

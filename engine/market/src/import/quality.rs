@@ -250,11 +250,18 @@ impl QualityReport {
         let mut out = String::new();
         self.write_layouts(&mut out);
         self.write_chains(&mut out);
-        if let (Some(first), n) = (self.already_stored.first(), self.already_stored.len()) {
-            let _ = writeln!(
-                out,
-                "already  {n} days were in the store, row for row: {first}, …"
-            );
+        match self.already_stored.as_slice() {
+            [] => {}
+            [one] => {
+                let _ = writeln!(out, "already  1 day was in the store, row for row: {one}");
+            }
+            [first, .., last] => {
+                let n = self.already_stored.len();
+                let _ = writeln!(
+                    out,
+                    "already  {n} days were in the store, row for row: {first} to {last}"
+                );
+            }
         }
         for refusal in &self.refused {
             let day = refusal

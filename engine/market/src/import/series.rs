@@ -283,6 +283,19 @@ fn open_series(job: &mut Job<'_>, id: &str, file: &str) -> Result<(), ImportErro
     Ok(())
 }
 
+/// One close of one series.
+pub(super) fn put_close(
+    job: &mut Job<'_>,
+    file: &str,
+    id: &str,
+    date: Date,
+    value: f64,
+) -> Result<(), ImportError> {
+    open_series(job, id, file)?;
+    put_row(job, file, &[spec(0, id, Field::Close)], date, &[Some(value)]);
+    Ok(())
+}
+
 /// A row's date and the value of each spec.
 type Row = (Date, Vec<Option<f64>>);
 

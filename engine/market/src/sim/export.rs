@@ -1,18 +1,26 @@
 //! A simulated market written as a store.
 
 use super::SimulatedMarket;
+use crate::contract::listing::Cycle;
+use crate::contract::{FutureContract, FutureRoot};
+use crate::curve::FutureSeries;
 use crate::history::{History as _, HistoryError};
 use crate::series::BarSize;
 use crate::store::{Source, StoreError, StoreWriter};
 use crate::time::Date;
+use chrono::Days;
 use std::path::Path;
 
 /// Daily series that a simulated store has.
-pub const SERIES: [&str; 26] = [
+pub const SERIES: [&str; 32] = [
     "SPX",
     "XSP",
     "SPY",
     "ES",
+    "ES1",
+    "ES2",
+    "MES1",
+    "MES2",
     "VIX",
     "VIX9D",
     "VIX3M",
@@ -27,6 +35,8 @@ pub const SERIES: [&str; 26] = [
     "VX6",
     "VX7",
     "VX8",
+    "VXM1",
+    "VXM2",
     "VXX",
     "VXZ",
     "SET",
@@ -123,6 +133,12 @@ pub fn export(
             }
         }
     }
+    for id in weeklys(market) {
+        if let Some(series) = market.series(&id, BarSize::Session)? {
+            writer.put_series(&id, BarSize::Session, &series)?;
+            out.tables += 1;
+        }
+    }
     for id in EVENTS {
         if let Some(events) = market.events(id)? {
             writer.put_events(id, &events)?;
@@ -137,6 +153,21 @@ pub fn export(
     writer.put_quality(&quality(market, &out))?;
     writer.finish()?;
     Ok(out)
+}
+
+/// Names of the weekly VX futures that are listed on some session with chains.
+fn weeklys(market: &SimulatedMarket) -> Vec<String> {
+    let listed = Days::new(44);
+    let range = market
+        .range("VIX")
+        .and_then(|(from, to)| Some((from, to.checked_add_days(listed)?)));
+    let expiries = range.map(|(from, to)| Cycle::VixWeekly.expiries(from, to));
+    let contract = |expiry| FutureContract {
+        root: FutureRoot::Vx,
+        expiry,
+    };
+    let named = |expiry| FutureSeries::Contract(contract(expiry)).to_string();
+    expiries.unwrap_or_default().into_iter().map(named).collect()
 }
 
 fn quality(market: &SimulatedMarket, written: &Written) -> String {

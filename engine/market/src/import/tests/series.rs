@@ -336,3 +336,133 @@ proptest! {
         }
     }
 }
+
+const CFE: &str = "Trade Date,Futures,Open,High,Low,Close,Settle,Change,Total Volume,EFP,Open Interest\n";
+
+/// Contracts keep their own series, and each session's price stands at the place that the contract had on that curve.
+#[test]
+fn futures_by_contract_give_their_places_on_the_curve() {
+    let bench = Bench::new();
+    let row = |date: &str, name: &str, settle: &str| {
+        format!("{date},{name},14.0,14.2,13.9,14.0,{settle},0.1,1200,0,3400\n")
+    };
+    // Expiries by the exchange's rule: 2024-01-17, 2024-02-14; the week of 2024-02-07 is the sixth of the year.
+    let february = "G (Feb 2024)";
+    bench.put(
+        "VX_2024-02-14.csv",
+        [
+            CFE.to_owned(),
+            row("2024-01-16", february, "15.25"),
+            row("2024-01-17", february, "15.40"),
+            row("2024-01-18", february, "0"),
+            // The exchange's last row is of the settlement morning.
+            row("2024-02-14", february, "14.91"),
+        ]
+        .concat(),
+    );
+    bench.put(
+        "VX_2024-02-07.csv",
+        CFE.to_owned() + &row("2024-01-17", "VX06 (Feb 2024)", "15.10"),
+    );
+    // The archive names a file by the month.
+    bench.put(
+        "CFE_F24_VXM.csv",
+        CFE.to_owned() + &row("2024-01-16", "F (Jan 24)", "13.75"),
+    );
+    bench.put(
+        "index_futures.csv",
+        "date,symbol,settlement_price\n2024-01-16,ESH24,4785.25\n2024-01-16,/MESM4,4840.5\n2024-01-16,NQH24,16900\n2024-03-14,ESM24,5220.75\n2024-03-15,ESM24,5175.5\n",
+    );
+    let report = bench.import().unwrap();
+    let files: Vec<_> = report.quality.files.iter().map(|f| f.layout.as_str()).collect();
+    assert_eq!(
+        files,
+        ["cfe-futures", "cfe-futures", "cfe-futures", "future-settlements"]
+    );
+    let h = bench.open();
+    let of = |id: &str, date: &str| value(&h, id, date);
+    assert_eq!(of("VX.2024-02-14", "2024-01-16"), Some(15.25));
+    assert_eq!(
+        (of("VX2", "2024-01-16"), of("VX1", "2024-01-16")),
+        (Some(15.25), None)
+    );
+    assert_eq!(
+        (of("VX1", "2024-01-17"), of("VX2", "2024-01-17")),
+        (Some(15.4), None)
+    );
+    assert_eq!(of("VX1", "2024-01-18"), None);
+    assert_eq!(of("VX.2024-02-14", "2024-02-14"), None);
+    assert_eq!(of("VX.2024-02-07", "2024-01-17"), Some(15.1));
+    assert_eq!(
+        (of("VXM1", "2024-01-16"), of("VXM.2024-01-17", "2024-01-16")),
+        (Some(13.75), Some(13.75))
+    );
+    assert_eq!(
+        (of("ES1", "2024-01-16"), of("MES2", "2024-01-16")),
+        (Some(4785.25), Some(4840.5))
+    );
+    // On the morning of an expiry the next quarter is the first.
+    assert_eq!(
+        (of("ES2", "2024-03-14"), of("ES1", "2024-03-15")),
+        (Some(5220.75), Some(5175.5))
+    );
+    assert_eq!(close(&h, "ES1", "2024-01-16").unwrap().1, at("2024-01-16", 16, 0));
+    let told = &report.quality.assumptions;
+    assert!(
+        told.iter()
+            .any(|a| a == "index_futures.csv: 1 rows of other futures were left out"),
+        "{told:?}"
+    );
+    assert!(
+        told.iter()
+            .any(|a| a.contains("final settlements come from VRO and SET")),
+        "{told:?}"
+    );
+}
+
+#[test]
+fn futures_that_are_not_what_they_say_are_refused_with_a_fix() {
+    let bench = Bench::new();
+    let row = "2024-01-16,G (Feb 2024),14,14,14,14,15.25,0,0,0,0\n";
+    let says = |name: &str, text: String, what: &str| {
+        let e = bench.fails(name, text);
+        assert!(e.to_string().contains(what), "{e}");
+    };
+    says("prices.csv", CFE.to_owned() + row, "says which class");
+    says(
+        "VX_2024-02-15.csv",
+        CFE.to_owned() + row,
+        "no such contract settled",
+    );
+    says(
+        "CFE_G24_VX.csv",
+        CFE.to_owned() + "2024-01-16,H (Feb 2024),1,1,1,1,15,0,0,0,0\n",
+        "is not a month",
+    );
+    says(
+        "VX_2024-01-17.csv",
+        CFE.to_owned() + "2024-01-18,F (Jan 2024),1,1,1,1,15,0,0,0,0\n",
+        "after the settlement",
+    );
+    says(
+        "VX_2024-02-14.csv",
+        CFE.to_owned() + &row.replace("15.25", "-1"),
+        "is negative",
+    );
+    says(
+        "f.csv",
+        "date,symbol,settle\n2024-01-16,ESF24,4800\n".to_owned(),
+        "no contract of that month",
+    );
+    says(
+        "f.csv",
+        "date,symbol,settle\n2024-01-16,NQH24,16900\n".to_owned(),
+        "has no settlement price of VX",
+    );
+    // CFE's rescaling of 2007-03-26.
+    says(
+        "f.csv",
+        "date,symbol,settle\n2007-03-23,VXJ07,141.20\n".to_owned(),
+        "divide by ten",
+    );
+}

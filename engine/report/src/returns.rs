@@ -89,11 +89,7 @@ impl Returns {
             ("return at risk", at_risk, about),
         ];
         if let Some(rate) = self.at_risk_modified {
-            lines.push((
-                "modified return",
-                a_year(rate),
-                "MIRR, idle cash at 0%".to_owned(),
-            ));
+            lines.push(("modified return", a_year(rate), "MIRR at 0%".to_owned()));
         }
         if let Some(b) = &self.beta {
             let value = format!("{:.3} ± {:.3}", b.beta, b.beta_error);

@@ -45,6 +45,7 @@ pub(super) fn rule(id: &str) -> Rule {
         "VVIX" | "SKEW" | "VXN" | "IRX13W" => known(Availability::OptionsClose),
         "ES" | "MES" => known(Availability::VxSettlement),
         _ if FutureSeries::parse(id).is_some() => known(Availability::VxSettlement),
+        _ if id.ends_with(".DEPTH") => known(Availability::OptionsClose),
         _ if id.starts_with("VIX") => known(Availability::OptionsClose),
         "DFF" | "EFFR" | "SOFR" => Rule {
             seven_days: true,

@@ -151,6 +151,8 @@ struct Job<'a> {
     every: Option<u32>,
     /// Days of chains to which later files may add.
     days: chains::Days,
+    /// What the quotes of each new day showed near the money.
+    depths: chains::Depths,
     /// Series from which the price of an underlying was taken.
     spots: BTreeMap<(String, BarSize), Option<SeriesData>>,
     series: BTreeMap<String, series::Building>,
@@ -294,6 +296,7 @@ pub fn run(request: &ImportRequest, progress: &mut dyn Progress) -> Result<Impor
         spots: BTreeMap::new(),
         series: BTreeMap::new(),
         events: BTreeMap::new(),
+        depths: BTreeMap::new(),
         previous: BTreeMap::new(),
     };
     job.progress.start(inputs.iter().map(|i| i.bytes).sum());
@@ -333,6 +336,7 @@ pub fn run(request: &ImportRequest, progress: &mut dyn Progress) -> Result<Impor
         chains::import(&mut job, table, layout)?;
     }
     chains::finish(&mut job)?;
+    chains::finish_depths(&mut job)?;
     finish(job, request)
 }
 

@@ -250,11 +250,8 @@ fn open_series(job: &mut Job<'_>, id: &str, file: &str) -> Result<(), ImportErro
     if !job.series.contains_key(id) {
         let mut building = Building::default();
         id.clone_into(&mut building.quality.id);
-        let held = job
-            .held
-            .as_ref()
-            .map(|h| crate::history::History::series(h, id, BarSize::Session));
-        if let Some(held) = held.transpose().map_err(ImportError::history)?.flatten() {
+        // With what this import has written already.
+        if let Some(held) = job.writer.series(id, BarSize::Session)? {
             for (i, date) in held.date.iter().enumerate() {
                 let at = |c: &[Option<f64>]| c.get(i).copied().flatten();
                 let values = [

@@ -223,7 +223,7 @@ fn chain(
             into.bid.push(bid);
             into.ask.push(ask);
             // Cheap options are shown in size, those in the money are not; nobody bids for what is worth nothing.
-            let usual = style.size * scene.depth / NEAR_THE_MONEY * (0.5 + 3.0 / (1.0 + price));
+            let usual = style.size * scene.depth / NEAR_THE_MONEY * (0.9 + 3.0 / (1.0 + price));
             into.bid_size
                 .push(if bid == Price::ZERO { 0 } else { shown(usual, bids) });
             into.ask_size.push(shown(usual, asks));

@@ -4,6 +4,7 @@
 use super::super::error::{BadRow, ImportError, ImportErrorKind};
 use super::super::quality::ChainDay;
 use super::super::{Job, fmt_time};
+use super::depth::{self, Depths};
 use super::spill::{Chunk, Spill};
 use super::spot::spot_at;
 use super::stale::stale_copy;
@@ -160,6 +161,7 @@ impl Days {
         };
         let mut written: BTreeMap<Root, DayWriter> = BTreeMap::new();
         let mut tally = Tally::default();
+        let mut depths = Depths::new();
         let mut last = DayRows::new();
         let mut expiries: BTreeSet<(Root, Date)> = BTreeSet::new();
         for (at, snapshot) in within_hours(job, &mut stats, date, day.snapshots) {
@@ -176,6 +178,7 @@ impl Days {
                 None => spot_at(job, &file, underlying, at, &last)?,
             };
             stats.see(at, spot);
+            depth::see(&mut depths, underlying, &last, spot, at);
             for (root, rows) in &mut last {
                 tally.see(rows);
                 let snapshot = SnapshotRows {
@@ -214,6 +217,7 @@ impl Days {
             fresh |= added.map_err(|e| ImportError::from(e).in_file(&file))?;
         }
         if fresh {
+            job.depths.append(&mut depths);
             job.quality.chain_days.push(stats);
         } else {
             job.quality.already_stored.push(format!("{date} ({file})"));

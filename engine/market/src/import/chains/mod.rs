@@ -10,6 +10,7 @@ mod collect;
 mod databento;
 mod datashop;
 mod days;
+mod depth;
 mod historical;
 mod mapped;
 mod optionsdx;
@@ -32,6 +33,7 @@ pub(super) use cboe_json::import as import_json;
 #[cfg(test)]
 pub(super) use collect::SNAPSHOTS_MAX;
 pub(super) use days::{DayRows, Days};
+pub(super) use depth::{Depths, finish as finish_depths};
 
 use super::Job;
 use super::error::{BadRow, FieldError, ImportError, ImportErrorKind};

@@ -59,8 +59,72 @@ fn datashop_intervals_are_eastern_snapshots_with_and_without_calculations() {
         assert_eq!(quote(&h, "SPX", first, "SPXW240119P04750000"), Some((9100, 9400)));
         let row = h.day_rows(Root::Spxw, d("2024-01-16")).unwrap()[0].rows[1];
         assert_eq!((row.bid_size, row.ask_size), (Some(11), Some(20)));
+        let snapshot = h.snapshot("SPX", first).unwrap();
+        let calls = &snapshot.expiry(Root::Spxw, d("2024-01-19")).unwrap().calls;
+        assert_eq!((&calls.bid_size[..], &calls.ask_size[..]), (&[11][..], &[20][..]));
+        // One strike is not the six that say how deep the book is.
+        assert!(h.series("SPX.DEPTH", BarSize::Session).unwrap().is_none());
         assert_eq!((row.vendor.iv, row.open_interest), (iv, interest));
     }
+}
+
+/// Each vendor's columns of sizes, and the depth that rules read as `SPX.depth`.
+#[test]
+fn sizes_come_with_the_quotes_and_make_a_series_of_depth() {
+    let bench = Bench::new();
+    let mut text = format!("{INTERVALS}\n");
+    for (day, size) in [("2024-01-16", 10), ("2024-01-17", 30)] {
+        for strike in (4700..=4800).step_by(10) {
+            for right in ["C", "P"] {
+                text += &format!(
+                    "^SPX,{day} 15:45:00,SPXW,2024-02-16,{strike}.000,{right},0,0,0,0,{},{size},{}.3,{size},{}.7,4752.1,4752.1\n",
+                    // Another day has other trades, or it would be a copy.
+                    strike % 13 + size,
+                    strike % 97 + size,
+                    strike % 97 + size
+                );
+            }
+        }
+    }
+    bench.put("intervals.csv", text);
+    let report = bench.import().unwrap();
+    let h = bench.open();
+    let depth = h.series("SPX.DEPTH", BarSize::Session).unwrap().unwrap();
+    // Six strikes, a put and a call each.
+    assert_eq!(depth.close, [Some(120.0), Some(360.0)]);
+    assert_eq!(depth.available_at[0], at("2024-01-16", 16, 15));
+    let told = &report.quality.assumptions;
+    assert!(
+        told.iter().any(|a| a.starts_with("series SPX.DEPTH: ")),
+        "{told:?}"
+    );
+
+    // OptionsDX writes both sizes in one field.
+    let bench = Bench::new();
+    bench.put(
+        "spx_eod_202401.txt",
+        "[QUOTE_UNIXTIME], [QUOTE_READTIME], [UNDERLYING_LAST], [EXPIRE_DATE], [STRIKE], [C_SIZE], [C_BID], [C_ASK], [P_BID], [P_ASK], [P_SIZE]\n\
+         1705438800, 2024-01-16 16:00, 4765.9, 2024-01-26, 4750, 51 x 2, 31, 32, 14, 15, \n",
+    );
+    bench.import().unwrap();
+    let rows = bench
+        .open()
+        .day_rows(Root::Spxw, d("2024-01-16"))
+        .unwrap()
+        .remove(0)
+        .rows;
+    let sizes: Vec<_> = rows.iter().map(|r| (r.bid_size, r.ask_size)).collect();
+    assert_eq!(sizes, [(None, None), (Some(51), Some(2))]);
+    let e = Bench::new().fails(
+        "spx_eod_202402.txt",
+        "[QUOTE_UNIXTIME], [QUOTE_READTIME], [UNDERLYING_LAST], [EXPIRE_DATE], [STRIKE], [C_SIZE], [C_BID], [C_ASK], [P_BID], [P_ASK], [P_SIZE]\n\
+         1705438800, 2024-01-16 16:00, 4765.9, 2024-01-26, 4750, many, 31, 32, 14, 15, 1 x 1\n",
+    );
+    assert!(
+        e.to_string()
+            .contains("`many` is not two sizes such as `12 x 40`"),
+        "{e}"
+    );
 }
 
 #[test]

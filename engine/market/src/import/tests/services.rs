@@ -38,6 +38,7 @@ fn orats_strikes_take_roots_from_symbols_or_from_when_they_settle() {
             rows[i].vendor.delta,
         )
     };
+    assert_eq!((rows[0].bid_size, rows[0].ask_size), (None, None));
     assert_eq!(of(0), (Right::Put, 40, Some(0.132), Some(0.6 - 1.0)));
     assert_eq!(of(1), (Right::Call, 20, Some(0.131), Some(0.6)));
     assert!(
@@ -71,6 +72,14 @@ fn orats_strikes_take_roots_from_symbols_or_from_when_they_settle() {
         bench.open().ticks("SPX", d("2024-01-16"), d("2024-01-16")),
         [at("2024-01-16", 9, 31), at("2024-01-16", 16, 0)]
     );
+    let rows = bench
+        .open()
+        .day_rows(Root::Spx, d("2024-01-16"))
+        .unwrap()
+        .remove(0)
+        .rows;
+    let sizes: Vec<_> = rows.iter().map(|r| (r.bid_size, r.ask_size)).collect();
+    assert_eq!(sizes, [(Some(7), Some(8)), (Some(3), Some(4))]);
     let e = Bench::new().fails("minutes2.csv", format!("{service}{}", row("0931", "")));
     assert_eq!(e.kind, ImportErrorKind::Ambiguous);
 }
@@ -244,6 +253,8 @@ fn cboes_delayed_json_is_one_snapshot_whose_zone_must_be_named() {
         quote(&h, "SPX", ticks[0], "SPXW230915C04500000"),
         Some((12_300, 12_800))
     );
+    let row = h.day_rows(Root::Spxw, d("2023-09-14")).unwrap().remove(0).rows[1];
+    assert_eq!((row.bid_size, row.ask_size), (Some(59), Some(28)));
     let zoned = JSON.replace("15:05:11\"", "15:05:11Z\"");
     let check = |text: String, words: &str| {
         let e = Bench::new().fails("_SPX.json", text);

@@ -64,7 +64,6 @@ pub struct Book {
     now: Instant,
     cash: Band<Usd>,
     next_order: u32,
-    next_position: u32,
     orders: Vec<Order>,
     open: BTreeMap<PositionId, Position>,
     closed: Vec<Position>,
@@ -94,12 +93,17 @@ impl Book {
     #[must_use]
     pub fn new(config: BookConfig) -> Self {
         let cash = Band::flat(config.capital);
+        let ledger = Ledger::new(LedgerConfig {
+            cross: config.fills.cross(1),
+            fees: config.fees.clone(),
+            same_bar: config.same_bar,
+            settle_approximate: config.settle_approximate,
+        });
         Self {
             config,
             now: Instant(i64::MIN),
             cash,
             next_order: 0,
-            next_position: 1,
             orders: Vec::new(),
             open: BTreeMap::new(),
             closed: Vec::new(),
@@ -108,12 +112,12 @@ impl Book {
             closed_pnl: Band::default(),
             touched: BTreeSet::new(),
             checked: 0,
-            ledger: Ledger::default(),
+            ledger,
             month: (i32::MIN, 0),
         }
     }
 
-    /// The same book with settings for futures and shares; without, they fill at mid and cost nothing.
+    /// The same book with other settings for futures and shares; without, they fill, pay fees and settle as the options do.
     #[must_use]
     pub fn with_ledger(mut self, config: LedgerConfig) -> Self {
         self.ledger = Ledger::new(config);
@@ -189,7 +193,7 @@ impl Book {
         };
         match &request.kind {
             OrderKind::Open { package } => {
-                if self.open.len() >= Self::MAX_POSITIONS || self.next_position == u32::MAX {
+                if self.open.len() >= Self::MAX_POSITIONS || self.ledger.next_position() == u32::MAX {
                     return Err(SubmitError::Full("too many positions"));
                 }
                 self.config.fees.covers(symbols(package))?;

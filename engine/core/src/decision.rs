@@ -1,6 +1,7 @@
 //! What one step decided, and for each rule what came of it.
 
 use crate::value::{Cause, Cell};
+use alula_book::instrument::LinearRequest;
 use alula_book::{NoFill, OrderId, OrderRequest, PackageError, PositionId, SubmitError};
 use alula_dsl::graph::{GuardAct, SizeBasis};
 use alula_market::contract::{NotListed, OptionContract};
@@ -134,6 +135,8 @@ pub enum PickError {
     NotDefinedRisk,
     /// A sold put would stand above a sold call although the structure's shape promises otherwise: both could be lost.
     SidesCross,
+    /// No price of the class of futures is known.
+    NoCurve(&'static str),
     /// The curve has no price for a month of the futures.
     NoFuture {
         /// Month from the front.
@@ -191,6 +194,7 @@ impl fmt::Display for PickError {
             }
             Self::NotDefinedRisk => f.write_str("the legs found do not bound the loss"),
             Self::SidesCross => f.write_str("the sold put would stand above the sold call"),
+            Self::NoCurve(class) => write!(f, "no price of {class} futures is known at this instant"),
             Self::NoFuture { month } => write!(f, "the curve has no price for month {month}"),
             Self::Unsupported(what) => write!(f, "{what} cannot be traded yet"),
         }
@@ -268,6 +272,8 @@ pub enum Skip {
     NothingToRoll,
     /// The book did not take the order.
     Refused(SubmitError),
+    /// The size's basis has no meaning for futures: they have no premium.
+    NoBasis(SizeBasis),
     /// The language has it, this engine does not evaluate it yet.
     Unsupported,
 }
@@ -307,6 +313,7 @@ impl fmt::Display for Skip {
             Self::PartClosed => f.write_str("it closed its part, and its condition has not been false since"),
             Self::NothingToRoll => f.write_str("the roll would change nothing"),
             Self::Refused(error) => write!(f, "{error}"),
+            Self::NoBasis(by) => write!(f, "futures and shares cannot be sized by {}", basis_word(*by)),
             Self::Unsupported => f.write_str("hedges and overlays are not evaluated yet"),
         }
     }
@@ -331,12 +338,17 @@ pub enum Verdict {
     Idle,
     /// It acted: position in [`Decision::orders`].
     Ordered(usize),
-    /// A guard acted on the tick: what it does, and the flattening orders it made (positions in [`Decision::orders`]).
+    /// It acted with futures or shares: position in [`Decision::linear`].
+    OrderedLinear(usize),
+    /// A guard acted on the tick: what it does, and the flattening orders it made (positions in [`Decision::orders`] and
+    /// [`Decision::linear`]).
     Guarded {
         /// Act.
         act: GuardAct,
         /// Orders.
         orders: Vec<usize>,
+        /// Orders for futures and shares.
+        linear: Vec<usize>,
     },
     /// It called for action and did nothing, for this reason.
     Skipped(Skip),
@@ -348,7 +360,7 @@ impl Verdict {
     pub const fn word(&self) -> &'static str {
         match self {
             Self::Idle => "idle",
-            Self::Ordered(_) => "ordered",
+            Self::Ordered(_) | Self::OrderedLinear(_) => "ordered",
             Self::Guarded { .. } => "guarded",
             Self::Skipped(_) => "skipped",
         }
@@ -405,6 +417,8 @@ pub struct Decision {
     pub outcomes: Vec<RuleOutcome>,
     /// Orders to submit.
     pub orders: Vec<OrderRequest>,
+    /// Orders for futures and shares, to submit after those.
+    pub linear: Vec<LinearRequest>,
     /// Packages that were put together, acted upon or not.
     pub candidates: Vec<Candidate>,
     /// Alerts.

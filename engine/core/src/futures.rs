@@ -8,8 +8,8 @@ use crate::select::NoPick;
 use alula_book::instrument::LinearLeg;
 use alula_dsl::ast::Side;
 use alula_dsl::builtin::Instrument as Name;
-use alula_dsl::graph::StructureDef;
-use alula_market::contract::{FutureRoot, Instrument};
+use alula_dsl::graph::{Graph, StructureDef};
+use alula_market::contract::{FutureRoot, Instrument, Share};
 use alula_market::curve::FuturesCurve;
 
 /// Whether every leg of a structure is a future.
@@ -23,6 +23,57 @@ pub fn is_futures(structure: &StructureDef) -> bool {
 pub const fn class_of(underlying: Name) -> Option<FutureRoot> {
     match underlying {
         Name::Vx => Some(FutureRoot::Vx),
+        Name::Es => Some(FutureRoot::Es),
+        _ => None,
+    }
+}
+
+/// Classes of futures and shares that a strategy trades.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LinearNeeds {
+    /// Classes of futures.
+    pub roots: Vec<FutureRoot>,
+    /// Shares.
+    pub shares: Vec<Share>,
+}
+
+impl LinearNeeds {
+    /// What the structures of policies, the layers of hedges and the overlays of a strategy trade.
+    #[must_use]
+    pub fn of(graph: &Graph) -> Self {
+        let policies = graph.policies.iter().map(|p| p.structure);
+        let layers = graph.hedges.iter().flat_map(|h| &h.layers);
+        let owned = layers.filter_map(|l| l.own);
+        let structures = policies.chain(owned);
+        let names = structures
+            .filter_map(|s| graph.structures.get(s.0 as usize))
+            .filter(|s| is_futures(s))
+            .map(|s| s.underlying)
+            .chain(graph.overlays.iter().map(|o| o.instrument));
+        let mut needs = Self::default();
+        for name in names {
+            needs.roots.extend(class_of(name));
+            needs.shares.extend(share_of(name));
+        }
+        needs.roots.sort_unstable();
+        needs.roots.dedup();
+        needs.shares.sort_unstable();
+        needs.shares.dedup();
+        needs
+    }
+
+    /// Nothing.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.roots.is_empty() && self.shares.is_empty()
+    }
+}
+
+/// The share that an instrument's name is.
+#[must_use]
+pub const fn share_of(name: Name) -> Option<Share> {
+    match name {
+        Name::Spy => Some(Share::Spy),
         _ => None,
     }
 }
@@ -38,9 +89,10 @@ pub fn pick_futures(
     if !is_futures(structure) {
         return Err(PickError::Unsupported("futures beside options in one structure").into());
     }
-    let curve = curve.ok_or(PickError::NoChain)?;
+    let class = structure.underlying.name();
+    let curve = curve.ok_or(PickError::NoCurve(class))?;
     if class_of(structure.underlying) != Some(curve.root) {
-        return Err(PickError::NoChain.into());
+        return Err(PickError::NoCurve(class).into());
     }
     let mut legs: Vec<LinearLeg> = Vec::new();
     for def in &structure.legs {

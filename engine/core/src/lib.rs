@@ -10,6 +10,7 @@ pub mod column;
 pub(crate) mod columns;
 pub mod decision;
 pub mod futures;
+pub mod linear;
 pub mod margin;
 pub mod market;
 pub mod observe;

@@ -8,9 +8,10 @@
 //! taken off twice. A stressed loss starts from the marks, so that it stands against equity as it is.
 
 use crate::analytics::pricing_right;
+use crate::linear::account_margin;
 use crate::observe::Sight;
 use crate::value::Cause;
-use alula_book::instrument::FuturesMargin;
+use alula_book::instrument::{FuturesMargin, LinearLeg};
 use alula_book::portfolio::{self, ClassHoldings};
 use alula_book::{Book, House, Leg, Package, Position, Rulebook, margin};
 use alula_market::contract::FutureContract;
@@ -67,11 +68,6 @@ pub fn available(book: &Book, rulebook: Rulebook) -> Usd {
     }
     let worth = |p: &Position| p.market_value().share.max(Usd::ZERO);
     book.cash().share + book.positions().map(worth).sum() + book.ledger().market_value().share
-}
-
-fn linear(book: &Book, on: Date) -> Result<Usd, Cause> {
-    let ledger = book.ledger();
-    linear_requirement(ledger.net_futures(), ledger.market_value().share, on)
 }
 
 /// Requirement of futures and shares, the same by every rulebook: futures by their table, shares half of their value
@@ -131,7 +127,7 @@ impl Scene for Sight<'_> {
 pub fn account(sight: &Sight<'_>, book: &Book, rulebook: Rulebook) -> Result<AccountMargin, Cause> {
     let stakes: Vec<Stake<'_>> = book.positions().filter_map(Stake::of).collect();
     Ok(AccountMargin {
-        required: requirement(sight, rulebook, &stakes)? + linear(book, sight.at.date())?,
+        required: requirement(sight, rulebook, &stakes)? + account_margin(sight, book, &[])?,
         available: available(book, rulebook),
     })
 }
@@ -254,7 +250,26 @@ pub fn after(
         change.cash.max(Usd::ZERO)
     };
     Ok(AccountMargin {
-        required: requirement(sight, rulebook, &stakes)? + linear(book, sight.at.date())?,
+        required: requirement(sight, rulebook, &stakes)? + account_margin(sight, book, &[])?,
         available: available(book, rulebook) + brought - change.fees,
+    })
+}
+
+/// The account after an order for futures or shares: what it would require with these legs more, fees paid.
+///
+/// # Errors
+/// As [`requirement`], and `no data` where a class of futures has no row.
+pub fn after_linear(
+    sight: &Sight<'_>,
+    book: &Book,
+    (legs, fees): (&[LinearLeg], Usd),
+    pending: &[Stake<'_>],
+) -> Result<AccountMargin, Cause> {
+    let mut stakes: Vec<Stake<'_>> = book.positions().filter_map(Stake::of).collect();
+    stakes.extend_from_slice(pending);
+    let rulebook = sight.rulebook;
+    Ok(AccountMargin {
+        required: requirement(sight, rulebook, &stakes)? + account_margin(sight, book, legs)?,
+        available: available(book, rulebook) - fees,
     })
 }

@@ -6,11 +6,13 @@
 //! quote is missing.
 
 use crate::analytics::SnapshotView;
+use crate::linear::{self, LinearMarket};
 use crate::margin::{self, Stake};
 use crate::market::Views;
 use crate::plan::Plan;
 use crate::select::{leg_kind, market_right};
 use crate::value::{Cause, Cell};
+use alula_book::instrument::{LinearLeg, LinearPosition};
 use alula_book::{Book, Leg, Package, PackagePrice, Position, Rulebook, payoff};
 use alula_dsl::ast::Side;
 use alula_dsl::builtin::{BookObs, Greek, LegPick, PositionObs};
@@ -32,6 +34,8 @@ pub struct Sight<'a> {
     pub views: &'a Views,
     /// Margin rules.
     pub rulebook: Rulebook,
+    /// Prices of futures and shares.
+    pub linear: &'a LinearMarket,
     /// The tick's date.
     date: Date,
 }
@@ -45,8 +49,16 @@ impl<'a> Sight<'a> {
             at,
             views,
             rulebook,
+            linear: LinearMarket::EMPTY,
             date: at.date(),
         }
+    }
+
+    /// The same with prices of futures and shares.
+    #[must_use]
+    pub const fn with_linear(mut self, linear: &'a LinearMarket) -> Self {
+        self.linear = linear;
+        self
     }
 
     /// The snapshot of an underlying.
@@ -398,39 +410,81 @@ pub fn account(sight: &Sight<'_>, account: &AccountView<'_>, what: BookObs) -> C
             .map_or_else(|| book.equity(), |s| book.structure_pnl(s))
             .share
     };
+    let linear = || {
+        let open = book.ledger().positions();
+        open.filter(|p| structure.is_none_or(|s| &*p.structure == s))
+    };
     let sum = |f: &dyn Fn(&Position) -> Result<f64, Cause>| {
         positions().try_fold(0.0, |total, p| f(p).map(|x| total + x))
     };
+    let also = |f: &dyn Fn(&LinearPosition) -> Result<f64, Cause>| {
+        linear().try_fold(0.0, |total, p| f(p).map(|x| total + x))
+    };
+    let observed = |p: &LinearPosition, what: PositionObs| linear::position(sight, book, p, what).get();
     Cell::from(match what {
         BookObs::Equity => Ok(equity().to_f64()),
         BookObs::Cash => Ok(match structure {
             None => book.cash().share,
-            Some(s) => book
-                .structures()
-                .get(s)
-                .map_or(Usd::ZERO, |t| t.cash.share - t.fees),
+            Some(s) => {
+                let options = book.structures().get(s);
+                let options = options.map_or(Usd::ZERO, |t| t.cash.share - t.fees);
+                options + book.ledger().structure_cash(s).share
+            }
         }
         .to_f64()),
         BookObs::Capital => Ok(book.config().capital.to_f64()),
         BookObs::Drawdown => Ok((peak - equity()).max(Usd::ZERO).to_f64()),
-        BookObs::Greek(which) => sum(&|p| package_greek(sight, held(p)?, p.lots, which)),
-        BookObs::MaxLoss => sum(&|p| position_max_loss(p).map(Usd::to_f64).ok_or(Cause::Unbounded)),
+        BookObs::Greek(which) => sum(&|p| package_greek(sight, held(p)?, p.lots, which))
+            .and_then(|options| Ok(options + also(&|p| Ok(linear::greek(&p.held, which)))?)),
+        BookObs::MaxLoss => sum(&|p| position_max_loss(p).map(Usd::to_f64).ok_or(Cause::Unbounded))
+            .and_then(|options| Ok(options + also(&|p| observed(p, PositionObs::MaxLoss))?)),
         BookObs::Margin => {
             let stakes: Vec<Stake<'_>> = positions().filter_map(Stake::of).collect();
-            margin::requirement(sight, sight.rulebook, &stakes).map(Usd::to_f64)
+            let options = margin::requirement(sight, sight.rulebook, &stakes);
+            options.and_then(|options| Ok((options + linear_margin(sight, book, structure)?).to_f64()))
         }
         BookObs::Notional => sum(&|p| {
             let package = held(p)?;
             let spot = sight.spot(package)?;
             Ok(spot.dollars(package.multiplier(), i64::from(p.lots)).to_f64())
-        }),
-        BookObs::Profit => Ok(positions().map(|p| p.pnl().share).sum::<Usd>().to_f64()),
-        BookObs::Credit => Ok(positions().map(|p| p.credit.share).sum::<Usd>().to_f64()),
-        BookObs::Positions => Ok(u32::try_from(positions().count()).map_or(f64::MAX, f64::from)),
+        })
+        .and_then(|options| Ok(options + also(&|p| observed(p, PositionObs::Notional))?)),
+        BookObs::Profit => {
+            let options: Usd = positions().map(|p| p.pnl().share).sum();
+            let others: Usd = linear().map(|p| book.ledger().position_pnl(p).share).sum();
+            Ok((options + others).to_f64())
+        }
+        BookObs::Credit => {
+            let options: Usd = positions().map(|p| p.credit.share).sum();
+            let others: Usd = linear().map(|p| p.premium.share).sum();
+            Ok((options + others).to_f64())
+        }
+        BookObs::Positions => {
+            let count = positions().count() + linear().count();
+            Ok(u32::try_from(count).map_or(f64::MAX, f64::from))
+        }
         BookObs::Dte => positions()
             .filter_map(Position::nearest_expiry)
+            .chain(linear().filter_map(LinearPosition::nearest_expiry))
             .min()
             .map(|e| days(sight.date, e))
             .ok_or(Cause::NoPosition),
     })
+}
+
+/// Requirement of the futures and shares of a structure, or of all.
+fn linear_margin(sight: &Sight<'_>, book: &Book, structure: Option<&str>) -> Result<Usd, Cause> {
+    let Some(structure) = structure else {
+        return linear::account_margin(sight, book, &[]);
+    };
+    let ledger = book.ledger();
+    let own = ledger.positions().filter(|p| &*p.structure == structure);
+    let legs: Vec<LinearLeg> = own.flat_map(|p| p.held.iter().copied()).collect();
+    let price_of = |instrument: &alula_market::contract::Instrument| {
+        let mut holdings = ledger.holdings();
+        holdings
+            .find(|(k, _)| k.instrument == *instrument)
+            .map(|(_, h)| h.mark.mid)
+    };
+    linear::margin(&legs, &price_of, sight.date)
 }

@@ -3,6 +3,7 @@
 
 use crate::ops::Operator;
 use crate::plan::{NodeKind, Plan};
+use alula_book::instrument::LinearPosition;
 use alula_book::{Book, PositionId};
 use alula_dsl::graph::Domain;
 use alula_market::money::Usd;
@@ -48,12 +49,18 @@ impl State {
         let equity = book.equity().share;
         let start = book.config().capital;
         self.peak = Some(self.peak.map_or(start.max(equity), |p| p.max(equity)));
-        for key in book.structures().keys() {
+        for key in book.structures().keys().chain(book.ledger().structures()) {
             let pnl = book.structure_pnl(key).share;
             let peak = self.structure_peaks.entry(Arc::clone(key)).or_insert(Usd::ZERO);
             *peak = (*peak).max(pnl);
         }
-        let is_open = |id: &PositionId| book.position(*id).is_some_and(alula_book::Position::is_open);
+        let is_open = |id: &PositionId| {
+            let linear = || book.ledger().position(*id);
+            book.position(*id).map_or_else(
+                || linear().is_some_and(LinearPosition::is_open),
+                alula_book::Position::is_open,
+            )
+        };
         self.positions.retain(|id, _| is_open(id));
         self.ready_since.retain(|id, _| is_open(id));
     }

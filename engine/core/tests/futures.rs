@@ -85,7 +85,7 @@ fn a_month_without_a_price_is_not_picked() {
     assert_eq!(no.reason.to_string(), "the curve has no price for month 7");
     assert_eq!(
         pick_futures(&spread, None).unwrap_err().reason,
-        PickError::NoChain
+        PickError::NoCurve("VX")
     );
     let es = FuturesCurve {
         root: FutureRoot::Es,
@@ -93,6 +93,6 @@ fn a_month_without_a_price_is_not_picked() {
     };
     assert_eq!(
         pick_futures(&spread, Some(&es)).unwrap_err().reason,
-        PickError::NoChain
+        PickError::NoCurve("VX")
     );
 }

@@ -151,6 +151,7 @@ impl Desk {
         let tick = Tick {
             at,
             number: self.number,
+            linear: alula_core::linear::LinearMarket::EMPTY,
             views: &views,
         };
         let mut trace = Trace::default();
@@ -214,6 +215,7 @@ fn a_guard_that_is_unknown_blocks_opening_for_its_tick_and_halts_nothing() {
     let verdict = Verdict::Guarded {
         act: GuardAct::BlockOpen,
         orders: Vec::new(),
+        linear: Vec::new(),
     };
     assert_eq!(of(&first, "g.0").verdict, verdict);
     assert_eq!(skip(&first, "p.open"), Skip::Blocked("g.0".into()));
@@ -563,6 +565,7 @@ fn a_cushion_is_missing_where_a_holding_cannot_be_valued() {
     let verdict = Verdict::Guarded {
         act: GuardAct::BlockOpen,
         orders: Vec::new(),
+        linear: Vec::new(),
     };
     assert_eq!(of(&blind, "g.0").verdict, verdict);
 }

@@ -1,10 +1,9 @@
-//! The VX curve of a history at an instant: which contract each month is, and what it settled at.
+//! The curve of futures of a history at an instant: which contract each month is, and what it settled at.
 //!
-//! Histories keep the curve as constant positions (`VX1` the nearest monthly, `VX2` the next, …), which change contracts on
+//! Histories keep a curve as constant positions (`VX1` the nearest monthly, `VX2` the next, …; `ES1` the nearest quarterly), which change contracts on
 //! each settlement morning. Positions in futures need contracts; this gives them back, so that a price never jumps from one
 //! contract to another.
 
-use crate::calendar::ExchangeCalendar;
 use crate::contract::{FutureContract, FutureRoot, Root, SettlementValue};
 use crate::history::{History, HistoryError};
 use crate::money::Price;
@@ -116,20 +115,37 @@ impl FuturesCurve {
     }
 }
 
-/// The monthly contract so many months from the front at an instant: 1 is the nearest whose final settlement is still to
-/// come. `None` for 0, for more than [`MONTHS_MAX`], and for classes without monthlys.
+/// Expiries of a class's months after a date, nearest first: the monthlys of VX and VXM, the quarterlys of ES and MES. On its
+/// settlement morning a contract is no longer the front month.
+#[must_use]
+pub fn month_expiries(root: FutureRoot, after: Date, count: usize) -> Vec<Date> {
+    places(root, after).take(count).collect()
+}
+
+/// The contract so many months of its class from the front at an instant: 1 is the nearest whose final settlement is still
+/// to come. `None` for 0 and for more than [`MONTHS_MAX`].
 #[must_use]
 pub fn month_from_front(root: FutureRoot, at: Instant, month: usize) -> Option<FutureContract> {
-    if !root.is_vix() || !(1..=MONTHS_MAX).contains(&month) {
+    if !(1..=MONTHS_MAX).contains(&month) {
         return None;
     }
     let today = at.date();
     let before = today.pred_opt()?;
-    let expiries = ExchangeCalendar::nyse().vx_expiries(before, month.checked_add(1)?);
+    let expiries = month_expiries(root, before, month.checked_add(1)?);
     let alive = expiries.into_iter().map(|expiry| FutureContract { root, expiry });
     alive
         .filter(|c| c.settles_at().is_some_and(|s| s > at))
         .nth(month - 1)
+}
+
+/// Name of the series of a class's months: VXM has the prices of VX, MES those of ES.
+fn series_of(root: FutureRoot, month: usize) -> String {
+    let class = if root.is_vix() {
+        FutureRoot::Vx
+    } else {
+        FutureRoot::Es
+    };
+    FutureSeries::Place(class, month).to_string()
 }
 
 /// The VX curve that was known at an instant; VXM has the same prices. `None` where the history has no such series.
@@ -144,11 +160,22 @@ pub fn vx_curve(
     if !root.is_vix() {
         return Ok(None);
     }
-    let calendar = ExchangeCalendar::nyse();
+    futures_curve(history, root, at)
+}
+
+/// The curve of a class that was known at an instant, from the series of its months. `None` where the history has none.
+///
+/// # Errors
+/// When the history cannot be read.
+pub fn futures_curve(
+    history: &dyn History,
+    root: FutureRoot,
+    at: Instant,
+) -> Result<Option<FuturesCurve>, HistoryError> {
     let mut any = false;
     let mut points: Vec<CurvePoint> = Vec::new();
     for month in 1..=MONTHS_MAX {
-        let Some(series) = history.series(&format!("VX{month}"), BarSize::Session)? else {
+        let Some(series) = history.series(&series_of(root, month), BarSize::Session)? else {
             continue;
         };
         any = true;
@@ -167,7 +194,7 @@ pub fn vx_curve(
         let Some((session, known_at, close)) = found else {
             continue;
         };
-        let expiry = calendar.vx_expiries(session, month).last().copied();
+        let expiry = month_expiries(root, session, month).last().copied();
         let contract = expiry.map(|expiry| FutureContract { root, expiry });
         let priced = Price::from_f64(close).filter(|p| *p > Price::ZERO);
         let (Some(contract), Some(price)) = (contract, priced) else {
@@ -189,7 +216,7 @@ pub fn vx_curve(
     Ok(any.then_some(FuturesCurve { root, at, points }))
 }
 
-/// Official settlement price of a VX contract on a session, once it is known; `None` where the history has none.
+/// Official settlement price of a contract on a session, once it is known; `None` where the history has none.
 ///
 /// # Errors
 /// When the history cannot be read.
@@ -199,14 +226,11 @@ pub fn settlement_on(
     session: Date,
     at: Instant,
 ) -> Result<Option<Price>, HistoryError> {
-    let expiries = ExchangeCalendar::nyse().vx_expiries(session, MONTHS_MAX);
+    let expiries = month_expiries(contract.root, session, MONTHS_MAX);
     let Some(place) = expiries.iter().position(|e| *e == contract.expiry) else {
         return Ok(None);
     };
-    if !contract.root.is_vix() {
-        return Ok(None);
-    }
-    let Some(series) = history.series(&format!("VX{}", place + 1), BarSize::Session)? else {
+    let Some(series) = history.series(&series_of(contract.root, place + 1), BarSize::Session)? else {
         return Ok(None);
     };
     let Ok(index) = series.date.binary_search(&session) else {
@@ -239,6 +263,7 @@ pub fn final_settlement(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::calendar::ExchangeCalendar;
     use crate::sim::{SimConfig, SimulatedMarket};
 
     fn d(text: &str) -> Date {
@@ -259,7 +284,12 @@ mod tests {
         assert_eq!(month(at("2026-01-21", 9, 30), 1), Some(d("2026-02-18")));
         assert_eq!(month(at("2026-01-21", 9, 30), 4), Some(d("2026-05-19")));
         assert_eq!(month(at("2026-01-21", 9, 30), 0), None);
-        assert_eq!(month_from_front(FutureRoot::Es, at("2026-01-21", 9, 30), 1), None);
+        // ES by quarters: March, June; the front moves on the third Friday's morning.
+        let es = |when, n| month_from_front(FutureRoot::Es, when, n).map(|c| c.expiry);
+        assert_eq!(es(at("2026-01-21", 9, 30), 1), Some(d("2026-03-20")));
+        assert_eq!(es(at("2026-03-20", 9, 0), 1), Some(d("2026-03-20")));
+        assert_eq!(es(at("2026-03-20", 9, 30), 1), Some(d("2026-06-18")));
+        assert_eq!(es(at("2025-12-22", 9, 30), 2), Some(d("2026-06-18")));
     }
 
     #[test]
@@ -312,6 +342,8 @@ mod tests {
             vx_curve(&market, FutureRoot::Es, at("2024-02-01", 9, 45)).unwrap(),
             None
         );
+        let es = futures_curve(&market, FutureRoot::Es, at("2024-02-01", 9, 45)).unwrap();
+        assert!(es.is_some_and(|c| c.month(1).is_some()));
         // VX and VIX options of one day settle to one value.
         let contract = FutureContract::monthly(FutureRoot::Vx, 2024, 2).unwrap();
         assert_eq!(

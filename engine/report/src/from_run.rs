@@ -6,6 +6,7 @@ use crate::model::{
 };
 use crate::text;
 use alula_book::ExecutionKind;
+use alula_book::instrument::Flow;
 use alula_core::decision::RuleKind;
 use alula_market::contract::Right;
 use alula_market::money::Price;
@@ -69,7 +70,7 @@ pub fn from_run(run: &RunOutput, mut why: impl FnMut(&DecisionRow) -> String) ->
         marks,
         gaps: m.gaps.clone(),
         days: run.daily.iter().map(day).collect(),
-        trades: run.positions.iter().map(|p| trade(p, &run.trades, end)).collect(),
+        trades: run.positions.iter().map(|p| trade(p, run, end)).collect(),
         firings: run
             .decisions
             .iter()
@@ -155,14 +156,20 @@ fn margin_call(c: &MarginCallRow) -> MarginCall {
     }
 }
 
-/// Contracts that the orders of a position traded.
-fn contracts(number: u32, trades: &[TradeRow]) -> i64 {
-    let orders = trades
+/// Contracts that the orders of a position traded, of futures too; shares are no contracts.
+fn contracts(number: u32, run: &RunOutput) -> i64 {
+    let orders = run
+        .trades
         .iter()
         .filter(|t| t.position == number && t.kind != ExecutionKind::Settle);
-    orders
+    let options: i64 = orders
         .map(|t| i64::from(t.lots) * t.legs.iter().map(|l| l.ratio.abs()).sum::<i64>())
-        .sum()
+        .sum();
+    let traded = run
+        .linear
+        .iter()
+        .filter(|l| l.position == number && l.flow == Flow::Trade && l.expiry.is_some());
+    options + traded.map(|l| l.quantity.abs()).sum::<i64>()
 }
 
 /// A canonical value as it is written in a thresholds file: 0.16 with suffix `delta` is `16 delta`.
@@ -268,7 +275,7 @@ fn holdings(number: u32, trades: &[TradeRow], end: Instant) -> Vec<Holding> {
     out
 }
 
-fn trade(p: &PositionRow, trades: &[TradeRow], end: Instant) -> Trade {
+fn trade(p: &PositionRow, run: &RunOutput, end: Instant) -> Trade {
     let ending = match p.closed_at {
         None => Ending::Open,
         Some(_) if p.closed_by == "expiry" => Ending::Settled,
@@ -288,8 +295,8 @@ fn trade(p: &PositionRow, trades: &[TradeRow], end: Instant) -> Trade {
         max_loss: p.max_loss,
         pnl: p.pnl,
         fees: p.fees,
-        contracts: contracts(p.number, trades),
-        holdings: holdings(p.number, trades, end),
+        contracts: contracts(p.number, run),
+        holdings: holdings(p.number, &run.trades, end),
         approximate: p.approximate,
     }
 }

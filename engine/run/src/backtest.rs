@@ -6,7 +6,6 @@ use crate::manifest;
 use crate::output::{Mode, RunOutput};
 use crate::terms::{Terms, terms};
 use crate::walk::{Shared, Walk};
-use alula_book::instrument::{LedgerConfig, LinearFees};
 use alula_book::{Book, BookConfig, RunId};
 use alula_core::clock::{cadence, in_regular_session};
 use alula_core::plan::link;
@@ -144,12 +143,6 @@ fn run<'a>(request: &mut BacktestRequest<'a>, shared: &mut Shared<'a>) -> Result
         .into_iter()
         .filter(|t| t.date() >= first && in_regular_session(*t))
         .collect();
-    let ledger = LedgerConfig {
-        cross: fills.cross(1),
-        fees: LinearFees::of_schedule(&fees.name),
-        same_bar: settings.fill_same_bar,
-        settle_approximate: settings.settle_approximate,
-    };
     let book = Book::new(BookConfig {
         run: RunId(manifest::id_number(&manifest.run_id)),
         capital,
@@ -157,8 +150,7 @@ fn run<'a>(request: &mut BacktestRequest<'a>, shared: &mut Shared<'a>) -> Result
         fees,
         same_bar: settings.fill_same_bar,
         settle_approximate: settings.settle_approximate,
-    })
-    .with_ledger(ledger);
+    });
     let last_instant = end_of_day(last);
     Walk {
         request,

@@ -1,16 +1,22 @@
 //! Futures and shares of the account, carried through time: fills, daily variation, final settlement, splits.
 //!
-//! Histories have settlement prices of futures, one a session, and no quotes. An order therefore fills at the settlement of
-//! the first session that ends after its decision (what an exchange calls a trade at settlement), with an assumed spread of
-//! some increments around it; such results are approximate and say so. Shares fill likewise at the close of their series.
-//! Between settlements positions are held at the last one: nothing is invented.
+//! Histories have settlement prices of futures, one a session, and no quotes. An order for VX therefore fills at the
+//! settlement of the first session that ends after its decision (what an exchange calls a trade at settlement), with an
+//! assumed spread of some increments around it; such results are approximate and say so. Shares fill likewise at the close of
+//! their series. ES and MES are priced at every snapshot whose SPX options settle with them, so that their orders fill at the
+//! next snapshot, or at a settlement of theirs if the history has it and it comes first. Between prices positions are held at
+//! the last one: nothing is invented. Where a session has no settlement of ES, its newest snapshot's price stands in for the
+//! variation, marked.
 
 use crate::error::{ErrorClass, RunError};
 use alula_book::Book;
-use alula_book::instrument::{LinearEvent, LinearQuote};
+use alula_book::instrument::{DayPrice, LinearEvent, LinearQuote, LinearRequest};
+use alula_core::linear::{LinearMarket, SPREAD_TICKS, SharePrice, implied_curve};
+use alula_core::market::Views;
+use alula_core::plan::Plan;
 use alula_market::calendar::ExchangeCalendar;
-use alula_market::contract::{FutureContract, Instrument, SettlementValue, Share};
-use alula_market::curve::{final_settlement, settlement_on};
+use alula_market::contract::{FutureContract, FutureRoot, Instrument, SettlementValue, Share};
+use alula_market::curve::{FuturesCurve, final_settlement, futures_curve, settlement_on};
 use alula_market::history::{History, HistoryError};
 use alula_market::money::Price;
 use alula_market::series::BarSize;
@@ -24,12 +30,14 @@ pub struct LinearFeed {
     spread_ticks: u32,
     /// The newest session that has been carried through.
     done: Option<Date>,
+    /// What the newest snapshot implied.
+    implied: Vec<FuturesCurve>,
 }
 
 impl Default for LinearFeed {
-    /// One increment: VX is quoted one wide in calm markets.
+    /// One increment.
     fn default() -> Self {
-        Self::new(1)
+        Self::new(SPREAD_TICKS)
     }
 }
 
@@ -40,7 +48,77 @@ impl LinearFeed {
         Self {
             spread_ticks,
             done: None,
+            implied: Vec::new(),
         }
+    }
+
+    /// What is known of the prices of a plan's futures and shares at a tick: the snapshot's own, else the newest settlements.
+    /// Call it after [`Self::on_snapshot`] of the same instant.
+    ///
+    /// # Errors
+    /// When the history cannot be read.
+    pub fn market(&self, plan: &Plan, history: &dyn History, at: Instant) -> Result<LinearMarket, RunError> {
+        let mut market = LinearMarket::default();
+        for root in &plan.linear().roots {
+            let implied = self.implied.iter().find(|c| c.root == *root && c.at == at);
+            let mut curve = futures_curve(history, *root, at)?;
+            if let Some(implied) = implied {
+                let settled = curve.take().map(|c| c.points).unwrap_or_default();
+                let mut both = implied.clone();
+                let fresh = |c: &FutureContract| implied.of(c).is_some();
+                both.points
+                    .extend(settled.into_iter().filter(|p| !fresh(&p.contract)));
+                both.points.sort_by_key(|p| p.contract);
+                curve = Some(both);
+            }
+            market.curves.extend(curve);
+        }
+        for share in &plan.linear().shares {
+            market.shares.extend(newest_close(history, *share, at)?);
+        }
+        Ok(market)
+    }
+
+    /// A snapshot of the session at hand: orders for what it prices are tried, and that is marked.
+    pub fn on_snapshot(
+        &mut self,
+        book: &mut Book,
+        plan: &Plan,
+        views: &Views,
+        at: Instant,
+    ) -> Vec<LinearEvent> {
+        let roots = plan.linear().roots.iter().filter(|r| !r.is_vix());
+        let view = |root: &FutureRoot| {
+            let chain = plan.chain(root.underlying())?;
+            views.get(chain).and_then(Option::as_ref)
+        };
+        let curves: Vec<FuturesCurve> = roots
+            .filter_map(|root| implied_curve(view(root)?, *root))
+            .collect();
+        if curves.is_empty() {
+            return Vec::new();
+        }
+        self.implied = curves;
+        if is_idle(book) {
+            return Vec::new();
+        }
+        let quote = |instrument: &Instrument| {
+            let Instrument::Future(contract) = instrument else {
+                return None;
+            };
+            let price = self.implied_price(contract)?;
+            LinearQuote::assumed(instrument, price, self.spread_ticks, at).ok()
+        };
+        let ours = |request: &LinearRequest| {
+            let implied = |i: &Instrument| matches!(i, Instrument::Future(c) if !c.root.is_vix());
+            request.legs.iter().all(|l| implied(&l.instrument))
+        };
+        book.ledger_mut().on_quotes_for(at, &quote, &ours)
+    }
+
+    fn implied_price(&self, contract: &FutureContract) -> Option<Price> {
+        let curve = self.implied.iter().find(|c| c.root == contract.root)?;
+        curve.of(contract).map(|p| p.price)
     }
 
     /// Brings the account up to an instant: each session that ended since the last call, in order, with its splits, final
@@ -58,8 +136,7 @@ impl LinearFeed {
     ) -> Result<Vec<LinearEvent>, RunError> {
         let calendar = ExchangeCalendar::nyse();
         let today = now.date();
-        let idle = book.ledger().orders().is_empty() && book.ledger().holdings().next().is_none();
-        if idle {
+        if is_idle(book) {
             // The day at hand may still bring an order; the days before it are over.
             self.done = self.done.max(calendar.previous_session(today));
             return Ok(Vec::new());
@@ -112,8 +189,24 @@ impl LinearFeed {
             }?;
             LinearQuote::assumed(instrument, price, self.spread_ticks, closes).ok()
         };
-        events.extend(book.ledger_mut().on_quotes(closes, &quote));
-        events.extend(book.ledger_mut().settle_day(closes, &future));
+        // What snapshots alone price waits for the next one, unless the session settles it.
+        let due = |request: &LinearRequest| {
+            let waits = |i: &Instrument| matches!(i, Instrument::Future(c) if !c.root.is_vix() && future(c).is_none());
+            !request.legs.iter().all(|l| waits(&l.instrument))
+        };
+        events.extend(book.ledger_mut().on_quotes_for(closes, &quote, &due));
+        let paid = |contract: &FutureContract| {
+            let seen = || {
+                let of_session = |c: &&FuturesCurve| c.root == contract.root && c.at.date() == session;
+                let curve = self.implied.iter().find(of_session)?;
+                curve.of(contract).map(|p| DayPrice {
+                    price: p.price,
+                    approximate: true,
+                })
+            };
+            future(contract).map(DayPrice::official).or_else(seen)
+        };
+        events.extend(book.ledger_mut().settle_day(closes, &paid));
         failed
             .into_inner()
             .map_or(Ok(()), |e| Err(RunError::from(e).at(closes)))
@@ -140,6 +233,33 @@ fn settle_final(
     })?;
     events.extend(settled);
     Ok(())
+}
+
+fn is_idle(book: &Book) -> bool {
+    book.ledger().orders().is_empty() && book.ledger().holdings().next().is_none()
+}
+
+/// The newest close of a share that is known at an instant.
+fn newest_close(
+    history: &dyn History,
+    share: Share,
+    at: Instant,
+) -> Result<Option<SharePrice>, HistoryError> {
+    let Some(series) = history.series(share.symbol(), BarSize::Session)? else {
+        return Ok(None);
+    };
+    let known = series.available_at.partition_point(|a| *a <= at);
+    // A few sessions back at most: an older price is none.
+    let found = (0..known).rev().take(5).find_map(|i| {
+        let price = Price::from_f64((*series.close.get(i)?)?).filter(|p| *p > Price::ZERO)?;
+        Some(SharePrice {
+            share,
+            price,
+            session: *series.date.get(i)?,
+            known_at: *series.available_at.get(i)?,
+        })
+    });
+    Ok(found)
 }
 
 /// A value, or nothing with the first failure kept.

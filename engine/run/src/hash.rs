@@ -1,5 +1,6 @@
 //! Hashes of what goes in, and the chain over what comes out.
 
+use alula_book::instrument::LinearExecution;
 use alula_book::{Band, Book, Execution, OrderId};
 use alula_core::decision::{Decision, RuleOutcome, Skip, Verdict};
 use alula_core::state::State;
@@ -50,7 +51,7 @@ fn text(out: &mut Vec<u8>, what: std::fmt::Arguments<'_>) {
 
 /// First link of every chain: a constant, not the run's identity. Two runs that differ in one threshold then share their
 /// links up to the tick at which they first saw or did something else.
-const SEED: &[u8] = b"alula decisions 1";
+const SEED: &[u8] = b"alula decisions 2";
 
 /// The chain: each link covers the one before and everything that a tick read, decided and found done in the book.
 ///
@@ -61,6 +62,8 @@ pub struct Chain {
     link: [u8; 32],
     /// Executions covered by the links so far.
     executions: usize,
+    /// Of futures and shares.
+    linear: usize,
     /// What a link covers, while it is put together; kept for its memory.
     bytes: Vec<u8>,
 }
@@ -71,6 +74,7 @@ impl Chain {
         Self {
             link: Sha256::digest(SEED).into(),
             executions: 0,
+            linear: 0,
             bytes: Vec::new(),
         }
     }
@@ -107,6 +111,10 @@ impl Chain {
         for order in &decision.orders {
             text(&mut out, format_args!("{order:?}"));
         }
+        count(&mut out, decision.linear.len());
+        for order in &decision.linear {
+            text(&mut out, format_args!("{order:?}"));
+        }
         count(&mut out, decision.candidates.len());
         for candidate in &decision.candidates {
             text(&mut out, format_args!("{candidate:?}"));
@@ -130,6 +138,14 @@ impl Chain {
             });
             add_band(&mut out, position.pnl());
         }
+        let ledger = book.ledger();
+        for position in ledger.closed().chain(ledger.positions()) {
+            out.extend_from_slice(&position.id.0.to_le_bytes());
+            optional(&mut out, position.closed_by.as_deref(), |h, key| {
+                part(h, key.as_bytes())
+            });
+            add_band(&mut out, ledger.position_pnl(position));
+        }
         self.close(out, book);
     }
 
@@ -149,6 +165,22 @@ impl Chain {
             add_execution(&mut out, execution);
         }
         self.executions = executions.len();
+        let ledger = book.ledger();
+        let linear = ledger.executions();
+        count(&mut out, linear.len());
+        for execution in linear.iter().skip(self.linear) {
+            add_linear(&mut out, execution);
+        }
+        self.linear = linear.len();
+        count(&mut out, ledger.orders().len());
+        for order in ledger.orders() {
+            add_order_id(&mut out, &order.id);
+        }
+        for (key, held) in ledger.holdings() {
+            out.extend_from_slice(&key.position.0.to_le_bytes());
+            text(&mut out, format_args!("{}", key.instrument));
+            out.extend_from_slice(&held.quantity.to_le_bytes());
+        }
         add_band(&mut out, book.cash());
         add_band(&mut out, book.equity());
         count(&mut out, book.orders().len());
@@ -206,15 +238,38 @@ fn add_outcome(out: &mut Vec<u8>, outcome: &RuleOutcome) {
     match &outcome.verdict {
         Verdict::Idle => {}
         Verdict::Ordered(order) => count(out, *order),
-        Verdict::Guarded { act, orders } => {
+        Verdict::OrderedLinear(order) => {
+            part(out, b"linear");
+            count(out, *order);
+        }
+        Verdict::Guarded { act, orders, linear } => {
             text(out, format_args!("{act:?}"));
-            count(out, orders.len());
-            orders.iter().for_each(|o| count(out, *o));
+            for places in [orders, linear] {
+                count(out, places.len());
+                places.iter().for_each(|o| count(out, *o));
+            }
         }
         // Its text names the run.
         Verdict::Skipped(Skip::OrderWorking(id)) => add_order_id(out, id),
         Verdict::Skipped(skip) => text(out, format_args!("{skip}")),
     }
+}
+
+fn add_linear(out: &mut Vec<u8>, e: &LinearExecution) {
+    out.extend_from_slice(&e.sequence.to_le_bytes());
+    out.extend_from_slice(&e.at.0.to_le_bytes());
+    out.extend_from_slice(&e.decided_at.0.to_le_bytes());
+    part(out, e.flow.word().as_bytes());
+    out.extend_from_slice(&e.position.0.to_le_bytes());
+    part(out, e.structure.as_bytes());
+    part(out, e.key.as_bytes());
+    optional(out, e.order.as_ref(), add_order_id);
+    text(out, format_args!("{}", e.instrument));
+    out.extend_from_slice(&e.quantity.to_le_bytes());
+    add_points(out, e.price);
+    add_band(out, e.cash);
+    out.extend_from_slice(&e.fees.total().0.to_le_bytes());
+    out.push(u8::from(e.approximate));
 }
 
 fn add_execution(out: &mut Vec<u8>, e: &Execution) {

@@ -10,7 +10,7 @@ use alula_market::time::Date;
 use std::collections::BTreeMap;
 
 /// Version of the folder's layout.
-pub const FORMAT: u32 = 2;
+pub const FORMAT: u32 = 3;
 
 /// The manifest as far as it is known before the first tick.
 pub fn start(

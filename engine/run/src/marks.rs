@@ -1,12 +1,14 @@
 //! Marks: what a reader of the results has to know before believing them, one line each.
 
 use crate::output::{Manifest, MarginCallRow};
+use alula_book::instrument::LinearExecution;
 use alula_book::{Book, NoFill};
 use alula_core::decision::{Decision, PickError, RuleOutcome, Skip, Verdict};
 use alula_core::market::MarketData;
 use alula_core::plan::Plan;
 use alula_dsl::builtin::Field;
 use alula_dsl::graph::{GuardAct, Length, Op};
+use alula_market::contract::Instrument;
 use alula_market::series::{BarSize, SeriesData};
 use alula_market::time::{Date, Instant};
 use std::collections::{BTreeMap, BTreeSet};
@@ -51,7 +53,8 @@ impl GuardActs {
                 Verdict::Guarded {
                     act: GuardAct::Flatten(_),
                     orders,
-                } if !orders.is_empty() => {
+                    linear,
+                } if !orders.is_empty() || !linear.is_empty() => {
                     flattens.get_or_insert(&outcome.key);
                 }
                 Verdict::Guarded {
@@ -150,8 +153,14 @@ pub fn of(facts: &Facts<'_>) -> Vec<String> {
     }
     if book.ledger().is_approximate() {
         marks.push(
-            "approximate: futures and shares fill at settlement prices with an assumed spread".to_owned(),
+            "approximate: futures and shares fill at settlements, closes or the forwards that options imply, with an assumed \
+             spread of one increment"
+                .to_owned(),
         );
+    }
+    let futures = |e: &LinearExecution| matches!(e.instrument, Instrument::Future(_));
+    if book.ledger().executions().iter().any(futures) {
+        marks.push("margin of futures: a table of round numbers, not an exchange's or a broker's".to_owned());
     }
     marks.extend(call_mark(facts.calls));
     marks.extend(fee_mark(book));
@@ -165,7 +174,7 @@ pub fn of(facts: &Facts<'_>) -> Vec<String> {
             "gaps: {gaps} {word} no snapshot; positions were held at the last mark"
         ));
     }
-    let open = book.positions().count();
+    let open = book.positions().count() + book.ledger().positions().count();
     if open > 0 {
         let word = if open == 1 { "position is" } else { "positions are" };
         marks.push(format!(
@@ -215,12 +224,11 @@ fn call_mark(calls: &[MarginCallRow]) -> Option<String> {
 
 /// Fills on days that the fee table does not cover.
 fn fee_mark(book: &Book) -> Option<String> {
-    let stand_in = book.trades().iter().filter(|t| t.fees.stand_in);
-    let (count, first, last) = stand_in.fold((0_usize, None, None), |(n, first, _), t| {
-        let day = t.at.date();
-        (n + 1, first.or(Some(day)), Some(day))
-    });
-    let (first, last) = (first?, last?);
+    let options = book.trades().iter().map(|t| (t.at, t.fees.stand_in));
+    let linear = book.ledger().executions().iter();
+    let all = options.chain(linear.map(|e| (e.at, e.fees.stand_in)));
+    let days: Vec<Date> = all.filter(|(_, s)| *s).map(|(at, _)| at.date()).collect();
+    let (count, first, last) = (days.len(), days.iter().min()?, days.iter().max()?);
     let fees = &book.config().fees;
     let known = match (fees.known_from(), fees.known_to) {
         (Some(from), Some(to)) => format!(", whose rates are known from {from} to {to}"),

@@ -3,6 +3,7 @@
 //! Money is exact, in dollars; prices are points; greeks are floats in the units of the pricing room times contracts and
 //! multiplier. Every list is in the order of events.
 
+use alula_book::instrument::Flow;
 use alula_book::{Band, ExecutionKind};
 use alula_core::decision::RuleKind;
 use alula_core::trace::TraceCell;
@@ -140,7 +141,7 @@ pub struct OrderRow {
     pub id: String,
     /// Rule's key.
     pub key: String,
-    /// `open`, `close`, `roll`.
+    /// `open`, `close`, `roll`; `adjust` for what hedges and overlays move.
     pub kind: String,
     /// Structure's key.
     pub structure: String,
@@ -215,6 +216,41 @@ pub struct TradeRow {
     /// Underlying at the fill.
     pub underlying: Price,
     /// Settled to a stand-in value.
+    pub approximate: bool,
+}
+
+/// A trade, daily or final settlement, or split of a future or share.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LinearRow {
+    /// Number from 0.
+    pub sequence: u32,
+    /// When.
+    pub at: Instant,
+    /// When decided; `at` for settlements and splits.
+    pub decided_at: Instant,
+    /// What.
+    pub flow: Flow,
+    /// Position number.
+    pub position: u32,
+    /// Structure's key.
+    pub structure: String,
+    /// Rule's key; `settlement` or `split` otherwise.
+    pub key: String,
+    /// Order id; empty for settlements and splits.
+    pub order: String,
+    /// Symbol: `VXJ19`, `ESM19`, `SPY`.
+    pub symbol: String,
+    /// Final settlement; none for shares.
+    pub expiry: Option<Date>,
+    /// Change of the quantity held: positive bought.
+    pub quantity: i64,
+    /// Price of the trade or settlement.
+    pub price: Band<Price>,
+    /// Dollars before fees; nothing for the trade of a future, whose money is its variation.
+    pub cash: Band<Usd>,
+    /// Fees.
+    pub fees: Usd,
+    /// It rests on an assumed spread or a stand-in value.
     pub approximate: bool,
 }
 
@@ -391,6 +427,8 @@ pub struct RunOutput {
     pub orders: Vec<OrderRow>,
     /// Fills and settlements.
     pub trades: Vec<TradeRow>,
+    /// Executions of futures and shares.
+    pub linear: Vec<LinearRow>,
     /// Positions, open ones last marked.
     pub positions: Vec<PositionRow>,
     /// One row per session.

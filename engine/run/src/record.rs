@@ -2,24 +2,38 @@
 
 use crate::error::{ErrorClass, RunError};
 use crate::output::{
-    DailyRow, DecisionRow, GreekSum, MarginCallRow, NodeRow, OrderRow, PositionRow, RuleStat, RunOutput,
-    TickRow, TradeLegRow, TradeRow,
+    DailyRow, DecisionRow, GreekSum, LinearRow, MarginCallRow, NodeRow, OrderRow, PositionRow, RuleStat,
+    RunOutput, TickRow, TradeLegRow, TradeRow,
+};
+use alula_book::instrument::{
+    Ledger, LegWords, LinearEvent, LinearExecution, LinearKind, LinearPosition, LinearRequest,
 };
 use alula_book::{
     Band, Book, BookEvent, CancelReason, Execution, OrderId, OrderKind, OrderRequest, Position, Rulebook,
 };
 use alula_core::decision::{Decision, RuleKind, RuleOutcome, Verdict};
+use alula_core::linear;
 use alula_core::margin::{self, AccountMargin};
 use alula_core::observe::{self, Sight};
 use alula_core::plan::Plan;
 use alula_core::step::MARGIN_CALL;
 use alula_core::trace::{Scope, TraceCell};
+use alula_dsl::builtin::Greek;
 use alula_dsl::graph::{Clock, Domain, Graph, GuardAct, ValueKind};
-use alula_market::contract::Right;
+use alula_market::contract::{Instrument, Right};
 use alula_market::money::Usd;
 use alula_market::time::{Date, Instant};
 use std::collections::BTreeMap;
 use std::sync::Arc;
+
+/// What the book said to the orders of a decision: their ids, or an error text where it took none.
+#[derive(Debug, Default)]
+pub struct Submitted {
+    /// Of packages of options.
+    pub orders: Vec<Result<OrderId, String>>,
+    /// Of futures and shares.
+    pub linear: Vec<Result<OrderId, String>>,
+}
 
 /// Collects the rows of a run.
 #[derive(Debug, Default)]
@@ -109,17 +123,21 @@ impl Recorder {
             Some(false) => stat.was_false += 1,
             None => stat.was_unknown += 1,
         }
-        if matches!(outcome.verdict, Verdict::Ordered(_) | Verdict::Guarded { .. }) {
+        let acted = matches!(
+            outcome.verdict,
+            Verdict::Ordered(_) | Verdict::OrderedLinear(_) | Verdict::Guarded { .. }
+        );
+        if acted {
             stat.fired += 1;
         }
     }
 
-    /// A decision, with the ids that the book gave its orders (an error text where it took none).
+    /// A decision, with what the book said to its orders.
     pub fn decision(
         &mut self,
         tick: u32,
         decision: &Decision,
-        submitted: &[Result<OrderId, String>],
+        submitted: &Submitted,
         equity: Usd,
         chain: String,
     ) {
@@ -131,15 +149,15 @@ impl Recorder {
             }
             called += 1;
             let (order, detail) = match &outcome.verdict {
-                Verdict::Ordered(i) => match submitted.get(*i) {
-                    Some(Ok(id)) => {
-                        let text = decision.orders.get(*i).map(order_text).unwrap_or_default();
-                        (Some(id.to_string()), text)
-                    }
-                    Some(Err(why)) => (None, format!("the book refused the order: {why}")),
-                    None => (None, String::new()),
-                },
-                Verdict::Guarded { act, orders } => (None, act_text(act, orders.len())),
+                Verdict::Ordered(i) => {
+                    answer(submitted.orders.get(*i), decision.orders.get(*i).map(order_text))
+                }
+                Verdict::OrderedLinear(i) => {
+                    answer(submitted.linear.get(*i), decision.linear.get(*i).map(linear_text))
+                }
+                Verdict::Guarded { act, orders, linear } => {
+                    (None, act_text(act, orders.len() + linear.len()))
+                }
                 Verdict::Skipped(skip) => (None, skip.to_string()),
                 Verdict::Idle => (None, String::new()),
             };
@@ -161,7 +179,8 @@ impl Recorder {
                 .alerts
                 .push((decision.at, alert.key.to_string(), alert.text.clone()));
         }
-        let orders = submitted.iter().filter(|s| s.is_ok()).count();
+        let all = submitted.orders.iter().chain(&submitted.linear);
+        let orders = all.filter(|s| s.is_ok()).count();
         self.output.ticks.push(TickRow {
             tick,
             at: decision.at,
@@ -235,6 +254,56 @@ impl Recorder {
         }
     }
 
+    /// An order for futures or shares that the book took.
+    pub fn linear_order(&mut self, id: &OrderId, request: &LinearRequest) {
+        self.orders.insert(id.to_string(), self.output.orders.len());
+        self.output.orders.push(OrderRow {
+            id: id.to_string(),
+            key: request.key.to_string(),
+            kind: request.kind.word().to_owned(),
+            structure: request.structure.to_string(),
+            position: request.kind.position().map(|p| p.0),
+            lots: request.lots,
+            package: LegWords(&request.legs).to_string(),
+            limit: request.limit,
+            decided_at: request.decided_at,
+            status: "working".to_owned(),
+            ended_at: None,
+            reason: String::new(),
+        });
+    }
+
+    /// What happened to futures and shares.
+    pub fn linear_events(&mut self, events: &[LinearEvent]) {
+        if !events.is_empty() {
+            self.margin_now = None;
+        }
+        for event in events {
+            match event {
+                LinearEvent::Executed(execution) => {
+                    if let Some(row) = self.order_row(execution.order.as_ref()) {
+                        row.status = "filled".to_owned();
+                        row.ended_at = Some(execution.at);
+                        row.position = Some(execution.position.0);
+                    }
+                    self.output.linear.push(linear_row(execution));
+                }
+                LinearEvent::Waiting { order, reason, .. } => {
+                    if let Some(row) = self.order_row(Some(order)) {
+                        row.reason = reason.to_string();
+                    }
+                }
+                LinearEvent::Cancelled { order, at, reason } => {
+                    if let Some(row) = self.order_row(Some(order)) {
+                        row.status = "cancelled".to_owned();
+                        row.ended_at = Some(*at);
+                        row.reason = reason.to_string();
+                    }
+                }
+            }
+        }
+    }
+
     fn order_row(&mut self, id: Option<&OrderId>) -> Option<&mut OrderRow> {
         let index = *self.orders.get(&id?.to_string())?;
         self.output.orders.get_mut(index)
@@ -302,7 +371,8 @@ impl Recorder {
     pub fn day(&mut self, date: Date, at: Instant, book: &Book, sight: Option<&Sight<'_>>) {
         self.observe(book, None);
         let equity = book.equity();
-        let flat = book.positions().next().is_none();
+        let held = book.positions().count() + book.ledger().positions().count();
+        let flat = held == 0;
         let underlying = sight
             .and_then(|s| s.plan.chains().first().and_then(|c| s.view(c)))
             .map(|v| v.snapshot.spot)
@@ -340,7 +410,7 @@ impl Recorder {
             margin_available: account.map(|a| a.available),
             margins,
             greeks: sight.map_or_else(|| flat.then(GreekSum::default), |s| greeks(s, book)),
-            positions: u32::try_from(book.positions().count()).unwrap_or(u32::MAX),
+            positions: u32::try_from(held).unwrap_or(u32::MAX),
             underlying,
             stale_marks: book.positions().any(|p| p.mark_age_secs(at) > 0),
         });
@@ -353,7 +423,8 @@ impl Recorder {
         if told.unwrap_or((capital, capital)) == (book.equity(), book.cash()) {
             return;
         }
-        let executed = book.trades().last().map(|e| e.at);
+        let linear = book.ledger().executions().last().map(|e| e.at);
+        let executed = book.trades().last().map(|e| e.at).max(linear);
         let Some(at) = executed.max(self.output.daily.last().map(|d| d.at)) else {
             return;
         };
@@ -383,7 +454,12 @@ impl Recorder {
     pub fn positions(&mut self, book: &Book) {
         let mut all: Vec<&Position> = book.closed().iter().chain(book.positions()).collect();
         all.sort_by_key(|p| p.id);
-        self.output.positions = all.into_iter().map(position_row).collect();
+        let mut rows: Vec<PositionRow> = all.into_iter().map(position_row).collect();
+        let ledger = book.ledger();
+        let linear = ledger.closed().chain(ledger.positions());
+        rows.extend(linear.map(|p| linear_position_row(ledger, p)));
+        rows.sort_by_key(|r| r.number);
+        self.output.positions = rows;
     }
 
     /// The nodes that were evaluated.
@@ -480,7 +556,79 @@ fn greeks(sight: &Sight<'_>, book: &Book) -> Option<GreekSum> {
         sum.vega += one.vega;
         sum.theta += one.theta;
     }
+    for position in book.ledger().positions() {
+        sum.delta += linear::greek(&position.held, Greek::Delta);
+        sum.vega += linear::greek(&position.held, Greek::Vega);
+    }
     Some(sum)
+}
+
+/// The id that the book gave an order and what it is, or why it took none.
+fn answer(said: Option<&Result<OrderId, String>>, text: Option<String>) -> (Option<String>, String) {
+    match said {
+        Some(Ok(id)) => (Some(id.to_string()), text.unwrap_or_default()),
+        Some(Err(why)) => (None, format!("the book refused the order: {why}")),
+        None => (None, String::new()),
+    }
+}
+
+fn linear_text(request: &LinearRequest) -> String {
+    let limit = request.limit.map(|l| format!(", limit {l}")).unwrap_or_default();
+    let lots = request.lots;
+    let word = if lots == 1 { "lot" } else { "lots" };
+    let legs = LegWords(&request.legs);
+    match request.kind {
+        LinearKind::Open => format!("open {lots} {word}: {legs}{limit}"),
+        LinearKind::Close { position } => {
+            format!("close {lots} {word} of position {position}: {legs}{limit}")
+        }
+        LinearKind::Roll { position } => format!("roll position {position}, {lots} {word}: {legs}{limit}"),
+        LinearKind::Adjust => format!("trade {legs}{limit}"),
+    }
+}
+
+fn linear_row(e: &LinearExecution) -> LinearRow {
+    LinearRow {
+        sequence: e.sequence,
+        at: e.at,
+        decided_at: e.decided_at,
+        flow: e.flow,
+        position: e.position.0,
+        structure: e.structure.to_string(),
+        key: e.key.to_string(),
+        order: e.order.as_ref().map(ToString::to_string).unwrap_or_default(),
+        symbol: match e.instrument {
+            Instrument::Future(contract) => contract.code(),
+            other => other.class().to_owned(),
+        },
+        expiry: e.instrument.expiry(),
+        quantity: e.quantity,
+        price: e.price,
+        cash: e.cash,
+        fees: e.fees.total(),
+        approximate: e.approximate,
+    }
+}
+
+fn linear_position_row(ledger: &Ledger, p: &LinearPosition) -> PositionRow {
+    PositionRow {
+        number: p.id.0,
+        structure: p.structure.to_string(),
+        opened_by: p.opened_by.to_string(),
+        opened_at: p.opened_at,
+        closed_by: p.closed_by.as_ref().map(ToString::to_string).unwrap_or_default(),
+        closed_at: p.closed_at,
+        lots: p.lots_opened,
+        lots_open: p.lots,
+        package: LegWords(&p.legs).to_string(),
+        credit: p.premium,
+        pnl: ledger.position_pnl(p),
+        realized: ledger.position_realized(p),
+        fees: p.fees,
+        max_loss: None,
+        rolls: p.rolls,
+        approximate: p.approximate,
+    }
 }
 
 fn order_text(request: &OrderRequest) -> String {

@@ -11,9 +11,10 @@ use crate::futures::LinearFeed;
 use crate::hash::Chain;
 use crate::marks::{self, Facts, GuardActs};
 use crate::output::{Manifest, Mode, RunOutput};
-use crate::record::Recorder;
+use crate::record::{Recorder, Submitted};
 use alula_book::{Book, OrderId, Rulebook};
 use alula_core::batch::Batch;
+use alula_core::linear::LinearMarket;
 use alula_core::market::{Grids, MarketData, Rows, ViewSource, Views};
 use alula_core::observe::Sight;
 use alula_core::plan::Plan;
@@ -205,6 +206,8 @@ struct Turn<'a> {
     empty: Vec<Instant>,
     /// Futures and shares of the account.
     linear: LinearFeed,
+    /// Their prices as known at the newest tick.
+    prices: LinearMarket,
 }
 
 impl<'a> Walk<'_, 'a> {
@@ -229,6 +232,7 @@ impl<'a> Walk<'_, 'a> {
             day: None,
             empty: Vec::new(),
             linear: LinearFeed::default(),
+            prices: LinearMarket::default(),
         };
         let visited = std::mem::take(&mut self.visited);
         let total = visited.len();
@@ -263,7 +267,8 @@ impl<'a> Walk<'_, 'a> {
         self.settle(turn, at)?;
         let number = self.warm_up + turn.tick;
         let is_tick = self.ticks.get(number) == Some(&at);
-        if !is_tick && self.book.orders().is_empty() {
+        let at_work = !self.book.orders().is_empty() || !self.book.ledger().orders().is_empty();
+        if !is_tick && !at_work {
             return Ok(());
         }
         let views = turn.snapshots.views(at)?;
@@ -284,6 +289,8 @@ impl<'a> Walk<'_, 'a> {
             turn.recorder.events(&events);
             self.book.mark(&view.snapshot);
         }
+        let events = turn.linear.on_snapshot(&mut self.book, &self.plan, views, at);
+        turn.recorder.linear_events(&events);
         self.book.check()?;
         let sight = Sight::new(&self.plan, at, views, self.rulebook);
         turn.recorder.observe(&self.book, Some(&sight));
@@ -307,10 +314,14 @@ impl<'a> Walk<'_, 'a> {
         turn.driver.advance(self, at, views);
         turn.driver.cells(&self.plan, number, &mut turn.cells);
         let tick_number = u32::try_from(turn.tick).unwrap_or(u32::MAX);
+        if !self.plan.linear().is_empty() {
+            turn.prices = turn.linear.market(&self.plan, self.request.history, at)?;
+        }
         let tick = Tick {
             at,
             number: tick_number,
             views,
+            linear: &turn.prices,
         };
         let decision = step(
             &self.plan,
@@ -334,6 +345,20 @@ impl<'a> Walk<'_, 'a> {
                 Err(why) => submitted.push(Err(why.to_string())),
             }
         }
+        let mut linear: Vec<Result<OrderId, String>> = Vec::new();
+        for request in &decision.linear {
+            match self.book.submit_linear(request.clone()) {
+                Ok(id) => {
+                    turn.recorder.linear_order(&id, request);
+                    linear.push(Ok(id));
+                }
+                Err(why) => linear.push(Err(why.to_string())),
+            }
+        }
+        let submitted = Submitted {
+            orders: submitted,
+            linear,
+        };
         let equity = self.book.equity().share;
         turn.recorder
             .decision(tick_number, &decision, &submitted, equity, turn.chain.hex());
@@ -360,7 +385,8 @@ impl<'a> Walk<'_, 'a> {
         }
         let events = result.map_err(|e| RunError::from(e).at(now))?;
         turn.recorder.events(&events);
-        turn.linear.advance(&mut self.book, history, now)?;
+        let events = turn.linear.advance(&mut self.book, history, now)?;
+        turn.recorder.linear_events(&events);
         Ok(())
     }
 
@@ -375,7 +401,7 @@ impl<'a> Walk<'_, 'a> {
             .map_err(|e| RunError::from(e).at(end_of_day(date)))?;
         turn.recorder.observe(&self.book, None);
         if let Some((at, views)) = seen {
-            let sight = Sight::new(&self.plan, at, &views, self.rulebook);
+            let sight = Sight::new(&self.plan, at, &views, self.rulebook).with_linear(&turn.prices);
             turn.recorder.day(date, at, &self.book, Some(&sight));
         }
         Ok(())

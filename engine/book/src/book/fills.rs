@@ -266,8 +266,7 @@ impl Book {
         price: &PackagePrice,
         snapshot: &ChainSnapshot,
     ) -> PositionId {
-        let id = PositionId(self.next_position);
-        self.next_position = self.next_position.saturating_add(1);
+        let id = self.ledger.take_position();
         let request = &order.request;
         let mut position = Position {
             id,

@@ -92,15 +92,18 @@ pub enum Class {
     Option,
     /// A future.
     Future,
+    /// A share.
+    Share,
 }
 
 impl Class {
-    /// `options` or `futures`.
+    /// `options`, `futures` or `shares`.
     #[must_use]
     pub const fn word(self) -> &'static str {
         match self {
             Self::Option => "options",
             Self::Future => "futures",
+            Self::Share => "shares",
         }
     }
 }
@@ -237,6 +240,8 @@ pub struct FeeSchedule {
     pub rows: Vec<FeeRow>,
     /// Smallest commission of an order with options.
     pub commission_min: Usd,
+    /// Smallest commission of an order for shares.
+    pub commission_min_shares: Usd,
     /// Last day on which the rates were read; later fills pay the last rates known. `None`: not a record of a broker.
     pub known_to: Option<Date>,
     /// What to repeat with results.
@@ -327,6 +332,9 @@ impl FeeSchedule {
         }
         if legs.iter().any(|l| l.class == Class::Option) {
             fees.commission = fees.commission.max(self.commission_min);
+        }
+        if legs.iter().any(|l| l.class == Class::Share) {
+            fees.commission = fees.commission.max(self.commission_min_shares);
         }
         Ok(fees)
     }

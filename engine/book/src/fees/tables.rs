@@ -10,6 +10,7 @@ use alula_market::time::Date;
 const IBKR: &str = "interactivebrokers.ca, options commissions (tiered)";
 const IBKR_OLD: &str = "interactivebrokers.ca, commissionStockIndexOptions.php (tiered, older)";
 const IBKR_ORF: &str = "IBKR knowledge base, article 1184 (options regulatory fee)";
+const IBKR_SHARES: &str = "interactivebrokers.com, US shares, fixed: 0.005 a share, at least 1.00 an order";
 const IBKR_FUTURES: &str = "interactivebrokers.com, futures commissions (tiered)";
 const CBOE_2018: &str = "Cboe Exchange fees schedule of 2018-11-06 and 2019-02-07, customer";
 const CBOE_2020: &str = "Cboe Exchange fees schedule of 2020-04-07, customer";
@@ -67,6 +68,13 @@ fn option(component: Component, each_micro_usd: i64, from: Date, source: &'stati
     }
 }
 
+fn share(each_micro_usd: i64, from: Date, source: &'static str) -> FeeRow {
+    FeeRow {
+        class: Class::Share,
+        ..option(Component::Commission, each_micro_usd, from, source)
+    }
+}
+
 fn future(component: Component, each_micro_usd: i64, from: Date, source: &'static str) -> FeeRow {
     FeeRow {
         class: Class::Future,
@@ -108,7 +116,7 @@ impl FeeRow {
 
 /// Nothing is charged.
 pub(super) fn none() -> FeeSchedule {
-    let rows = [Class::Option, Class::Future].map(|class| FeeRow {
+    let rows = [Class::Option, Class::Future, Class::Share].map(|class| FeeRow {
         class,
         ..option(Component::Commission, 0, Date::MIN, "no fees")
     });
@@ -117,6 +125,7 @@ pub(super) fn none() -> FeeSchedule {
         about: "nothing is charged",
         rows: rows.to_vec(),
         commission_min: Usd::ZERO,
+        commission_min_shares: Usd::ZERO,
         known_to: None,
         caveats: Vec::new(),
     }
@@ -141,8 +150,10 @@ pub(super) fn flat() -> FeeSchedule {
             future(Exchange, 200_000, Date::MIN, CFE).of(VXM),
             future(Exchange, 1_380_000, Date::MIN, CME).of(ES),
             future(Exchange, 350_000, Date::MIN, CME).of(MES),
+            share(0, Date::MIN, FLAT),
         ],
         commission_min: Usd::ZERO,
+        commission_min_shares: Usd::ZERO,
         known_to: None,
         caveats: vec!["fees are one flat rate at every date"],
     }
@@ -156,16 +167,19 @@ pub(super) fn ibkr() -> FeeSchedule {
     clearing(&mut rows);
     exchange(&mut rows);
     futures(&mut rows);
+    rows.push(share(5_000, day(2010, 1, 1), IBKR_SHARES).about());
     FeeSchedule {
         name: "ibkr".to_owned(),
         about: "Interactive Brokers, tiered commissions; exchange, regulatory and clearing fees passed through",
         rows,
         commission_min: Usd(1_000_000),
+        commission_min_shares: Usd(1_000_000),
         known_to: Some(day(2025, 12, 31)),
         // Sales of options on securities indexes pay no SEC fee (17 CFR 240.31(a)).
         caveats: vec![
             "complex VIX premium bands are taken to be those of single legs",
             "third-party rates are the published customer rates; the broker's own rounding is not modelled",
+            "shares pay the fixed commission; regulatory fees on sales of shares (SEC, TAF) are left out",
         ],
     }
 }

@@ -1,13 +1,22 @@
 //! Holdings of futures and shares, and every flow of money that they cause.
 
-use super::fees::{LinearFeeError, LinearFees};
-use super::quote::{LinearQuote, QuoteKind};
+mod check;
+mod settle;
+mod trade;
+
+pub use settle::DayPrice;
+pub use trade::QuoteOf;
+
+use super::order::{LinearKind, LinearLeg, LinearOrder, LinearRefusal, LinearRequest, Unfilled};
+use super::position::LinearPosition;
 use crate::band::{Band, Cross};
-use crate::book::{Breach, Invariant};
+use crate::fees::{Class, FeeDay, FeeLeg, FeeSchedule, Fees};
 use crate::order::OrderId;
-use alula_market::contract::{FutureContract, Instrument, SettlementValue, Share};
+use crate::position::PositionId;
+use alula_market::contract::{FutureContract, Instrument};
 use alula_market::money::{Price, Usd};
 use alula_market::time::{Date, Instant};
+use chrono::Datelike;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -16,8 +25,8 @@ use std::sync::Arc;
 pub struct LedgerConfig {
     /// Share of the half-spread that fills and marks give up.
     pub cross: Cross,
-    /// Fees.
-    pub fees: LinearFees,
+    /// Fees: the account's dated table.
+    pub fees: FeeSchedule,
     /// Orders may fill on the quotes of their decision.
     pub same_bar: bool,
     /// Settlement values that stand in for official ones are accepted: results are marked.
@@ -29,77 +38,11 @@ impl Default for LedgerConfig {
     fn default() -> Self {
         Self {
             cross: Cross::MID,
-            fees: LinearFees::none(),
+            fees: FeeSchedule::none(),
             same_bar: false,
             settle_approximate: false,
         }
     }
-}
-
-/// One leg of an order.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct LinearLeg {
-    /// A future or a share.
-    pub instrument: Instrument,
-    /// Contracts or shares: positive bought, negative sold.
-    pub quantity: i64,
-}
-
-/// What the engine asks for: legs that fill together or not at all.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LinearRequest {
-    /// Key of the rule.
-    pub key: Arc<str>,
-    /// Key of the structure that holds what is bought.
-    pub structure: Arc<str>,
-    /// Legs; no instrument twice.
-    pub legs: Vec<LinearLeg>,
-    /// Tick of the decision. It fills on later quotes (the same ones only under `same_bar`).
-    pub decided_at: Instant,
-    /// Rounds of quotes at which a fill is tried; at least 1.
-    pub good_for: u32,
-}
-
-/// An order at work.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LinearOrder {
-    /// Identity.
-    pub id: OrderId,
-    /// As asked.
-    pub request: LinearRequest,
-    /// Rounds tried.
-    pub tries: u32,
-}
-
-/// Why an order was not taken.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum LinearRefusal {
-    /// No legs, no rounds to live for, or a leg of nothing or too much.
-    #[error("an order of {0} contracts or shares is out of range")]
-    Size(i64),
-    /// Two legs are the same instrument.
-    #[error("two legs are the same instrument `{0}`")]
-    Twice(Instrument),
-    /// Options are held as packages, not here.
-    #[error("`{0}` is an option")]
-    Option(Instrument),
-    /// Too many legs or orders.
-    #[error("the ledger is full")]
-    Full,
-    /// No fee for the class.
-    #[error(transparent)]
-    Fees(#[from] LinearFeeError),
-}
-
-/// Why an order did not fill.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Unfilled {
-    /// No quote.
-    NoQuote(Instrument),
-    /// It trades no longer.
-    LastTradePassed(Instrument),
-    /// The share does not trade under this symbol on the day.
-    NotTraded(Instrument),
 }
 
 /// What an execution was.
@@ -115,6 +58,22 @@ pub enum Flow {
     Split,
 }
 
+impl Flow {
+    /// All.
+    pub const ALL: [Self; 4] = [Self::Trade, Self::Variation, Self::Final, Self::Split];
+
+    /// Word used in files.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Trade => "trade",
+            Self::Variation => "variation",
+            Self::Final => "final",
+            Self::Split => "split",
+        }
+    }
+}
+
 /// A trade, settlement or split of one instrument.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LinearExecution {
@@ -122,12 +81,18 @@ pub struct LinearExecution {
     pub sequence: u32,
     /// When.
     pub at: Instant,
+    /// When it was decided; `at` for settlements and splits.
+    pub decided_at: Instant,
     /// What.
     pub flow: Flow,
+    /// Position.
+    pub position: PositionId,
     /// Structure.
     pub structure: Arc<str>,
     /// Key of the rule; `settlement` or `split` otherwise.
     pub key: Arc<str>,
+    /// Order; `None` for settlements and splits.
+    pub order: Option<OrderId>,
     /// Instrument.
     pub instrument: Instrument,
     /// Change of the quantity held.
@@ -136,19 +101,27 @@ pub struct LinearExecution {
     pub price: Band<Price>,
     /// Money that changed hands, before fees. Nothing for the trade of a future.
     pub cash: Band<Usd>,
-    /// Fee.
-    pub fee: Usd,
+    /// Fees, the same in all three bands.
+    pub fees: Fees,
     /// It rests on an assumed spread or on a value that stands in for the official one.
     pub approximate: bool,
 }
 
-/// Identity of a holding: structure, then instrument.
-pub type HoldingKey = (Arc<str>, Instrument);
+/// Identity of a holding.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct HoldingKey {
+    /// Structure.
+    pub structure: Arc<str>,
+    /// Position.
+    pub position: PositionId,
+    /// Instrument.
+    pub instrument: Instrument,
+}
 
-/// What is held of one instrument for one structure.
+/// What is held of one instrument in one position.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Holding {
-    /// Contracts or shares: positive long, negative short. Never zero while held.
+    /// Contracts or shares: positive long, negative short. Zero only for a future that was closed and waits for its variation.
     pub quantity: i64,
     /// Futures: dollars of trades since the last settlement, not yet paid: minus quantity times price.
     pub unsettled: Band<Usd>,
@@ -158,7 +131,7 @@ pub struct Holding {
     pub mark: Band<Price>,
     /// Quote of the mark.
     pub marked_at: Instant,
-    /// Newest official settlement price of a future.
+    /// Newest settlement price of a future.
     pub settled: Option<Price>,
 }
 
@@ -168,9 +141,23 @@ pub enum LinearEvent {
     /// A trade, settlement or split.
     Executed(LinearExecution),
     /// An order could not fill on these quotes and stays at work.
-    Waiting(OrderId, Unfilled),
+    Waiting {
+        /// Order.
+        order: OrderId,
+        /// Quotes.
+        at: Instant,
+        /// Why.
+        reason: Unfilled,
+    },
     /// An order ended without a fill.
-    Cancelled(OrderId, Unfilled),
+    Cancelled {
+        /// Order.
+        order: OrderId,
+        /// Quotes.
+        at: Instant,
+        /// Why.
+        reason: Unfilled,
+    },
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -180,16 +167,47 @@ struct Totals {
 }
 
 /// Holdings of futures and shares, orders on them, and the money they moved. Starts with none: capital is the book's.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ledger {
     config: LedgerConfig,
     orders: Vec<LinearOrder>,
     holdings: BTreeMap<HoldingKey, Holding>,
+    open: BTreeMap<PositionId, LinearPosition>,
+    closed: BTreeMap<PositionId, LinearPosition>,
     executions: Vec<LinearExecution>,
     totals: BTreeMap<Arc<str>, Totals>,
     cash: Band<Usd>,
     now: Option<Instant>,
     splits_until: Option<Date>,
+    /// Month of the newest fill (months since year 0) and the futures traded in it: brokers' volume tiers.
+    month: (i32, i64),
+    /// Number of the account's next position, options' among them: it fills in both places, and one row counts them.
+    next_position: u32,
+}
+
+impl Default for Ledger {
+    fn default() -> Self {
+        Self::new(LedgerConfig::default())
+    }
+}
+
+/// A leg as the fee table sees it: each is charged alone.
+fn fee_leg(instrument: &Instrument, quantity: i64, price: Price) -> FeeLeg {
+    FeeLeg {
+        symbol: instrument.class(),
+        class: fee_class(instrument),
+        ratio: i32::try_from(quantity).unwrap_or(i32::MAX),
+        premium: price,
+        closing: false,
+    }
+}
+
+const fn fee_class(instrument: &Instrument) -> Class {
+    match instrument {
+        Instrument::Option(_) => Class::Option,
+        Instrument::Future(_) => Class::Future,
+        Instrument::Share(_) => Class::Share,
+    }
 }
 
 impl Ledger {
@@ -205,7 +223,17 @@ impl Ledger {
     pub fn new(config: LedgerConfig) -> Self {
         Self {
             config,
-            ..Self::default()
+            orders: Vec::new(),
+            holdings: BTreeMap::new(),
+            open: BTreeMap::new(),
+            closed: BTreeMap::new(),
+            executions: Vec::new(),
+            totals: BTreeMap::new(),
+            cash: Band::default(),
+            now: None,
+            splits_until: None,
+            month: (i32::MIN, 0),
+            next_position: 1,
         }
     }
 
@@ -215,15 +243,30 @@ impl Ledger {
         &self.config
     }
 
+    /// The number of the next position of the account.
+    pub(crate) const fn next_position(&self) -> u32 {
+        self.next_position
+    }
+
+    /// Takes the next number for a position.
+    pub(crate) const fn take_position(&mut self) -> PositionId {
+        let id = PositionId(self.next_position);
+        self.next_position = self.next_position.saturating_add(1);
+        id
+    }
+
     /// Takes an order.
     ///
     /// # Errors
     /// See [`LinearRefusal`]; the ledger is unchanged then.
     pub fn submit(&mut self, id: OrderId, request: LinearRequest) -> Result<(), LinearRefusal> {
-        if self.orders.len() >= Self::MAX_ORDERS || request.legs.len() > Self::MAX_LEGS {
+        if self.orders.len() >= Self::MAX_ORDERS
+            || request.legs.len() > Self::MAX_LEGS
+            || self.next_position == u32::MAX
+        {
             return Err(LinearRefusal::Full);
         }
-        if request.legs.is_empty() || request.good_for == 0 {
+        if request.legs.is_empty() || request.good_for == 0 || request.lots == 0 {
             return Err(LinearRefusal::Size(0));
         }
         for (at, leg) in request.legs.iter().enumerate() {
@@ -233,15 +276,20 @@ impl Ledger {
             if matches!(leg.instrument, Instrument::Option(_)) {
                 return Err(LinearRefusal::Option(leg.instrument));
             }
-            if request
-                .legs
-                .iter()
-                .take(at)
-                .any(|l| l.instrument == leg.instrument)
-            {
+            let mut before = request.legs.iter().take(at);
+            if before.any(|l| l.instrument == leg.instrument) {
                 return Err(LinearRefusal::Twice(leg.instrument));
             }
-            self.config.fees.fee(&leg.instrument, leg.quantity)?;
+            let symbol = (fee_class(&leg.instrument), leg.instrument.class());
+            self.config.fees.covers([symbol])?;
+        }
+        if let Some(position) = request.kind.position() {
+            if !self.fits(position, &request) {
+                return Err(LinearRefusal::Position(position));
+            }
+            if let Some(order) = self.working_on(position) {
+                return Err(LinearRefusal::AlreadyWorking(position, order.id.clone()));
+            }
         }
         self.orders.push(LinearOrder {
             id,
@@ -251,10 +299,28 @@ impl Ledger {
         Ok(())
     }
 
+    /// Whether a position is as an order on it needs it.
+    fn fits(&self, position: PositionId, request: &LinearRequest) -> bool {
+        self.open.get(&position).is_some_and(|p| {
+            let lots = match request.kind {
+                LinearKind::Roll { .. } => p.lots == request.lots,
+                _ => p.lots >= request.lots,
+            };
+            lots && p.structure == request.structure
+        })
+    }
+
     /// Orders at work, oldest first.
     #[must_use]
     pub fn orders(&self) -> &[LinearOrder] {
         &self.orders
+    }
+
+    /// The order at work on a position.
+    #[must_use]
+    pub fn working_on(&self, position: PositionId) -> Option<&LinearOrder> {
+        let mut orders = self.orders.iter();
+        orders.find(|o| o.request.kind.position() == Some(position))
     }
 
     /// Takes an order back; false when it is not at work.
@@ -264,268 +330,70 @@ impl Ledger {
         self.orders.len() < before
     }
 
-    /// Tries the orders that were decided before `at`, oldest first, and marks what is held. All legs of an order fill, or none.
-    pub fn on_quotes(
-        &mut self,
-        at: Instant,
-        quote_of: &dyn Fn(&Instrument) -> Option<LinearQuote>,
-    ) -> Vec<LinearEvent> {
-        self.now = self.now.max(Some(at));
-        let mut events = Vec::new();
-        for mut order in std::mem::take(&mut self.orders) {
-            let decided = order.request.decided_at;
-            if decided > at || (decided == at && !self.config.same_bar) {
-                self.orders.push(order);
-                continue;
-            }
-            match priced(&order.request, at, quote_of) {
-                Ok(quotes) => {
-                    for (leg, quote) in order.request.legs.iter().zip(quotes) {
-                        let executed = self.trade(&order.request, leg, &quote, at);
-                        events.push(LinearEvent::Executed(executed));
-                    }
-                }
-                Err(reason) => {
-                    order.tries = order.tries.saturating_add(1);
-                    let over = matches!(reason, Unfilled::LastTradePassed(_));
-                    if over || order.tries >= order.request.good_for {
-                        events.push(LinearEvent::Cancelled(order.id, reason));
-                    } else {
-                        events.push(LinearEvent::Waiting(order.id.clone(), reason));
-                        self.orders.push(order);
-                    }
-                }
-            }
-        }
-        self.mark(at, quote_of);
-        events
-    }
-
-    fn trade(
-        &mut self,
-        request: &LinearRequest,
-        leg: &LinearLeg,
-        quote: &LinearQuote,
-        at: Instant,
-    ) -> LinearExecution {
-        let cross = self.config.cross;
-        let price = quote.price(leg.quantity > 0, cross);
-        let paid = -price.dollars(leg.instrument.multiplier(), leg.quantity);
-        let future = matches!(leg.instrument, Instrument::Future(_));
-        let key = (Arc::clone(&request.structure), leg.instrument);
-        let held = self.holdings.entry(key.clone()).or_insert_with(|| Holding {
-            quantity: 0,
-            unsettled: Band::default(),
-            entry: price,
-            mark: price,
-            marked_at: at,
-            settled: None,
-        });
-        held.entry = entry_after(held, leg.quantity, price);
-        held.quantity = held.quantity.saturating_add(leg.quantity);
-        held.mark = quote.price(held.quantity < 0, cross);
-        held.marked_at = at;
-        if future {
-            held.unsettled += paid;
-        }
-        // A future that is closed keeps its unpaid dollars until the settlement; a share that is sold is gone.
-        let gone = held.quantity == 0 && !future;
-        if gone {
-            self.holdings.remove(&key);
-        }
-        // The schedule has a row: the order was taken.
-        let fee = self
-            .config
-            .fees
-            .fee(&leg.instrument, leg.quantity)
-            .unwrap_or(Usd::ZERO);
-        let execution = LinearExecution {
-            sequence: 0,
-            at,
-            flow: Flow::Trade,
-            structure: Arc::clone(&request.structure),
-            key: Arc::clone(&request.key),
-            instrument: leg.instrument,
-            quantity: leg.quantity,
-            price,
-            cash: if future { Band::default() } else { paid },
-            fee,
-            approximate: quote.kind == QuoteKind::Assumed,
-        };
-        self.record(execution)
-    }
-
-    /// Marks what is held at quotes no older than its mark. What has no quote holds its mark.
-    pub fn mark(&mut self, at: Instant, quote_of: &dyn Fn(&Instrument) -> Option<LinearQuote>) {
-        self.now = self.now.max(Some(at));
-        for ((_, instrument), held) in &mut self.holdings {
-            if let Some(quote) = quote_of(instrument).filter(|q| q.at >= held.marked_at) {
-                held.mark = quote.price(held.quantity < 0, self.config.cross);
-                held.marked_at = quote.at;
-            }
-        }
-    }
-
-    /// Daily settlement: pays every future its variation at the official price and marks it there. Contracts without a price
-    /// wait: the next settlement pays for both days.
-    pub fn settle_day(
-        &mut self,
-        at: Instant,
-        price_of: &dyn Fn(&FutureContract) -> Option<Price>,
-    ) -> Vec<LinearEvent> {
-        self.now = self.now.max(Some(at));
-        let futures: Vec<(HoldingKey, FutureContract)> = self.futures();
-        let mut events = Vec::new();
-        for (key, contract) in futures {
-            let expired = contract.settles_at().is_none_or(|s| s <= at);
-            if let Some(price) = price_of(&contract).filter(|_| !expired) {
-                events.extend(self.pay(&key, at, price, Flow::Variation, false));
-            }
-        }
-        events
-    }
-
-    /// Final settlement of every future whose instant has come and whose value is known by `now`, in the order of holdings
-    /// whatever order values became known in.
+    /// Fees of trading so many contracts or shares of one instrument on a day, either way: the table that fills are charged by.
     ///
     /// # Errors
-    /// When a value is missing, or approximate and not accepted; nothing is settled then.
-    pub fn settle_final(
-        &mut self,
-        now: Instant,
-        value_of: &dyn Fn(&FutureContract) -> Option<SettlementValue>,
-    ) -> Result<Vec<LinearEvent>, (FutureContract, &'static str)> {
-        self.now = self.now.max(Some(now));
-        let mut due = Vec::new();
-        for (key, contract) in self.futures() {
-            if contract.settles_at().is_none_or(|s| s > now) {
-                continue;
-            }
-            let value = value_of(&contract).ok_or((contract, "no final settlement value"))?;
-            if value.approximate && !self.config.settle_approximate {
-                return Err((contract, "the official final settlement value is missing"));
-            }
-            if value.at <= now {
-                due.push((key, value));
-            }
-        }
-        let mut events = Vec::new();
-        for (key, value) in due {
-            events.extend(self.pay(&key, value.at, value.price, Flow::Final, value.approximate));
-        }
-        Ok(events)
-    }
-
-    fn futures(&self) -> Vec<(HoldingKey, FutureContract)> {
-        let future = |(key, _): (&HoldingKey, &Holding)| match key.1 {
-            Instrument::Future(contract) => Some((key.clone(), contract)),
-            Instrument::Option(_) | Instrument::Share(_) => None,
-        };
-        self.holdings.iter().filter_map(future).collect()
-    }
-
-    fn pay(
-        &mut self,
-        key: &HoldingKey,
-        at: Instant,
+    /// When the schedule has no row for the class.
+    pub fn fees_of(
+        &self,
+        instrument: &Instrument,
+        quantity: i64,
         price: Price,
-        flow: Flow,
-        approximate: bool,
-    ) -> Option<LinearEvent> {
-        let held = self.holdings.get_mut(key)?;
-        let worth = price.dollars(key.1.multiplier(), held.quantity);
-        let cash = held.unsettled + Band::flat(worth);
-        let quantity = if flow == Flow::Final { -held.quantity } else { 0 };
-        let idle = flow == Flow::Variation && held.quantity == 0 && held.unsettled == Band::default();
-        held.unsettled = Band::flat(-worth);
-        held.settled = Some(price);
-        held.mark = Band::flat(price);
-        held.marked_at = held.marked_at.max(at);
-        if flow == Flow::Final || held.quantity == 0 {
-            self.holdings.remove(key);
-        }
-        if idle {
-            return None;
-        }
-        let execution = LinearExecution {
-            sequence: 0,
-            at,
-            flow,
-            structure: Arc::clone(&key.0),
-            key: Arc::from("settlement"),
-            instrument: key.1,
-            quantity,
-            price: Band::flat(price),
-            cash,
-            fee: Usd::ZERO,
-            approximate,
+        on: Date,
+    ) -> Result<Fees, crate::fees::FeeError> {
+        let month_contracts = if self.month.0 == month_of(on) {
+            self.month.1
+        } else {
+            0
         };
-        Some(LinearEvent::Executed(self.record(execution)))
-    }
-
-    /// Applies the splits of held shares from the day after the last call up to and including a day, before its first quote.
-    /// The first call looks at that day alone. Whole shares are exchanged; a fraction is paid out at the last mark.
-    pub fn apply_splits(&mut self, on: Date, at: Instant) -> Vec<LinearEvent> {
-        let after = self.splits_until.or_else(|| on.pred_opt()).unwrap_or(on);
-        self.splits_until = self.splits_until.max(Some(on));
-        let shares: Vec<(HoldingKey, Share)> = self
-            .holdings
-            .keys()
-            .filter_map(|k| match k.1 {
-                Instrument::Share(share) => Some((k.clone(), share)),
-                Instrument::Option(_) | Instrument::Future(_) => None,
-            })
-            .collect();
-        let mut events = Vec::new();
-        for (key, share) in shares {
-            for split in share.splits_between(after, on) {
-                events.extend(self.split(&key, split.new, split.old, at));
-            }
-        }
-        events
-    }
-
-    fn split(&mut self, key: &HoldingKey, new: i64, old: i64, at: Instant) -> Option<LinearEvent> {
-        let held = self.holdings.get_mut(key)?;
-        let scaled = held.quantity.checked_mul(new)?;
-        let (whole, rest) = (scaled.checked_div(old)?, scaled.checked_rem(old)?);
-        // `rest` parts of `old` of a new share, each new share worth mark times old over new: rest times mark over new.
-        let fraction = held
-            .mark
-            .map(|m| Usd(m.dollars(1, rest).0.checked_div(new).unwrap_or(0)));
-        let moved = |p: Price| Price(p.0.saturating_mul(old).checked_div(new).unwrap_or(p.0));
-        let change = whole.saturating_sub(held.quantity);
-        held.quantity = whole;
-        held.mark = held.mark.map(moved);
-        held.entry = held.entry.map(moved);
-        let price = held.mark;
-        if whole == 0 {
-            self.holdings.remove(key);
-        }
-        let execution = LinearExecution {
-            sequence: 0,
-            at,
-            flow: Flow::Split,
-            structure: Arc::clone(&key.0),
-            key: Arc::from("split"),
-            instrument: key.1,
-            quantity: change,
-            price,
-            cash: fraction,
-            fee: Usd::ZERO,
-            approximate: false,
-        };
-        Some(LinearEvent::Executed(self.record(execution)))
+        let day = FeeDay { on, month_contracts };
+        self.config
+            .fees
+            .fees(&[fee_leg(instrument, quantity, price)], 1, day)
     }
 
     fn record(&mut self, mut execution: LinearExecution) -> LinearExecution {
         execution.sequence = u32::try_from(self.executions.len()).unwrap_or(u32::MAX);
+        let fees = execution.fees.total();
+        if execution.flow == Flow::Trade && matches!(execution.instrument, Instrument::Future(_)) {
+            let month = month_of(execution.at.date());
+            let before = if self.month.0 == month { self.month.1 } else { 0 };
+            self.month = (month, before.saturating_add(execution.quantity.saturating_abs()));
+        }
         let totals = self.totals.entry(Arc::clone(&execution.structure)).or_default();
         totals.cash += execution.cash;
-        totals.fees += execution.fee;
-        self.cash += execution.cash - Band::flat(execution.fee);
+        totals.fees += fees;
+        self.cash += execution.cash - Band::flat(fees);
+        let id = execution.position;
+        let position = match self.open.get_mut(&id) {
+            Some(open) => Some(open),
+            None => self.closed.get_mut(&id),
+        };
+        if let Some(position) = position {
+            position.cash += execution.cash;
+            if matches!(execution.instrument, Instrument::Share(_)) {
+                position.premium += execution.cash;
+            }
+            position.fees += fees;
+            position.executions.push(execution.sequence);
+            position.approximate |= execution.approximate;
+            position.moved(execution.instrument, execution.quantity);
+        }
         self.executions.push(execution.clone());
         execution
+    }
+
+    /// Moves a position that holds nothing to the closed ones.
+    fn finish(&mut self, id: PositionId, key: &Arc<str>, at: Instant) {
+        if self.open.get(&id).is_none_or(|p| !p.held.is_empty()) {
+            return;
+        }
+        if let Some(mut position) = self.open.remove(&id) {
+            position.closed_at = Some(at);
+            position.closed_by = Some(Arc::clone(key));
+            position.lots = 0;
+            self.closed.insert(id, position);
+        }
     }
 
     /// Everything that happened, in order.
@@ -534,33 +402,80 @@ impl Ledger {
         &self.executions
     }
 
-    /// What is held, in order of (structure, instrument).
+    /// Executions of a position, in order.
+    pub fn executions_of<'a>(
+        &'a self,
+        position: &'a LinearPosition,
+    ) -> impl Iterator<Item = &'a LinearExecution> {
+        position
+            .executions
+            .iter()
+            .filter_map(|n| self.executions.get(usize::try_from(*n).ok()?))
+    }
+
+    /// Open positions by number.
+    pub fn positions(&self) -> impl Iterator<Item = &LinearPosition> {
+        self.open.values()
+    }
+
+    /// Closed positions by number.
+    pub fn closed(&self) -> impl Iterator<Item = &LinearPosition> {
+        self.closed.values()
+    }
+
+    /// A position, open or closed.
+    #[must_use]
+    pub fn position(&self, id: PositionId) -> Option<&LinearPosition> {
+        self.open.get(&id).or_else(|| self.closed.get(&id))
+    }
+
+    /// What is held, in order of (structure, position, instrument).
     pub fn holdings(&self) -> impl Iterator<Item = (&HoldingKey, &Holding)> {
         self.holdings.iter()
     }
 
-    /// Quantity that a structure holds of an instrument.
+    /// Holdings of a position, closed futures that wait for their variation among them.
+    pub fn holdings_of<'a>(
+        &'a self,
+        position: &'a LinearPosition,
+    ) -> impl Iterator<Item = (&'a HoldingKey, &'a Holding)> {
+        self.holdings.iter().filter(|(k, _)| k.position == position.id)
+    }
+
+    /// Quantity that a structure holds of an instrument, over all its positions.
     #[must_use]
     pub fn quantity(&self, structure: &str, instrument: &Instrument) -> i64 {
-        let found = self
-            .holdings
-            .iter()
-            .find(|((s, i), _)| &**s == structure && i == instrument);
-        found.map_or(0, |(_, held)| held.quantity)
+        let own = self.open.values().filter(|p| &*p.structure == structure);
+        own.map(|p| p.quantity(instrument)).sum()
     }
 
     /// Futures held over all structures, netted by contract as a broker does.
     #[must_use]
     pub fn net_futures(&self) -> BTreeMap<FutureContract, i64> {
         let mut net: BTreeMap<FutureContract, i64> = BTreeMap::new();
-        for ((_, instrument), held) in &self.holdings {
-            if let Instrument::Future(contract) = instrument {
-                let total = net.entry(*contract).or_default();
-                *total = total.saturating_add(held.quantity);
-            }
+        for (contract, quantity) in self.open.values().flat_map(LinearPosition::futures) {
+            let total = net.entry(contract).or_default();
+            *total = total.saturating_add(quantity);
         }
         net.retain(|_, n| *n != 0);
         net
+    }
+
+    /// Value of the shares held, long and short ones apart: each positive.
+    #[must_use]
+    pub fn share_values(&self) -> (Usd, Usd) {
+        let (mut long, mut short) = (Usd::ZERO, Usd::ZERO);
+        for (key, held) in &self.holdings {
+            if matches!(key.instrument, Instrument::Share(_)) {
+                let value = held.mark.share.dollars(1, held.quantity);
+                if value > Usd::ZERO {
+                    long += value;
+                } else {
+                    short += -value;
+                }
+            }
+        }
+        (long, short)
     }
 
     /// Money moved so far, fees included; below zero when more was paid than taken in.
@@ -587,6 +502,27 @@ impl Ledger {
         self.cash + self.market_value()
     }
 
+    /// P&L of a position, fees included; marked while open.
+    #[must_use]
+    pub fn position_pnl(&self, position: &LinearPosition) -> Band<Usd> {
+        let held: Band<Usd> = self.holdings_of(position).map(|(k, h)| value(k, h)).sum();
+        position.cash + held - Band::flat(position.fees)
+    }
+
+    /// Of a position's P&L, what no price can change any more: variation paid, and what shares sold made over their average
+    /// price.
+    #[must_use]
+    pub fn position_realized(&self, position: &LinearPosition) -> Band<Usd> {
+        if !position.is_open() {
+            return self.position_pnl(position);
+        }
+        let shares = self
+            .holdings_of(position)
+            .filter(|(k, _)| matches!(k.instrument, Instrument::Share(_)));
+        let cost: Band<Usd> = shares.map(|(_, h)| h.entry.dollars(1, h.quantity)).sum();
+        position.cash + cost - Band::flat(position.fees)
+    }
+
     /// Structures that ever traded here, in order.
     pub fn structures(&self) -> impl Iterator<Item = &Arc<str>> {
         self.totals.keys()
@@ -596,9 +532,16 @@ impl Ledger {
     #[must_use]
     pub fn structure_pnl(&self, structure: &str) -> Band<Usd> {
         let totals = self.totals.get(structure).copied().unwrap_or_default();
-        let of_it = self.holdings.iter().filter(|((s, _), _)| &**s == structure);
+        let of_it = self.holdings.iter().filter(|(k, _)| &*k.structure == structure);
         let held: Band<Usd> = of_it.map(|(key, held)| value(key, held)).sum();
         totals.cash + held - Band::flat(totals.fees)
+    }
+
+    /// Cash flows of one structure, fees deducted.
+    #[must_use]
+    pub fn structure_cash(&self, structure: &str) -> Band<Usd> {
+        let totals = self.totals.get(structure).copied().unwrap_or_default();
+        totals.cash - Band::flat(totals.fees)
     }
 
     /// Some result rests on an assumed spread or on a value that stands in for an official one.
@@ -606,121 +549,23 @@ impl Ledger {
     pub fn is_approximate(&self) -> bool {
         self.executions.iter().any(|e| e.approximate)
     }
-
-    /// Checks what holds at every moment: structures add up, nothing lives past its final settlement by more than a day, the
-    /// band is in order. Costs one pass over what is held.
-    ///
-    /// # Errors
-    /// The first breach, in the order of [`Invariant`].
-    pub fn check(&self) -> Result<(), Breach> {
-        let structures: Band<Usd> = self.totals.keys().map(|s| self.structure_pnl(s)).sum();
-        if structures != self.pnl() {
-            return breach(
-                Invariant::StructuresSumToBook,
-                format!(
-                    "structures made {structures:?}, futures and shares {:?}",
-                    self.pnl()
-                ),
-            );
-        }
-        let today = self.now.map(Instant::date);
-        for ((_, instrument), held) in &self.holdings {
-            let past = instrument.expiry().is_some_and(|e| today.is_some_and(|t| t > e));
-            if past && held.quantity != 0 {
-                return breach(
-                    Invariant::NothingPastExpiry,
-                    format!("`{instrument}` is still held on {today:?}"),
-                );
-            }
-        }
-        if !self.pnl().is_ordered() {
-            return breach(Invariant::BandIsOrdered, format!("{:?}", self.pnl()));
-        }
-        Ok(())
-    }
-
-    /// Checks everything from scratch: money is what the executions moved, quantities are what they changed. For the end of a
-    /// run.
-    ///
-    /// # Errors
-    /// As for [`Ledger::check`].
-    pub fn audit(&self) -> Result<(), Breach> {
-        self.check()?;
-        let moved = self.executions.iter().map(|e| e.cash - Band::flat(e.fee));
-        let flows: Band<Usd> = moved.sum();
-        if flows != self.cash {
-            return breach(
-                Invariant::EquityIsCashPlusPositions,
-                format!(
-                    "futures and shares moved {flows:?}, their cash is {:?}",
-                    self.cash
-                ),
-            );
-        }
-        let mut net: BTreeMap<(&str, Instrument), i64> = BTreeMap::new();
-        for e in &self.executions {
-            let total = net.entry((&*e.structure, e.instrument)).or_default();
-            *total = total.saturating_add(e.quantity);
-        }
-        net.retain(|_, n| *n != 0);
-        let held: BTreeMap<(&str, Instrument), i64> = self
-            .holdings
-            .iter()
-            .filter(|(_, h)| h.quantity != 0)
-            .map(|((s, i), h)| ((&**s, *i), h.quantity))
-            .collect();
-        if net != held {
-            return breach(
-                Invariant::LotsAgree,
-                format!("held {held:?}, the executions leave {net:?}"),
-            );
-        }
-        Ok(())
-    }
 }
 
-fn breach(which: Invariant, evidence: String) -> Result<(), Breach> {
-    Err(Breach { which, evidence })
+/// Months since year 0.
+fn month_of(on: Date) -> i32 {
+    let zero_based = i32::try_from(on.month0()).unwrap_or(0);
+    on.year().saturating_mul(12).saturating_add(zero_based)
 }
 
 fn value(key: &HoldingKey, held: &Holding) -> Band<Usd> {
-    held.mark.dollars(key.1.multiplier(), held.quantity) + held.unsettled
+    held.mark.dollars(key.instrument.multiplier(), held.quantity) + held.unsettled
 }
 
-/// Quotes of every leg, or why there are none.
-fn priced(
-    request: &LinearRequest,
-    at: Instant,
-    quote_of: &dyn Fn(&Instrument) -> Option<LinearQuote>,
-) -> Result<Vec<LinearQuote>, Unfilled> {
-    let quote = |leg: &LinearLeg| {
-        let instrument = leg.instrument;
-        match instrument {
-            Instrument::Share(share) if !share.existed(at.date()) => {
-                return Err(Unfilled::NotTraded(instrument));
-            }
-            _ if instrument.last_trade_at().is_some_and(|last| last < at) => {
-                return Err(Unfilled::LastTradePassed(instrument));
-            }
-            _ => {}
-        }
-        quote_of(&instrument).ok_or(Unfilled::NoQuote(instrument))
+/// What an order trades per lot.
+fn per_lot(legs: &[LinearLeg], lots: u32) -> Vec<LinearLeg> {
+    let one = |leg: &LinearLeg| LinearLeg {
+        quantity: leg.quantity.checked_div(i64::from(lots)).unwrap_or(leg.quantity),
+        ..*leg
     };
-    request.legs.iter().map(quote).collect()
-}
-
-/// Average price after a trade: weighted when the position grows, kept when it shrinks, the trade's own when it turns round.
-fn entry_after(held: &Holding, quantity: i64, price: Band<Price>) -> Band<Price> {
-    let (before, after) = (held.quantity, held.quantity.saturating_add(quantity));
-    if before == 0 || after == 0 || (before > 0) != (after > 0) {
-        return price;
-    }
-    if after.unsigned_abs() < before.unsigned_abs() {
-        return held.entry;
-    }
-    held.entry.zip(price, |old, new| {
-        let sum = i128::from(old.0) * i128::from(before) + i128::from(new.0) * i128::from(quantity);
-        let average = sum.checked_div(i128::from(after)).unwrap_or(0);
-        Price(i64::try_from(average).unwrap_or(i64::MAX))
-    })
+    legs.iter().map(one).collect()
 }

@@ -1,6 +1,7 @@
 //! Futures and shares beside options.
 
 use super::support::*;
+use crate::fees::FeeSchedule;
 use crate::instrument::*;
 use crate::{Band, Book, Cross, Invariant, RunId};
 use alula_market::contract::{FutureContract, FutureRoot, Instrument, SettlementValue, Share};
@@ -26,6 +27,9 @@ fn order(legs: &[(Instrument, i64)], decided_at: Instant) -> LinearRequest {
     LinearRequest {
         key: Arc::from("alvh.adaptive.open"),
         structure: Arc::from("alvh.adaptive"),
+        kind: LinearKind::Adjust,
+        lots: 1,
+        limit: None,
         legs: legs
             .iter()
             .map(|(instrument, quantity)| LinearLeg {
@@ -41,7 +45,7 @@ fn order(legs: &[(Instrument, i64)], decided_at: Instant) -> LinearRequest {
 fn config(cross: Cross, fees: &str) -> LedgerConfig {
     LedgerConfig {
         cross,
-        fees: LinearFees::named(fees).unwrap(),
+        fees: FeeSchedule::named(fees).unwrap(),
         same_bar: false,
         settle_approximate: false,
     }
@@ -86,7 +90,7 @@ fn a_future_pays_its_variation_every_day() {
     let settle = |book: &mut Book, date: &str, price: &str| {
         let events = book
             .ledger_mut()
-            .settle_day(at(date, 16, 15), &|_| Some(pts(price)));
+            .settle_day(at(date, 16, 15), &|_| Some(DayPrice::official(pts(price))));
         let [LinearEvent::Executed(paid)] = &events[..] else {
             panic!("{events:?}")
         };
@@ -195,13 +199,24 @@ fn orders_fill_whole_or_wait_and_end() {
         .unwrap();
     let half = quotes(&[(near, "17.00", "17.10")], at("2019-06-03", 9, 45));
     let round = |ledger: &mut Ledger, when| ledger.on_quotes(when, &|i| half.get(i).copied());
+    let waiting = |order: &crate::OrderId, at, reason| LinearEvent::Waiting {
+        order: order.clone(),
+        at,
+        reason,
+    };
+    let cancelled = |order: &crate::OrderId, at, reason| LinearEvent::Cancelled {
+        order: order.clone(),
+        at,
+        reason,
+    };
+    let (morning, close) = (at("2019-06-03", 9, 45), at("2019-06-03", 15, 45));
     assert_eq!(
-        round(&mut ledger, at("2019-06-03", 9, 45)),
-        [LinearEvent::Waiting(id.clone(), Unfilled::NoQuote(far))]
+        round(&mut ledger, morning),
+        [waiting(&id, morning, Unfilled::NoQuote(far))]
     );
     assert_eq!(
-        round(&mut ledger, at("2019-06-03", 15, 45)),
-        [LinearEvent::Cancelled(id.clone(), Unfilled::NoQuote(far))]
+        round(&mut ledger, close),
+        [cancelled(&id, close, Unfilled::NoQuote(far))]
     );
     assert!(ledger.executions().is_empty() && ledger.orders().is_empty());
     // Past its last trade, and a symbol that does not trade.
@@ -210,8 +225,9 @@ fn orders_fill_whole_or_wait_and_end() {
         .unwrap();
     assert_eq!(
         round(&mut ledger, at("2019-06-19", 9, 45)),
-        [LinearEvent::Cancelled(
-            id.clone(),
+        [cancelled(
+            &id,
+            at("2019-06-19", 9, 45),
             Unfilled::LastTradePassed(near)
         )]
     );
@@ -224,7 +240,7 @@ fn orders_fill_whole_or_wait_and_end() {
     let vxx = Instrument::Share(Share::Vxx);
     assert_eq!(
         round(&mut ledger, at("2019-03-04", 9, 45)),
-        [LinearEvent::Waiting(id.clone(), Unfilled::NotTraded(vxx))]
+        [waiting(&id, at("2019-03-04", 9, 45), Unfilled::NotTraded(vxx))]
     );
     assert!(ledger.withdraw(&id));
     for bad in [
@@ -280,11 +296,19 @@ fn a_reverse_split_changes_the_count_and_no_value() {
 
 #[test]
 fn fees_and_assumed_spreads_are_what_their_tables_say() {
-    // Source: LEAN's IBKR model for VX, 0.85 + 1.60 + 0.02 a side; IBKR fixed share rates.
-    let fees = LinearFees::named("ibkr").unwrap();
-    assert_eq!(fees.fee(&future(vx(2019, 6)), -10), Ok(usd("24.70")));
-    assert_eq!(fees.fee(&Instrument::Share(Share::Vxx), 100), Ok(usd("1.00")));
-    assert_eq!(fees.fee(&Instrument::Share(Share::Vxx), 1_000), Ok(usd("5.00")));
+    // Source: IBKR tiered 0.85, CFE customer fee 1.40 (1.51 from October 2023), NFA 0.02 a side; IBKR fixed share rates.
+    let dated = Ledger::new(config(Cross::NATURAL, "ibkr"));
+    let fee = |instrument: &Instrument, quantity, on: &str| {
+        dated
+            .fees_of(instrument, quantity, pts("17.00"), day(on))
+            .unwrap()
+            .total()
+    };
+    assert_eq!(fee(&future(vx(2019, 6)), -10, "2019-06-03"), usd("22.70"));
+    assert_eq!(fee(&future(vx(2024, 6)), -10, "2024-06-03"), usd("23.80"));
+    let vxx = Instrument::Share(Share::Vxx);
+    assert_eq!(fee(&vxx, 100, "2019-06-03"), usd("1.00"));
+    assert_eq!(fee(&vxx, 1_000, "2019-06-03"), usd("5.00"));
     let when = at("2019-06-03", 15, 45);
     let quote = LinearQuote::assumed(&future(vx(2019, 6)), pts("17.025"), 1, when).unwrap();
     assert_eq!((quote.bid, quote.ask), (pts("17.000"), pts("17.050")));
@@ -304,7 +328,7 @@ fn fees_and_assumed_spreads_are_what_their_tables_say() {
         .unwrap();
     ledger.on_quotes(when, &|_| Some(wide));
     assert!(ledger.is_approximate());
-    assert_eq!(ledger.fees(), usd("2.47"));
+    assert_eq!(ledger.fees(), usd("2.27"));
 }
 
 #[test]
@@ -357,7 +381,7 @@ proptest! {
             book.check().unwrap();
             if settles[n] {
                 let evening = at(days[n + 1], 16, 15);
-                book.ledger_mut().settle_day(evening, &|c| Some(Price(20_000 + mid % 977 * i64::from(c.root.is_vix()))));
+                book.ledger_mut().settle_day(evening, &|c| Some(DayPrice::official(Price(20_000 + mid % 977 * i64::from(c.root.is_vix())))));
                 book.check().unwrap();
             }
         }

@@ -5,6 +5,7 @@ use super::{
     BarField, LinkError, NodeKind, Plan, PlanGuard, PlanNode, PlanRule, SeriesNeed, check_thresholds,
 };
 use crate::clock::Freshness;
+use crate::futures::{LinearNeeds, is_futures};
 use crate::registry::Registry;
 use crate::value::{Cause, Cell};
 use alula_dsl::builtin::{Field, Instrument};
@@ -42,8 +43,14 @@ pub fn link(graph: &Arc<Graph>, thresholds: &[f64], registry: &Registry) -> Resu
         .policies
         .iter()
         .filter_map(|p| graph.structures.get(p.structure.0 as usize))
+        .filter(|s| !is_futures(s))
     {
         linker.chain(structure.underlying);
+    }
+    let linear = LinearNeeds::of(graph);
+    // ES is priced by the SPX options that settle with it.
+    if linear.roots.iter().any(|r| !r.is_vix()) {
+        linker.chain(Instrument::Spx);
     }
     linker.nodes()?;
     let (guards, rules) = linker.rules()?;
@@ -87,6 +94,7 @@ pub fn link(graph: &Arc<Graph>, thresholds: &[f64], registry: &Registry) -> Resu
             .map(|s| Arc::from(s.key.as_str()))
             .collect(),
         at_tick,
+        linear,
     })
 }
 

@@ -13,6 +13,7 @@ pub use link::link;
 pub use rules::{PlanGuard, PlanRule, rule_keys};
 
 use crate::clock::Freshness;
+use crate::futures::LinearNeeds;
 use crate::ops::Operator;
 use crate::registry::RegistryError;
 use crate::value::{Cause, Cell};
@@ -212,6 +213,7 @@ pub struct Plan {
     structure_keys: Vec<Arc<str>>,
     /// For each graph node, the tick-clock node that a rule reads in its place (itself, unless it has rows).
     at_tick: Vec<usize>,
+    linear: LinearNeeds,
 }
 
 impl Plan {
@@ -249,6 +251,12 @@ impl Plan {
     #[must_use]
     pub fn chains(&self) -> &[String] {
         &self.chains
+    }
+
+    /// Classes of futures and shares that are traded.
+    #[must_use]
+    pub const fn linear(&self) -> &LinearNeeds {
+        &self.linear
     }
 
     /// Position of an underlying in [`Plan::chains`].

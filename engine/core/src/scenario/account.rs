@@ -9,6 +9,7 @@ use crate::analytics::pricing_right;
 use crate::margin::{Scene, Stake, linear_requirement, requirement_in};
 use crate::observe::Sight;
 use crate::value::{Cause, Cell};
+use alula_book::instrument::HoldingKey;
 use alula_book::{Book, Leg, Package, Rulebook};
 use alula_market::contract::{FutureContract, Instrument, OptionContract, Share};
 use alula_market::money::{Price, Usd};
@@ -45,7 +46,7 @@ impl<'a> Account<'a> {
         let ledger = book.ledger();
         let mut linear = Vec::new();
         let mut shares = Usd::ZERO;
-        for ((_, instrument), held) in ledger.holdings() {
+        for (HoldingKey { instrument, .. }, held) in ledger.holdings() {
             let price = held.mark.mid;
             linear.push(Linear {
                 instrument: *instrument,

@@ -1,6 +1,7 @@
 //! Cells of the nodes that depend on the account, on a position, or on a candidate package.
 
 use super::{PositionCells, Tick};
+use crate::linear;
 use crate::observe::{self, AccountView, CandidateView, Sight};
 use crate::ops::Operator;
 use crate::plan::{NodeKind, Plan, PlanNode, PlanRule};
@@ -8,8 +9,10 @@ use crate::scenario;
 use crate::state::{State, initial};
 use crate::trace::{Scope, Trace, TraceCell};
 use crate::value::{Cause, Cell};
-use alula_book::Book;
+use alula_book::{Book, PositionId};
+use alula_dsl::builtin::PositionObs;
 use alula_dsl::graph::Domain;
+use alula_pricing::stress::Shift;
 
 pub(super) fn cell(cells: &[Cell], index: usize) -> Cell {
     cells.get(index).copied().unwrap_or(Cell::missing(Cause::NoData))
@@ -95,30 +98,49 @@ pub(super) fn position_nodes(
     (book, cells): (&Book, &[Cell]),
     trace: &mut Trace,
 ) -> PositionCells {
-    let mut out = PositionCells::new(cells.len(), book.positions().count());
+    let ledger = book.ledger();
+    let count = book.positions().count() + ledger.positions().count();
+    let mut out = PositionCells::new(cells.len(), count);
     let mut inputs = Inputs::default();
-    for position in book.positions() {
-        let nodes = plan.position_nodes(&position.structure);
+    let mut one = |id: PositionId, structure: &str, observed: &dyn Fn(PositionObs) -> Cell| {
+        let nodes = plan.position_nodes(structure);
         let operators = state
             .positions
-            .entry(position.id)
+            .entry(id)
             .or_insert_with(|| initial(plan, nodes, Domain::Position));
         let mut operators = operators.iter_mut();
-        let own = out.add(position.id, cells);
+        let own = out.add(id, cells);
         for &index in nodes {
             let Some(node) = plan.nodes().get(index) else {
                 continue;
             };
             let value = match &node.kind {
                 NodeKind::Fixed(fixed) => *fixed,
-                NodeKind::Position(what) => observe::position(sight, position, *what),
+                NodeKind::Position(what) => observed(*what),
                 _ => next_of(&mut operators, index).map_or(Cell::missing(Cause::NoData), |operator| {
                     operator.step(inputs.of(node, own))
                 }),
             };
             put(own, index, value);
-            record(trace, index, Scope::Position(position.id), tick, value);
+            record(trace, index, Scope::Position(id), tick, value);
         }
+    };
+    // Both kinds of position take their numbers from one row; they come in its order.
+    let mut linear = ledger.positions().peekable();
+    for position in book.positions() {
+        while let Some(before) = linear.next_if(|l| l.id < position.id) {
+            one(before.id, &before.structure, &|what| {
+                linear::position(sight, book, before, what)
+            });
+        }
+        one(position.id, &position.structure, &|what| {
+            observe::position(sight, position, what)
+        });
+    }
+    for rest in linear {
+        one(rest.id, &rest.structure, &|what| {
+            linear::position(sight, book, rest, what)
+        });
     }
     out
 }
@@ -132,6 +154,21 @@ pub(super) fn candidate_nodes(
     view: &CandidateView<'_>,
     base: &[Cell],
 ) -> Vec<Cell> {
+    let observed = |what| observe::candidate(sight, view, what);
+    let rate = |shift: &Shift| scenario::candidate_rate(sight, view, shift);
+    candidate_cells(plan, rule, (&observed, &rate), base)
+}
+
+/// What is observed of a candidate, and its rate of return in a shifted market.
+type Observed<'a> = (&'a dyn Fn(PositionObs) -> Cell, &'a dyn Fn(&Shift) -> Cell);
+
+/// The same for anything that can be observed.
+pub(super) fn candidate_cells(
+    plan: &Plan,
+    rule: &PlanRule,
+    (observed, rate): Observed<'_>,
+    base: &[Cell],
+) -> Vec<Cell> {
     let mut own = base.to_vec();
     let mut inputs = Inputs::default();
     for &index in &rule.candidate_nodes {
@@ -140,8 +177,8 @@ pub(super) fn candidate_nodes(
         };
         let value = match &node.kind {
             NodeKind::Fixed(fixed) => *fixed,
-            NodeKind::Position(what) => observe::candidate(sight, view, *what),
-            NodeKind::Irr { shift, .. } => scenario::candidate_rate(sight, view, shift),
+            NodeKind::Position(what) => observed(*what),
+            NodeKind::Irr { shift, .. } => rate(shift),
             NodeKind::Operator(operator) => {
                 let mut operator: Box<dyn Operator> = operator.boxed_clone();
                 operator.step(inputs.of(node, &own))

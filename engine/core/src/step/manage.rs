@@ -10,11 +10,16 @@ use crate::state::State;
 use crate::trace::Scope;
 use crate::value::{Cause, Cell};
 use alula_book::fill::Trying;
-use alula_book::{ExecutionKind, OrderKind, OrderRequest, Package, PackagePrice, Position, PositionId, fill};
+use alula_book::{
+    Band, ExecutionKind, OrderKind, OrderRequest, Package, PackagePrice, Position, PositionId, fill,
+};
 use alula_dsl::ast::OnUnknown;
 use alula_dsl::graph::{GuardAct, GuardUnknown, LimitDef, NodeId, RollDef, RuleAction, StructureId};
 use alula_market::money::{Price, Usd};
 use std::sync::Arc;
+
+/// Closing orders of a flattening: places in the decision's orders, and in its orders for futures and shares.
+type Flattening = (Vec<usize>, Vec<usize>);
 
 impl<'a> Walk<'a> {
     pub(super) fn guards(&mut self, state: &mut State) {
@@ -29,7 +34,8 @@ impl<'a> Walk<'a> {
                     let orders = self.guard_acts(&guard.key, &GuardAct::BlockOpen, state);
                     let verdict = Verdict::Guarded {
                         act: GuardAct::BlockOpen,
-                        orders,
+                        orders: orders.0,
+                        linear: orders.1,
                     };
                     self.outcome(&guard.key, RuleKind::Guard, None, (condition, None), verdict);
                     continue;
@@ -51,25 +57,27 @@ impl<'a> Walk<'a> {
                 );
                 continue;
             }
-            let orders = self.guard_acts(&guard.key, &guard.act, state);
+            let (orders, linear) = self.guard_acts(&guard.key, &guard.act, state);
             let verdict = Verdict::Guarded {
                 act: guard.act.clone(),
                 orders,
+                linear,
             };
             self.outcome(&guard.key, RuleKind::Guard, None, (condition, None), verdict);
         }
     }
 
-    fn guard_acts(&mut self, key: &Arc<str>, act: &GuardAct, state: &mut State) -> Vec<usize> {
+    /// Does what a guard does; the orders it made, of options and of futures and shares.
+    fn guard_acts(&mut self, key: &Arc<str>, act: &GuardAct, state: &mut State) -> Flattening {
         match act {
             GuardAct::BlockOpen => {
                 self.blocked.get_or_insert_with(|| Arc::clone(key));
-                Vec::new()
+                Flattening::default()
             }
             GuardAct::HaltOpen => {
                 state.halted.get_or_insert_with(|| Arc::clone(key));
                 self.halted = state.halted.clone();
-                Vec::new()
+                Flattening::default()
             }
             GuardAct::Flatten(structure) => self.flatten(key, *structure),
             GuardAct::Alert(text) => {
@@ -77,14 +85,14 @@ impl<'a> Walk<'a> {
                     key: Arc::clone(key),
                     text: text.clone(),
                 });
-                Vec::new()
+                Flattening::default()
             }
         }
     }
 
     /// Closes every position of a structure that has no order at work; those that have are left to the next tick. Nothing
     /// is opened on the structure meanwhile.
-    fn flatten(&mut self, key: &Arc<str>, structure: StructureId) -> Vec<usize> {
+    fn flatten(&mut self, key: &Arc<str>, structure: StructureId) -> Flattening {
         self.flattened.entry(structure).or_insert_with(|| Arc::clone(key));
         let name = self.plan.structure_key(structure);
         let mut orders = Vec::new();
@@ -102,7 +110,17 @@ impl<'a> Walk<'a> {
             let kind = OrderKind::Close { position: id };
             orders.push(self.order(key, &name, kind, lots, None));
         }
-        orders
+        let book = self.book;
+        let mut linear = Vec::new();
+        for position in book.ledger().positions().filter(|p| *p.structure == *name) {
+            let working = book.ledger().working_on(position.id).is_some();
+            if working || self.acted.contains_key(&position.id) {
+                continue;
+            }
+            self.acted.insert(position.id, Arc::clone(key));
+            linear.push(self.flatten_linear(key, position));
+        }
+        (orders, linear)
     }
 
     /// Closes everything when the account has less than its positions require, and blocks opening meanwhile. Only where the
@@ -119,18 +137,19 @@ impl<'a> Walk<'a> {
             Ok(_) => {
                 self.guard_acts(&key, &GuardAct::BlockOpen, state);
                 let structures = self.plan.graph().structures.len();
-                let mut orders = Vec::new();
+                let (mut orders, mut linear) = Flattening::default();
                 let mut first = None;
                 for index in 0..structures {
                     let Ok(index) = u32::try_from(index) else { break };
-                    let closed = self.flatten(&key, StructureId(index));
-                    if !closed.is_empty() {
+                    let (closed, sold) = self.flatten(&key, StructureId(index));
+                    if !closed.is_empty() || !sold.is_empty() {
                         first.get_or_insert(StructureId(index));
                     }
                     orders.extend(closed);
+                    linear.extend(sold);
                 }
                 let act = first.map_or(GuardAct::BlockOpen, GuardAct::Flatten);
-                (Cell::from(false), Verdict::Guarded { act, orders })
+                (Cell::from(false), Verdict::Guarded { act, orders, linear })
             }
         };
         self.outcome(&key, RuleKind::Guard, None, (condition, None), verdict);
@@ -230,9 +249,9 @@ impl<'a> Walk<'a> {
             Ok(false) => Verdict::Idle,
             Err(skip) => Verdict::Skipped(skip),
             Ok(true) => match self.act_on(index, rule, id, state, &mut require) {
-                Ok(order) => {
+                Ok(verdict) => {
                     self.acted.insert(id, Arc::clone(&rule.key));
-                    Verdict::Ordered(order)
+                    verdict
                 }
                 Err(skip) => Verdict::Skipped(skip),
             },
@@ -247,9 +266,17 @@ impl<'a> Walk<'a> {
         id: PositionId,
         state: &State,
         require: &mut Option<Cell>,
-    ) -> Result<usize, Skip> {
+    ) -> Result<Verdict, Skip> {
         if let Some(first) = self.acted.get(&id) {
             return Err(Skip::Outranked(Arc::clone(first)));
+        }
+        let ledger = self.book.ledger();
+        if let Some(position) = ledger.position(id) {
+            if let Some(order) = ledger.working_on(id) {
+                return Err(Skip::OrderWorking(order.id.clone()));
+            }
+            let order = self.act_on_linear(index, rule, position, state, require)?;
+            return Ok(Verdict::OrderedLinear(order));
         }
         if let Some(order) = self.book.working_on(id) {
             return Err(Skip::OrderWorking(order.id.clone()));
@@ -263,11 +290,12 @@ impl<'a> Walk<'a> {
         if takes_a_part(rule) && self.took_its_part(rule, position, state) {
             return Err(Skip::PartClosed);
         }
-        match &rule.action {
-            RuleAction::Close { portion } => self.close(rule, position, *portion),
-            RuleAction::Roll { to } => self.roll(index, rule, position, to, require),
-            RuleAction::Open { .. } => Err(Skip::Unsupported),
-        }
+        let order = match &rule.action {
+            RuleAction::Close { portion } => self.close(rule, position, *portion)?,
+            RuleAction::Roll { to } => self.roll(index, rule, position, to, require)?,
+            RuleAction::Open { .. } => return Err(Skip::Unsupported),
+        };
+        Ok(Verdict::Ordered(order))
     }
 
     /// Whether a rule that closes a part did so since its condition was last known to be false: a level that stays met is
@@ -313,7 +341,7 @@ impl<'a> Walk<'a> {
         let price =
             package.and_then(|p| self.price(p.underlying(), |s| fill::price_close(p, s, self.trying(lots))));
         let own = self.positions.get(position.id).unwrap_or(self.cells);
-        let limit = self.limit(rule.limit, price.as_ref(), own)?;
+        let limit = self.limit(rule.limit, price.map(|p| p.net), own)?;
         let kind = OrderKind::Close {
             position: position.id,
         };
@@ -352,7 +380,7 @@ impl<'a> Walk<'a> {
         };
         let own = self.weigh(index, rule, &candidate, Some(id));
         self.required(rule, &own, require)?;
-        let limit = self.limit(rule.limit, Some(&price), &own)?;
+        let limit = self.limit(rule.limit, Some(price.net), &own)?;
         self.margin_fits(&target, position.lots, &price, Some(position))?;
         self.note(rule, &target, Some(&price), Some(position.lots));
         let kind = OrderKind::Roll {
@@ -409,7 +437,7 @@ impl<'a> Walk<'a> {
     pub(super) fn limit(
         &self,
         limit: LimitDef,
-        price: Option<&PackagePrice>,
+        net: Option<Band<Price>>,
         own: &[Cell],
     ) -> Result<Option<Price>, Skip> {
         let missing = || Skip::Missing {
@@ -418,8 +446,8 @@ impl<'a> Walk<'a> {
         };
         match limit {
             LimitDef::Market => Ok(None),
-            LimitDef::Mid => price.map(|p| Some(p.net.mid)).ok_or_else(missing),
-            LimitDef::Natural => price.map(|p| Some(p.net.natural)).ok_or_else(missing),
+            LimitDef::Mid => net.map(|n| Some(n.mid)).ok_or_else(missing),
+            LimitDef::Natural => net.map(|n| Some(n.natural)).ok_or_else(missing),
             LimitDef::At(node) => {
                 let cell = eval::cell(own, self.plan.at_tick(node));
                 let points = cell
@@ -510,6 +538,11 @@ pub(super) fn pick_skip(pick: NoPick) -> Skip {
     }
 }
 
+/// A number that the order needs is missing.
+pub(super) const fn missing(what: &'static str, cause: Cause) -> Skip {
+    Skip::Missing { what, cause }
+}
+
 /// A package that was picked but cannot be priced.
 pub(super) fn no_price(reason: alula_book::NoFill) -> Skip {
     Skip::Pick {
@@ -519,12 +552,12 @@ pub(super) fn no_price(reason: alula_book::NoFill) -> Skip {
 }
 
 /// A close of less than the whole position.
-const fn takes_a_part(rule: &PlanRule) -> bool {
+pub(super) const fn takes_a_part(rule: &PlanRule) -> bool {
     matches!(rule.action, RuleAction::Close { portion: Some(_) })
 }
 
 /// A share of lots, rounded up to whole lots; `None` unless the share is in 0..=1 (and more than nothing).
-fn portion_lots(lots: u32, share: f64) -> Option<u32> {
+pub(super) fn portion_lots(lots: u32, share: f64) -> Option<u32> {
     if !(share > 0.0 && share <= 1.0) {
         return None;
     }

@@ -6,11 +6,13 @@
 //! `open` needs its condition to be true. A step never fails: what cannot be done is a traced reason.
 
 mod eval;
+mod linear;
 mod manage;
 mod open;
 
 use crate::analytics::SnapshotView;
 use crate::decision::{Decision, PickError, RuleKind, RuleOutcome, Skip, Verdict};
+use crate::linear::LinearMarket;
 use crate::market::Views;
 use crate::observe::{self, Sight};
 use crate::plan::{Plan, PlanRule};
@@ -40,6 +42,8 @@ pub struct Tick<'a> {
     pub number: u32,
     /// Snapshots, in the order of [`Plan::chains`].
     pub views: &'a Views,
+    /// Prices of futures and shares.
+    pub linear: &'a LinearMarket,
 }
 
 /// Evaluates everything that depends on the portfolio and walks the rules.
@@ -55,7 +59,7 @@ pub fn step(
     rulebook: Rulebook,
     trace: &mut Trace,
 ) -> Decision {
-    let sight = Sight::new(plan, tick.at, tick.views, rulebook);
+    let sight = Sight::new(plan, tick.at, tick.views, rulebook).with_linear(tick.linear);
     state.observe(book);
     if plan.reads_greeks() {
         observe::prepare_greeks(&sight, book);
@@ -173,6 +177,13 @@ impl<'a> Walk<'a> {
                 .positions()
                 .filter(|p| *p.structure == *key)
                 .map(|p| p.id)
+                .chain(
+                    self.book
+                        .ledger()
+                        .positions()
+                        .filter(|p| *p.structure == *key)
+                        .map(|p| p.id),
+                )
                 .collect();
             for id in open {
                 self.manage(index, rule, id, state);
@@ -180,13 +191,18 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// A rule's structure and the snapshot of its underlying.
-    fn market_of(&self, rule: &PlanRule) -> Result<(&'a StructureDef, &'a SnapshotView), Skip> {
+    /// A rule's structure.
+    fn structure_of(&self, rule: &PlanRule) -> Result<&'a StructureDef, Skip> {
         let structures = &self.plan.graph().structures;
-        let structure = structures.get(rule.structure.0 as usize).ok_or(Skip::Missing {
+        structures.get(rule.structure.0 as usize).ok_or(Skip::Missing {
             what: "structure",
             cause: Cause::NoData,
-        })?;
+        })
+    }
+
+    /// A rule's structure and the snapshot of its underlying.
+    fn market_of(&self, rule: &PlanRule) -> Result<(&'a StructureDef, &'a SnapshotView), Skip> {
+        let structure = self.structure_of(rule)?;
         let view = self.sight.view(structure.underlying.name());
         let view = view.ok_or_else(|| manage::pick_skip(PickError::NoChain.into()))?;
         Ok((structure, view))

@@ -1,23 +1,33 @@
 //! Opens: guards, room, package, size, requirement.
 
 use super::Walk;
-use super::manage::{no_price, pick_skip};
+use super::manage::{missing, no_price, pick_skip};
 use crate::decision::{RuleKind, Skip, Verdict};
+use crate::futures::is_futures;
 use crate::observe::{self, CandidateView, package_greek, package_margin};
 use crate::plan::PlanRule;
 use crate::select::pick;
 use crate::value::{Cause, Cell};
-use alula_book::{Book, OrderKind, Package, PackagePrice, fill, fill::Trying};
+use alula_book::instrument::{LinearKind, LinearLeg, LinearRequest};
+use alula_book::{Band, Book, OrderKind, Package, PackagePrice, fill, fill::Trying};
 use alula_dsl::builtin::Greek;
 use alula_dsl::graph::{NodeId, RuleAction, SizeBasis, SizeDef};
-use alula_market::money::Usd;
+use alula_market::money::{Price, Usd};
 use std::sync::Arc;
 
 /// What an `open` says besides its condition.
-struct Terms<'r> {
+pub(super) struct Terms<'r> {
     size: &'r SizeDef,
     at_most: Option<NodeId>,
     up_to: NodeId,
+}
+
+/// What is sized: one lot, at its price.
+#[derive(Clone, Copy)]
+pub(super) enum Sizing<'r> {
+    Package(&'r Package, &'r PackagePrice),
+    /// Futures or shares, and their net in points per lot.
+    Linear(&'r [LinearLeg], Band<Price>),
 }
 
 impl Walk<'_> {
@@ -29,9 +39,9 @@ impl Walk<'_> {
             Err(cause) => Verdict::Skipped(Skip::Unknown(cause)),
             Ok(0.0) => Verdict::Idle,
             Ok(_) => match self.try_open(index, rule, &mut require) {
-                Ok(order) => {
+                Ok(verdict) => {
                     self.opened.insert(rule.structure, Arc::clone(&rule.key));
-                    Verdict::Ordered(order)
+                    verdict
                 }
                 Err(skip) => Verdict::Skipped(skip),
             },
@@ -39,7 +49,12 @@ impl Walk<'_> {
         self.outcome(&rule.key, RuleKind::Open, None, (condition, require), verdict);
     }
 
-    fn try_open(&mut self, index: usize, rule: &PlanRule, require: &mut Option<Cell>) -> Result<usize, Skip> {
+    fn try_open(
+        &mut self,
+        index: usize,
+        rule: &PlanRule,
+        require: &mut Option<Cell>,
+    ) -> Result<Verdict, Skip> {
         let RuleAction::Open { size, at_most, up_to } = &rule.action else {
             return Err(Skip::Unsupported);
         };
@@ -51,6 +66,10 @@ impl Walk<'_> {
         self.allowed(rule)?;
         let name = self.plan.structure_key(rule.structure);
         self.room(&name, terms.up_to)?;
+        if is_futures(self.structure_of(rule)?) {
+            let order = self.open_linear(index, rule, &terms, require)?;
+            return Ok(Verdict::OrderedLinear(order));
+        }
         let plan = self.plan;
         let (structure, view) = self.market_of(rule)?;
         let package = {
@@ -62,7 +81,7 @@ impl Walk<'_> {
         let price_of =
             |lots| fill::price_open(&package, &view.snapshot, Trying { model, lots }).map_err(no_price);
         let mut price = price_of(1)?;
-        let sized = self.lots(&terms, &package, &price);
+        let sized = self.lots(&terms, Sizing::Package(&package, &price));
         // Sized at the price of one lot; weighed and limited at the price of them all.
         if let (Ok(lots), true) = (&sized, model.sees_size()) {
             price = price_of(*lots)?;
@@ -80,9 +99,10 @@ impl Walk<'_> {
         let own = self.weigh(index, rule, &candidate, None);
         self.required(rule, &own, require)?;
         let lots = sized?;
-        let limit = self.limit(rule.limit, Some(&price), &own)?;
+        let limit = self.limit(rule.limit, Some(price.net), &own)?;
         self.margin_fits(&package, lots, &price, None)?;
-        Ok(self.order(&rule.key, &name, OrderKind::Open { package }, lots, limit))
+        let order = self.order(&rule.key, &name, OrderKind::Open { package }, lots, limit);
+        Ok(Verdict::Ordered(order))
     }
 
     fn allowed(&self, rule: &PlanRule) -> Result<(), Skip> {
@@ -117,6 +137,11 @@ impl Walk<'_> {
             .filter(|p| p.structure == *structure)
             .count()
             + working.count();
+        let ledger = self.book.ledger();
+        let opening = |r: &LinearRequest| r.kind == LinearKind::Open && r.structure == *structure;
+        let open = open
+            + ledger.positions().filter(|p| p.structure == *structure).count()
+            + ledger.orders().iter().filter(|o| opening(&o.request)).count();
         let open = u32::try_from(open).unwrap_or(u32::MAX);
         if f64::from(open) < limit {
             Ok(())
@@ -126,7 +151,7 @@ impl Walk<'_> {
     }
 
     /// Lots by the size's basis, rounded down, at most what `at most` allows.
-    fn lots(&self, terms: &Terms<'_>, package: &Package, price: &PackagePrice) -> Result<u32, Skip> {
+    pub(super) fn lots(&self, terms: &Terms<'_>, sizing: Sizing<'_>) -> Result<u32, Skip> {
         let read = |node: NodeId, what: &'static str| {
             self.cell(self.plan.at_tick(node))
                 .get()
@@ -146,11 +171,12 @@ impl Walk<'_> {
             }
             SizeDef::Budget { amount, by } => {
                 let budget = read(*amount, "size")?;
-                let per_lot = self.basis(*by, package, price);
-                let per_lot = per_lot.map_err(|cause| Skip::Missing {
-                    what: "size basis",
-                    cause,
-                })?;
+                let per_lot = match sizing {
+                    Sizing::Linear(lot, net) => self.linear_basis(*by, lot, net)?,
+                    Sizing::Package(package, price) => self
+                        .basis(*by, package, price)
+                        .map_err(|cause| missing("size basis", cause))?,
+                };
                 // A free lunch is a data error, not a reason to buy without end.
                 if per_lot <= 0.0 {
                     return Err(Skip::OutOfRange {

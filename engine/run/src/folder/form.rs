@@ -12,7 +12,8 @@ use alula_book::{Band, ExecutionKind};
 use alula_core::trace::Scope;
 use alula_core::value::{Cause, Cell};
 use schema::{
-    ALERTS, DAILY, DECISIONS, MARGIN_CALLS, NODES, ORDERS, POSITIONS, RULES, TICKS, TRACE, TRADE_LEGS, TRADES,
+    ALERTS, DAILY, DECISIONS, LINEAR, MARGIN_CALLS, NODES, ORDERS, POSITIONS, RULES, TICKS, TRACE,
+    TRADE_LEGS, TRADES,
 };
 use std::collections::BTreeMap;
 
@@ -79,6 +80,7 @@ pub(super) fn tables(run: &RunOutput) -> Result<BTreeMap<String, Vec<u8>>, RunEr
         ("orders", orders(run)),
         ("trades", trades(run)),
         ("trade_legs", trade_legs(run)),
+        ("linear", linear(run)),
         ("positions", positions(run)),
         ("daily", daily(run)),
         ("ticks", ticks(run)),
@@ -174,6 +176,30 @@ fn trade_legs(run: &RunOutput) -> Table {
             row.extend([l.bid.into(), l.ask.into()]);
             t.push(row);
         }
+    }
+    t
+}
+
+fn linear(run: &RunOutput) -> Table {
+    let mut t = Table::new(LINEAR);
+    for r in &run.linear {
+        let mut row = vec![
+            r.sequence.into(),
+            r.at.into(),
+            r.decided_at.into(),
+            r.flow.word().into(),
+            r.position.into(),
+            (&r.structure).into(),
+            (&r.key).into(),
+            (&r.order).into(),
+            (&r.symbol).into(),
+            r.expiry.into(),
+            r.quantity.into(),
+        ];
+        row.extend(band(r.price));
+        row.extend(band(r.cash));
+        row.extend([r.fees.into(), r.approximate.into()]);
+        t.push(row);
     }
     t
 }

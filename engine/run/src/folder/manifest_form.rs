@@ -116,11 +116,17 @@ pub(super) fn from_json(bytes: &[u8]) -> Result<Manifest, RunError> {
     };
     let file: ManifestFile = serde_json::from_slice(bytes).map_err(|e| bad(e.to_string()))?;
     if file.format != crate::manifest::FORMAT {
-        return Err(bad(format!(
-            "it is of format {}, this program reads {}",
+        let help = if file.format < crate::manifest::FORMAT {
+            "run the backtest again"
+        } else {
+            "read it with the program version that wrote it"
+        };
+        let what = format!(
+            "the run folder is of format {}, this program reads {}",
             file.format,
             crate::manifest::FORMAT
-        )));
+        );
+        return Err(file_error(what, help));
     }
     let date = |text: &str| text.parse::<Date>().map_err(|e| bad(format!("`{text}`: {e}")));
     let thresholds = file.thresholds.into_iter().map(|t| ThresholdRow {

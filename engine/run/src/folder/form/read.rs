@@ -1,17 +1,18 @@
 //! Tables of a folder as rows of a run.
 
 use super::schema::{
-    ALERTS, Columns, DAILY, DECISIONS, MARGIN_CALLS, NODES, ORDERS, POSITIONS, RULES, TICKS, TRACE,
+    ALERTS, Columns, DAILY, DECISIONS, LINEAR, MARGIN_CALLS, NODES, ORDERS, POSITIONS, RULES, TICKS, TRACE,
     TRADE_LEGS, TRADES,
 };
 use super::{cause_of, execution_kind};
 use crate::error::RunError;
 use crate::folder::file_error;
 use crate::output::{
-    DailyRow, DecisionRow, GreekSum, MarginCallRow, NodeRow, OrderRow, PositionRow, RuleStat, RunOutput,
-    TickRow, TradeLegRow, TradeRow,
+    DailyRow, DecisionRow, GreekSum, LinearRow, MarginCallRow, NodeRow, OrderRow, PositionRow, RuleStat,
+    RunOutput, TickRow, TradeLegRow, TradeRow,
 };
 use crate::tables::{RowReader, Table};
+use alula_book::instrument::Flow;
 use alula_book::{Band, PositionId};
 use alula_core::decision::RuleKind;
 use alula_core::trace::{Scope, TraceCell};
@@ -38,6 +39,7 @@ pub(in crate::folder) fn from_tables(
         decisions: rows("decisions", &take("decisions", DECISIONS)?, read_decision)?,
         orders: rows("orders", &take("orders", ORDERS)?, read_order)?,
         trades: rows("trades", &take("trades", TRADES)?, read_trade)?,
+        linear: rows("linear", &take("linear", LINEAR)?, read_linear)?,
         positions: rows("positions", &take("positions", POSITIONS)?, read_position)?,
         daily: rows("daily", &take("daily", DAILY)?, read_day)?,
         ticks: rows("ticks", &take("ticks", TICKS)?, read_tick)?,
@@ -173,6 +175,27 @@ fn read_leg(r: &mut RowReader<'_>) -> Option<(u32, TradeLegRow)> {
         ask: r.price()?,
     };
     Some((trade, leg))
+}
+
+fn read_linear(r: &mut RowReader<'_>) -> Option<LinearRow> {
+    let (sequence, at, decided_at, word) = (r.u32()?, r.time()?, r.time()?, r.text());
+    Some(LinearRow {
+        sequence,
+        at,
+        decided_at,
+        flow: Flow::ALL.into_iter().find(|f| f.word() == word)?,
+        position: r.u32()?,
+        structure: r.text(),
+        key: r.text(),
+        order: r.text(),
+        symbol: r.text(),
+        expiry: r.day(),
+        quantity: r.int()?,
+        price: prices(r)?,
+        cash: dollars(r)?,
+        fees: r.usd()?,
+        approximate: r.bool(),
+    })
 }
 
 fn read_position(r: &mut RowReader<'_>) -> Option<PositionRow> {

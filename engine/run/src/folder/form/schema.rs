@@ -66,6 +66,27 @@ pub(super) const TRADE_LEGS: Columns = &[
     ("bid", Points),
     ("ask", Points),
 ];
+pub(super) const LINEAR: Columns = &[
+    ("execution", Int),
+    ("at", Time),
+    ("decided_at", Time),
+    ("flow", Text),
+    ("position", Int),
+    ("structure", Text),
+    ("key", Text),
+    ("order", Text),
+    ("symbol", Text),
+    ("expiry", Day),
+    ("quantity", Int),
+    ("price_mid_points", Points),
+    ("price_share_points", Points),
+    ("price_natural_points", Points),
+    ("cash_mid_usd", Money),
+    ("cash_share_usd", Money),
+    ("cash_natural_usd", Money),
+    ("fees_usd", Money),
+    ("approximate", Bool),
+];
 pub(super) const POSITIONS: Columns = &[
     ("position", Int),
     ("structure", Text),

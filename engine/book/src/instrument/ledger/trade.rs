@@ -1,0 +1,262 @@
+//! Fills on quotes, and marks.
+
+use super::{Flow, Holding, HoldingKey, Ledger, LinearEvent, LinearExecution, per_lot};
+use crate::band::Band;
+use crate::fees::Fees;
+use crate::instrument::order::{LinearKind, LinearLeg, LinearOrder, LinearRequest, Unfilled};
+use crate::instrument::position::LinearPosition;
+use crate::instrument::quote::{LinearQuote, QuoteKind};
+use crate::position::PositionId;
+use alula_market::contract::Instrument;
+use alula_market::money::{Price, Usd};
+use alula_market::time::Instant;
+use std::sync::Arc;
+
+/// Quotes of instruments at one instant.
+pub type QuoteOf<'a> = &'a dyn Fn(&Instrument) -> Option<LinearQuote>;
+
+impl Ledger {
+    /// Tries the orders that were decided before `at`, oldest first, and marks what is held. All legs of an order fill, or none.
+    pub fn on_quotes(&mut self, at: Instant, quote_of: QuoteOf<'_>) -> Vec<LinearEvent> {
+        self.on_quotes_for(at, quote_of, &|_| true)
+    }
+
+    /// The same for the orders that these quotes are for; others stay as they are, and no round counts for them.
+    pub fn on_quotes_for(
+        &mut self,
+        at: Instant,
+        quote_of: QuoteOf<'_>,
+        due: &dyn Fn(&LinearRequest) -> bool,
+    ) -> Vec<LinearEvent> {
+        self.now = self.now.max(Some(at));
+        let mut events = Vec::new();
+        for mut order in std::mem::take(&mut self.orders) {
+            let decided = order.request.decided_at;
+            let early = decided > at || (decided == at && !self.config.same_bar);
+            if early || !due(&order.request) {
+                self.orders.push(order);
+                continue;
+            }
+            match self.priced(&order.request, at, quote_of) {
+                Ok(quotes) => {
+                    let executed = self.fill(&order, &quotes, at);
+                    events.extend(executed.into_iter().map(LinearEvent::Executed));
+                }
+                Err(reason) => {
+                    order.tries = order.tries.saturating_add(1);
+                    let over = matches!(
+                        reason,
+                        Unfilled::LastTradePassed(_) | Unfilled::PositionChanged(_)
+                    );
+                    let id = order.id.clone();
+                    if over || order.tries >= order.request.good_for {
+                        events.push(LinearEvent::Cancelled {
+                            order: id,
+                            at,
+                            reason,
+                        });
+                    } else {
+                        events.push(LinearEvent::Waiting {
+                            order: id,
+                            at,
+                            reason,
+                        });
+                        self.orders.push(order);
+                    }
+                }
+            }
+        }
+        self.mark(at, quote_of);
+        events
+    }
+
+    /// Quotes of every leg, or why it does not fill.
+    fn priced(
+        &self,
+        request: &LinearRequest,
+        at: Instant,
+        quote_of: QuoteOf<'_>,
+    ) -> Result<Vec<LinearQuote>, Unfilled> {
+        if let Some(position) = request.kind.position().filter(|p| !self.fits(*p, request)) {
+            return Err(Unfilled::PositionChanged(position));
+        }
+        let quote = |leg: &LinearLeg| {
+            let instrument = leg.instrument;
+            match instrument {
+                Instrument::Share(share) if !share.existed(at.date()) => {
+                    return Err(Unfilled::NotTraded(instrument));
+                }
+                _ if instrument.last_trade_at().is_some_and(|last| last < at) => {
+                    return Err(Unfilled::LastTradePassed(instrument));
+                }
+                _ => {}
+            }
+            quote_of(&instrument).ok_or(Unfilled::NoQuote(instrument))
+        };
+        let quotes: Vec<LinearQuote> = request.legs.iter().map(quote).collect::<Result<_, _>>()?;
+        if let Some(limit) = request.limit {
+            let limit = limit.times(i64::from(request.lots));
+            let cross = self.config.cross;
+            let legs = request.legs.iter().zip(&quotes);
+            let net: Price = legs
+                .map(|(l, q)| -q.price(l.quantity > 0, cross).share.times(l.quantity))
+                .sum();
+            if net < limit {
+                return Err(Unfilled::Limit { net, limit });
+            }
+        }
+        Ok(quotes)
+    }
+
+    fn fill(&mut self, order: &LinearOrder, quotes: &[LinearQuote], at: Instant) -> Vec<LinearExecution> {
+        let request = &order.request;
+        let id = self.position_for(request, at);
+        let legs = request.legs.iter().zip(quotes);
+        let executed = legs
+            .map(|(leg, quote)| self.trade(id, order, leg, quote, at))
+            .collect();
+        if let Some(position) = self.open.get_mut(&id) {
+            match request.kind {
+                LinearKind::Open => {}
+                LinearKind::Close { .. } => position.lots = position.lots.saturating_sub(request.lots),
+                LinearKind::Roll { .. } => {
+                    position.rolls = position.rolls.saturating_add(1);
+                    position.legs = per_lot(&position.held, position.lots);
+                }
+                LinearKind::Adjust => {
+                    position.lots = position.size();
+                    position.lots_opened = position.lots_opened.max(position.lots);
+                    if !position.held.is_empty() {
+                        position.legs.clone_from(&position.held);
+                    }
+                }
+            }
+        }
+        self.finish(id, &request.key, at);
+        executed
+    }
+
+    /// The position that an order changes; a new one where it opens.
+    fn position_for(&mut self, request: &LinearRequest, at: Instant) -> PositionId {
+        let moved = || {
+            let mut own = self.open.values();
+            own.find(|p| p.structure == request.structure).map(|p| p.id)
+        };
+        let found = match request.kind {
+            LinearKind::Close { position } | LinearKind::Roll { position } => Some(position),
+            LinearKind::Adjust => moved(),
+            LinearKind::Open => None,
+        };
+        if let Some(id) = found {
+            return id;
+        }
+        let id = self.take_position();
+        let position = LinearPosition {
+            id,
+            structure: Arc::clone(&request.structure),
+            opened_by: Arc::clone(&request.key),
+            opened_at: at,
+            closed_by: None,
+            closed_at: None,
+            lots: request.lots,
+            lots_opened: request.lots,
+            legs: per_lot(&request.legs, request.lots),
+            held: Vec::new(),
+            cash: Band::default(),
+            premium: Band::default(),
+            fees: Usd::ZERO,
+            rolls: 0,
+            executions: Vec::new(),
+            approximate: false,
+        };
+        self.open.insert(id, position);
+        id
+    }
+
+    fn trade(
+        &mut self,
+        position: PositionId,
+        order: &LinearOrder,
+        leg: &LinearLeg,
+        quote: &LinearQuote,
+        at: Instant,
+    ) -> LinearExecution {
+        let request = &order.request;
+        let cross = self.config.cross;
+        let price = quote.price(leg.quantity > 0, cross);
+        let paid = -price.dollars(leg.instrument.multiplier(), leg.quantity);
+        let future = matches!(leg.instrument, Instrument::Future(_));
+        let key = HoldingKey {
+            structure: Arc::clone(&request.structure),
+            position,
+            instrument: leg.instrument,
+        };
+        let held = self.holdings.entry(key.clone()).or_insert_with(|| Holding {
+            quantity: 0,
+            unsettled: Band::default(),
+            entry: price,
+            mark: price,
+            marked_at: at,
+            settled: None,
+        });
+        held.entry = entry_after(held, leg.quantity, price);
+        held.quantity = held.quantity.saturating_add(leg.quantity);
+        held.mark = quote.price(held.quantity < 0, cross);
+        held.marked_at = at;
+        if future {
+            held.unsettled += paid;
+        }
+        // A future that is closed keeps its unpaid dollars until the settlement; a share that is sold is gone.
+        let gone = held.quantity == 0 && !future;
+        if gone {
+            self.holdings.remove(&key);
+        }
+        // The schedule has a row: the order was taken.
+        let fees = self
+            .fees_of(&leg.instrument, leg.quantity, price.share, at.date())
+            .unwrap_or(Fees::ZERO);
+        self.record(LinearExecution {
+            sequence: 0,
+            at,
+            decided_at: request.decided_at,
+            flow: Flow::Trade,
+            position,
+            structure: Arc::clone(&request.structure),
+            key: Arc::clone(&request.key),
+            order: Some(order.id.clone()),
+            instrument: leg.instrument,
+            quantity: leg.quantity,
+            price,
+            cash: if future { Band::default() } else { paid },
+            fees,
+            approximate: quote.kind == QuoteKind::Assumed,
+        })
+    }
+
+    /// Marks what is held at quotes no older than its mark. What has no quote holds its mark.
+    pub fn mark(&mut self, at: Instant, quote_of: QuoteOf<'_>) {
+        self.now = self.now.max(Some(at));
+        for (key, held) in &mut self.holdings {
+            if let Some(quote) = quote_of(&key.instrument).filter(|q| q.at >= held.marked_at) {
+                held.mark = quote.price(held.quantity < 0, self.config.cross);
+                held.marked_at = quote.at;
+            }
+        }
+    }
+}
+
+/// Average price after a trade: weighted when the position grows, kept when it shrinks, the trade's own when it turns round.
+fn entry_after(held: &Holding, quantity: i64, price: Band<Price>) -> Band<Price> {
+    let (before, after) = (held.quantity, held.quantity.saturating_add(quantity));
+    if before == 0 || after == 0 || (before > 0) != (after > 0) {
+        return price;
+    }
+    if after.unsigned_abs() < before.unsigned_abs() {
+        return held.entry;
+    }
+    held.entry.zip(price, |old, new| {
+        let sum = i128::from(old.0) * i128::from(before) + i128::from(new.0) * i128::from(quantity);
+        let average = sum.checked_div(i128::from(after)).unwrap_or(0);
+        Price(i64::try_from(average).unwrap_or(i64::MAX))
+    })
+}

@@ -65,6 +65,8 @@ pub fn run(command: &Command, out: &mut Output) -> Result<Exit, Failure> {
         Command::Simulate(args) => command::simulate::run(args, out),
         Command::Vix(args) => command::vix::run(args, out),
         Command::Surface(args) => command::surface::run(args, out),
+        Command::Compare(args) => command::compare::run(args, out),
+        Command::Scenario(args) => command::scenario::run(args, out),
         Command::Fees(args) => command::fees::run(args, out),
         Command::Backtest(args) => command::backtest::run(args, out),
         Command::Verify(args) => command::verify::run(args, out),

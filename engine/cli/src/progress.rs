@@ -7,23 +7,37 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 #[derive(Debug)]
 pub struct Bar {
     inner: ProgressBar,
-    bytes: bool,
+    unit: Unit,
+}
+
+/// What a bar counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Unit {
+    Bytes,
+    Ticks,
+    Runs,
 }
 
 impl Bar {
     /// A bar that counts bytes.
     #[must_use]
     pub fn of_bytes(out: &Output) -> Self {
-        Self::new(out, true)
+        Self::new(out, Unit::Bytes)
     }
 
     /// A bar that counts `ticks`.
     #[must_use]
     pub fn of_ticks(out: &Output) -> Self {
-        Self::new(out, false)
+        Self::new(out, Unit::Ticks)
     }
 
-    fn new(out: &Output, bytes: bool) -> Self {
+    /// A bar that counts `runs`.
+    #[must_use]
+    pub fn of_runs(out: &Output) -> Self {
+        Self::new(out, Unit::Runs)
+    }
+
+    fn new(out: &Output, unit: Unit) -> Self {
         let target = if out.progress {
             ProgressDrawTarget::stderr()
         } else {
@@ -31,16 +45,16 @@ impl Bar {
         };
         Self {
             inner: ProgressBar::with_draw_target(None, target),
-            bytes,
+            unit,
         }
     }
 
     /// Work begins.
     pub fn begin(&self, total: u64) {
-        let template = if self.bytes {
-            "{bar:32} {bytes:>9} of {total_bytes} · {eta} left · {wide_msg}"
-        } else {
-            "{bar:32} {pos:>7} of {len} ticks · {eta} left · {wide_msg}"
+        let template = match self.unit {
+            Unit::Bytes => "{bar:32} {bytes:>9} of {total_bytes} · {eta} left · {wide_msg}",
+            Unit::Ticks => "{bar:32} {pos:>7} of {len} ticks · {eta} left · {wide_msg}",
+            Unit::Runs => "{bar:32} {pos:>7} of {len} runs · {eta} left · {wide_msg}",
         };
         if let Ok(style) = ProgressStyle::with_template(template) {
             self.inner.set_style(style.progress_chars("█▉▊▋▌▍▎▏ "));

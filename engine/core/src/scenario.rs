@@ -3,6 +3,7 @@
 //! A scenario speaks of SPX: its spot and its vols. What it means for VIX is said by [`Market`].
 
 pub mod account;
+pub mod grid;
 
 use crate::observe::{self, CandidateView, Sight};
 use crate::value::{Cause, Cell};

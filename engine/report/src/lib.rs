@@ -4,11 +4,13 @@
 
 pub mod caveats;
 pub mod chart;
+pub mod compare;
 pub mod edge;
 pub mod from_run;
 pub mod html;
 pub mod model;
 pub mod returns;
+pub mod scenario;
 pub mod spark;
 pub mod stats;
 pub mod summary;

@@ -232,6 +232,14 @@ impl ViewSource for Snapshots<'_> {
     }
 }
 
+/// The snapshots that a plan reads at an instant, as a run sees them.
+///
+/// # Errors
+/// When the data cannot be read.
+pub fn views_at(plan: &Plan, history: &dyn History, at: Instant) -> Result<Arc<Views>, RunError> {
+    Snapshots::new(plan, history, false).views(at)
+}
+
 #[cfg(test)]
 mod tests {
     use super::combine;

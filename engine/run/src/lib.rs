@@ -13,6 +13,7 @@ pub mod explain;
 pub mod folder;
 pub mod futures;
 mod hash;
+pub mod held;
 mod manifest;
 mod marks;
 pub mod output;
@@ -22,7 +23,8 @@ mod terms;
 mod walk;
 
 pub use backtest::{BacktestRequest, Inputs, Progress, Sweep, backtest};
+pub use data::views_at;
 pub use error::{ErrorClass, RunError};
 pub use explain::{Explainer, Moment};
 pub use output::{Mode, RunOutput};
-pub use terms::{fill_model, restore, set_fill_model};
+pub use terms::{Terms, fill_model, restore, set_fill_model, terms};

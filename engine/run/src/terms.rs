@@ -10,13 +10,20 @@ use std::collections::BTreeMap;
 /// Capital, fills, fees and margin of a run.
 #[derive(Clone, Debug)]
 pub struct Terms {
+    /// Capital.
     pub capital: Usd,
+    /// How orders fill.
     pub fills: FillModel,
+    /// Fees.
     pub fees: FeeSchedule,
+    /// Margin rulebook enforced.
     pub rulebook: Rulebook,
 }
 
 /// Reads them from the settings.
+///
+/// # Errors
+/// When a name or an amount is none; the checker refuses such files.
 pub fn terms(settings: &Settings) -> Result<Terms, RunError> {
     let bad = |what: String, help: String| RunError::new(ErrorClass::Request, what, help);
     let capital = Usd::from_f64(settings.capital_usd).ok_or_else(|| {

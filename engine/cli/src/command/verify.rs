@@ -63,7 +63,7 @@ pub fn run(args: &VerifyArgs, out: &mut Output) -> Result<Exit, Failure> {
     let mut graph = linked.graph.clone();
     alula_run::restore(&mut graph.settings, &recorded.manifest.settings);
     let data = history(args.data.as_deref(), seed(&recorded), &graph)?;
-    same_data(&recorded, data.as_ref(), args)?;
+    same_data(&recorded, data.as_ref(), args.data.is_some())?;
     let mut all = Vec::new();
     for (mode, about) in MODES {
         out.detail(&format!("computing it {about}"));
@@ -82,12 +82,13 @@ fn inputs(run: &Path) -> PathBuf {
 }
 
 /// The seed of a run on the simulated market.
-fn seed(run: &RunOutput) -> Option<u64> {
+pub(super) fn seed(run: &RunOutput) -> Option<u64> {
     let (_, seed) = run.manifest.data_label.split_once("seed ")?;
     seed.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok()
 }
 
-fn same_data(run: &RunOutput, data: &dyn History, args: &VerifyArgs) -> Result<(), Failure> {
+/// Refuses data that are not those of the run; `named`: a store was.
+pub(super) fn same_data(run: &RunOutput, data: &dyn History, named: bool) -> Result<(), Failure> {
     let now = data.provenance();
     let was = run
         .manifest
@@ -102,9 +103,9 @@ fn same_data(run: &RunOutput, data: &dyn History, args: &VerifyArgs) -> Result<(
         "the run rests on `{}`, these data are others",
         run.manifest.data_label
     );
-    let help = match (&args.data, run.manifest.simulated) {
-        (None, false) => "name the store that the run was made from with `--data`".to_owned(),
-        (Some(_), true) => "leave `--data` out: the run was made on the simulated market".to_owned(),
+    let help = match (named, run.manifest.simulated) {
+        (false, false) => "name the store that the run was made from with `--data`".to_owned(),
+        (true, true) => "leave `--data` out: the run was made on the simulated market".to_owned(),
         _ => format!("their hash is {}, the run's is {was}", now.hash),
     };
     Err(Failure::new(Exit::Data, what).help(help))

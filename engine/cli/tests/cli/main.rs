@@ -4,12 +4,14 @@
 
 mod backtest;
 mod check;
+mod compare;
 mod explain;
 mod fmt;
 mod graph;
 mod import;
 mod market;
 mod new;
+mod scenario;
 mod simulate;
 mod streams;
 mod support;

@@ -7,6 +7,7 @@ mod axis;
 mod equity;
 mod firings;
 mod greeks;
+mod heat;
 mod smile;
 mod svg;
 
@@ -14,9 +15,11 @@ pub use svg::escape;
 mod trades;
 
 pub use axis::Size;
+pub(crate) use axis::nice_step;
 pub use equity::{drawdown, equity};
 pub use firings::firings;
 pub use greeks::{Greek, greek};
+pub use heat::heat;
 pub use smile::{MAX_SMILES, SmileChart, smiles};
 pub use trades::{strike, trades};
 

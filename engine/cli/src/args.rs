@@ -469,9 +469,10 @@ pub struct SurfaceArgs {
                         alula scenario condor.alula --data spx_2019 --at 2019-05-03 --lots 10\n  \
                         alula scenario runs/condor-1f2e3d4c5b6a --at 2023-06-01    what the run held then\n  \
                         alula scenario condor.alula --vol -5,0,10 --spot -8,-4,0,4 --days 0,10,20 --svg heat.svg\n  \
-                        alula scenario condor.alula --path \"1 +12 -6, 5 +8 -5, 15 -1 -3\"\n\n\
+                        alula scenario condor.alula --path \"1 +12 -6, 5 +8 -5, 15 -1 -3\"\n  \
+                        alula scenario condor.alula --event FOMC                    the average past reaction to it\n\n\
                         Every leg is revalued; margin is computed again by every rulebook in every cell. A path is steps of days, \
-                        vol points\nand spot in percent. Without --data the market is simulated."
+                        vol points\nand spot in percent. An event's path is refused with fewer than eight past reactions. Without --data the market is simulated."
 )]
 pub struct ScenarioArgs {
     /// Strategy file, or run folder
@@ -511,6 +512,9 @@ pub struct ScenarioArgs {
     /// A path through time, instead of the two that are assumed; may be given several times
     #[arg(long, value_name = "STEPS", allow_hyphen_values = true)]
     pub path: Vec<String>,
+    /// Add a path: the average past reaction to this event (FOMC, CPI, PPI), and one spread to either side of it
+    #[arg(long, value_name = "EVENT")]
+    pub event: Option<String>,
     /// Points that VIX and its futures move for one point of SPX vol
     #[arg(long, value_name = "BETA", default_value = "1", value_parser = parse_beta)]
     pub vx_beta: f64,

@@ -17,6 +17,7 @@ pub mod held;
 mod manifest;
 mod marks;
 pub mod output;
+pub mod reaction;
 mod record;
 pub mod tables;
 mod terms;

@@ -291,7 +291,8 @@ pub struct PositionRow {
     pub approximate: bool,
 }
 
-/// Greeks of all open positions. Delta and gamma in underlyings, vega in dollars a vol point, theta in dollars a day.
+/// Greeks of all open positions. Delta and gamma in underlyings, of what is on the run's own underlying; vega in dollars a point of
+/// each option's own vol, theta in dollars a day, of everything.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct GreekSum {
     /// Delta.

@@ -545,14 +545,18 @@ fn reported(enforced: Rulebook) -> [Rulebook; 3] {
     [Rulebook::Cboe, Rulebook::Ibkr, portfolio]
 }
 
+/// A VIX option's delta is in VIX: it does not add to one in SPX. Dollars do.
 fn greeks(sight: &Sight<'_>, book: &Book) -> Option<GreekSum> {
     let mut sum = GreekSum::default();
+    let main = sight.plan.chains().first().map(String::as_str);
     observe::prepare_greeks(sight, book);
     for position in book.positions() {
         let package = position.held()?;
         let one = observe::package_greeks(sight, package, position.lots).ok()?;
-        sum.delta += one.delta;
-        sum.gamma += one.gamma;
+        if Some(package.underlying()) == main {
+            sum.delta += one.delta;
+            sum.gamma += one.gamma;
+        }
         sum.vega += one.vega;
         sum.theta += one.theta;
     }

@@ -28,6 +28,7 @@ use alula_market::time::Instant;
 use alula_pricing::stress::{Shift, VolShift};
 use alula_report::scenario::{CellFigures, Path as ReportPath, PathStep, Scenarios};
 use alula_run::held::held;
+use alula_run::reaction::project;
 use alula_run::{Moment, terms, views_at};
 use std::sync::Arc;
 
@@ -67,12 +68,15 @@ struct Subject {
 /// # Errors
 /// When the strategy, the run or the data cannot be read, or nothing can be opened at that time.
 pub fn run(args: &ScenarioArgs, out: &mut Output) -> Result<Exit, Failure> {
-    let axes = Axes::of(args)?;
-    let (subject, data) = if args.what.is_dir() {
+    let mut axes = Axes::of(args)?;
+    let (mut subject, data) = if args.what.is_dir() {
         of_run(args, out)?
     } else {
         of_strategy(args, out)?
     };
+    if let Some(event) = &args.event {
+        reaction(&event.to_uppercase(), &mut axes, &mut subject, data.as_ref())?;
+    }
     let found = scenarios(args, &axes, &subject, data.as_ref())?;
     if let Some(path) = &args.svg {
         files::write_result(out, Some(path), &alula_report::chart::heat(&found))?;
@@ -82,6 +86,34 @@ pub fn run(args: &ScenarioArgs, out: &mut Output) -> Result<Exit, Failure> {
         TextFormat::Json => out.data(&found.json())?,
     }
     Ok(Exit::Ok)
+}
+
+/// Adds the path of an event: the average of its past reactions, and one spread to either side.
+fn reaction(event: &str, axes: &mut Axes, subject: &mut Subject, data: &dyn History) -> Result<(), Failure> {
+    let underlying = subject.plan.graph().settings.instrument.name();
+    let found = project(data, event, underlying, subject.at).map_err(|e| failure(&e))?;
+    // To a hundredth of a point and of a per cent: more digits than the sample has.
+    let brief = |x: f64, unit: f64| (x / unit).round() * unit;
+    let step = |n: f64| {
+        let vol = brief(found.vol.0 + n * found.vol.1, 0.01);
+        (1.0, vol, brief(found.spot.0 - n * found.spot.1, 0.0001))
+    };
+    let name = format!(
+        "{event}: average of {} past reactions; one spread of vol up, spot down; the other way round",
+        found.count
+    );
+    axes.paths.push((name, vec![step(0.0), step(1.0), step(-1.0)]));
+    let ((vol, vol_spread), (spot, spot_spread)) = (found.vol, found.spot);
+    subject.notes.push(format!(
+        "{event}: {} releases from {} to {}, vol {vol:+.2} ± {vol_spread:.2} points, spot {:+.2} ± {:.2} %; vol is the 30-day implied vol \
+         at the forward, from the last snapshot before a release to the first after it, and the whole surface is moved by it.",
+        found.count,
+        found.span.0.date(),
+        found.span.1.date(),
+        100.0 * spot,
+        100.0 * spot_spread
+    ));
+    Ok(())
 }
 
 /// What is shifted, as typed.

@@ -94,3 +94,34 @@ fn what_a_run_held_is_shifted_and_careless_input_is_refused() {
         assert!(refused.stderr.contains(words), "{refused}");
     }
 }
+
+#[test]
+fn an_event_is_projected_from_its_past_reactions_or_refused() {
+    let folder = Folder::new(&[("condor.alula", CONDOR)]);
+    let shown = folder.alula(&[
+        "scenario",
+        "condor.alula",
+        "--at",
+        "2024-11-01",
+        "--event",
+        "fomc",
+    ]);
+    assert_eq!(shown.code, 0, "{shown}");
+    assert!(
+        shown.stdout.contains("past reactions") && shown.stdout.contains("FOMC: "),
+        "{shown}"
+    );
+    // A month into the data there has been one meeting.
+    let early = folder.alula(&[
+        "scenario",
+        "condor.alula",
+        "--at",
+        "2023-02-15",
+        "--event",
+        "FOMC",
+    ]);
+    assert_eq!(early.code, 3, "{early}");
+    assert!(early.stderr.contains("8 are needed"), "{early}");
+    let unknown = folder.alula(&["scenario", "condor.alula", "--event", "EARNINGS"]);
+    assert_eq!(unknown.code, 3, "{unknown}");
+}

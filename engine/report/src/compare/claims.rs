@@ -55,9 +55,11 @@ fn gamma(c: &Comparison) -> String {
             lower(point)
         );
     };
-    let interval = format!("95% interval {} to {}", percent(i.low), percent(i.high));
+    let interval = format!("95% interval {} to {}", lower(i.low), lower(i.high));
     let verdict = if i.low >= GAMMA.0 && i.high <= GAMMA.1 {
         "the claim holds here"
+    } else if i.high < 0.0 {
+        "the claim does not hold here: gamma was higher"
     } else if i.high < GAMMA.0 {
         "the claim does not hold here: the reduction is smaller"
     } else if i.low > GAMMA.1 {
@@ -68,7 +70,7 @@ fn gamma(c: &Comparison) -> String {
         "the figure is outside the claimed range, the interval reaches into it: neither confirmed nor refuted"
     };
     format!(
-        "{name} peak gamma within {NEAR_DAYS} days of expiry was {} ({interval} lower); {verdict}.",
+        "{name} peak gamma within {NEAR_DAYS} days of expiry was {} ({interval}); {verdict}.",
         lower(point)
     )
 }
@@ -77,7 +79,7 @@ fn worst_days(c: &Comparison) -> Option<String> {
     let row = c.rows.iter().find(|r| r.figure == Figure::WorstDays)?;
     let point = row.lower_point?;
     let interval = row.lower_by.map_or_else(String::new, |i| {
-        format!(" (95% interval {} to {} lower)", percent(i.low), percent(i.high))
+        format!(" (95% interval {} to {})", lower(i.low), lower(i.high))
     });
     Some(format!(
         "On the worst 1% of days of `{}`, the loss of `{}` was {}{interval}.",
@@ -153,7 +155,12 @@ mod tests {
                 0.50,
                 "outside the claimed range, the interval reaches",
             ),
-            (-0.20, -0.40, -0.10, "20.0% higher"),
+            (
+                -0.20,
+                -0.40,
+                -0.10,
+                "20.0% higher (95% interval 40.0% higher to 10.0% higher); the claim does not hold",
+            ),
         ] {
             let text = sentence(point, low, high);
             assert!(text.contains(words), "{text}");

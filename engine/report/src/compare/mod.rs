@@ -38,7 +38,7 @@ pub struct SessionRow {
     pub equity: f64,
     /// Deepest drawdown at any snapshot, dollars.
     pub fall: f64,
-    /// Absolute gamma of what is held at the last tick, underlyings a point; none where unknown.
+    /// Absolute gamma of what is held on the index at the last tick, underlyings a point; none where unknown.
     pub gamma: Option<f64>,
     /// Some option on the index expires within [`NEAR_DAYS`].
     pub near: bool,

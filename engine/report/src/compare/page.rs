@@ -20,8 +20,13 @@ svg text{font-size:11px;fill:#667085}.grid{stroke:#e4e7ec}.zero{stroke:#98a2b3}.
 /// Lines drawn at most: more could not be told apart.
 const LINES_MAX: usize = 4;
 
-fn chart(title: &str, lines: &[(String, Vec<f64>)], words: fn(f64) -> String) -> String {
-    let (width, height, left, top, bottom) = (960.0, 280.0, 70.0, 30.0, 262.0);
+fn chart(
+    title: &str,
+    lines: &[(String, Vec<f64>)],
+    dates: &[alula_market::time::Date],
+    words: fn(f64) -> String,
+) -> String {
+    let (width, height, left, top, bottom) = (960.0, 284.0, 70.0, 30.0, 262.0);
     let all = || lines.iter().flat_map(|l| l.1.iter().copied());
     let (low, high) = all().fold((0.0_f64, 0.0_f64), |(a, b), x| (a.min(x), b.max(x)));
     let step = crate::chart::nice_step(high - low, 5.0);
@@ -47,6 +52,20 @@ fn chart(title: &str, lines: &[(String, Vec<f64>)], words: fn(f64) -> String) ->
             escape(&words(tick))
         );
         tick += step;
+    }
+    // Beginning, quarters and end: sessions stand at equal distances.
+    let last = dates.len().saturating_sub(1);
+    for part in 0..=4_usize {
+        let i = last * part / 4;
+        let anchor = ["start", "middle", "middle", "middle", "end"].get(part).copied();
+        if let (Some(date), Some(anchor)) = (dates.get(i), anchor) {
+            let _ = write!(
+                out,
+                r#"<text x="{:.1}" y="{:.1}" text-anchor="{anchor}">{date}</text>"#,
+                x(i),
+                bottom + 16.0
+            );
+        }
     }
     for (n, (name, values)) in lines.iter().take(LINES_MAX).enumerate() {
         let at = left + 190.0 * count(n);
@@ -121,13 +140,18 @@ pub fn page(found: &Claims) -> String {
         let lines = |of: fn(&Sample) -> Vec<f64>| -> Vec<(String, Vec<f64>)> {
             found.samples.iter().map(|s| (s.name.clone(), of(s))).collect()
         };
+        let longest = found.samples.iter().max_by_key(|s| s.rows.len());
+        let dates: Vec<_> = longest
+            .iter()
+            .flat_map(|s| s.rows.iter().map(|r| r.date))
+            .collect();
         out.push_str("<h2>Gain, dollars</h2>");
-        out.push_str(&chart("gain by session", &lines(gains), short));
+        out.push_str(&chart("gain by session", &lines(gains), &dates, short));
         out.push_str("<h2>Drawdown, dollars</h2>");
-        out.push_str(&chart("drawdown by session", &lines(falls), short));
+        out.push_str(&chart("drawdown by session", &lines(falls), &dates, short));
         out.push_str("<h2>Absolute gamma, underlyings a point</h2>");
         let gamma = |s: &Sample| s.rows.iter().map(|r| r.gamma.unwrap_or(0.0)).collect();
-        out.push_str(&chart("absolute gamma by session", &lines(gamma), |x| {
+        out.push_str(&chart("absolute gamma by session", &lines(gamma), &dates, |x| {
             format!("{x:.3}")
         }));
     }
@@ -190,7 +214,7 @@ pub fn page(found: &Claims) -> String {
         out.push_str("</table>");
     }
     out.push_str(
-        "<p class=\"dim\">Gamma is the absolute net gamma of everything held at the last tick of a session. Shares are of the capital, \
+        "<p class=\"dim\">Gamma is the absolute net gamma of what is held on the index at the last tick of a session; vega that of everything, each option's to its own vol. Shares are of the capital, \
          drawdowns of the peak over ends of sessions. CVaR is the mean loss on the worst 5% or 1% of sessions.</p></main></body></html>\n",
     );
     out

@@ -148,7 +148,8 @@ pub fn text(found: &Claims) -> String {
     }
     let _ = writeln!(
         out,
-        "\n{DIM}Gamma is the absolute net gamma of everything held, in underlyings a point, at the last tick of a session. Shares are \
+        "\n{DIM}Gamma is the absolute net gamma of what is held on the index, in underlyings a point, at the last tick of a session; vega that of \
+         everything, each option's to its own vol. Shares are \
          of the capital; drawdowns of the peak, over ends of sessions. CVaR is the mean loss on the worst 5% or 1% of \
          sessions.{DIM:#}"
     );

@@ -27,7 +27,7 @@ use strikes::Strikes;
 /// States of one structure that are followed; a structure with more is not certified.
 pub const STATES_MAX: usize = 256;
 
-/// Contracts deliver this many dollars a point: SPX, XSP, SPY and VIX options alike.
+/// Contracts deliver this many dollars a point: SPX, XSP and VIX options alike.
 pub const DOLLARS_A_POINT: f64 = 100.0;
 
 /// What can be lost by everything that a strategy may own.

@@ -309,12 +309,9 @@ impl<'a> Checker<'a> {
     }
 }
 
-/// Instruments with listed options.
+/// Instruments with options that can be priced here: European ones that settle in cash. Those of SPY are American.
 pub(super) const fn has_options(instrument: Instrument) -> bool {
-    matches!(
-        instrument,
-        Instrument::Spx | Instrument::Xsp | Instrument::Spy | Instrument::Vix
-    )
+    matches!(instrument, Instrument::Spx | Instrument::Xsp | Instrument::Vix)
 }
 
 /// The unit whose square this is.

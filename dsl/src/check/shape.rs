@@ -175,7 +175,7 @@ impl<'a> Checker<'a> {
         let name = &shape.underlying;
         let Some(instrument) = reference::instrument(&name.value) else {
             let help = did_you_mean(&name.value, Instrument::ALL.iter().map(|i| i.name()))
-                .unwrap_or_else(|| "options exist on SPX, XSP, SPY and VIX; futures on VX and ES".to_owned());
+                .unwrap_or_else(|| "options exist on SPX, XSP and VIX; futures on VX and ES".to_owned());
             let message = format!("there is no instrument `{}`", name.value);
             return self.error(codes::UNKNOWN_INSTRUMENT, name.span, message, help);
         };
@@ -196,7 +196,11 @@ impl<'a> Checker<'a> {
             ),
             (true, Instrument::Vix) => ("futures", "futures on VIX are the curve `VX`"),
             (true, _) => ("futures", "futures exist on VX and ES"),
-            (false, _) => ("options", "options exist on SPX, XSP, SPY and VIX"),
+            (false, Instrument::Spy) => (
+                "options that settle in cash",
+                "options on SPY may be exercised early and deliver shares, which no price here allows for; write `XSP`, whose options have the same size, are European and settle in cash",
+            ),
+            (false, _) => ("options", "options exist on SPX, XSP and VIX"),
         };
         let d = Diagnostic::error(
             codes::NOT_TRADABLE,

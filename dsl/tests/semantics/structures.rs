@@ -167,10 +167,11 @@ fn futures_and_their_spreads_go_by_month() {
         assert_eq!(errors(&shape_on(kind, "VX", clauses)), [code], "{kind} {clauses}");
     }
     assert_eq!(errors(&shape_on("future", "SPX", "long month 1")), ["A0411"]);
-    assert_eq!(
-        errors(&shape_on("put", "VX", "expiry nearest 30 dte, at 30 delta")),
-        ["A0411"]
-    );
+    // Options on VX are those on VIX; those on SPY are American and deliver shares.
+    for underlying in ["VX", "SPY"] {
+        let found = errors(&shape_on("put", underlying, "expiry nearest 30 dte, at 30 delta"));
+        assert_eq!(found, ["A0411"], "{underlying}");
+    }
 }
 
 #[test]

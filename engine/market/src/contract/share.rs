@@ -104,7 +104,8 @@ const VIXY_SPLITS: &[Split] = &[
 /// The first notes matured on 2019-01-30; the series B notes took the symbols over.
 const SERIES_B: &[(Date, Date)] = &[(ymd(2019, 1, 30), ymd(2019, 5, 1))];
 const SERIES_B_NOTE: &str = "a note: credit of the issuer. The first notes matured on 2019-01-30; the series B notes (VXXB, VXZB \
-     from January 2018) took the symbols over on 2019-05-02";
+     from January 2018) took the symbols over on 2019-05-02. Options on them are American and deliver shares, adjusted at \
+     each split: none of them are imported or simulated";
 
 /// Every share.
 pub const SHARES: [ShareSpec; 4] = [
@@ -115,7 +116,8 @@ pub const SHARES: [ShareSpec; 4] = [
         since: Since::day(ymd(1993, 1, 29)),
         gaps: &[],
         splits: &[],
-        note: "pays quarterly dividends, which are no part of its price series unless the source says so",
+        note: "pays quarterly dividends, which are no part of its price series unless the source says so. Its options are American and \
+               deliver shares: none of them are imported or simulated",
         source: "State Street fund page (inception 1993-01-22, first trade 1993-01-29)",
     },
     ShareSpec {

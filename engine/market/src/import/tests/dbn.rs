@@ -1,6 +1,7 @@
 //! Databento files written with their own encoder. All quotes are invented.
 
 use super::*;
+use crate::store::ChainRow;
 use ::dbn::encode::{DbnEncoder, EncodeRecord as _};
 use ::dbn::enums::rtype;
 use ::dbn::{
@@ -69,6 +70,8 @@ fn cbbo(id: u32, at: u64, bid: i64, ask: i64) -> CbboMsg {
     m.levels = [ConsolidatedBidAskPair {
         bid_px: bid,
         ask_px: ask,
+        bid_sz: 12,
+        ask_sz: 34,
         ..ConsolidatedBidAskPair::default()
     }];
     m
@@ -132,6 +135,8 @@ fn minutes_are_snapshots_and_a_quote_stands_until_the_next() {
     assert_eq!(second.quote(&contract(Right::Call, 5150)), quote(70_000, 70_500));
     assert_eq!(second.quote(&contract(Right::Put, 5160)), quote(70_000, 70_500));
     let rows = &h.day_rows(Root::Spxw, day).unwrap()[1].rows;
+    let sized = |r: &ChainRow| (r.bid_size, r.ask_size) == (Some(12), Some(34));
+    assert!(!rows.is_empty() && rows.iter().all(sized));
     // Every fifth minute alone, when asked for.
     let other = Bench::new();
     let mut sampled = parity(&other, bench.dir.path().join("in/opra.cbbo-1m.dbn"));

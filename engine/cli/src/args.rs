@@ -795,6 +795,9 @@ pub struct TestArgs {
     /// Leave with 1 unless every rule acted, every condition was true and false, and every part decided
     #[arg(long, help_heading = "Coverage")]
     pub strict: bool,
+    /// Add the counter-examples of `always` and `never` to the test file, as cases
+    #[arg(long)]
+    pub keep: bool,
     /// Run again whenever a file changes
     #[arg(long)]
     pub watch: bool,

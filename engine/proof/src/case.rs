@@ -3,6 +3,7 @@
 use crate::coverage::Coverage;
 use crate::file::Subject;
 use crate::market::{CaseMarket, ChainCache};
+use crate::property::{self, Claim};
 use crate::spec::{Case, Expectation, ExpectedOrder, Moment, Named};
 use crate::words;
 use alula_core::plan::Plan;
@@ -12,7 +13,7 @@ use alula_core::value::Cell;
 use alula_core::why::{Recorded, keys};
 use alula_dsl::graph::{Domain, Graph, NodeId};
 use alula_market::history::History;
-use alula_market::time::{Date, Instant};
+use alula_market::time::Instant;
 use alula_run::output::{OrderRow, TickRow};
 use alula_run::{BacktestRequest, Explainer, Inputs, Mode, RunError, RunOutput, backtest};
 use alula_yaml::Place;
@@ -26,9 +27,31 @@ pub struct Harness {
     registry: Registry,
     thresholds: Vec<f64>,
     chains: ChainCache,
+    claims: Vec<Claim>,
 }
 
 impl Harness {
+    /// The same for cases with claims; `graph` is the strategy's with its claims ([`crate::property::watched`]).
+    ///
+    /// # Errors
+    /// When the strategy cannot be linked.
+    pub fn with_claims(
+        graph: Arc<Graph>,
+        registry: Registry,
+        thresholds: Vec<f64>,
+        claims: Vec<Claim>,
+    ) -> Result<Self, RunError> {
+        let mut harness = Self::new(graph, registry, thresholds)?;
+        harness.claims = claims;
+        Ok(harness)
+    }
+
+    /// What its cases say must hold at every tick.
+    #[must_use]
+    pub fn claims(&self) -> &[Claim] {
+        &self.claims
+    }
+
     /// A strategy with its scripts and the threshold values that cases start from, canonical scale.
     ///
     /// # Errors
@@ -41,6 +64,7 @@ impl Harness {
             registry,
             thresholds,
             chains: ChainCache::default(),
+            claims: Vec::new(),
         })
     }
 
@@ -66,8 +90,30 @@ impl Harness {
                 *value = *own;
             }
         }
-        let result = self.run(&case, base, Mode::Batch);
-        !result.passed() || explanation.is_some_and(|e| e != result.explanation)
+        // Coverage, and words that nobody compares, are left out: a mutant is asked for a verdict alone.
+        let market = CaseMarket::new(&case.market, &self.chains, base);
+        let Ok(run) = self.turn(&case, &market, Mode::Batch) else {
+            return true;
+        };
+        let Ok(explainer) = Explainer::new(&run, &self.graph) else {
+            return true;
+        };
+        let (failures, asked) = self.check(&case, market.steps(), &run, &explainer);
+        let differs = |words: &str| words != self.words(&case, &run, &explainer, &asked);
+        !failures.is_empty() || explanation.is_some_and(differs)
+    }
+
+    /// When a case first breaks a claim; none where it holds throughout, or the case cannot run.
+    #[must_use]
+    pub fn broken(&self, case: &Case, base: Option<&dyn History>, claim: usize) -> Option<Instant> {
+        let market = CaseMarket::new(&case.market, &self.chains, base);
+        let run = self.turn(case, &market, Mode::Batch).ok()?;
+        let explainer = Explainer::new(&run, &self.graph).ok()?;
+        let (failures, _) = self.check(case, market.steps(), &run, &explainer);
+        failures
+            .iter()
+            .find(|f| f.claim == Some(claim))
+            .and_then(|f| f.at)
     }
 
     /// What a test file is read against.
@@ -91,8 +137,7 @@ impl Harness {
     pub fn run(&self, case: &Case, base: Option<&dyn History>, mode: Mode) -> CaseResult {
         let market = CaseMarket::new(&case.market, &self.chains, base);
         let steps = market.steps().to_vec();
-        let range = case.data.as_ref().map(|d| (d.from, d.to));
-        match self.turn(case, &market, range, mode) {
+        match self.turn(case, &market, mode) {
             Ok(run) => self.judge(case, &steps, run),
             Err(error) => {
                 let at = error.at.map_or(String::new(), |at| format!("at {at}: "));
@@ -104,6 +149,7 @@ impl Harness {
                         at: error.at,
                         what: format!("the case could not run: {at}{}", error.what),
                         why: Some(error.help),
+                        claim: None,
                     }],
                     explanation: format!("{}\n  could not run: {at}{}\n", case.name, error.what),
                     coverage: Coverage::default(),
@@ -113,13 +159,8 @@ impl Harness {
         }
     }
 
-    fn turn(
-        &self,
-        case: &Case,
-        market: &CaseMarket<'_>,
-        range: Option<(Date, Date)>,
-        mode: Mode,
-    ) -> Result<RunOutput, RunError> {
+    fn turn(&self, case: &Case, market: &CaseMarket<'_>, mode: Mode) -> Result<RunOutput, RunError> {
+        let range = case.data.as_ref().map(|d| (d.from, d.to));
         backtest(BacktestRequest {
             graph: Arc::clone(&self.graph),
             thresholds: case.thresholds.clone(),
@@ -142,6 +183,7 @@ impl Harness {
                     at: None,
                     what: format!("the case cannot be explained: {}", error.what),
                     why: Some(error.help),
+                    claim: None,
                 };
                 return CaseResult {
                     name: case.name.clone(),
@@ -153,28 +195,8 @@ impl Harness {
                 };
             }
         };
-        let mut judge = Judge {
-            graph: &self.graph,
-            explainer: &explainer,
-            run: &run,
-            steps,
-            failures: Vec::new(),
-            asked: Vec::new(),
-        };
-        judge.all(case);
-        let Judge { failures, asked, .. } = judge;
-        let named = case.expect.iter().flat_map(|e| {
-            let plain = e.because.iter().chain(&e.not);
-            let unknown = e.unknown.iter().map(|(n, _)| n);
-            let orders = e.orders.iter().flatten().map(|o| o.rule.as_str());
-            plain.chain(unknown).map(|n| n.name.as_str()).chain(orders)
-        });
-        let rules: Vec<&str> = named.collect();
-        let asked = words::Asked {
-            ticks: &asked,
-            rules: &rules,
-        };
-        let explanation = words::explanation(&case.name, &explainer, &run, &self.graph, asked);
+        let (failures, asked) = self.check(case, steps, &run, &explainer);
+        let explanation = self.words(case, &run, &explainer, &asked);
         let mut coverage = Coverage::default();
         coverage.add(&explainer, &run, &self.graph);
         drop(explainer);
@@ -186,6 +208,43 @@ impl Harness {
             coverage,
             run: Some(run),
         }
+    }
+
+    /// What was not as expected, and the ticks that expectations are about.
+    fn check(
+        &self,
+        case: &Case,
+        steps: &[Instant],
+        run: &RunOutput,
+        explainer: &Explainer<'_>,
+    ) -> (Vec<Failure>, Vec<u32>) {
+        let mut judge = Judge {
+            graph: &self.graph,
+            explainer,
+            run,
+            steps,
+            failures: Vec::new(),
+            asked: Vec::new(),
+        };
+        judge.all(case);
+        judge.claimed(case, &self.claims);
+        (judge.failures, judge.asked)
+    }
+
+    /// The case in plain words.
+    fn words(&self, case: &Case, run: &RunOutput, explainer: &Explainer<'_>, asked: &[u32]) -> String {
+        let named = case.expect.iter().flat_map(|e| {
+            let plain = e.because.iter().chain(&e.not);
+            let unknown = e.unknown.iter().map(|(n, _)| n);
+            let orders = e.orders.iter().flatten().map(|o| o.rule.as_str());
+            plain.chain(unknown).map(|n| n.name.as_str()).chain(orders)
+        });
+        let rules: Vec<&str> = named.collect();
+        let asked = words::Asked {
+            ticks: asked,
+            rules: &rules,
+        };
+        words::explanation(&case.name, explainer, run, &self.graph, asked)
     }
 }
 
@@ -225,6 +284,8 @@ pub struct Failure {
     pub what: String,
     /// The decision explained, where there is one to explain.
     pub why: Option<String>,
+    /// The claim that did not hold, by index.
+    pub claim: Option<usize>,
 }
 
 struct Judge<'a> {
@@ -239,7 +300,51 @@ struct Judge<'a> {
 
 impl<'a> Judge<'a> {
     fn fail(&mut self, place: Place, at: Option<Instant>, what: String, why: Option<String>) {
-        self.failures.push(Failure { place, at, what, why });
+        self.failures.push(Failure {
+            place,
+            at,
+            what,
+            why,
+            claim: None,
+        });
+    }
+
+    /// The first tick at which a claim does not hold. What is unknown breaks none.
+    fn claimed(&mut self, case: &Case, claims: &[Claim]) {
+        for index in &case.claims {
+            let Some(claim) = claims.get(*index) else { continue };
+            let broken = if claim.is_naked() {
+                property::naked(&self.run.trades).map(|(at, words)| (at, words, None))
+            } else {
+                let key = property::key(*index);
+                let known = |t: &TickRow| self.cells(&key, t).iter().any(|c| c.truth().is_some());
+                if !self.run.ticks.iter().any(known) {
+                    let what = format!("{} `{}`: it was unknown at every tick", claim.word(), claim.text);
+                    let at = self.run.ticks.last();
+                    self.fail(
+                        claim.place,
+                        at.map(|t| t.at),
+                        what,
+                        at.and_then(|t| self.why(&key, t)),
+                    );
+                    continue;
+                }
+                let ticks = self.run.ticks.iter();
+                let mut broken =
+                    ticks.filter(|t| self.cells(&key, t).iter().any(|c| c.truth() == Some(false)));
+                broken.next().map(|t| (t.at, String::new(), self.why(&key, t)))
+            };
+            let Some((at, words, why)) = broken else { continue };
+            let held = if claim.never { "was true" } else { "was false" };
+            let words = if words.is_empty() { held.to_owned() } else { words };
+            self.failures.push(Failure {
+                place: claim.place,
+                at: Some(at),
+                what: format!("{} `{}`: {words}", claim.word(), claim.text),
+                why,
+                claim: Some(*index),
+            });
+        }
     }
 
     fn all(&mut self, case: &Case) {
@@ -266,6 +371,10 @@ impl<'a> Judge<'a> {
         }
         self.asked.sort_unstable();
         self.asked.dedup();
+        // A case about what must hold throughout says nothing of orders until it does.
+        if !case.claims.is_empty() && case.expect.iter().all(|e| e.orders.is_none()) {
+            return;
+        }
         for tick in &self.run.ticks {
             let made: Vec<&OrderRow> = self
                 .run

@@ -12,6 +12,8 @@ mod file;
 mod market;
 pub mod mutate;
 pub mod notation;
+pub mod property;
+pub mod shrink;
 pub mod spec;
 mod words;
 

@@ -231,4 +231,6 @@ pub struct Case {
     pub thresholds: Vec<f64>,
     /// What must be decided.
     pub expect: Vec<Expectation>,
+    /// What must hold at every tick: indices into the file's claims. With some, orders are exact only where they are listed.
+    pub claims: Vec<usize>,
 }

@@ -10,7 +10,9 @@
 use alula_core::registry::Registry;
 use alula_core::thresholds::ThresholdSet;
 use alula_dsl::source::NoImports;
-use alula_proof::{CaseResult, Harness, read};
+use alula_proof::property::{Claim, watched};
+use alula_proof::shrink::{RUNS_MAX, shrink};
+use alula_proof::{CaseResult, Harness, TestFile, read};
 use alula_run::Mode;
 use std::sync::Arc;
 
@@ -340,4 +342,113 @@ fn no_text_makes_the_reader_panic() {
             }
         }
     });
+}
+
+/// A file with claims, and the strategy that watches them.
+fn claimed(file: &str) -> Result<(Harness, TestFile), Vec<String>> {
+    let plain = harness();
+    let words = |found: Vec<alula_yaml::Finding>| -> Vec<String> {
+        found
+            .iter()
+            .map(|f| format!("{}:{} {} ({})", f.line, f.column, f.message, f.fix))
+            .collect()
+    };
+    let tests = read(file.as_bytes(), &plain.subject()).map_err(words)?;
+    let graph = watched("t.alula", STRATEGY.as_bytes(), &NoImports, &tests.claims).map_err(words)?;
+    let values = plain.subject().thresholds.to_vec();
+    let harness =
+        Harness::with_claims(Arc::new(graph), Registry::default(), values, tests.claims.clone()).unwrap();
+    Ok((harness, tests))
+}
+
+fn first(file: &str) -> (Harness, TestFile, CaseResult) {
+    let (harness, tests) = claimed(file).unwrap_or_else(|f| panic!("{f:#?}"));
+    let result = harness.run(&tests.cases[0], None, Mode::Batch);
+    (harness, tests, result)
+}
+
+const WILD: &str = "cases:
+  - name: one position
+    series: {VIX: 16x4 18 17 17 19x5 21x4, SPX: 4500x5 4510 4520 4490 4480x4 4400x4}
+";
+
+#[test]
+fn what_must_hold_throughout_is_read_by_the_compiler_and_lists_no_orders() {
+    for fine in [
+        "always: positions(core) <= 1",
+        "never: short options naked",
+        "never: [positions(core) > 1, not calm]",
+    ] {
+        let (_, _, result) = first(&format!("{WILD}    {fine}\n"));
+        assert!(result.passed(), "{fine}: {:#?}", result.failures);
+    }
+    let (_, _, broken) = first(&format!("{WILD}    always: positions(core) = 0\n"));
+    assert_eq!(broken.failures.len(), 1);
+    let what = &broken.failures[0].what;
+    assert!(
+        what.starts_with("always `positions(core) = 0`: was false"),
+        "{what}"
+    );
+    // Listed orders are exact again.
+    let (_, _, listed) = first(&format!(
+        "{WILD}    always: positions(core) <= 1\n    at: first\n    orders: []\n"
+    ));
+    assert!(!listed.passed());
+    let refused = |line: &str| claimed(&format!("{WILD}    {line}\n")).unwrap_err().join("\n");
+    assert!(
+        refused("always: vega(book) in 1 vol..2 vol")
+            .contains("4:13 `vega(book) in 1 vol..2 vol` cannot be asked")
+    );
+    assert!(refused("always: vgea(book) > $0").contains("did you mean `vega`"));
+    assert!(refused("always: \"true } guard x { require calm else block open\"").contains("cannot be"));
+    assert!(refused("always: short options naked").contains("never: short options naked"));
+    assert!(refused("never: []").contains("expects nothing"));
+}
+
+#[test]
+fn a_condition_that_is_never_known_proves_nothing() {
+    let (_, _, result) = first("cases:\n  - name: x\n    series: {VIX: 16x2}\n    always: core.dte >= 0\n");
+    let ever = result
+        .failures
+        .iter()
+        .any(|f| f.what.contains("unknown at every tick"));
+    assert!(ever || result.passed(), "{:#?}", result.failures);
+    let (_, _, result) = first("cases:\n  - name: x\n    series: {VIX: 50x2}\n    always: core.dte >= 0\n");
+    assert!(
+        result.failures[0].what.contains("unknown at every tick"),
+        "{:#?}",
+        result.failures
+    );
+}
+
+#[test]
+fn a_counter_example_is_shrunk_to_a_case_that_fails_when_it_is_read_again() {
+    let file = format!("{WILD}    always: positions(core) = 0\n");
+    let (harness, tests, _) = first(&file);
+    let small = shrink(&harness, &tests.cases[0], None, 0).unwrap();
+    assert!(small.runs <= RUNS_MAX);
+    // Opened at the first tick, held at the second: two sessions are needed, and no price needs to move.
+    assert_eq!(small.sessions, (16, 2), "{}", small.yaml);
+    for fields in small.case.market.now.values() {
+        assert!(fields.close.windows(2).all(|w| w[0] == w[1]), "{}", small.yaml);
+    }
+    let again = shrink(&harness, &tests.cases[0], None, 0).unwrap();
+    assert_eq!(again.yaml, small.yaml);
+    let (_, _, broken) = first(&format!("cases:\n{}", small.yaml));
+    assert_eq!(broken.failures.len(), 1, "{}", small.yaml);
+    assert_eq!(broken.failures[0].at, Some(small.at));
+    assert!(
+        shrink(&harness, &small.case, None, 1).is_none(),
+        "there is no such claim"
+    );
+}
+
+#[test]
+fn several_seeds_are_several_cases() {
+    let file = "cases:\n  - name: x\n    data: {simulated: [3, 1, 3], from: 2023-01-03, to: 2023-01-10}\n    never: short options naked\n";
+    let (_, tests) = claimed(file).unwrap();
+    let names: Vec<&str> = tests.cases.iter().map(|c| c.name.as_str()).collect();
+    assert_eq!(names, ["x (seed 1)", "x (seed 3)"]);
+    let claim: &Claim = &tests.claims[0];
+    assert!(claim.is_naked() && tests.claims.len() == 1);
 }

@@ -15,6 +15,9 @@ use alula_market::time::{Date, Instant};
 use alula_yaml::{Entry, Finding, Node, Place};
 use std::collections::BTreeMap;
 
+/// Simulated markets of one case.
+const SEEDS_MAX: usize = 1_000;
+
 /// First session of a case that does not name one: a plain Tuesday.
 fn start_default() -> Date {
     Date::from_ymd_opt(2024, 1, 16).unwrap_or_default()
@@ -35,8 +38,9 @@ pub(super) fn read(
     subject: &Subject<'_>,
     place: Place,
     found: &mut Vec<Finding>,
-) -> (MarketSpec, Option<DataSpec>) {
+) -> (MarketSpec, Option<DataSpec>, Vec<u64>) {
     let data = layers.get("data").and_then(|node| keep(data(node), found));
+    let (data, seeds) = data.map_or((None, Vec::new()), |(data, seeds)| (Some(data), seeds));
     let start = layers
         .get("start")
         .and_then(|node| keep(date(node, "`start`"), found));
@@ -104,7 +108,7 @@ pub(super) fn read(
         chains,
         quotes,
     };
-    (market, data)
+    (market, data, seeds)
 }
 
 fn keep<T>(result: Result<T, Finding>, found: &mut Vec<Finding>) -> Option<T> {
@@ -503,7 +507,8 @@ fn occurrence(node: &Node, hour: (u32, u32)) -> Result<EventRow, Finding> {
     Ok(row(at(when)?, number("actual")?, number("consensus")?))
 }
 
-fn data(node: &Node) -> Result<DataSpec, Finding> {
+/// A slice, and the seeds of simulated markets that it names.
+fn data(node: &Node) -> Result<(DataSpec, Vec<u64>), Finding> {
     let fix = "write `data: {store: ../store, from: 2019-05-01, to: 2019-05-31}`, or `simulated: 7` in the place of a store";
     let bad = |what: &str| Finding::new(node.place, what, "it names a store or a seed, and a period", fix);
     let fields = node
@@ -515,12 +520,24 @@ fn data(node: &Node) -> Result<DataSpec, Finding> {
         })?;
     let from = date(fields.require("from", "`data`", "from: 2019-05-01")?, "`from`")?;
     let to = date(fields.require("to", "`data`", "to: 2019-05-31")?, "`to`")?;
-    let source = match (fields.get("store"), fields.get("simulated")) {
-        (Some(store), None) => DataSource::Store(store.text("`store`")?.to_owned()),
-        (None, Some(seed)) => {
-            let number = seed.integer("`simulated`")?;
-            let seed = u64::try_from(number).map_err(|_| bad("a seed is not negative"))?;
-            DataSource::Simulated(seed)
+    let seed = |node: &Node| {
+        let number = node.integer("`simulated`")?;
+        u64::try_from(number).map_err(|_| bad("a seed is not negative"))
+    };
+    let (source, seeds) = match (fields.get("store"), fields.get("simulated")) {
+        (Some(store), None) => (DataSource::Store(store.text("`store`")?.to_owned()), Vec::new()),
+        (None, Some(node)) => {
+            let mut seeds = match node.list("") {
+                Ok(list) => list.iter().map(seed).collect::<Result<Vec<u64>, Finding>>()?,
+                Err(_) => vec![seed(node)?],
+            };
+            seeds.sort_unstable();
+            seeds.dedup();
+            let first = *seeds.first().ok_or_else(|| bad("`simulated` names no seed"))?;
+            if seeds.len() > SEEDS_MAX {
+                return Err(bad("`simulated` names more seeds than a case may have, 1000"));
+            }
+            (DataSource::Simulated(first), seeds)
         }
         _ => return Err(bad("`data` has either a `store` or a `simulated` seed")),
     };
@@ -533,7 +550,7 @@ fn data(node: &Node) -> Result<DataSpec, Finding> {
             "give the earlier date first",
         ));
     }
-    Ok(DataSpec { source, from, to })
+    Ok((DataSpec { source, from, to }, seeds))
 }
 
 /// Quotes that hold throughout, or lists of them with `at`.

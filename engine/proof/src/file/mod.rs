@@ -26,7 +26,8 @@
 mod expect;
 mod market;
 
-use crate::spec::{Case, Expectation};
+use crate::property::{CONDITIONS_MAX, Claim};
+use crate::spec::{Case, DataSource, Expectation};
 use alula_core::plan::Plan;
 use alula_core::why::keys;
 use alula_dsl::graph::{Graph, StructureDef};
@@ -95,8 +96,10 @@ impl<'a> Subject<'a> {
 pub struct TestFile {
     /// The explanation of each case is kept beside the file and compared.
     pub snapshots: bool,
-    /// Cases in textual order.
+    /// Cases in textual order; one for each seed where a case names several.
     pub cases: Vec<Case>,
+    /// What cases say must hold at every tick, each once.
+    pub claims: Vec<Claim>,
 }
 
 /// Reads a test file.
@@ -170,12 +173,13 @@ pub fn read(bytes: &[u8], subject: &Subject<'_>) -> Result<TestFile, Vec<Finding
         return Err(found);
     }
     let mut cases = Vec::with_capacity(list.len());
+    let mut claims = Vec::new();
     let mut names = BTreeSet::new();
     for node in list {
-        match case(node, defaults, subject, snapshots) {
-            Ok(case) => {
+        match case(node, defaults, subject, snapshots, &mut claims) {
+            Ok((case, seeds)) => {
                 if names.insert(case.name.clone()) {
-                    cases.push(case);
+                    cases.extend(by_seed(case, &seeds));
                 } else {
                     found.push(Finding::new(
                         case.place,
@@ -197,7 +201,11 @@ pub fn read(bytes: &[u8], subject: &Subject<'_>) -> Result<TestFile, Vec<Finding
         ));
     }
     if found.is_empty() {
-        return Ok(TestFile { snapshots, cases });
+        return Ok(TestFile {
+            snapshots,
+            cases,
+            claims,
+        });
     }
     found.sort_by_key(|f| (f.line, f.column));
     found.dedup();
@@ -243,13 +251,67 @@ impl<'a> Layers<'a> {
     }
 }
 
+/// A case for each seed, named after it where there are several.
+fn by_seed(case: Case, seeds: &[u64]) -> Vec<Case> {
+    if seeds.len() < 2 {
+        return vec![case];
+    }
+    let one = |seed: &u64| {
+        let mut case = case.clone();
+        case.name = format!("{} (seed {seed})", case.name);
+        if let Some(data) = &mut case.data {
+            data.source = DataSource::Simulated(*seed);
+        }
+        case
+    };
+    seeds.iter().map(one).collect()
+}
+
+/// The claims below `always` or `never`: a condition, or a list of them. Equal ones are watched once.
+fn claimed(layers: Layers<'_>, all: &mut Vec<Claim>, found: &mut Vec<Finding>) -> Vec<usize> {
+    let mut out = Vec::new();
+    for (word, never) in [("always", false), ("never", true)] {
+        let Some(node) = layers.own.iter().find(|e| e.name == word).map(|e| &e.value) else {
+            continue;
+        };
+        let nodes: Vec<&Node> = match node.list("") {
+            Ok(list) => list.iter().collect(),
+            Err(_) => vec![node],
+        };
+        for node in nodes {
+            let text = node.text(&format!("`{word}`"));
+            match text.and_then(|text| Claim::new(text, never, node.place)) {
+                Ok(claim) => {
+                    let known = all.iter().position(|c| c.text == claim.text && c.never == never);
+                    out.push(known.unwrap_or(all.len()));
+                    if known.is_none() {
+                        all.push(claim);
+                    }
+                }
+                Err(f) => found.push(f),
+            }
+        }
+        if all.len() > CONDITIONS_MAX {
+            let what = format!("the file has more than {CONDITIONS_MAX} conditions");
+            found.push(Finding::new(
+                node.place,
+                what,
+                "each is evaluated at every tick",
+                "divide the file",
+            ));
+        }
+    }
+    out
+}
+
 fn case(
     node: &Node,
     defaults: &[Entry],
     subject: &Subject<'_>,
     snapshots: bool,
-) -> Result<Case, Vec<Finding>> {
-    let known: Vec<&str> = ["name", "expect"]
+    claims: &mut Vec<Claim>,
+) -> Result<(Case, Vec<u64>), Vec<Finding>> {
+    let known: Vec<&str> = ["name", "expect", "always", "never"]
         .into_iter()
         .chain(MARKET)
         .chain(EXPECT)
@@ -281,11 +343,12 @@ fn case(
         defaults,
     };
     let thresholds = thresholds(layers, subject, &mut found);
-    let (market, data) = market::read(layers, subject, node.place, &mut found);
+    let (market, data, seeds) = market::read(layers, subject, node.place, &mut found);
+    let claims = claimed(layers, claims, &mut found);
     let mut expect = Vec::new();
     expectations(layers, subject, node.place, &mut expect, &mut found);
     // With a snapshot the explanation itself is what is expected.
-    if expect.is_empty() && found.is_empty() && !snapshots {
+    if expect.is_empty() && claims.is_empty() && found.is_empty() && !snapshots {
         found.push(Finding::new(
             node.place,
             "the case expects nothing",
@@ -294,14 +357,16 @@ fn case(
         ));
     }
     if found.is_empty() {
-        return Ok(Case {
+        let case = Case {
             name,
             place: node.place,
             market,
             data,
             thresholds,
             expect,
-        });
+            claims,
+        };
+        return Ok((case, seeds));
     }
     Err(found)
 }

@@ -19,12 +19,15 @@ use alula_dsl::source::SourceFile;
 use alula_market::history::History;
 use alula_market::sim::{SimConfig, SimulatedMarket};
 use alula_proof::coverage::Coverage;
+use alula_proof::property::watched;
+use alula_proof::shrink::shrink;
 use alula_proof::spec::{Case, DataSource};
 use alula_proof::{CaseResult, Failure as CaseFailure, Harness, TestFile, read};
+use alula_report::text::plural;
 use alula_run::Mode;
 use coverage::Covered;
 use snapshot::{Compared, Pending};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -196,6 +199,8 @@ pub struct Suite {
     pub project: Project,
     /// The strategy, linked.
     pub harness: Harness,
+    /// The strategy with what its cases say must hold throughout; none where no case says so.
+    pub watched: Option<Harness>,
     /// Its scripts.
     pub registry: Registry,
     /// Cases that were asked for.
@@ -221,6 +226,19 @@ impl Suite {
         let bytes = files::read(file)?;
         let mut tests =
             read(&bytes, &harness.subject()).map_err(|found| findings(file, &bytes, found, out))?;
+        let watched = if tests.claims.is_empty() {
+            None
+        } else {
+            let name = find::strategy_of(file);
+            let name = name.file_name().map(|n| n.to_string_lossy().into_owned());
+            let name = name.unwrap_or_default();
+            let graph = watched(&name, &project.bytes, &project.loader, &tests.claims)
+                .map_err(|found| findings(file, &bytes, found, out))?;
+            let (scripts, values) = (registry.clone(), linked.thresholds.values().to_vec());
+            let claims = tests.claims.clone();
+            let harness = Harness::with_claims(Arc::new(graph), scripts, values, claims);
+            Some(harness.map_err(|e| failure(&e))?)
+        };
         let total = tests.cases.len();
         tests.cases.retain(|c| filter.is_none_or(|f| c.name.contains(f)));
         let bases = bases(file, &tests.cases)?;
@@ -228,6 +246,7 @@ impl Suite {
             left_out: total - tests.cases.len(),
             project,
             harness,
+            watched,
             registry,
             tests,
             bases,
@@ -243,16 +262,67 @@ impl Suite {
     pub fn run(&self) -> Vec<CaseResult> {
         parallel(self.tests.cases.len(), |i| {
             let case = self.tests.cases.get(i)?;
-            Some(self.harness.run(case, self.base(case), Mode::Batch))
+            Some(self.harness_of(case).run(case, self.base(case), Mode::Batch))
         })
+    }
+
+    /// What a case runs on: the strategy, or the strategy with what must hold throughout.
+    fn harness_of(&self, case: &Case) -> &Harness {
+        let watched = self.watched.as_ref().filter(|_| !case.claims.is_empty());
+        watched.unwrap_or(&self.harness)
+    }
+
+    /// Adds to each claim that a case breaks the smallest case found that breaks it too.
+    fn shrink(&self, results: &mut [CaseResult]) -> Vec<String> {
+        let mut found = Vec::new();
+        let Some(watched) = &self.watched else {
+            return found;
+        };
+        let mut seen = BTreeSet::new();
+        for (case, result) in self.tests.cases.iter().zip(results) {
+            for failure in &mut result.failures {
+                // One counter-example for each claim is enough: other seeds show the same.
+                let Some(claim) = failure.claim.filter(|c| seen.insert(*c)) else {
+                    continue;
+                };
+                let Some(small) = shrink(watched, case, self.base(case), claim) else {
+                    continue;
+                };
+                let (now, before) = (small.sessions.1, small.sessions.0);
+                let mut why = failure.why.take().unwrap_or_default();
+                if small.yaml.is_empty() {
+                    why.push_str(&format!(
+                        "smallest window: {now} of {before} sessions, to {}\n",
+                        small.at
+                    ));
+                } else {
+                    why.push_str("a case that fails in the same way (`--keep` adds it to the file):\n");
+                    why.push_str(&small.yaml);
+                    found.push(small.yaml);
+                }
+                failure.why = Some(why);
+            }
+        }
+        found
     }
 }
 
 fn one(file: &Path, args: &TestArgs, out: &mut Output) -> Result<FileResult, Failure> {
     let suite = Suite::load(file, args.filter.as_deref(), out)?;
-    let cases = suite.run();
+    let mut cases = suite.run();
     let mut seen = Coverage::default();
-    cases.iter().for_each(|c| seen.join(&c.coverage));
+    // Claims are conditions of their own: what they see is not the strategy's.
+    let own = suite
+        .tests
+        .cases
+        .iter()
+        .zip(&cases)
+        .filter(|(case, _)| case.claims.is_empty());
+    own.for_each(|(_, c)| seen.join(&c.coverage));
+    let found = suite.shrink(&mut cases);
+    if args.keep && !found.is_empty() {
+        keep(file, &suite, &found, out)?;
+    }
     let mut result = FileResult {
         file: file.to_owned(),
         left_out: suite.left_out,
@@ -271,12 +341,38 @@ fn one(file: &Path, args: &TestArgs, out: &mut Output) -> Result<FileResult, Fai
                         at: None,
                         what: format!("the explanation is not its snapshot `{}`", pending.path.display()),
                         why: Some(snapshot::brief(pending)),
+                        claim: None,
                     });
                 }
             }
         }
     }
     Ok(result)
+}
+
+/// Adds cases to the end of a test file, where the list of its cases ends it and the result can be read.
+fn keep(file: &Path, suite: &Suite, found: &[String], out: &mut Output) -> Result<(), Failure> {
+    let mut text = files::read_text(file)?;
+    if !text.ends_with('\n') {
+        text.push('\n');
+    }
+    found.iter().for_each(|case| text.push_str(case));
+    let more = read(text.as_bytes(), &suite.harness.subject());
+    let wanted = suite.tests.cases.len() + suite.left_out + found.len();
+    if more.is_ok_and(|m| m.cases.len() == wanted) {
+        files::write_atomic(file, text.as_bytes())?;
+        out.note(&format!(
+            "added {} to {}",
+            plural(found.len(), "case"),
+            file.display()
+        ));
+    } else {
+        out.warn(&format!(
+            "the cases found were not added to `{}`: it holds one of that name, or does not end with its cases",
+            file.display()
+        ));
+    }
+    Ok(())
 }
 
 /// Shows what is wrong with a test file.

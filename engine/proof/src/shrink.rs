@@ -195,7 +195,7 @@ impl Shrinker<'_> {
                 close: days.iter().map(|d| closes.get(d).copied()).collect(),
                 ..Fields::default()
             };
-            small.market.now.insert(id.to_owned(), of(&sessions));
+            small.market.now.insert(id.to_owned(), of(sessions));
             small.market.before.insert(id.to_owned(), of(&earlier));
         }
         for skew in SKEWS {

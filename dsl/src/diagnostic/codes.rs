@@ -233,6 +233,10 @@ codes! {
     NO_LOSS_BOUND = 618, "no-loss-bound", include_str!("pages/A0618.md");
     /// A roll after which more can be lost than the lots were chosen for.
     ROLL_RAISES_RISK = 619, "roll-raises-risk", include_str!("pages/A0619.md");
+    /// A roll whose condition still holds of what it rolls to.
+    ROLLS_AGAIN = 620, "rolls-again", include_str!("pages/A0620.md");
+    /// A latch that is released where it is set.
+    LATCH_WITHOUT_ROOM = 621, "latch-without-room", include_str!("pages/A0621.md");
     /// The imported file could not be read.
     IMPORT_NOT_FOUND = 701, "import-not-found", include_str!("pages/A0701.md");
     /// Imports stay inside the project folder.

@@ -1,6 +1,7 @@
 //! Warnings: what compiles and is probably not meant. An author silences one for an item with a reason:
 //! `#allow(can-flap) because "rebalanced once a day"`.
 
+mod again;
 mod allow;
 mod conditions;
 mod credits;
@@ -35,6 +36,7 @@ pub(crate) fn lint(
         expiry::lint(graph, findings);
         ranges::lint(graph, findings);
         risk::lint(graph, findings);
+        again::lint(graph, findings);
     }
     allow::apply(symbols, findings);
 }

@@ -11,6 +11,7 @@
 mod semantics {
     mod certificate;
     pub mod common;
+    mod corpus;
     mod graph;
     mod hostile;
     mod imports;

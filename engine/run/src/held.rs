@@ -3,8 +3,8 @@
 use crate::error::{ErrorClass, RunError};
 use crate::output::RunOutput;
 use alula_book::{Leg, Package};
-use alula_market::contract::{OptionContract, Right, Root};
-use alula_market::money::Usd;
+use alula_market::contract::{FutureContract, Instrument, OptionContract, Right, Root, Share};
+use alula_market::money::{Price, Usd};
 use alula_market::time::Instant;
 use std::collections::BTreeMap;
 
@@ -23,6 +23,17 @@ pub struct HeldPosition {
     pub flows: Usd,
 }
 
+/// A future or share as it was held.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HeldLinear {
+    /// What.
+    pub instrument: Instrument,
+    /// Contracts or shares, negative short.
+    pub quantity: i64,
+    /// Price at which it was traded or settled last.
+    pub price: Price,
+}
+
 /// An account as it was: after the fills and settlements of the instant.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Held {
@@ -30,6 +41,8 @@ pub struct Held {
     pub cash: Usd,
     /// Positions in options, by number.
     pub positions: Vec<HeldPosition>,
+    /// Futures and shares by symbol, each at its newest price; a future's variation up to that price is in the cash.
+    pub linear: Vec<HeldLinear>,
 }
 
 const fn divisor(mut a: u64, mut b: u64) -> u64 {
@@ -71,6 +84,25 @@ pub fn held(run: &RunOutput, at: Instant) -> Result<Held, RunError> {
             *count = count.saturating_add(leg.ratio.saturating_mul(i64::from(trade.lots)));
         }
     }
+    let mut symbols: BTreeMap<&str, HeldLinear> = BTreeMap::new();
+    for row in run.linear.iter().filter(|r| r.at <= at) {
+        cash += row.cash.share - row.fees;
+        let unknown = || damaged(format!("a trade of the run names the symbol `{}`", row.symbol));
+        let instrument = match Share::parse(&row.symbol) {
+            Some(share) => Instrument::Share(share),
+            None => FutureContract::parse(&row.symbol, row.at.date())
+                .map(Instrument::Future)
+                .map_err(|_| unknown())?,
+        };
+        let entry = symbols.entry(&row.symbol).or_insert(HeldLinear {
+            instrument,
+            quantity: 0,
+            price: row.price.mid,
+        });
+        entry.quantity = entry.quantity.saturating_add(row.quantity);
+        entry.price = row.price.mid;
+    }
+    let linear = symbols.into_values().filter(|l| l.quantity != 0).collect();
     let mut positions = Vec::new();
     for (number, (structure, flows, counts)) in sums {
         let open: Vec<(OptionContract, i64)> = counts.into_iter().filter(|c| c.1 != 0).collect();
@@ -99,5 +131,9 @@ pub fn held(run: &RunOutput, at: Instant) -> Result<Held, RunError> {
             flows,
         });
     }
-    Ok(Held { cash, positions })
+    Ok(Held {
+        cash,
+        positions,
+        linear,
+    })
 }

@@ -17,11 +17,12 @@ use alula_core::observe::Sight;
 use alula_core::plan::{Plan, link};
 use alula_core::registry::Registry;
 use alula_core::scenario::Market;
-use alula_core::scenario::account::{Account, Shifted};
+use alula_core::scenario::account::{Account, Linear, Shifted};
 use alula_core::scenario::grid::{Entry, GridCell, breakevens, cell};
 use alula_core::select::pick;
 use alula_core::value::{Cause, Cell};
 use alula_dsl::graph::{Graph, NodeId};
+use alula_market::contract::Instrument;
 use alula_market::history::History;
 use alula_market::money::Usd;
 use alula_market::time::Instant;
@@ -57,6 +58,8 @@ struct Subject {
     cash: Usd,
     /// Packages: legs, lots, dollars brought since they were opened (none: opened by this command).
     packages: Vec<(String, Package, u32, Usd)>,
+    /// Futures and shares.
+    linear: Vec<Linear>,
     /// What the account was worth before the packages were opened; none: it is worth what it holds now.
     base: Option<Usd>,
     rulebook: Rulebook,
@@ -116,12 +119,15 @@ fn reaction(event: &str, axes: &mut Axes, subject: &mut Subject, data: &dyn Hist
     Ok(())
 }
 
+/// Steps of a path: days, vol points, spot as a fraction.
+type Steps = Vec<(f64, f64, f64)>;
+
 /// What is shifted, as typed.
 struct Axes {
     vols: Vec<f64>,
     spots: Vec<f64>,
     days: Vec<f64>,
-    paths: Vec<(String, Vec<(f64, f64, f64)>)>,
+    paths: Vec<(String, Steps)>,
 }
 
 impl Axes {
@@ -180,10 +186,10 @@ fn axis(text: &str, option: &str, help: &str, low: f64, high: f64) -> Result<Vec
 }
 
 /// `1 +12 -6, 5 +8 -5`: days, vol points, spot in percent for each step.
-fn path(text: &str) -> Result<Vec<(f64, f64, f64)>, Failure> {
+fn path(text: &str) -> Result<Steps, Failure> {
     let help = "write days, vol points and spot in percent for each step: `--path \"1 +12 -6, 5 +8 -5\"`";
     let wrong = |what: String| Failure::usage(what).help(help);
-    let mut steps: Vec<(f64, f64, f64)> = Vec::new();
+    let mut steps = Steps::new();
     for step in text.split(',') {
         let words: Vec<&str> = step.split_whitespace().collect();
         let read = match words.as_slice() {
@@ -310,6 +316,7 @@ fn of_strategy(args: &ScenarioArgs, out: &mut Output) -> Result<(Subject, Box<dy
         at: when,
         cash,
         packages,
+        linear: Vec::new(),
         base: Some(money.capital),
         rulebook: enforced(args, graph)?,
         notes: vec![
@@ -355,7 +362,7 @@ fn of_run(args: &ScenarioArgs, out: &mut Output) -> Result<(Subject, Box<dyn His
         return Err(Failure::usage(format!("the run has no tick at `{when}`"))
             .help(format!("it ran from {first} to {last}")));
     }
-    if account.positions.is_empty() {
+    if account.positions.is_empty() && account.linear.is_empty() {
         out.note("nothing was held then; `alula why` shows why nothing was opened");
     }
     let packages = account
@@ -375,6 +382,15 @@ fn of_run(args: &ScenarioArgs, out: &mut Output) -> Result<(Subject, Box<dyn His
         at: when,
         cash: account.cash,
         packages,
+        linear: account
+            .linear
+            .iter()
+            .map(|l| Linear {
+                instrument: l.instrument,
+                quantity: l.quantity,
+                price: l.price,
+            })
+            .collect(),
         base: None,
         rulebook: enforced(args, &graph)?,
         notes: vec![
@@ -407,7 +423,7 @@ fn scenarios(
     let account = Account {
         cash: subject.cash,
         stakes,
-        linear: Vec::new(),
+        linear: subject.linear.clone(),
     };
     let still = Market {
         vx_beta: args.vx_beta,
@@ -528,7 +544,7 @@ fn scenarios(
         at: subject.at,
         underlying: underlying.to_owned(),
         spot,
-        held: held.collect(),
+        held: held.chain(subject.linear.iter().map(linear_words)).collect(),
         rulebooks: rulebooks.iter().map(|r| r.name().to_owned()).collect(),
         enforced: subject.rulebook.name().to_owned(),
         now: at((0.0, 0.0, 0.0)),
@@ -540,6 +556,15 @@ fn scenarios(
         breakevens: axes.days.iter().map(|d| (*d, zeros(*d))).collect(),
         notes,
     })
+}
+
+fn linear_words(held: &Linear) -> String {
+    let name = match held.instrument {
+        Instrument::Future(contract) => contract.code(),
+        Instrument::Share(share) => share.symbol().to_owned(),
+        Instrument::Option(contract) => contract.to_string(),
+    };
+    format!("{:+} {name} at {}", held.quantity, held.price)
 }
 
 fn figures(found: &GridCell, rulebooks: &[Rulebook], enforced: usize) -> CellFigures {

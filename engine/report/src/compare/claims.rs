@@ -13,7 +13,7 @@ const SAME: f64 = 0.10;
 #[must_use]
 pub fn claims(found: &Claims) -> Vec<String> {
     let mut out: Vec<String> = found.comparisons.iter().map(gamma).collect();
-    out.extend(found.comparisons.iter().filter_map(|c| worst_days(c)));
+    out.extend(found.comparisons.iter().filter_map(worst_days));
     out.push(size(&found.sizes));
     if found.simulated {
         out.push("All of this is on a simulated market: it says how the rules behave there, not what they would have earned.".to_owned());

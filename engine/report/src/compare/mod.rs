@@ -13,6 +13,7 @@ mod screen;
 pub use claims::claims;
 pub use screen::{json, text};
 
+use alula_book::ExecutionKind;
 use alula_market::contract::Root;
 use alula_market::money::Usd;
 use alula_market::time::Date;
@@ -67,7 +68,7 @@ pub struct Sample {
     pub structures: BTreeMap<String, f64>,
     /// Orders made, and filled whole.
     pub orders: (usize, usize),
-    /// Lots of the orders to open.
+    /// Lots opened.
     pub lots: u64,
 }
 
@@ -131,7 +132,7 @@ impl Sample {
             .last()
             .map_or(Usd::ZERO, |d| d.equity.mid - d.equity.share);
         let filled = run.orders.iter().filter(|o| o.status == "filled").count();
-        let opened = run.orders.iter().filter(|o| o.kind == "open");
+        let opened = run.trades.iter().filter(|t| t.kind == ExecutionKind::Open);
         Self {
             name: name.to_owned(),
             data: (

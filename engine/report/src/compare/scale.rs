@@ -7,7 +7,7 @@ use super::{Sample, drawdown};
 pub struct SizeRow {
     /// Times the strategy's own size, capital included.
     pub scale: u32,
-    /// Lots asked for by its opening orders, in all.
+    /// Lots opened, in all.
     pub lots: u64,
     /// Deepest drawdown, a share of the peak.
     pub drawdown: f64,
@@ -15,7 +15,7 @@ pub struct SizeRow {
     pub gain: f64,
     /// Given up to the spread a year, a share of the capital.
     pub slippage: f64,
-    /// The same in dollars for each lot that was asked for.
+    /// The same in dollars for each lot opened.
     pub slippage_a_lot: Option<f64>,
     /// Share of orders filled whole.
     pub filled: Option<f64>,

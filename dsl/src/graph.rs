@@ -272,9 +272,10 @@ pub enum Op {
         /// Scenario.
         under: Vec<ShiftBy>,
     },
-    /// `expected_gain` and `cost(lo..hi)` of an overlay. Missing(unsupported) so far.
+    /// `expected_gain` of an overlay's trade as a share of its notional: half of gamma times the index squared times realized
+    /// minus implied variance times the interval until the next rebalance.
     OverlayGain,
-    /// See [`Op::OverlayGain`].
+    /// `cost(lo..hi)` of an overlay's trade as a share of its notional: fees and spread, no less than `lo`, no more than `hi`.
     OverlayCost {
         /// Lower bound, fraction.
         lo: f64,
@@ -732,7 +733,7 @@ pub struct LayerDef {
     pub span: Span,
 }
 
-/// An overlay as declared; evaluation is the ALVH issue's.
+/// An overlay: a future or share that holds a structure's delta in a band.
 #[derive(Clone, Debug, PartialEq)]
 pub struct OverlayDef {
     /// Name, also its key.

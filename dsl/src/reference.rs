@@ -91,7 +91,7 @@ pub const FUNCTIONS: &[Entry] = entries! {
     "exp", "exp(x)", Anywhere, "exp(zscore(VIX.close, 20)) > 1", "Exponential of a plain number.";
     "irr", "irr(structure, under vol +5 & spot -5%)", Book, "irr(core, under vol +5) >= 8%", "Annual rate of return on the maximum loss if the market moves so: expected result at settlement, or with `time n days` the mark after them.";
     "cushion", "cushion(under vol +10 & spot -5%)", Book, "cushion(under vol +10 & spot -5%) >= 1.5", "Quick ratio of the account: cash over the margin required, both after the shift. With nothing required, the cash itself.";
-    "cost", "cost(lo..hi bps)", Overlay, "expected_gain > cost(8..15 bps)", "Trading cost of an overlay's round trip, as a range of fractions (not evaluated yet).";
+    "cost", "cost(lo..hi bps)", Overlay, "expected_gain > cost(8..15 bps)", "Cost of an overlay's trade as a share of its notional: fees and what it gives up of the spread, no less and no more than the bounds.";
 };
 
 /// Observables of the account. With a structure or `book` in brackets, sums over its open positions; `core.dte` is the
@@ -137,7 +137,7 @@ pub const POSITION: &[Entry] = entries! {
 /// Names with a meaning in hedges and overlays alone.
 pub const SPECIAL: &[Entry] = entries! {
     "votes", "votes", Layer, "votes >= 2 of 3", "How many of the layer's votes are true.";
-    "expected_gain", "expected_gain", Overlay, "expected_gain > cost(8..15 bps)", "Expected gain of the overlay's trade, as a fraction of its notional (not evaluated yet).";
+    "expected_gain", "expected_gain", Overlay, "expected_gain > cost(8..15 bps)", "Gamma's expected gain until the next rebalance as a share of the notional traded: 1/2 gamma S^2 (realized^2 - implied^2) dt (Carr and Madan 1998); 20-session realized against 30-day implied vol.";
 };
 
 /// Fields of a leg: `short put.strike`; `short.delta` is the tested short leg's.

@@ -229,6 +229,6 @@ impl Checker<'_> {
         }
         let text = self.text(call.e.span);
         let op = Op::OverlayCost { lo: from, hi: to };
-        Some(self.source(op, Unit::NONE, Clock::Tick, Domain::Book, &text, call.e.span))
+        Some(self.source(op, Unit::NONE, Clock::Tick, Domain::Candidate, &text, call.e.span))
     }
 }

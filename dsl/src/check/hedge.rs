@@ -401,9 +401,6 @@ impl Checker<'_> {
 
     pub(super) fn overlay(&mut self, o: &Overlay, item: &Item) {
         let name = o.name.value.clone();
-        let message = format!("the overlay `{name}` is not evaluated yet");
-        let note = Diagnostic::note(codes::NOT_EVALUATED_YET, o.name.span, message);
-        self.report(note.help("it is checked, formatted and drawn; a run goes on without it and says so"));
         let structure = self.structure_named(&o.on);
         let mut traded = None;
         let mut clauses: Vec<(String, NodeId)> = Vec::new();

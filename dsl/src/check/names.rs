@@ -149,7 +149,7 @@ impl<'a> Checker<'a> {
                     Op::OverlayGain,
                     Unit::NONE,
                     Clock::Tick,
-                    Domain::Book,
+                    Domain::Candidate,
                     "expected_gain",
                     e.span,
                 )),

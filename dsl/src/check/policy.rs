@@ -354,12 +354,19 @@ impl<'a> Checker<'a> {
         let legs: Vec<LegDef> = self.structures.get(hand.structure.0 as usize)?.legs.clone();
         let structure = self.structures.get(hand.structure.0 as usize)?.key.clone();
         if legs.iter().any(|l| l.right.is_none()) {
+            let anew = matches!(
+                (&to.expiry, &to.strikes),
+                (ExpirySelector::Same, RollStrikes::Recentred)
+            );
+            if anew && legs.iter().all(|l| l.right.is_none()) {
+                return Some(RollDef::Recentred(crate::graph::ExpiryPick::Same));
+            }
             let message = format!("`{structure}` holds futures, which roll by their month");
             return self.error(
                 codes::BAD_ROLL,
                 span,
                 message,
-                "close it, and open the next month",
+                "write `to same expiry, recentred`: the months are picked anew",
             );
         }
         let own = legs.first().map(|l| l.expiry.clone());

@@ -272,6 +272,15 @@ pub enum Skip {
     NothingToRoll,
     /// The book did not take the order.
     Refused(SubmitError),
+    /// An overlay: the delta is inside the band, or nearer to the target than half a contract brings it.
+    WithinBand {
+        /// Delta of structure and overlay.
+        delta: f64,
+        /// Target.
+        target: f64,
+        /// Distance at which it trades.
+        band: f64,
+    },
     /// The size's basis has no meaning for futures: they have no premium.
     NoBasis(SizeBasis),
     /// The language has it, this engine does not evaluate it yet.
@@ -313,8 +322,15 @@ impl fmt::Display for Skip {
             Self::PartClosed => f.write_str("it closed its part, and its condition has not been false since"),
             Self::NothingToRoll => f.write_str("the roll would change nothing"),
             Self::Refused(error) => write!(f, "{error}"),
+            Self::WithinBand { delta, target, band } => write!(
+                f,
+                "a delta of {:.1} is within {:.1} of {:.1}",
+                delta * 100.0,
+                band * 100.0,
+                target * 100.0
+            ),
             Self::NoBasis(by) => write!(f, "futures and shares cannot be sized by {}", basis_word(*by)),
-            Self::Unsupported => f.write_str("hedges and overlays are not evaluated yet"),
+            Self::Unsupported => f.write_str("hedges are not evaluated yet"),
         }
     }
 }

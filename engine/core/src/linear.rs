@@ -227,7 +227,7 @@ pub fn greek(legs: &[LinearLeg], which: Greek) -> f64 {
     legs.iter().map(one).sum()
 }
 
-fn float(n: i64) -> f64 {
+pub(crate) fn float(n: i64) -> f64 {
     i32::try_from(n).map_or_else(|_| if n < 0 { f64::MIN } else { f64::MAX }, f64::from)
 }
 

@@ -195,8 +195,8 @@ pub fn of(facts: &Facts<'_>) -> Vec<String> {
             .into_iter()
             .map(|name| format!("plugin: `{name}` is not loaded; what rests on it is unknown")),
     );
-    if !graph.hedges.is_empty() || !graph.overlays.is_empty() {
-        marks.push("hedges and overlays are declared and not evaluated yet".to_owned());
+    if !graph.hedges.is_empty() {
+        marks.push("hedges are declared and not evaluated yet".to_owned());
     }
     marks
 }

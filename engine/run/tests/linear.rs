@@ -261,7 +261,7 @@ fn an_es_hedge_fills_at_the_next_snapshot_and_settles_at_set() {
 }
 
 #[test]
-fn sizes_and_guards_work_on_futures_as_on_options() {
+fn sizes_rolls_and_guards_work_on_futures_as_on_options() {
     let market = market();
     let lots = |size: &str| {
         let items = CALENDAR.replace("size 2 lots", &format!("size {size}"));
@@ -287,9 +287,86 @@ fn sizes_and_guards_work_on_futures_as_on_options() {
         "{:?}",
         lots("80 lots")
     );
+    // With July the front month and August priced, the calendar is picked anew as one order: July turned round, August bought.
+    let rolls = CALENDAR.replace(
+        "    close out",
+        "    roll ahead when dte <= 28 and dte >= 20 to same expiry, recentred\n    close out",
+    );
+    let r = run(&strategy("", &rolls), &market);
+    let rolled: Vec<_> = r.orders.iter().filter(|o| o.kind == "roll").collect();
+    assert_eq!(
+        rolled[0].package,
+        "-4 VXN19 2019-07-17, +2 VXQ19 2019-08-21",
+        "{:?}",
+        told(&r, "p.ahead")
+    );
+    assert_eq!(
+        (rolled[0].decided_at.date(), r.positions[0].rolls),
+        (date(2019, 6, 20), 1)
+    );
     // A guard that flattens closes futures too.
     let guarded = format!("{CALENDAR}\n\nguard g {{ require SPX.last < 2905 pts else flatten cal }}");
     let r = run(&strategy("", &guarded), &market);
     let closed = r.positions.iter().find(|p| p.closed_by == "g.0").unwrap();
     assert_eq!(closed.closed_at.unwrap().date(), date(2019, 6, 4));
+}
+
+/// A put is held; the overlay sells or buys ES so that the delta of both stays near zero.
+const OVERLAY: &str = "structure sold = short put on SPX {\n    expiry nearest 30 dte in 10..60 dte only pm\n    strike at 50 delta\n}\n\n\
+    policy p on sold { open when positions(sold) < 1 size 4 lots }\n\n\
+    overlay flat on sold {\n    trade ES to delta 0 ± 40 delta\n    CLAUSES\n}";
+
+/// Four short puts at the money are about 2.0 long of the index (minus four times minus a half): the overlay sells four ES of
+/// a half each, one snapshot after the decision, and leaves them while the delta stays inside the band.
+#[test]
+fn an_overlay_holds_the_delta_in_its_band_and_does_not_churn() {
+    let market = market();
+    let with = |clauses: &str| run(&strategy("", &OVERLAY.replace("CLAUSES", clauses)), &market);
+    let r = with("");
+    let trades: Vec<_> = r.linear.iter().filter(|l| l.flow == Flow::Trade).collect();
+    assert!(!trades.is_empty(), "{:?}", told(&r, "flat"));
+    assert_eq!(
+        (trades[0].symbol.as_str(), trades[0].structure.as_str()),
+        ("ESM19", "flat")
+    );
+    assert_eq!(trades[0].quantity, -4);
+    // Puts are opened on the 3rd, filled on the 4th; seen there, hedged on the 5th.
+    assert_eq!(trades[0].decided_at.date(), date(2019, 6, 4));
+    assert_eq!(trades[0].at.date(), date(2019, 6, 5));
+    // At every tick the delta is inside the band, or the overlay trades; once June has settled no option prices the September
+    // contract in this market, and it says so.
+    for row in r.decisions.iter().filter(|d| d.key == "flat") {
+        let fine = row.verdict == "ordered"
+            || row.detail.contains("is within")
+            || row.detail.contains("is at work")
+            || (row.at.date() >= date(2019, 6, 21) && row.detail.contains("price is missing"));
+        assert!(fine, "{row:?}");
+    }
+    let orders = r.orders.iter().filter(|o| o.kind == "adjust").count();
+    assert!(
+        orders < r.ticks.len() / 2,
+        "{orders} orders in {} ticks",
+        r.ticks.len()
+    );
+    // The positions' results and the account's agree to the cent with options and futures together.
+    let made: Usd = r.positions.iter().map(|p| p.pnl.share).sum();
+    assert_eq!(usd("250000") + made, r.daily.last().unwrap().equity.share);
+    // Inactive, it closes what it holds.
+    let gated = with("active when SPX.last < 2915 pts until SPX.last > 2916 pts");
+    let flat = gated.positions.iter().find(|p| p.structure == "flat").unwrap();
+    assert_eq!(flat.lots_open, 0, "{flat:?}");
+    assert_eq!(flat.closed_by, "flat");
+    // Twenty sessions of closes are not there: the gain is unknown, and an unknown gain pays for nothing.
+    let costed = with("require expected_gain > cost(8..15 bps)");
+    assert!(costed.linear.is_empty());
+    let said = told(&costed, "flat");
+    assert!(
+        said.iter().any(|t| t.2.starts_with("`require` is unknown")),
+        "{said:?}"
+    );
+    for mode in [Mode::Streaming, Mode::Permuted] {
+        let text = strategy("", &OVERLAY.replace("CLAUSES", ""));
+        let other = try_run(&text, &market, mode).unwrap();
+        assert_eq!(other.manifest.chain, r.manifest.chain, "{mode:?}");
+    }
 }

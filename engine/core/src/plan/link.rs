@@ -1,15 +1,16 @@
 //! From a graph to a plan.
 
-use super::rules::{kind_of, leg_reads, rule_reads};
+use super::rules::{kind_of, leg_reads, overlay_reads, rule_reads};
 use super::{
-    BarField, LinkError, NodeKind, Plan, PlanGuard, PlanNode, PlanRule, SeriesNeed, check_thresholds,
+    BarField, LinkError, NodeKind, Plan, PlanGuard, PlanNode, PlanOverlay, PlanRule, SeriesNeed,
+    check_thresholds,
 };
 use crate::clock::Freshness;
 use crate::futures::{LinearNeeds, is_futures};
 use crate::registry::Registry;
 use crate::value::{Cause, Cell};
-use alula_dsl::builtin::{Field, Instrument};
-use alula_dsl::graph::{Clock, Domain, Graph, GuardAct, Node, NodeId, Op, ValueKind};
+use alula_dsl::builtin::{Field, Indicator, Instrument, VolEstimator};
+use alula_dsl::graph::{Clock, Domain, Graph, GuardAct, Node, NodeId, Op, OverlayDef, Param, ValueKind};
 use alula_dsl::unit::Unit;
 use alula_market::series::BarSize;
 use std::collections::BTreeMap;
@@ -19,6 +20,8 @@ use std::sync::Arc;
 const LAST_BAR_MINUTES: [u16; 4] = [1, 5, 15, 30];
 /// Months of the VX curve that a history may carry.
 const VX_MONTHS: u8 = 8;
+/// Sessions of realized vol behind an overlay's expected gain.
+const REALIZED_SESSIONS: u32 = 20;
 
 /// Links a graph with threshold values (canonical scale, in the graph's order) and a registry.
 ///
@@ -54,6 +57,7 @@ pub fn link(graph: &Arc<Graph>, thresholds: &[f64], registry: &Registry) -> Resu
     }
     linker.nodes()?;
     let (guards, rules) = linker.rules()?;
+    let overlays = linker.overlays();
     let mut position_nodes: BTreeMap<String, Vec<usize>> = BTreeMap::new();
     for rule in &rules {
         if let Some(structure) = graph.structures.get(rule.structure.0 as usize) {
@@ -95,6 +99,7 @@ pub fn link(graph: &Arc<Graph>, thresholds: &[f64], registry: &Registry) -> Resu
             .collect(),
         at_tick,
         linear,
+        overlays,
     })
 }
 
@@ -195,6 +200,7 @@ impl Linker<'_> {
             }
             ids.extend(policy.rules.iter().flat_map(rule_reads));
         }
+        ids.extend(self.graph.overlays.iter().flat_map(overlay_reads));
         ids
     }
 
@@ -281,8 +287,12 @@ impl Linker<'_> {
                 of: *of,
                 shift: crate::scenario::shift_of(under),
             },
+            Op::OverlayGain => {
+                inputs = vec![self.realized()?];
+                NodeKind::OverlayGain
+            }
+            Op::OverlayCost { lo, hi } => NodeKind::OverlayCost { lo: *lo, hi: *hi },
             Op::Cushion { under } => NodeKind::Cushion(crate::scenario::shift_of(under)),
-            Op::OverlayGain | Op::OverlayCost { .. } => NodeKind::Fixed(Cell::missing(Cause::Unsupported)),
             op => NodeKind::Operator(self.registry.operator(op, inputs.len()).map_err(|error| {
                 LinkError::Operator {
                     text: node.text.clone(),
@@ -505,6 +515,67 @@ impl Linker<'_> {
             }));
         }
         Ok((NodeKind::Last { chain }, inputs))
+    }
+
+    /// Close-to-close realized vol of the strategy's underlying over twenty sessions, as a tick reads it.
+    fn realized(&mut self) -> Result<usize, LinkError> {
+        let id = self.graph.settings.instrument.name();
+        let series = self.need(id, BarSize::Session, true);
+        let node = |kind, inputs, unit| PlanNode {
+            kind,
+            inputs,
+            clock: Clock::Session,
+            domain: Domain::Market,
+            value: ValueKind::Number(unit),
+        };
+        let fields = [BarField::Open, BarField::High, BarField::Low, BarField::Close];
+        let bars = fields.map(|field| {
+            let kind = NodeKind::Bars { series, field };
+            self.append(node(kind, Vec::new(), Unit::PTS))
+        });
+        let op = Op::Indicator {
+            which: Indicator::RealizedVol,
+            params: vec![
+                Param::Count(REALIZED_SESSIONS),
+                Param::Estimator(VolEstimator::CloseClose),
+            ],
+            output: 0,
+        };
+        let operator = self.registry.operator(&op, bars.len());
+        let operator = operator.map_err(|error| LinkError::Operator {
+            text: "expected_gain".to_owned(),
+            error,
+        })?;
+        let vol = self.append(node(NodeKind::Operator(operator), bars.to_vec(), Unit::VOL));
+        Ok(self.append(PlanNode {
+            kind: NodeKind::AsOf(vec![Freshness::instrument(BarSize::Session)]),
+            inputs: vec![vol],
+            clock: Clock::Tick,
+            domain: Domain::Market,
+            value: ValueKind::Number(Unit::VOL),
+        }))
+    }
+
+    fn overlays(&self) -> Vec<PlanOverlay> {
+        let tick = |id: NodeId| self.at_tick.get(id.0 as usize).copied().unwrap_or(usize::MAX);
+        let one = |overlay: &OverlayDef| {
+            let (target, band) = overlay.target?;
+            let clause = |word: &str| {
+                let found = overlay.clauses.iter().find(|(w, _)| w == word);
+                found.map(|(_, id)| *id)
+            };
+            Some(PlanOverlay {
+                key: Arc::from(overlay.key.as_str()),
+                structure: overlay.structure,
+                instrument: overlay.instrument,
+                target: tick(target),
+                band: tick(band),
+                active: clause("active").map(tick),
+                require: clause("require").map(tick),
+                candidate_nodes: self.reached(&overlay_reads(overlay), Domain::Candidate),
+            })
+        };
+        self.graph.overlays.iter().filter_map(one).collect()
     }
 
     fn rules(&self) -> Result<(Vec<PlanGuard>, Vec<PlanRule>), LinkError> {

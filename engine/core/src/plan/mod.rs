@@ -2,7 +2,7 @@
 //!
 //! The plan keeps the graph's node numbers. Nodes that the market's data need but the text does not name (the bars behind
 //! `VIX.last`, the newest row of a slower node that a rule reads directly) are appended after them. `order` lists what has
-//! to be evaluated, inputs first; nodes that only hedges and overlays use are left out, because those are not evaluated yet.
+//! to be evaluated, inputs first; nodes that only hedges use are left out, because those are not evaluated yet.
 //!
 //! Thresholds are slots: [`Plan::set_thresholds`] replaces the values and touches nothing else, so state survives a swap.
 
@@ -10,7 +10,7 @@ mod link;
 mod rules;
 
 pub use link::link;
-pub use rules::{PlanGuard, PlanRule, rule_keys};
+pub use rules::{PlanGuard, PlanOverlay, PlanRule, rule_keys};
 
 use crate::clock::Freshness;
 use crate::futures::LinearNeeds;
@@ -109,6 +109,15 @@ pub enum NodeKind {
     },
     /// Read from a position or a candidate package.
     Position(PositionObs),
+    /// Expected gain of an overlay's trade, as a share of its notional; the input is the realized vol.
+    OverlayGain,
+    /// Cost of an overlay's trade as a share of its notional, no less than one bound and no more than the other.
+    OverlayCost {
+        /// Least.
+        lo: f64,
+        /// Most.
+        hi: f64,
+    },
     /// Annual rate of return of a candidate, or of a structure's positions, in a shifted market.
     Irr {
         /// Structure.
@@ -214,6 +223,7 @@ pub struct Plan {
     /// For each graph node, the tick-clock node that a rule reads in its place (itself, unless it has rows).
     at_tick: Vec<usize>,
     linear: LinearNeeds,
+    overlays: Vec<PlanOverlay>,
 }
 
 impl Plan {
@@ -251,6 +261,12 @@ impl Plan {
     #[must_use]
     pub fn chains(&self) -> &[String] {
         &self.chains
+    }
+
+    /// Overlays in textual order.
+    #[must_use]
+    pub fn overlays(&self) -> &[PlanOverlay] {
+        &self.overlays
     }
 
     /// Classes of futures and shares that are traded.

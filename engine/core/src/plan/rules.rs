@@ -1,9 +1,10 @@
 //! The rules of a plan, in the order in which a tick walks them.
 
 use crate::decision::RuleKind;
+use alula_dsl::builtin::Instrument;
 use alula_dsl::graph::{
-    ExpiryPick, Graph, GuardAct, GuardUnknown, LegDef, NodeId, OffsetAmount, RollDef, RuleAction, RuleDef,
-    SizeDef, StrikePick, StructureId,
+    ExpiryPick, Graph, GuardAct, GuardUnknown, LegDef, NodeId, OffsetAmount, OverlayDef, RollDef, RuleAction,
+    RuleDef, SizeDef, StrikePick, StructureId,
 };
 use alula_dsl::{ast::OnUnknown, graph::LimitDef};
 use std::sync::Arc;
@@ -46,6 +47,34 @@ pub struct PlanGuard {
     pub unknown: GuardUnknown,
 }
 
+/// An overlay.
+#[derive(Clone, Debug)]
+pub struct PlanOverlay {
+    /// Stable key: what it holds is booked under it.
+    pub key: Arc<str>,
+    /// Structure whose delta it trades.
+    pub structure: StructureId,
+    /// What it trades.
+    pub instrument: Instrument,
+    /// Target: plan node to read at a tick.
+    pub target: usize,
+    /// Band around it.
+    pub band: usize,
+    /// When it is active; always, where it does not say.
+    pub active: Option<usize>,
+    /// Condition on its trade.
+    pub require: Option<usize>,
+    /// Candidate-domain nodes that `require` reads, inputs first.
+    pub candidate_nodes: Vec<usize>,
+}
+
+/// Node ids that overlays read.
+pub(super) fn overlay_reads(overlay: &OverlayDef) -> Vec<NodeId> {
+    let mut ids: Vec<NodeId> = overlay.clauses.iter().map(|(_, id)| *id).collect();
+    ids.extend(overlay.target.iter().flat_map(|(target, band)| [*target, *band]));
+    ids
+}
+
 /// Kind of a rule.
 pub(super) const fn kind_of(rule: &RuleDef) -> RuleKind {
     match rule.action {
@@ -55,12 +84,17 @@ pub(super) const fn kind_of(rule: &RuleDef) -> RuleKind {
     }
 }
 
-/// Keys of all rules in the order in which a tick walks them: the numbers that a trace names them by.
+/// Keys of all rules in the order in which a tick walks them, then of the overlays: the numbers that a trace names them by.
 #[must_use]
 pub fn rule_keys(graph: &Graph) -> Vec<&str> {
     let mut rules: Vec<&RuleDef> = graph.policies.iter().flat_map(|p| &p.rules).collect();
     rules.sort_by_key(|r| kind_of(r));
-    rules.into_iter().map(|r| r.key.as_str()).collect()
+    let overlays = graph.overlays.iter().map(|o| o.key.as_str());
+    rules
+        .into_iter()
+        .map(|r| r.key.as_str())
+        .chain(overlays)
+        .collect()
 }
 
 /// Node ids that a rule reads besides its structure's.

@@ -4,7 +4,7 @@ use super::{PositionCells, Tick};
 use crate::linear;
 use crate::observe::{self, AccountView, CandidateView, Sight};
 use crate::ops::Operator;
-use crate::plan::{NodeKind, Plan, PlanNode, PlanRule};
+use crate::plan::{NodeKind, Plan, PlanNode, PlanOverlay, PlanRule};
 use crate::scenario;
 use crate::state::{State, initial};
 use crate::trace::{Scope, Trace, TraceCell};
@@ -179,6 +179,37 @@ pub(super) fn candidate_cells(
             NodeKind::Fixed(fixed) => *fixed,
             NodeKind::Position(what) => observed(*what),
             NodeKind::Irr { shift, .. } => rate(shift),
+            NodeKind::Operator(operator) => {
+                let mut operator: Box<dyn Operator> = operator.boxed_clone();
+                operator.step(inputs.of(node, &own))
+            }
+            _ => Cell::missing(Cause::NoData),
+        };
+        put(&mut own, index, value);
+    }
+    own
+}
+
+/// Evaluates what an overlay's `require` reads of its trade: its expected gain (given the realized vol) and its cost.
+pub(super) fn overlay_cells(
+    plan: &Plan,
+    overlay: &PlanOverlay,
+    (gain, cost): (&dyn Fn(Cell) -> Cell, &dyn Fn(f64, f64) -> Cell),
+    base: &[Cell],
+) -> Vec<Cell> {
+    let mut own = base.to_vec();
+    let mut inputs = Inputs::default();
+    for &index in &overlay.candidate_nodes {
+        let Some(node) = plan.nodes().get(index) else {
+            continue;
+        };
+        let value = match &node.kind {
+            NodeKind::Fixed(fixed) => *fixed,
+            NodeKind::OverlayGain => {
+                let realized = node.inputs.first().map(|i| cell(&own, *i));
+                gain(realized.unwrap_or(Cell::missing(Cause::NoData)))
+            }
+            NodeKind::OverlayCost { lo, hi } => cost(*lo, *hi),
             NodeKind::Operator(operator) => {
                 let mut operator: Box<dyn Operator> = operator.boxed_clone();
                 operator.step(inputs.of(node, &own))

@@ -9,6 +9,7 @@ mod eval;
 mod linear;
 mod manage;
 mod open;
+mod overlay;
 
 use crate::analytics::SnapshotView;
 use crate::decision::{Decision, PickError, RuleKind, RuleOutcome, Skip, Verdict};
@@ -90,6 +91,7 @@ pub fn step(
     walk.rules(RuleKind::Close, state);
     walk.rules(RuleKind::Roll, state);
     walk.hedges(state);
+    walk.overlays();
     walk.rules(RuleKind::Open, state);
     walk.decision
 }
@@ -227,18 +229,13 @@ impl<'a> Walk<'a> {
         });
     }
 
-    /// Hedges and overlays are declared but not evaluated yet; the first tick says so.
+    /// Hedges are declared but not evaluated yet; the first tick says so.
     fn hedges(&mut self, state: &mut State) {
         if std::mem::replace(&mut state.hedges_noted, true) {
             return;
         }
         let graph = Arc::clone(self.plan.graph());
-        let keys = graph
-            .hedges
-            .iter()
-            .map(|h| &h.key)
-            .chain(graph.overlays.iter().map(|o| &o.key));
-        for key in keys {
+        for key in graph.hedges.iter().map(|h| &h.key) {
             let cells = (Cell::missing(Cause::Unsupported), None);
             let key: Arc<str> = Arc::from(key.as_str());
             self.outcome(

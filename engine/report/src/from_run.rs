@@ -114,6 +114,7 @@ pub fn from_run(run: &RunOutput, mut why: impl FnMut(&DecisionRow) -> String) ->
                 ("decisions".to_owned(), m.chain.clone()),
             ])
             .collect(),
+        twin: run.twin.iter().map(|t| (t.date, t.equity)).collect(),
         stopped: None,
     }
 }

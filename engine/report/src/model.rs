@@ -240,6 +240,8 @@ pub struct Report {
     pub gaps: Vec<Date>,
     /// The account by session.
     pub days: Vec<Day>,
+    /// Of a strategy with overlays: equity by session of the passive twin, the same strategy without them on the same path.
+    pub twin: Vec<(Date, Band)>,
     /// Trades in order of opening.
     pub trades: Vec<Trade>,
     /// Firings in time order.

@@ -23,6 +23,8 @@ pub struct Returns {
     /// Modified internal rate of the same flows, money between trades earning nothing: one number also where the internal rate
     /// is several. `None` without trades or such a rate.
     pub at_risk_modified: Option<f64>,
+    /// Of a strategy with overlays: the account's rate without them on the same path, and what they made, costs counted.
+    pub passive: Option<(Option<f64>, Usd)>,
     /// Beta of the account's daily returns to the underlying's, no riskless rate taken off.
     pub beta: Option<Capm>,
 }
@@ -52,6 +54,11 @@ impl Returns {
         Self {
             account,
             margin: steps.and_then(|steps| on_margin(gain, &steps)),
+            passive: report.twin.last().zip(ends).map(|((_, twin), (first, last))| {
+                let without = (twin.share - report.capital).to_f64();
+                let rate = annualised(without, report.capital.to_f64(), years(first.date, last.date));
+                (rate, last.equity.share - twin.share)
+            }),
             at_risk: flows.as_deref().map(internal_rate),
             at_risk_modified: flows.and_then(|flows| modified_rate(&flows, 0.0, 0.0).ok()),
             beta: beta(report),
@@ -88,6 +95,13 @@ impl Returns {
             ("return on margin", margin.0, margin.1),
             ("return at risk", at_risk, about),
         ];
+        if let Some((rate, made)) = &self.passive {
+            let about = format!(
+                "passive twin, same path; overlays made {} after costs",
+                crate::text::signed_dollars(*made)
+            );
+            lines.push(("without overlays", rate.map_or_else(dash, a_year), about));
+        }
         if let Some(rate) = self.at_risk_modified {
             lines.push(("modified return", a_year(rate), "MIRR at 0%".to_owned()));
         }
@@ -222,6 +236,7 @@ mod tests {
             thresholds: Vec::new(),
             settings: Vec::new(),
             hashes: Vec::new(),
+            twin: Vec::new(),
             stopped: None,
         }
     }

@@ -3,7 +3,7 @@
 use crate::data::load;
 use crate::error::{ErrorClass, RunError};
 use crate::manifest;
-use crate::output::{Mode, RunOutput};
+use crate::output::{Mode, RunOutput, TwinRow};
 use crate::terms::{Terms, terms};
 use crate::walk::{Shared, Walk};
 use alula_book::{Book, BookConfig, RunId};
@@ -114,7 +114,35 @@ impl<'a> Sweep<'a> {
     }
 }
 
+/// A run, and of a strategy with overlays also its passive twin: the same strategy without them on the same path.
 fn run<'a>(request: &mut BacktestRequest<'a>, shared: &mut Shared<'a>) -> Result<RunOutput, RunError> {
+    let mut output = one(request, shared)?;
+    if request.graph.overlays.is_empty() {
+        return Ok(output);
+    }
+    let mut bare = Graph::clone(&request.graph);
+    bare.overlays.clear();
+    let mut twin = BacktestRequest {
+        graph: Arc::new(bare),
+        thresholds: request.thresholds.clone(),
+        registry: request.registry.clone(),
+        inputs: Inputs::default(),
+        history: request.history,
+        from: request.from,
+        to: request.to,
+        mode: request.mode,
+        progress: &mut |_| {},
+    };
+    let passive = one(&mut twin, &mut Shared::default())?;
+    let rows = passive.daily.iter().map(|d| TwinRow {
+        date: d.date,
+        equity: d.equity,
+    });
+    output.twin = rows.collect();
+    Ok(output)
+}
+
+fn one<'a>(request: &mut BacktestRequest<'a>, shared: &mut Shared<'a>) -> Result<RunOutput, RunError> {
     let plan = link(&request.graph, &request.thresholds, &request.registry)?;
     let underlying = request.graph.settings.instrument.name().to_owned();
     let (first, last, cut) = period(request, &underlying)?;

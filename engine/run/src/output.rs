@@ -254,6 +254,15 @@ pub struct LinearRow {
     pub approximate: bool,
 }
 
+/// The account of the passive twin at the end of a session: the same strategy without its overlays on the same path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TwinRow {
+    /// Session.
+    pub date: Date,
+    /// Cash plus marked positions.
+    pub equity: Band<Usd>,
+}
+
 /// A position from first fill to last.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PositionRow {
@@ -434,6 +443,8 @@ pub struct RunOutput {
     pub positions: Vec<PositionRow>,
     /// One row per session.
     pub daily: Vec<DailyRow>,
+    /// One row per session of the passive twin, where the strategy has overlays.
+    pub twin: Vec<TwinRow>,
     /// One row per tick.
     pub ticks: Vec<TickRow>,
     /// Rules in the order of the file.

@@ -351,6 +351,19 @@ fn an_overlay_holds_the_delta_in_its_band_and_does_not_churn() {
     // The positions' results and the account's agree to the cent with options and futures together.
     let made: Usd = r.positions.iter().map(|p| p.pnl.share).sum();
     assert_eq!(usd("250000") + made, r.daily.last().unwrap().equity.share);
+    // The passive twin is the same strategy without the overlay, run by itself.
+    let text = strategy("", &OVERLAY.replace("CLAUSES", ""));
+    let bare = run(text.split("overlay flat").next().unwrap(), &market);
+    let alone: Vec<_> = bare.daily.iter().map(|d| (d.date, d.equity)).collect();
+    let twin: Vec<_> = r.twin.iter().map(|d| (d.date, d.equity)).collect();
+    assert_eq!(twin, alone);
+    assert!(bare.twin.is_empty());
+    let hedge = r.positions.iter().filter(|p| p.structure == "flat");
+    let made: Usd = hedge.map(|p| p.pnl.share).sum();
+    assert_eq!(
+        twin.last().unwrap().1.share + made,
+        r.daily.last().unwrap().equity.share
+    );
     // Inactive, it closes what it holds.
     let gated = with("active when SPX.last < 2915 pts until SPX.last > 2916 pts");
     let flat = gated.positions.iter().find(|p| p.structure == "flat").unwrap();

@@ -13,7 +13,7 @@ use alula_core::trace::Scope;
 use alula_core::value::{Cause, Cell};
 use schema::{
     ALERTS, DAILY, DECISIONS, LINEAR, MARGIN_CALLS, NODES, ORDERS, POSITIONS, RULES, TICKS, TRACE,
-    TRADE_LEGS, TRADES,
+    TRADE_LEGS, TRADES, TWIN,
 };
 use std::collections::BTreeMap;
 
@@ -83,6 +83,7 @@ pub(super) fn tables(run: &RunOutput) -> Result<BTreeMap<String, Vec<u8>>, RunEr
         ("linear", linear(run)),
         ("positions", positions(run)),
         ("daily", daily(run)),
+        ("twin", twin(run)),
         ("ticks", ticks(run)),
         ("rules", rules(run)),
         ("alerts", alerts(run)),
@@ -256,6 +257,16 @@ fn daily(run: &RunOutput) -> Table {
             greek(|g| g.theta),
         ]);
         row.extend([r.positions.into(), r.underlying.into(), r.stale_marks.into()]);
+        t.push(row);
+    }
+    t
+}
+
+fn twin(run: &RunOutput) -> Table {
+    let mut t = Table::new(TWIN);
+    for r in &run.twin {
+        let mut row = vec![r.date.into()];
+        row.extend(band(r.equity));
         t.push(row);
     }
     t

@@ -2,14 +2,14 @@
 
 use super::schema::{
     ALERTS, Columns, DAILY, DECISIONS, LINEAR, MARGIN_CALLS, NODES, ORDERS, POSITIONS, RULES, TICKS, TRACE,
-    TRADE_LEGS, TRADES,
+    TRADE_LEGS, TRADES, TWIN,
 };
 use super::{cause_of, execution_kind};
 use crate::error::RunError;
 use crate::folder::file_error;
 use crate::output::{
     DailyRow, DecisionRow, GreekSum, LinearRow, MarginCallRow, NodeRow, OrderRow, PositionRow, RuleStat,
-    RunOutput, TickRow, TradeLegRow, TradeRow,
+    RunOutput, TickRow, TradeLegRow, TradeRow, TwinRow,
 };
 use crate::tables::{RowReader, Table};
 use alula_book::instrument::Flow;
@@ -42,6 +42,12 @@ pub(in crate::folder) fn from_tables(
         linear: rows("linear", &take("linear", LINEAR)?, read_linear)?,
         positions: rows("positions", &take("positions", POSITIONS)?, read_position)?,
         daily: rows("daily", &take("daily", DAILY)?, read_day)?,
+        twin: rows("twin", &take("twin", TWIN)?, |r| {
+            Some(TwinRow {
+                date: r.day()?,
+                equity: dollars(r)?,
+            })
+        })?,
         ticks: rows("ticks", &take("ticks", TICKS)?, read_tick)?,
         rules: rows("rules", &take("rules", RULES)?, read_rule)?,
         alerts: rows("alerts", &take("alerts", ALERTS)?, |r| {

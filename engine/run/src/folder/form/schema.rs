@@ -144,6 +144,12 @@ pub(super) const DAILY: Columns = &[
     ("underlying_points", Points),
     ("stale_marks", Bool),
 ];
+pub(super) const TWIN: Columns = &[
+    ("date", Day),
+    ("equity_mid_usd", Money),
+    ("equity_share_usd", Money),
+    ("equity_natural_usd", Money),
+];
 pub(super) const TICKS: Columns = &[
     ("tick", Int),
     ("at", Time),

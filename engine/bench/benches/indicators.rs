@@ -1,8 +1,9 @@
 //! Indicators: what the engine's operators cost beside the library's own batch functions, and a windowed estimator beside the
 //! recomputation that one writes first.
 //!
-//! The operators run as in the batch driver: a stretch of bars at a time through the library's own stream, into a column that
-//! knows what is missing. TA-Lib's batch functions do none of that, and write into a buffer that is already there. Before anything is timed the last values are compared.
+//! The operators run as in the batch driver: a stretch of bars at a time, into a new column that knows what is missing. TA-Lib's
+//! batch functions know nothing of that, and write into a buffer that is already there. Before anything is timed the last
+//! values are compared.
 
 #![expect(
     clippy::unwrap_used,

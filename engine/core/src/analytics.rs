@@ -53,6 +53,8 @@ pub struct ExpiryAnalytics {
     /// Greeks of the contracts that were asked for, by right and position: several positions and observables ask for the
     /// same ones at a tick.
     asked: Mutex<BTreeMap<(Right, usize), Result<Greeks, Cause>>>,
+    /// Vols of the strikes that were asked for, by position.
+    strike_vols: Mutex<BTreeMap<usize, Result<f64, Cause>>>,
     /// The snapshot's.
     columns: Arc<Mutex<Columns>>,
 }
@@ -69,9 +71,8 @@ struct Columns {
 }
 
 impl Columns {
-    /// Vols and greeks of quoted strikes of a right. A row without a vol is valued at none, as if its exercise (or its
-    /// end without) were certain; `solved` says so.
-    fn fill(
+    /// Vols of quoted strikes of a right; `solved` says which rows have none.
+    fn solve(
         &mut self,
         terms: &ExpiryTerms,
         right: Right,
@@ -92,17 +93,27 @@ impl Columns {
         let rows = self.at.len();
         self.vols.resize(rows, 0.0);
         self.solved.resize(rows, RowStatus::Ok);
-        let right = pricing_right(right);
         implied_vols(
             terms,
-            right,
+            pricing_right(right),
             &self.strikes,
             &self.mids,
             &mut self.vols,
             &mut self.solved,
-        )?;
-        let mut table = self.table.columns(rows);
-        greeks(terms, right, &self.strikes, &self.vols, &mut table)
+        )
+    }
+
+    /// Vols and greeks of quoted strikes of a right. A row without a vol is valued at none, as if its exercise (or its
+    /// end without) were certain; `solved` says so.
+    fn fill(
+        &mut self,
+        terms: &ExpiryTerms,
+        right: Right,
+        quotes: impl Iterator<Item = (Price, Quote)>,
+    ) -> Result<(), LengthError> {
+        self.solve(terms, right, quotes)?;
+        let mut table = self.table.columns(self.at.len());
+        greeks(terms, pricing_right(right), &self.strikes, &self.vols, &mut table)
     }
 
     /// The strikes that have a vol.
@@ -164,6 +175,7 @@ impl ExpiryAnalytics {
             puts: OnceLock::new(),
             calls: OnceLock::new(),
             asked: Mutex::default(),
+            strike_vols: Mutex::default(),
             columns: Arc::clone(columns),
         }
     }
@@ -227,19 +239,50 @@ impl ExpiryAnalytics {
     /// # Errors
     /// `not listed` for a foreign strike, `no quote` where neither side's mid has an implied vol.
     pub fn strike_vol(&self, chain: &ExpiryChain, strike: Price) -> Result<f64, Cause> {
-        let terms = self.terms()?;
+        self.terms()?;
         let index = chain.index_of(strike).ok_or(Cause::NotListed)?;
-        let points = strike.to_f64();
-        let sides = if points < terms.forward() {
-            [Right::Put, Right::Call]
-        } else {
-            [Right::Call, Right::Put]
-        };
-        let vol = |right: Right| {
-            let mid = chain.quote(right, index)?.mid().to_f64();
-            terms.implied_vol(pricing_right(right), points, mid).ok()
-        };
-        sides.into_iter().find_map(vol).ok_or(Cause::NoQuote)
+        if let Some(known) = lock(&self.strike_vols).get(&index) {
+            return *known;
+        }
+        self.prepare_strike_vols(chain, std::iter::once(index));
+        let known = lock(&self.strike_vols).get(&index).copied();
+        known.unwrap_or(Err(Cause::NoQuote))
+    }
+
+    /// Solves the vols of strikes, by ascending position, in columns, for [`Self::strike_vol`] to find: one by one they cost ten times
+    /// as much.
+    fn prepare_strike_vols(&self, chain: &ExpiryChain, wanted: impl Iterator<Item = usize>) {
+        let Ok(terms) = self.terms() else { return };
+        let mut known = lock(&self.strike_vols);
+        let wanted: Vec<usize> = wanted.filter(|i| !known.contains_key(i)).collect();
+        let strike = |i: usize| chain.strikes.get(i).copied().unwrap_or_default();
+        let split = wanted.partition_point(|i| strike(*i).to_f64() < terms.forward());
+        let mut columns = lock(&self.columns);
+        for (right, side) in [
+            (Right::Put, wanted.get(..split)),
+            (Right::Call, wanted.get(split..)),
+        ] {
+            let side = side.unwrap_or_default();
+            let quoted = |i: &usize| Some((strike(*i), chain.quote(right, *i)?));
+            let sound = columns
+                .solve(terms, right, side.iter().filter_map(quoted))
+                .is_ok();
+            let mut rows = columns
+                .at
+                .iter()
+                .zip(columns.vols.iter().zip(&columns.solved))
+                .peekable();
+            for index in side {
+                let row = rows.next_if(|(at, _)| **at == strike(*index));
+                let vol = match row {
+                    Some((_, (vol, status))) if sound && status.is_ok() => Ok(*vol),
+                    // No quote or no vol there: the other side's.
+                    _ => smile_point(terms, chain, right.other(), *index)
+                        .map_or(Err(Cause::NoQuote), |p| Ok(p.vol)),
+                };
+                known.insert(*index, vol);
+            }
+        }
     }
 
     /// Price and greeks of one contract, for one option, at the vol its own mid implies. A mid at or below intrinsic value
@@ -392,6 +435,24 @@ impl SnapshotView {
     #[must_use]
     pub fn of(&self, contract: &OptionContract) -> Option<(&ExpiryChain, &ExpiryAnalytics)> {
         self.at(self.index_of(contract)?)
+    }
+
+    /// Solves the vols of the strikes of contracts together, for [`ExpiryAnalytics::strike_vol`] to find. Contracts of other
+    /// underlyings and those that are not listed are passed over.
+    pub fn prepare_strike_vols<'c>(&self, contracts: impl Iterator<Item = &'c OptionContract>) {
+        let place = |c: &OptionContract| {
+            let expiry = self.index_of(c)?;
+            Some((expiry, self.snapshot.expiries.get(expiry)?.index_of(c.strike)?))
+        };
+        let mut wanted: Vec<(usize, usize)> = contracts.filter_map(place).collect();
+        wanted.sort_unstable();
+        wanted.dedup();
+        for same in wanted.chunk_by(|a, b| a.0 == b.0) {
+            let Some((expiry, _)) = same.first() else { continue };
+            if let Some((chain, analytics)) = self.at(*expiry) {
+                analytics.prepare_strike_vols(chain, same.iter().map(|(_, strike)| *strike));
+            }
+        }
     }
 
     fn index_of(&self, contract: &OptionContract) -> Option<usize> {

@@ -364,6 +364,23 @@ impl Column {
         true
     }
 
+    /// Appends words of numbers, settled, to a column of numbers that ends with a whole word; `cause` is asked for each missing
+    /// step, in order.
+    pub(crate) fn append_words(
+        &mut self,
+        words: &[[f64; WORD]],
+        known: &[u64],
+        cause: impl FnMut(usize) -> Cause,
+    ) {
+        if let Self::Numbers(c) = self {
+            let base = c.known.len;
+            c.values.truncate(base);
+            c.values.extend_from_slice(words.as_flattened());
+            c.known.append(words.len()).copy_from_slice(known);
+            c.causes.note(base, known, cause);
+        }
+    }
+
     /// Appends known, finite numbers without negative zeros to a column of numbers that ends with a whole word.
     pub(crate) fn append_known_numbers(&mut self, words: &[[f64; WORD]]) {
         if let Self::Numbers(c) = self {
@@ -487,6 +504,8 @@ pub enum Input<'a> {
     Column(&'a Column),
     /// A column of which only the steps from the given one on are read: step 0 of the operator is that step.
     Stretch(&'a Column, usize),
+    /// A column that begins late: the given step of the operator is its first.
+    Late(&'a Column, usize),
     /// The same at each step.
     Constant(Cell),
 }
@@ -498,6 +517,8 @@ impl Input<'_> {
         match self {
             Self::Column(column) => column.get(step),
             Self::Stretch(column, from) => column.get(from.saturating_add(step)),
+            // What comes before the first reads as what comes after the last does.
+            Self::Late(column, from) => column.get(step.checked_sub(*from).unwrap_or(usize::MAX)),
             Self::Constant(cell) => *cell,
         }
     }

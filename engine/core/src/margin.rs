@@ -93,6 +93,8 @@ pub(crate) trait Scene {
     fn price(&self, stake: &Stake<'_>, leg: &Leg) -> Result<Price, Cause>;
     /// One contract as a grid of stresses revalues it.
     fn asset(&self, leg: &Leg) -> Result<Asset, Cause>;
+    /// Told of the contracts that are about to be asked for: together they may cost less.
+    fn prepare<'l>(&self, _legs: impl Iterator<Item = &'l Leg>) {}
 }
 
 impl Scene for Sight<'_> {
@@ -117,6 +119,17 @@ impl Scene for Sight<'_> {
             strike: leg.contract.strike.to_f64(),
             vol: analytics.strike_vol(chain, leg.contract.strike)?,
         })
+    }
+
+    fn prepare<'l>(&self, legs: impl Iterator<Item = &'l Leg>) {
+        let mut legs: Vec<&Leg> = legs.collect();
+        legs.sort_by_key(|l| l.contract.root.underlying());
+        for alike in legs.chunk_by(|a, b| a.contract.root.underlying() == b.contract.root.underlying()) {
+            let underlying = alike.first().map(|l| l.contract.root.underlying());
+            if let Some(view) = underlying.and_then(|u| self.view(u)) {
+                view.prepare_strike_vols(alike.iter().map(|l| &l.contract));
+            }
+        }
     }
 }
 
@@ -183,6 +196,7 @@ fn by_strategy(scene: &impl Scene, rulebook: Rulebook, stake: &Stake<'_>) -> Res
 
 fn stressed(scene: &impl Scene, house: House, stakes: &[&Stake<'_>]) -> Result<Usd, Cause> {
     let mut classes: Vec<(&str, ClassHoldings)> = Vec::new();
+    scene.prepare(stakes.iter().flat_map(|s| s.package.legs()));
     for stake in stakes {
         let underlying = stake.package.underlying();
         let Some(range) = portfolio::range_of(underlying) else {

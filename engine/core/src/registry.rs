@@ -302,11 +302,11 @@ fn windowed(
     Ok(match which {
         Indicator::Rsi => {
             p.at_most(1)?;
-            Box::new(Recursive::new(Rsi(p.window(0, 2)?)))
+            Box::new(Recursive::new(Rsi::new(p.window(0, 2)?)))
         }
         Indicator::Ema => {
             p.at_most(1)?;
-            Box::new(Recursive::new(Ema(p.window(0, 1)?)))
+            Box::new(Recursive::new(Ema::new(p.window(0, 1)?)))
         }
         Indicator::Macd => {
             p.at_most(3)?;
@@ -316,16 +316,11 @@ fn windowed(
                     "the fast window {fast} is not below the slow window {slow}"
                 )));
             }
-            Box::new(Recursive::new(Macd {
-                fast,
-                slow,
-                signal,
-                output,
-            }))
+            Box::new(Recursive::new(Macd::new(fast, slow, signal, output)))
         }
         Indicator::Atr => {
             p.at_most(1)?;
-            Box::new(Recursive::new(Atr(p.window(0, 1)?)))
+            Box::new(Recursive::new(Atr::new(p.window(0, 1)?)))
         }
         Indicator::Bollinger => {
             let side = match output {

@@ -396,6 +396,81 @@ fn recursions_equal_ta_libs_batch_functions_bit_for_bit() {
     }
 }
 
+/// Every window over thousands of bars, as columns, with bars that are missing here and there: TA-Lib's batch functions over the
+/// known bars alone. Levels reach from a thousandth to where sums overflow.
+#[test]
+fn columns_of_recursions_equal_ta_libs_batch_functions_bit_for_bit() {
+    let n = Param::Count;
+    let core = ta_lib::Core::new();
+    let mut state = 11_u64;
+    let mut draw = || {
+        state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        (state >> 40) as f64 / (1_u64 << 24) as f64
+    };
+    for (scale, hole) in [(1.0, 0.0), (1e-3, 0.01), (1e6, 0.001), (1e307, 0.0)] {
+        let bars: Vec<Option<[f64; 3]>> = (0..3_000)
+            .map(|_| {
+                let bar = [16.5 + draw(), 15.0 - draw(), 15.5 + draw()].map(|x| x * scale);
+                (draw() >= hole).then_some(bar)
+            })
+            .collect();
+        let lane = |i: usize| bars.iter().flatten().map(|b| b[i]).collect::<Vec<f64>>();
+        let column = |i: usize| {
+            let cell = |b: &Option<[f64; 3]>| b.map_or(Cell::missing(Cause::Stale), |b| Cell::number(b[i]));
+            Column::from_numbers(bars.iter().map(cell))
+        };
+        let (lanes, columns) = ([0, 1, 2].map(lane), [0, 1, 2].map(column));
+        let end = lanes[2].len() - 1;
+        let mut out = [(); 3].map(|()| vec![0.0; bars.len()]);
+        for window in [1, 2, 3, 9, 14, 100, 700] {
+            let period = window as i32;
+            let (mut cases, [a, b, c]) = (Vec::new(), &mut out);
+            if window > 1 {
+                let range = core.rsi(0, end, &lanes[2], period, a).unwrap();
+                cases.push((Indicator::Rsi, vec![n(window)], 0, a[..range.count].to_vec()));
+            }
+            let range = core.ema(0, end, &lanes[2], period, a).unwrap();
+            cases.push((Indicator::Ema, vec![n(window)], 0, a[..range.count].to_vec()));
+            let range = core
+                .atr(0, end, &lanes[0], &lanes[1], &lanes[2], period, a)
+                .unwrap();
+            cases.push((Indicator::Atr, vec![n(window)], 0, a[..range.count].to_vec()));
+            let range = core
+                .macd(0, end, &lanes[2], 2 + period, 7 + 2 * period, period, a, b, c)
+                .unwrap();
+            for (output, want) in [a, b, c].into_iter().enumerate() {
+                let params = vec![n(2 + window), n(7 + 2 * window), n(window)];
+                cases.push((
+                    Indicator::Macd,
+                    params,
+                    output as u8,
+                    want[..range.count].to_vec(),
+                ));
+            }
+            for (which, params, output, want) in cases {
+                let op = Op::Indicator {
+                    which,
+                    params,
+                    output,
+                };
+                let inputs: Vec<Input<'_>> = match which {
+                    Indicator::Atr => columns.iter().map(Input::Column).collect(),
+                    _ => vec![Input::Column(&columns[2])],
+                };
+                let mut operator = Registry::default().operator(&op, inputs.len()).unwrap();
+                let mut got = Column::numbers();
+                operator.extend(&inputs, bars.len(), &mut got);
+                let known = got.iter().zip(&bars).filter(|(_, bar)| bar.is_some());
+                let values: Vec<Cell> = known.map(|(cell, _)| cell).skip(end + 1 - want.len()).collect();
+                let want: Vec<Cell> = want.into_iter().map(Cell::number).collect();
+                assert!(values == want, "{op:?} at {scale}");
+            }
+        }
+    }
+}
+
 fn run(op: Op, bars: &[&[Cell]]) -> Vec<Cell> {
     let mut op = Registry::default().operator(&op, bars[0].len()).unwrap();
     bars.iter().map(|bar| op.step(bar)).collect()

@@ -6,6 +6,7 @@
 //! ([`profit_by`]).
 
 use crate::black76::{ExpiryTerms, Input, InputError, MAX_VOL, Right};
+use crate::chain::{self, GreekTable};
 
 /// Shifts of one axis of a [`grid`], at most.
 pub const SHIFTS_MAX: usize = 10_000;
@@ -227,7 +228,93 @@ impl ProfitGrid {
     }
 }
 
-/// Profits of `holdings` over every pair of a shift in `vols` and one in `forwards`, after `days`.
+/// Holdings of one expiry and right, as the column kernel takes them.
+struct Side {
+    terms: ExpiryTerms,
+    right: Right,
+    strikes: Vec<f64>,
+    vols: Vec<f64>,
+    units: Vec<f64>,
+}
+
+/// Holdings laid out for many revaluations: a grid prices every option once for each cell, and a column of options costs a
+/// tenth of as many single ones.
+#[derive(Default)]
+struct Laid {
+    sides: Vec<Side>,
+    /// Price and units of what is no option.
+    linear: Vec<(f64, f64)>,
+    shifted: Vec<f64>,
+    table: GreekTable,
+}
+
+impl Laid {
+    fn new(holdings: &[Holding]) -> Result<Self, InputError> {
+        let mut laid = Self::default();
+        for holding in holdings {
+            match holding.asset {
+                Asset::Option {
+                    terms,
+                    right,
+                    strike,
+                    vol,
+                } => {
+                    let strike = Input::Strike.check(strike)?;
+                    let vol = Input::Vol.check(vol)?;
+                    let same = |s: &Side| s.right == right && s.terms == terms;
+                    let at = laid.sides.iter().position(same).unwrap_or_else(|| {
+                        laid.sides.push(Side {
+                            terms,
+                            right,
+                            strikes: Vec::new(),
+                            vols: Vec::new(),
+                            units: Vec::new(),
+                        });
+                        laid.sides.len() - 1
+                    });
+                    if let Some(side) = laid.sides.get_mut(at) {
+                        side.strikes.push(strike);
+                        side.vols.push(vol);
+                        side.units.push(holding.units);
+                    }
+                }
+                Asset::Linear { price } => laid.linear.push((Input::Price.check(price)?, holding.units)),
+            }
+        }
+        Ok(laid)
+    }
+
+    /// Value after a shift.
+    fn value(&mut self, shift: &Shift) -> Result<f64, InputError> {
+        let mut sum = 0.0;
+        for side in &self.sides {
+            let terms = shift.terms(&side.terms)?;
+            self.shifted.clear();
+            for vol in &side.vols {
+                self.shifted.push(Input::Vol.check(shift.vol.of(*vol))?);
+            }
+            let mut out = self.table.columns(side.strikes.len());
+            let sound = chain::greeks(&terms, side.right, &side.strikes, &self.shifted, &mut out).is_ok();
+            let rows = self.table.price.iter().zip(&self.table.status);
+            let options = side.strikes.iter().zip(&self.shifted);
+            for ((units, (price, status)), (strike, vol)) in side.units.iter().zip(rows).zip(options) {
+                let points = if sound && status.is_ok() {
+                    *price
+                } else {
+                    terms.price(side.right, *strike, *vol)?
+                };
+                sum += units * points;
+            }
+        }
+        for (price, units) in &self.linear {
+            sum += units * Input::Price.check(price * (1.0 + shift.forward))?;
+        }
+        finite(sum)
+    }
+}
+
+/// Profits of `holdings` over every pair of a shift in `vols` and one in `forwards`, after `days`: each within 1e-14 of the forward
+/// for each unit of what [`profit`] gives.
 ///
 /// # Errors
 /// As [`profit`]; an axis of more than [`SHIFTS_MAX`] shifts is reported as the price.
@@ -243,7 +330,8 @@ pub fn grid(
             value: f64::INFINITY,
         });
     }
-    let before = value(holdings)?;
+    let mut laid = Laid::new(holdings)?;
+    let before = laid.value(&Shift::NONE)?;
     let mut profits = Vec::with_capacity(forwards.len() * vols.len());
     for vol in vols {
         for forward in forwards {
@@ -252,8 +340,7 @@ pub fn grid(
                 vol: *vol,
                 days,
             };
-            let after = value_by(holdings, &shift, |_, _, v| Ok(vol.of(v)))?;
-            profits.push(finite(after - before)?);
+            profits.push(finite(laid.value(&shift)? - before)?);
         }
     }
     Ok(ProfitGrid {

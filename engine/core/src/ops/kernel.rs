@@ -38,6 +38,7 @@ pub(crate) fn numbers(input: Input<'_>, step: usize, words: usize) -> Option<Num
         Input::Constant(cell) => return Some(Numbers::All(cell.raw(), cell.is_known())),
         Input::Column(column) => (column, step),
         Input::Stretch(column, from) => (column, step.checked_add(from)?),
+        Input::Late(column, from) => (column, step.checked_sub(from)?),
     };
     let Column::Numbers(c) = column else { return None };
     let end = words.checked_mul(WORD)?.checked_add(step)?;
@@ -53,6 +54,7 @@ pub(crate) fn truths(input: Input<'_>, step: usize, words: usize) -> Option<Trut
         Input::Constant(cell) => return Some(Truths::All(word_of(cell.is_true()), word_of(cell.is_known()))),
         Input::Column(column) => (column, step),
         Input::Stretch(column, from) => (column, step.checked_add(from)?),
+        Input::Late(column, from) => (column, step.checked_sub(from)?),
     };
     let Column::Booleans(c) = column else { return None };
     let stretch = step / WORD..(step / WORD).checked_add(words)?;

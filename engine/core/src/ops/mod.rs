@@ -70,10 +70,6 @@ pub trait Operator: fmt::Debug + Send + Sync {
     /// When the bytes were not written by an operator of this kind and parameters, or are damaged.
     fn load(&mut self, bytes: &[u8]) -> Result<(), StateError>;
 
-    /// Nobody will ask for the state: what is kept for that alone can go. [`Operator::save`] may give bytes that nobody can
-    /// load from then on.
-    fn unsaved(&mut self) {}
-
     /// The formula, for an operator that is nothing else: its value depends on this step's inputs alone.
     fn pure(&self) -> Option<pure::Pure> {
         None

@@ -481,7 +481,7 @@ mod tests {
             out.push((Box::new(Pure::Arith(op)), vec![0, 1]));
             out.push((Box::new(Pure::Arith(op)), vec![out.len() + 2, 2]));
         }
-        out.push((Box::new(Recursive::new(Ema(3))), vec![4]));
+        out.push((Box::new(Recursive::new(Ema::new(3))), vec![4]));
         for op in [Cmp::Lt, Cmp::Le, Cmp::Gt, Cmp::Ge, Cmp::Eq, Cmp::Ne] {
             out.push((Box::new(Pure::Compare(op)), vec![0, 1]));
             out.push((Box::new(Pure::Compare(op)), vec![11, 2]));

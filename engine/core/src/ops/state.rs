@@ -4,7 +4,7 @@ use super::StateError;
 use crate::value::Cell;
 
 /// Version of every layout in this folder; raised when any changes.
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 
 /// Kinds of state, one per layout; numbers are never reused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,6 +64,11 @@ impl Writer<'_> {
         self.0.extend_from_slice(&v.to_bits().to_le_bytes());
     }
 
+    /// A number that a formula may have left not finite; every NaN has the same bits, whatever the processor made.
+    pub(crate) fn any_f64(&mut self, v: f64) {
+        self.f64(if v.is_nan() { f64::NAN } else { v });
+    }
+
     pub(crate) fn cell(&mut self, v: Cell) {
         self.0.extend_from_slice(&v.to_bytes());
     }
@@ -109,6 +114,15 @@ impl<'a> Reader<'a> {
         } else {
             Err(StateError::Damaged)
         }
+    }
+
+    /// What [`Writer::any_f64`] wrote.
+    pub(crate) fn any_f64(&mut self) -> Result<f64, StateError> {
+        let v = f64::from_bits(u64::from_le_bytes(self.take()?));
+        if v.is_nan() && v.to_bits() != f64::NAN.to_bits() {
+            return Err(StateError::Damaged);
+        }
+        Ok(v)
     }
 
     pub(crate) fn cell(&mut self) -> Result<Cell, StateError> {

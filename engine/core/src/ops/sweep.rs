@@ -44,16 +44,24 @@ pub struct Computation {
 #[derive(Clone, Copy, Debug)]
 enum Read {
     Given(usize),
-    Register(usize),
+    Computed(Place),
     Constant(Cell),
+}
+
+/// Where a step writes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Place {
+    /// A column of one stretch, written over by the next.
+    Register(usize),
+    /// The column of a step that is kept: whole from the first stretch on, and never copied.
+    Kept(usize),
 }
 
 #[derive(Clone, Debug)]
 struct Step {
     operator: Box<dyn Operator>,
     reads: Vec<Read>,
-    register: usize,
-    kept: Option<Column>,
+    out: Place,
 }
 
 /// Steps that stand one after the other, and the tape that does their work where it can.
@@ -73,6 +81,8 @@ pub struct Sweep {
     /// Which step a computation became.
     step_of: Vec<usize>,
     registers: Vec<Column>,
+    /// By step.
+    kept: Vec<Option<Column>>,
     done: usize,
 }
 
@@ -81,9 +91,7 @@ impl Sweep {
     /// `missing(no data)`.
     #[must_use]
     pub fn new(computations: Vec<Computation>) -> Self {
-        let (mut computations, step_of) = ordered(computations);
-        // A sweep gives columns and keeps its operators to itself.
-        computations.iter_mut().for_each(|c| c.operator.unsaved());
+        let (computations, step_of) = ordered(computations);
         let mut last_use = vec![0; computations.len()];
         for (at, computation) in computations.iter().enumerate() {
             for source in &computation.sources {
@@ -99,7 +107,7 @@ impl Sweep {
             sections: sections(&computations, &last_use),
             ..Self::default()
         };
-        let mut register_of: Vec<usize> = Vec::new();
+        let mut place_of: Vec<Place> = Vec::new();
         // Free registers: of numbers, of truth values.
         let mut free: [Vec<usize>; 2] = [Vec::new(), Vec::new()];
         for (
@@ -114,45 +122,48 @@ impl Sweep {
         {
             let pool = |kind: &Column| usize::from(matches!(kind, Column::Booleans(_)));
             let column = Column::new(kind);
-            let recycled = free.get_mut(pool(&column)).and_then(Vec::pop);
-            let register = recycled.unwrap_or_else(|| {
-                sweep.registers.push(column.clone());
-                sweep.registers.len() - 1
-            });
+            let out = if keep {
+                Place::Kept(at)
+            } else {
+                let recycled = free.get_mut(pool(&column)).and_then(Vec::pop);
+                Place::Register(recycled.unwrap_or_else(|| {
+                    sweep.registers.push(column.clone());
+                    sweep.registers.len() - 1
+                }))
+            };
             let read = |source: &Source| match *source {
                 Source::Given(i) => Read::Given(i),
                 Source::Constant(cell) => Read::Constant(cell),
-                Source::Computed(i) => match register_of.get(i) {
-                    Some(register) => Read::Register(*register),
+                Source::Computed(i) => match place_of.get(i) {
+                    Some(place) => Read::Computed(*place),
                     None => Read::Constant(Cell::missing(Cause::NoData)),
                 },
             };
             if let Some(section) = sweep.sections.iter_mut().find(|s| s.steps.start == at)
                 && let Some(tape) = &section.tape
             {
-                // The inputs lie in their registers when the section begins: nothing of it has been written.
+                // The inputs lie in their places when the section begins: nothing of it has been written.
                 section.reads = tape.inputs.iter().map(read).collect();
             }
             let reads = sources.iter().map(read).collect();
-            sweep.steps.push(Step {
-                operator,
-                reads,
-                register,
-                kept: keep.then_some(column),
-            });
-            register_of.push(register);
+            sweep.steps.push(Step { operator, reads, out });
+            sweep.kept.push(keep.then_some(column));
+            place_of.push(out);
             // Results read for the last time here, and one that nothing reads, give their registers back.
-            let mut done: Vec<usize> = sources
+            let mut done: Vec<Place> = sources
                 .iter()
                 .filter_map(|s| match s {
-                    Source::Computed(i) if last_use.get(*i) == Some(&at) => register_of.get(*i).copied(),
+                    Source::Computed(i) if last_use.get(*i) == Some(&at) => place_of.get(*i).copied(),
                     _ => None,
                 })
                 .collect();
-            done.extend((last_use.get(at).is_none_or(|last| *last <= at)).then_some(register));
+            done.extend((last_use.get(at).is_none_or(|last| *last <= at)).then_some(out));
             done.sort_unstable();
             done.dedup();
-            for register in done {
+            for place in done {
+                let Place::Register(register) = place else {
+                    continue;
+                };
                 let of = sweep.registers.get(register).map_or(0, pool);
                 if let Some(pool) = free.get_mut(of) {
                     pool.push(register);
@@ -164,7 +175,7 @@ impl Sweep {
 
     /// Takes the given columns' steps up to `upto` through all operators, from where the last call ended.
     pub fn run(&mut self, given: &[&Column], upto: usize) {
-        for kept in self.steps.iter_mut().filter_map(|s| s.kept.as_mut()) {
+        for kept in self.kept.iter_mut().flatten() {
             kept.reserve(upto.saturating_sub(kept.len()));
         }
         while self.done < upto {
@@ -200,7 +211,8 @@ impl Sweep {
         for read in reads.iter() {
             let column = match *read {
                 Read::Given(i) => given.get(i).map(|c| (*c, self.done)),
-                Read::Register(i) => self.registers.get(i).map(|c| (c, 0)),
+                Read::Computed(Place::Register(i)) => self.registers.get(i).map(|c| (c, 0)),
+                Read::Computed(Place::Kept(i)) => column(&self.kept, i).map(|c| (c, self.done)),
                 Read::Constant(_) => None,
             };
             match column {
@@ -212,14 +224,18 @@ impl Sweep {
             return false;
         }
         for (step, column) in &mut tape.exports {
-            let Some(step) = self.steps.get_mut(*step) else {
-                continue;
-            };
-            if let Some(kept) = &mut step.kept {
-                kept.append(column);
-            }
-            if let Some(slot) = self.registers.get_mut(step.register) {
-                std::mem::swap(slot, column);
+            match self.steps.get(*step).map(|s| s.out) {
+                Some(Place::Kept(i)) => {
+                    if let Some(Some(kept)) = self.kept.get_mut(i) {
+                        kept.append(column);
+                    }
+                }
+                Some(Place::Register(i)) => {
+                    if let Some(slot) = self.registers.get_mut(i) {
+                        std::mem::swap(slot, column);
+                    }
+                }
+                None => {}
             }
         }
         true
@@ -227,22 +243,34 @@ impl Sweep {
 
     fn stretch(&mut self, section: Range<usize>, given: &[&Column], steps: usize) {
         for step in self.steps.get_mut(section).unwrap_or_default() {
-            let Some(slot) = self.registers.get_mut(step.register) else {
-                continue;
+            // What is written is taken out while it is. In a register a stretch begins at step 0; in a column that is kept, and
+            // in those that are given, where the stretch begins in the history.
+            let mut out = match step.out {
+                Place::Register(i) => self.registers.get_mut(i).map(take),
+                Place::Kept(i) => self.kept.get_mut(i).and_then(Option::take),
+            }
+            .unwrap_or_else(Column::booleans);
+            let at = match step.out {
+                Place::Register(_) => {
+                    out.clear();
+                    out.reserve(steps);
+                    0
+                }
+                Place::Kept(_) => out.len(),
             };
-            let mut out = std::mem::replace(slot, Column::booleans());
-            out.clear();
-            out.reserve(steps);
-            let input = |read: &Read| match *read {
-                Read::Given(i) => {
-                    let column = given.get(i).map(|c| Input::Stretch(c, self.done));
-                    column.unwrap_or(Input::Constant(Cell::missing(Cause::NoData)))
-                }
-                Read::Register(i) => {
-                    let column = self.registers.get(i).map(Input::Column);
-                    column.unwrap_or(Input::Constant(Cell::missing(Cause::NoData)))
-                }
-                Read::Constant(cell) => Input::Constant(cell),
+            let done = self.done;
+            let whole = |c| match step.out {
+                Place::Register(_) => Input::Stretch(c, done),
+                Place::Kept(_) => Input::Column(c),
+            };
+            let input = |read: &Read| {
+                let input = match *read {
+                    Read::Given(i) => given.get(i).copied().map(whole),
+                    Read::Computed(Place::Kept(i)) => column(&self.kept, i).map(whole),
+                    Read::Computed(Place::Register(i)) => self.registers.get(i).map(|c| Input::Late(c, at)),
+                    Read::Constant(cell) => Some(Input::Constant(cell)),
+                };
+                input.unwrap_or(Input::Constant(Cell::missing(Cause::NoData)))
             };
             let mut inline = [Input::Constant(Cell::FALSE); INLINE_INPUTS];
             match inline.get_mut(..step.reads.len()) {
@@ -250,18 +278,24 @@ impl Sweep {
                     for (slot, read) in inputs.iter_mut().zip(&step.reads) {
                         *slot = input(read);
                     }
-                    step.operator.extend(inputs, steps, &mut out);
+                    step.operator.extend(inputs, at + steps, &mut out);
                 }
                 None => {
                     let inputs: Vec<Input<'_>> = step.reads.iter().map(input).collect();
-                    step.operator.extend(&inputs, steps, &mut out);
+                    step.operator.extend(&inputs, at + steps, &mut out);
                 }
             }
-            if let Some(kept) = &mut step.kept {
-                kept.append(&out);
-            }
-            if let Some(slot) = self.registers.get_mut(step.register) {
-                *slot = out;
+            match step.out {
+                Place::Register(i) => {
+                    if let Some(slot) = self.registers.get_mut(i) {
+                        *slot = out;
+                    }
+                }
+                Place::Kept(i) => {
+                    if let Some(slot) = self.kept.get_mut(i) {
+                        *slot = Some(out);
+                    }
+                }
             }
         }
     }
@@ -270,14 +304,22 @@ impl Sweep {
     #[must_use]
     pub fn kept(&self, computation: usize) -> Option<&Column> {
         let step = self.step_of.get(computation)?;
-        self.steps.get(*step).and_then(|s| s.kept.as_ref())
+        column(&self.kept, *step)
     }
 
     /// Takes the column of a computation that was to be kept.
     pub fn take(&mut self, computation: usize) -> Option<Column> {
         let step = self.step_of.get(computation)?;
-        self.steps.get_mut(*step).and_then(|s| s.kept.take())
+        self.kept.get_mut(*step).and_then(Option::take)
     }
+}
+
+fn column(kept: &[Option<Column>], step: usize) -> Option<&Column> {
+    kept.get(step).and_then(Option::as_ref)
+}
+
+fn take(register: &mut Column) -> Column {
+    std::mem::replace(register, Column::booleans())
 }
 
 /// Computations in an order in which those that one tape can hold stand together, and where each has gone.
@@ -371,7 +413,7 @@ mod tests {
                 true,
             ),
             Computation {
-                operator: Box::new(Recursive::new(Ema(5))),
+                operator: Box::new(Recursive::new(Ema::new(5))),
                 kind: NUMBER,
                 sources: vec![Source::Computed(1)],
                 keep: false,
@@ -430,13 +472,13 @@ mod tests {
             ),
             // A memory behind a memory, and one whose column only a memory reads.
             Computation {
-                operator: Box::new(Recursive::new(Ema(3))),
+                operator: Box::new(Recursive::new(Ema::new(3))),
                 kind: NUMBER,
                 sources: vec![Source::Computed(2)],
                 keep: false,
             },
             Computation {
-                operator: Box::new(Recursive::new(Ema(2))),
+                operator: Box::new(Recursive::new(Ema::new(2))),
                 kind: NUMBER,
                 sources: vec![Source::Computed(18)],
                 keep: false,

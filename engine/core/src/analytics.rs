@@ -258,9 +258,9 @@ impl ExpiryAnalytics {
         let strike = |i: usize| chain.strikes.get(i).copied().unwrap_or_default();
         let split = wanted.partition_point(|i| strike(*i).to_f64() < terms.forward());
         let mut columns = lock(&self.columns);
-        for (right, side) in [
-            (Right::Put, wanted.get(..split)),
-            (Right::Call, wanted.get(split..)),
+        for (right, other, side) in [
+            (Right::Put, Right::Call, wanted.get(..split)),
+            (Right::Call, Right::Put, wanted.get(split..)),
         ] {
             let side = side.unwrap_or_default();
             let quoted = |i: &usize| Some((strike(*i), chain.quote(right, *i)?));
@@ -277,8 +277,7 @@ impl ExpiryAnalytics {
                 let vol = match row {
                     Some((_, (vol, status))) if sound && status.is_ok() => Ok(*vol),
                     // No quote or no vol there: the other side's.
-                    _ => smile_point(terms, chain, right.other(), *index)
-                        .map_or(Err(Cause::NoQuote), |p| Ok(p.vol)),
+                    _ => smile_point(terms, chain, other, *index).map_or(Err(Cause::NoQuote), |p| Ok(p.vol)),
                 };
                 known.insert(*index, vol);
             }

@@ -12,6 +12,7 @@ const FLOORS: &[(&str, &str, u8)] = &[
     ("alula-plugin-abi", "plugins/abi", 0),
     ("alula-plugin-sdk", "plugins/sdk", 1),
     ("alula-plugin-loader", "plugins/loader", 1),
+    ("alula-volatility", "plugins/volatility", 2),
     ("alula-yaml", "engine/yaml", 0),
     ("alula-market", "engine/market", 1),
     ("alula-book", "engine/book", 2),

@@ -31,14 +31,15 @@ impl Checker<'_> {
             }
             Some(f) => {
                 let help = format!(
-                    "what `{}` gives is missing until then: a rule that needs it holds, a guard blocks opening",
+                    "trust its library first: `alula plugin trust FILE`; without it what `{}` gives is missing: a rule that \
+                     needs it holds, a guard blocks opening",
                     f.name.value
                 );
                 (self.plugin_signature(name, f), help)
             }
         };
         let Some(def) = def else { return };
-        let message = format!("the plugin `{name}` is not loaded yet");
+        let message = format!("the plugin `{name}` is loaded when the strategy runs");
         self.report(Diagnostic::note(codes::NOT_EVALUATED_YET, u.plugin.span, message).help(help));
         self.plugins.push(def);
     }

@@ -13,6 +13,14 @@ pub const FILE_BYTES_MAX: u64 = 16 << 20;
 /// # Errors
 /// When it is missing (with the nearest name in its folder), a folder, not a plain file, too large or unreadable.
 pub fn read(path: &Path) -> Result<Vec<u8>, Failure> {
+    read_up_to(path, FILE_BYTES_MAX)
+}
+
+/// The same for files that may be larger.
+///
+/// # Errors
+/// As [`read`].
+pub fn read_up_to(path: &Path, max: u64) -> Result<Vec<u8>, Failure> {
     let meta = std::fs::metadata(path).map_err(|e| missing(path, &e))?;
     if meta.is_dir() {
         return Err(
@@ -20,7 +28,7 @@ pub fn read(path: &Path) -> Result<Vec<u8>, Failure> {
                 .help("name a file, such as `strategy.alula` in it"),
         );
     }
-    read_bounded(path, FILE_BYTES_MAX)
+    read_bounded(path, max)
 }
 
 fn read_bounded(path: &Path, max: u64) -> Result<Vec<u8>, Failure> {

@@ -11,6 +11,7 @@ pub mod explain;
 pub mod files;
 pub mod loader;
 pub mod output;
+pub mod plugins;
 pub mod progress;
 pub mod project;
 pub mod run_folder;
@@ -76,6 +77,7 @@ pub fn run(command: &Command, out: &mut Output) -> Result<Exit, Failure> {
         Command::Thresholds(args) => command::thresholds::run(args, out),
         Command::Contracts(args) => command::contracts::run(args, out),
         Command::Calendar(args) => command::calendar::run(args, out),
+        Command::Plugin(args) => command::plugin::run(args, out),
         Command::New(args) => command::new::run(args, out),
         Command::Completions(args) => command::completions::run(args, out),
         Command::Man(args) => command::man::run(args, out),

@@ -4,6 +4,8 @@ use crate::exit::{Exit, Failure};
 use crate::files;
 use crate::loader::FolderLoader;
 use crate::output::Output;
+use alula_core::plugin::PluginHost;
+use alula_core::registry::Registry;
 use alula_core::script::{Script, ScriptError, ScriptHost, Signature};
 use alula_core::thresholds::{self, ThresholdSet};
 use alula_dsl::compile::{Compiled, compile};
@@ -107,6 +109,7 @@ impl Project {
         let has_errors = link.findings.has_errors();
         match (&self.compiled.graph, link.thresholds) {
             (Some(graph), Some(thresholds)) if !has_errors => Ok(Linked {
+                plugins: crate::plugins::of(graph, &self.path, out)?,
                 graph,
                 thresholds,
                 scripts: link.scripts,
@@ -176,6 +179,16 @@ pub struct Linked<'a> {
     pub scripts: Vec<Option<Arc<Script>>>,
     /// Files that a run rests on.
     pub inputs: Inputs,
+    /// Plugins that it names and that are trusted.
+    pub plugins: Option<Arc<dyn PluginHost>>,
+}
+
+impl Linked<'_> {
+    /// What its nodes can be linked to.
+    #[must_use]
+    pub fn registry(&self) -> Registry {
+        Registry::with_scripts(self.scripts.clone()).and_plugins(self.plugins.clone())
+    }
 }
 
 impl Link {

@@ -16,6 +16,7 @@ pub mod market;
 pub mod observe;
 pub mod ops;
 pub mod plan;
+pub mod plugin;
 pub mod registry;
 pub(crate) mod rows;
 pub mod scenario;

@@ -3,6 +3,7 @@
 use crate::column::{Column, Input};
 use crate::ops::Operator;
 use crate::ops::absent::Absent;
+use crate::ops::foreign::Foreign;
 use crate::ops::latch::{Crosses, For, Moves, SinceEntry, Until};
 use crate::ops::paired::{Beta, Correlation, Divergence, LevelCorrelation};
 use crate::ops::pure::Pure;
@@ -11,6 +12,7 @@ use crate::ops::recursive::{Atr, Ema, Macd, Recursive, Rsi};
 use crate::ops::single::{Quantile, Single};
 use crate::ops::window::MAX_WINDOW;
 use crate::ops::windowed::Windowed;
+use crate::plugin::PluginHost;
 use crate::script::{Script, ScriptOperator};
 use alula_dsl::builtin::{Indicator, Math, VolEstimator};
 use alula_dsl::graph::{Op, Param, ScriptId};
@@ -46,19 +48,39 @@ pub enum RegistryError {
     /// No script was compiled for this id.
     #[error("script {0} was not compiled")]
     NoScript(u32),
+    /// A plugin refuses the numbers that its function is set up with.
+    #[error("{0}")]
+    Plugin(String),
 }
 
 /// What nodes can be linked to.
 #[derive(Clone, Debug, Default)]
 pub struct Registry {
     scripts: Vec<Option<Arc<Script>>>,
+    plugins: Option<Arc<dyn PluginHost>>,
 }
 
 impl Registry {
     /// With compiled scripts, by `ScriptId`; `None` where one failed.
     #[must_use]
     pub fn with_scripts(scripts: Vec<Option<Arc<Script>>>) -> Self {
-        Self { scripts }
+        Self {
+            scripts,
+            plugins: None,
+        }
+    }
+
+    /// The same with the plugins that the strategy declares; without them, what they would give is missing.
+    #[must_use]
+    pub fn and_plugins(mut self, plugins: Option<Arc<dyn PluginHost>>) -> Self {
+        self.plugins = plugins;
+        self
+    }
+
+    /// The plugins, where there are any.
+    #[must_use]
+    pub const fn plugins(&self) -> Option<&Arc<dyn PluginHost>> {
+        self.plugins.as_ref()
     }
 
     /// A compiled script.
@@ -158,7 +180,22 @@ impl Registry {
             Op::Surprise(_) => return Err(RegistryError::Source("surprise")),
             Op::Book { .. } => return Err(RegistryError::Source("book observable")),
             Op::Position(_) => return Err(RegistryError::Source("position observable")),
-            Op::Plugin { .. } => Box::new(Absent),
+            Op::Plugin {
+                function,
+                params,
+                output,
+            } => {
+                let made = self
+                    .plugins
+                    .as_ref()
+                    .map(|host| host.instance(*function, params, *output))
+                    .transpose()
+                    .map_err(RegistryError::Plugin)?;
+                match made.flatten() {
+                    Some(instance) => Box::new(Foreign::new(instance, arity)),
+                    None => Box::new(Absent),
+                }
+            }
             Op::Irr { .. } => return Err(RegistryError::Source("irr")),
             Op::Cushion { .. } => return Err(RegistryError::Source("cushion")),
             Op::OverlayGain => return Err(RegistryError::Source("expected_gain")),

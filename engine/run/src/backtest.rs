@@ -144,6 +144,10 @@ fn run<'a>(request: &mut BacktestRequest<'a>, shared: &mut Shared<'a>) -> Result
 
 fn one<'a>(request: &mut BacktestRequest<'a>, shared: &mut Shared<'a>) -> Result<RunOutput, RunError> {
     let plan = link(&request.graph, &request.thresholds, &request.registry)?;
+    if let Some(plugins) = request.registry.plugins() {
+        // What linking tried out, and what an earlier run of a sweep met, is not this run's.
+        drop(plugins.take_faults());
+    }
     let underlying = request.graph.settings.instrument.name().to_owned();
     let (first, last, cut) = period(request, &underlying)?;
     let (data, absent) = load(&plan, request.history)?;

@@ -27,6 +27,10 @@ pub fn start(
     hashes.insert("graph".to_owned(), graph_hash(graph));
     hashes.insert("threshold values".to_owned(), values_hash(plan.thresholds()));
     hashes.insert("data".to_owned(), provenance.hash.clone());
+    // Native code decides as much as a script does: other bytes are another run.
+    for (name, hash) in request.registry.plugins().iter().flat_map(|p| p.loaded()) {
+        hashes.insert(format!("plugin {name}"), hash);
+    }
     let mut identity = hashes.clone();
     identity.extend(settings.iter().map(|(k, v)| (format!("setting {k}"), v.clone())));
     identity.insert("engine".to_owned(), env!("CARGO_PKG_VERSION").to_owned());

@@ -6,8 +6,9 @@ use alula_book::{Book, NoFill};
 use alula_core::decision::{Decision, PickError, RuleOutcome, Skip, Verdict};
 use alula_core::market::MarketData;
 use alula_core::plan::Plan;
+use alula_core::plugin::PluginHost;
 use alula_dsl::builtin::Field;
-use alula_dsl::graph::{GuardAct, Length, Op};
+use alula_dsl::graph::{Graph, GuardAct, Length, Op};
 use alula_market::contract::Instrument;
 use alula_market::series::{BarSize, SeriesData};
 use alula_market::time::{Date, Instant};
@@ -124,6 +125,8 @@ pub struct Facts<'a> {
     pub cut: Option<&'a str>,
     /// What the strategy reads and the data do not have.
     pub absent: &'a [String],
+    /// Plugins that are loaded.
+    pub plugins: Option<&'a Arc<dyn PluginHost>>,
     /// Margin calls.
     pub calls: &'a [MarginCallRow],
     /// Some discount had to come from box spreads.
@@ -189,15 +192,31 @@ pub fn of(facts: &Facts<'_>) -> Vec<String> {
     marks.extend(coarser(plan.graph().settings.every, facts.visited));
     marks.extend(yesterdays(facts));
     let graph = plan.graph();
-    let plugins: BTreeSet<&str> = graph.plugins.iter().map(|p| p.plugin.as_str()).collect();
-    marks.extend(
-        plugins
-            .into_iter()
-            .map(|name| format!("plugin: `{name}` is not loaded; what rests on it is unknown")),
-    );
+    marks.extend(plugin_marks(graph, facts.plugins));
     if !graph.hedges.is_empty() {
         marks.push("hedges are declared and not evaluated yet".to_owned());
     }
+    marks
+}
+
+/// Plugins that are not loaded, and those whose functions stopped giving values.
+fn plugin_marks(graph: &Graph, plugins: Option<&Arc<dyn PluginHost>>) -> Vec<String> {
+    let loaded: BTreeSet<String> = plugins
+        .iter()
+        .flat_map(|p| p.loaded())
+        .map(|(name, _)| name)
+        .collect();
+    let named: BTreeSet<&str> = graph.plugins.iter().map(|p| p.plugin.as_str()).collect();
+    let absent = named.into_iter().filter(|name| !loaded.contains(*name));
+    let mut marks: Vec<String> = absent
+        .map(|name| format!("plugin: `{name}` is not loaded; what rests on it is unknown"))
+        .collect();
+    let faults = plugins.map(|p| p.take_faults()).unwrap_or_default();
+    marks.extend(
+        faults
+            .iter()
+            .map(|fault| format!("plugin: {fault}; what rests on it is unknown from then on")),
+    );
     marks
 }
 

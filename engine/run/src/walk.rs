@@ -444,6 +444,7 @@ impl<'a> Walk<'_, 'a> {
             calls: &recorder.output.margin_calls,
             cut: self.cut.as_deref(),
             absent: &self.absent,
+            plugins: self.request.registry.plugins(),
             without_rate: snapshots.without_rate,
             visited: &self.visited,
             ticks: self.ticks.get(self.warm_up..).unwrap_or_default(),

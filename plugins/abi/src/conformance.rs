@@ -255,9 +255,13 @@ fn parameters(factory: &Factory, info: &Arc<IndicatorInfo>) -> Result<(), String
     for (param, default) in info.params.iter().zip(&defaults) {
         let name = &param.name;
         for value in [param.min, param.max] {
-            factory
-                .try_create(&info.id, &[Given::of(param, value)])
-                .map_err(|f| format!("it refuses `{name}` = {value}, an end of its own range: {f}"))?;
+            // The ends may not go together with the others' defaults, which is a refusal like any other.
+            match factory.try_create(&info.id, &[Given::of(param, value)]) {
+                Err(fault) if fault.kind != FaultKind::Parameters => {
+                    return Err(format!("`{name}` = {value}, an end of its own range: {fault}"));
+                }
+                _ => {}
+            }
         }
         let mut wrong = Vec::new();
         if param.whole {

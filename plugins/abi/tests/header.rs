@@ -1,5 +1,8 @@
 //! The header as C11 and as C++17, and its layout against the Rust mirror.
 
+// Says to clippy that all of this is test code, helpers included.
+#![cfg(test)]
+
 use alula_plugin_abi::raw::LAYOUTS;
 use std::fmt::Write as _;
 use std::path::Path;

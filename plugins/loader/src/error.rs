@@ -65,6 +65,13 @@ impl LoadError {
         self
     }
 
+    /// Says of which file.
+    #[must_use]
+    pub fn of_file(mut self, path: &Path) -> Self {
+        self.what = format!("`{}`: {}", path.display(), self.what);
+        self
+    }
+
     pub(crate) fn io(doing: &str, path: &Path, error: &std::io::Error) -> Self {
         let text = error.to_string();
         let text = text.split(" (os error").next().unwrap_or_default().to_lowercase();

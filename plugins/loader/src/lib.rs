@@ -12,6 +12,7 @@
 
 mod cache;
 mod elf;
+pub mod environment;
 mod error;
 #[allow(unsafe_code, reason = "opening a library and calling into it")]
 mod library;

@@ -121,6 +121,14 @@ impl Lock {
         })
     }
 
+    /// Whether a text is a valid lock.
+    ///
+    /// # Errors
+    /// What is wrong with its first line that is.
+    pub fn check(text: &str) -> Result<(), String> {
+        parse(text).map(drop).map_err(|(_, why)| why)
+    }
+
     /// The folder that its files lie below.
     #[must_use]
     pub fn folder(&self) -> &Path {

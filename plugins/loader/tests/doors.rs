@@ -1,5 +1,8 @@
 //! What the loader lets in and what it keeps out, with libraries that the machine's C compiler makes.
+// Says to clippy that all of this is test code, helpers included.
+#![cfg(test)]
 #![cfg(all(unix, not(target_vendor = "apple")))]
+#![expect(clippy::float_cmp, reason = "numbers that are exact, and codes")]
 
 use alula_plugin_abi::conformance::CASES;
 use alula_plugin_abi::float::Mode;
@@ -13,6 +16,11 @@ use tempfile::TempDir;
 
 /// A library made of the probe with these flags; none where there is no compiler.
 fn probe(flags: &[&str]) -> Option<Vec<u8>> {
+    compiled("tests/fixtures/probe.c", flags)
+}
+
+/// A library made of a file of C; none where there is no compiler.
+fn compiled(source: &str, flags: &[&str]) -> Option<Vec<u8>> {
     if Command::new("cc").arg("--version").output().is_err() {
         println!("skipped: cc absent");
         return None;
@@ -33,7 +41,7 @@ fn probe(flags: &[&str]) -> Option<Vec<u8>> {
             "-I",
         ])
         .arg(here.join("../abi/include"))
-        .arg(here.join("tests/fixtures/probe.c"))
+        .arg(here.join(source))
         .args(flags)
         .arg("-o")
         .arg(&out)
@@ -334,4 +342,44 @@ fn a_lock_is_found_in_a_folder_above() {
     fs::write(&path, "version = 1\n").unwrap();
     assert_eq!(find(&deep).unwrap(), fs::canonicalize(&path).unwrap());
     assert_eq!(Lock::read(&path).unwrap().pins, []);
+}
+
+#[test]
+fn the_example_in_c_passes_every_check_and_is_the_choppiness_index() {
+    let Some(bytes) = compiled("../../examples/plugin-c/choppiness.c", &[]) else {
+        return;
+    };
+    let cache = tempfile::tempdir().unwrap();
+    let library = open(&bytes, cache.path()).unwrap();
+    let info = library.factory.find("choppiness").unwrap();
+    for case in CASES {
+        (case.run)(&library.factory, info).unwrap_or_else(|why| panic!("{}: {why}", case.name));
+    }
+    let mut instance = library.factory.create(info, &[14.0]).unwrap();
+    for n in 0..80 {
+        let i = f64::from(n);
+        let close = 4000.0 + 120.0 * (0.35 * i).sin() + 3.0 * i - 25.0 * (1.7 * i).cos();
+        let high = close + 10.0 + 5.0 * (0.9 * i).cos();
+        let low = close - 12.0 - 4.0 * (1.1 * i).sin();
+        instance.update(&[high, low, close]);
+    }
+    // TA-Lib 0.8.2 and numpy 2.4: 100 log10(sum(TRANGE(h, l, c)[-14:]) / (max(h[-14:]) - min(l[-14:]))) / log10(14).
+    assert!((instance.outputs()[0] - 23.323_805_223_600_353).abs() < 1e-9);
+}
+
+#[test]
+fn a_new_plugin_in_c_passes_every_check() {
+    let dir = tempfile::tempdir().unwrap();
+    let template = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../engine/cli/templates/plugin/plugin.c");
+    let source = dir.path().join("mine.c");
+    let text = fs::read_to_string(template).unwrap().replace("NAME", "mine");
+    fs::write(&source, text).unwrap();
+    let Some(bytes) = compiled(&source.to_string_lossy(), &[]) else {
+        return;
+    };
+    let library = open(&bytes, &dir.path().join("cache")).unwrap();
+    let info = library.factory.find("mine").unwrap();
+    for case in CASES {
+        (case.run)(&library.factory, info).unwrap_or_else(|why| panic!("{}: {why}", case.name));
+    }
 }

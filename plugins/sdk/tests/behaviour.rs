@@ -1,5 +1,8 @@
 //! Good and bad indicators through the contract's calls.
 
+// Says to clippy that all of this is test code, helpers included.
+#![cfg(test)]
+
 use alula_plugin_sdk::prelude::*;
 use alula_plugin_sdk::testing::{conforms, rows};
 

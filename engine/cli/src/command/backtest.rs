@@ -8,7 +8,6 @@ use crate::progress::Bar;
 use crate::project::{Linked, Project};
 use crate::run_folder;
 use alula_book::FillModelError;
-use alula_core::registry::Registry;
 use alula_dsl::graph::{Graph, Length};
 use alula_market::history::History;
 use alula_market::sim::{SimConfig, SimulatedMarket};
@@ -110,7 +109,7 @@ fn turn(
     let result = backtest(BacktestRequest {
         graph: Arc::new(graph.clone()),
         thresholds: linked.thresholds.values().to_vec(),
-        registry: Registry::with_scripts(linked.scripts.clone()),
+        registry: linked.registry(),
         inputs: linked.inputs.clone(),
         history,
         from: args.from,

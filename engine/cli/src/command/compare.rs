@@ -10,7 +10,6 @@ use crate::project::Project;
 use crate::run_folder;
 use alula_book::FillModelError;
 use alula_core::registry::Registry;
-use alula_core::script::Script;
 use alula_dsl::graph::{Arith, Graph, Node, NodeId, Op, RuleAction, SizeDef};
 use alula_market::history::History;
 use alula_market::sim::{SimConfig, SimulatedMarket};
@@ -31,7 +30,7 @@ struct Strategy {
     name: String,
     graph: Graph,
     thresholds: Vec<f64>,
-    scripts: Vec<Option<Arc<Script>>>,
+    registry: Registry,
     inputs: Inputs,
 }
 
@@ -114,7 +113,7 @@ fn strategy(path: &Path, name: String, args: &CompareArgs, out: &mut Output) -> 
         name,
         graph,
         thresholds: linked.thresholds.values().to_vec(),
-        scripts: linked.scripts.clone(),
+        registry: linked.registry(),
         inputs: linked.inputs.clone(),
     })
 }
@@ -129,7 +128,7 @@ fn ran(
     backtest(BacktestRequest {
         graph: Arc::new(graph.clone()),
         thresholds: strategy.thresholds.clone(),
-        registry: Registry::with_scripts(strategy.scripts.clone()),
+        registry: strategy.registry.clone(),
         inputs: strategy.inputs.clone(),
         history: data,
         from: args.from,

@@ -15,6 +15,7 @@ pub mod import;
 pub mod man;
 pub mod mutate;
 pub mod new;
+pub mod plugin;
 pub mod scenario;
 pub mod simulate;
 pub mod store;

@@ -15,7 +15,6 @@ use alula_book::{Package, Rulebook};
 use alula_core::margin::Stake;
 use alula_core::observe::Sight;
 use alula_core::plan::{Plan, link};
-use alula_core::registry::Registry;
 use alula_core::scenario::Market;
 use alula_core::scenario::account::{Account, Linear, Shifted};
 use alula_core::scenario::grid::{Entry, GridCell, breakevens, cell};
@@ -259,7 +258,7 @@ fn of_strategy(args: &ScenarioArgs, out: &mut Output) -> Result<(Subject, Box<dy
     let linked = project.checked(args.thresholds.as_deref(), out)?;
     let graph = linked.graph;
     let data = history(args.data.as_deref(), args.seed, graph)?;
-    let registry = Registry::with_scripts(linked.scripts.clone());
+    let registry = linked.registry();
     let plan =
         link(&Arc::new(graph.clone()), linked.thresholds.values(), &registry).map_err(|e| unlinked(&e))?;
     let when = snapshot_at(data.as_ref(), graph.settings.instrument.name(), moment(args)?)?;
@@ -351,7 +350,7 @@ fn of_run(args: &ScenarioArgs, out: &mut Output) -> Result<(Subject, Box<dyn His
     let project = Project::load(&args.what.join("inputs").join(project.0))?;
     let thresholds = recorded.inputs.keys().find(|name| name.ends_with(".yaml"));
     let thresholds = thresholds.map(|name| args.what.join("inputs").join(name));
-    let registry = Registry::with_scripts(project.checked(thresholds.as_deref(), out)?.scripts);
+    let registry = project.checked(thresholds.as_deref(), out)?.registry();
     let plan = link(&Arc::new(graph.clone()), &values, &registry).map_err(|e| unlinked(&e))?;
     let moment = moment(args)?.or(recorded.manifest.last_tick.map(Moment::At));
     let when = snapshot_at(data.as_ref(), &recorded.manifest.underlying, moment)?;

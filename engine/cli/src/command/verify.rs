@@ -7,7 +7,6 @@ use crate::explain::strategy_of;
 use crate::output::Output;
 use crate::project::{Linked, Project};
 use crate::run_folder;
-use alula_core::registry::Registry;
 use alula_dsl::graph::Graph;
 use alula_market::history::History;
 use alula_run::output::TickRow;
@@ -121,7 +120,7 @@ fn again(
     let run = backtest(BacktestRequest {
         graph: Arc::new(graph.clone()),
         thresholds: linked.thresholds.values().to_vec(),
-        registry: Registry::with_scripts(linked.scripts.clone()),
+        registry: linked.registry(),
         inputs: linked.inputs.clone(),
         history,
         from: recorded.manifest.from,

@@ -11,6 +11,7 @@ mod graph;
 mod import;
 mod market;
 mod new;
+mod plugin;
 mod scenario;
 mod simulate;
 mod streams;

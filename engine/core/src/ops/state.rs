@@ -37,6 +37,7 @@ pub(crate) enum Tag {
     GarmanKlass = 58,
     RogersSatchell = 59,
     YangZhang = 60,
+    Plugin = 64,
 }
 
 /// Appends fields.
@@ -53,6 +54,10 @@ impl Writer<'_> {
     }
 
     pub(crate) fn u32(&mut self, v: u32) {
+        self.0.extend_from_slice(&v.to_le_bytes());
+    }
+
+    pub(crate) fn count(&mut self, v: u64) {
         self.0.extend_from_slice(&v.to_le_bytes());
     }
 
@@ -95,6 +100,16 @@ impl<'a> Reader<'a> {
 
     pub(crate) fn u32(&mut self) -> Result<u32, StateError> {
         self.take().map(u32::from_le_bytes)
+    }
+
+    /// A count that says nothing about what follows.
+    pub(crate) fn count(&mut self) -> Result<u64, StateError> {
+        self.take().map(u64::from_le_bytes)
+    }
+
+    /// All that is left.
+    pub(crate) const fn rest(self) -> &'a [u8] {
+        self.0
     }
 
     /// A count of items of `item_bytes` each that the rest can hold.

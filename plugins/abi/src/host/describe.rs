@@ -71,7 +71,7 @@ impl PortInfo {
         value.is_finite()
             && self.lo.is_none_or(|lo| value >= lo)
             && self.hi.is_none_or(|hi| value <= hi)
-            && (!self.is_bool() || value == 0.0 || value == 1.0)
+            && (!self.is_bool() || is_truth(value))
     }
 
     /// A truth value.
@@ -83,7 +83,11 @@ impl PortInfo {
     /// The range as text, empty where there is none.
     #[must_use]
     pub fn range(&self) -> String {
-        let end = |x: Option<f64>| x.map_or_else(String::new, |x| x.to_string());
+        let end = |x: Option<f64>| match x {
+            None => String::new(),
+            Some(x) if x != 0.0 && !(1e-6..1e9).contains(&x.abs()) => format!("{x:e}"),
+            Some(x) => x.to_string(),
+        };
         match (self.lo, self.hi) {
             (None, None) => String::new(),
             (lo, hi) => format!("{}..{}", end(lo), end(hi)),
@@ -212,6 +216,12 @@ fn literal(value: f64, unit: Option<&str>) -> String {
         Some("usd") => format!("${value}"),
         _ => value.to_string(),
     }
+}
+
+/// 0 or 1, bit for bit but for the sign of zero.
+fn is_truth(value: f64) -> bool {
+    let bits = (value + 0.0).to_bits();
+    bits == 0.0_f64.to_bits() || bits == 1.0_f64.to_bits()
 }
 
 fn is_name(text: &str) -> bool {

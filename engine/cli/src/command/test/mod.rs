@@ -220,7 +220,7 @@ impl Suite {
         let project = Project::load(&find::strategy_of(file))?;
         let linked = project.checked(None, out)?;
         let graph = Arc::new(linked.graph.clone());
-        let registry = Registry::with_scripts(linked.scripts.clone());
+        let registry = linked.registry();
         let values = linked.thresholds.values().to_vec();
         let harness = Harness::new(graph, registry.clone(), values).map_err(|e| failure(&e))?;
         let bytes = files::read(file)?;

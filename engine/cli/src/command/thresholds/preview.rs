@@ -7,7 +7,6 @@ use crate::command::backtest::{failure, history};
 use crate::exit::{Exit, Failure};
 use crate::output::Output;
 use crate::project::{Linked, Project};
-use alula_core::registry::Registry;
 use alula_core::thresholds::Change;
 use alula_core::why::{Why, line};
 use alula_dsl::graph::Graph;
@@ -89,7 +88,7 @@ fn replay(linked: &Linked<'_>, data: &dyn History, from: Option<Date>) -> Result
     backtest(BacktestRequest {
         graph: Arc::new(linked.graph.clone()),
         thresholds: linked.thresholds.values().to_vec(),
-        registry: Registry::with_scripts(linked.scripts.clone()),
+        registry: linked.registry(),
         inputs: linked.inputs.clone(),
         history: data,
         from,

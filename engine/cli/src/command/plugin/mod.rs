@@ -1,0 +1,215 @@
+//! `alula plugin`: native plugins, from a new one to one that is trusted.
+
+mod check;
+mod new;
+mod trust;
+
+use crate::args::{PluginArgs, PluginCommand, TextFormat};
+use crate::exit::{Exit, Failure};
+use crate::files;
+use crate::output::Output;
+use crate::plugins::{cache_folder, failure, lock_of};
+use alula_plugin_abi::host::{IndicatorInfo, ParamInfo, PortInfo};
+use alula_plugin_loader::{LIBRARY_BYTES_MAX, LOCK_NAME, Library, Lock, load, open};
+use serde_json::{Value, json};
+use std::fmt::Write as _;
+use std::path::Path;
+use std::sync::Arc;
+
+/// Runs one of the commands.
+///
+/// # Errors
+/// When it could not do its job; a check that fails is a finding.
+pub fn run(args: &PluginArgs, out: &mut Output) -> Result<Exit, Failure> {
+    match &args.command {
+        PluginCommand::List(args) => list(args.format, out),
+        PluginCommand::Inspect(args) => inspect(&args.plugin, args.format, out),
+        PluginCommand::Check(args) => check::run(args, out),
+        PluginCommand::RunCheck(args) => check::child(args, out),
+        PluginCommand::Trust(args) => trust::run(args, out),
+        PluginCommand::New(args) => new::run(args, out),
+    }
+}
+
+/// The lock beside or above the current folder.
+fn lock() -> Result<Option<Lock>, Failure> {
+    lock_of(Path::new(""))
+        .map(|path| Lock::read(&path).map_err(|e| failure(&e)))
+        .transpose()
+}
+
+/// A library by file, or by the name of a trusted plugin.
+fn library(plugin: &str) -> Result<Arc<Library>, Failure> {
+    let cache = cache_folder()?;
+    let path = Path::new(plugin);
+    if path.is_file() {
+        return open(&files::read_up_to(path, LIBRARY_BYTES_MAX)?, &cache)
+            .map_err(|e| failure(&e.of_file(path)));
+    }
+    match lock()? {
+        Some(lock) => load(&lock, plugin, &cache).map_err(|e| failure(&e)),
+        None => Err(Failure::usage(format!(
+            "there is no file `{plugin}`, and no `{LOCK_NAME}` that names it"
+        ))
+        .help("build the plugin first; `alula plugin new NAME` writes one")),
+    }
+}
+
+fn list(format: TextFormat, out: &mut Output) -> Result<Exit, Failure> {
+    let Some(lock) = lock()? else {
+        if matches!(format, TextFormat::Json) {
+            out.data("{ \"plugins\": [] }\n")?;
+        } else {
+            out.data("no plugin is trusted here\n")?;
+        }
+        out.note("`alula plugin trust FILE` begins a `plugins.lock` in the current folder");
+        return Ok(Exit::Ok);
+    };
+    let cache = cache_folder()?;
+    let mut text = format!("{}\n", lock.path.display());
+    let mut rows = Vec::new();
+    let mut good = true;
+    for pin in &lock.pins {
+        let result = load(&lock, &pin.id, &cache);
+        good &= result.is_ok();
+        let short = pin.sha256.get(..12).unwrap_or_default();
+        // Writing to a string cannot fail.
+        let _ = match &result {
+            Ok(l) => {
+                let names: Vec<&str> = l.factory.indicators().iter().map(|i| i.id.as_str()).collect();
+                writeln!(text, "  ✓ {:<16} {short}  {}", pin.id, names.join(", "))
+            }
+            Err(e) => writeln!(text, "  ✗ {:<16} {short}  {e}", pin.id),
+        };
+        rows.push(json!({
+            "id": pin.id, "file": pin.file.to_string_lossy(), "sha256": pin.sha256, "kind": pin.kind.word(),
+            "refused": result.as_ref().err().map(|e| e.what.clone()),
+            "indicators": result.as_ref().map(|l| names(l)).unwrap_or_default(),
+        }));
+    }
+    if lock.pins.is_empty() {
+        text.push_str("  no plugins\n");
+    }
+    match format {
+        TextFormat::Text => out.data(&text)?,
+        TextFormat::Json => out.data(&format!(
+            "{:#}\n",
+            json!({ "lock": lock.path.to_string_lossy(), "plugins": rows })
+        ))?,
+    }
+    Ok(if good { Exit::Ok } else { Exit::Findings })
+}
+
+fn names(library: &Library) -> Vec<String> {
+    library
+        .factory
+        .indicators()
+        .iter()
+        .map(|i| i.id.clone())
+        .collect()
+}
+
+/// The name that a plugin has if nobody says another: of `target/release/libalula_volatility.so`, `volatility`.
+fn name_of(file: &Path) -> String {
+    let stem = file.file_stem().map(|s| s.to_string_lossy().into_owned());
+    let stem = stem.unwrap_or_default();
+    let stem = stem.strip_prefix("lib").unwrap_or(&stem);
+    let stem = stem.strip_prefix("alula_").unwrap_or(stem);
+    stem.to_lowercase()
+}
+
+fn inspect(plugin: &str, format: TextFormat, out: &mut Output) -> Result<Exit, Failure> {
+    let library = library(plugin)?;
+    let file = Path::new(plugin);
+    let name = if file.is_file() {
+        name_of(file)
+    } else {
+        plugin.to_owned()
+    };
+    if matches!(format, TextFormat::Json) {
+        let indicators: Vec<Value> = library
+            .factory
+            .indicators()
+            .iter()
+            .map(|i| value(i, &name))
+            .collect();
+        let all = json!({ "sha256": library.sha256, "build": library.build, "indicators": indicators });
+        out.data(&format!("{all:#}\n"))?;
+        return Ok(Exit::Ok);
+    }
+    let mut text = format!(
+        "{name}: contract 1.{}, {}\nsha256 {}\n",
+        library.minor, library.build, library.sha256
+    );
+    for info in library.factory.indicators() {
+        let _ = write!(text, "\n{} {}: {}\n", info.id, info.version, info.doc);
+        let _ = writeln!(text, "  {}", info.declaration(&name));
+        for port in &info.inputs {
+            let _ = writeln!(text, "  reads  {}", port_text(port));
+        }
+        for param in &info.params {
+            let _ = writeln!(text, "  number {}", param_text(param));
+        }
+        for port in &info.outputs {
+            let _ = writeln!(text, "  gives  {}", port_text(port));
+        }
+    }
+    out.data(&text)?;
+    Ok(Exit::Ok)
+}
+
+fn port_text(port: &PortInfo) -> String {
+    let unit = port.unit.as_deref().unwrap_or("any unit");
+    let range = port.range();
+    let range = if range.is_empty() || range == ".." {
+        String::new()
+    } else {
+        format!(", in {range}")
+    };
+    format!("{:<14} {unit}{range}  {}", port.name, port.doc)
+        .trim_end()
+        .to_owned()
+}
+
+fn param_text(param: &ParamInfo) -> String {
+    let kind = if param.whole { "whole" } else { "number" };
+    let (name, min, max, default) = (&param.name, param.min, param.max, param.default);
+    format!(
+        "{name:<14} {kind} in {min}..{max}, {default} if not said  {}",
+        param.doc
+    )
+    .trim_end()
+    .to_owned()
+}
+
+fn value(info: &IndicatorInfo, plugin: &str) -> Value {
+    let port = |p: &PortInfo| json!({ "name": p.name, "doc": p.doc, "unit": p.unit, "lo": p.lo, "hi": p.hi });
+    let param = |p: &ParamInfo| {
+        json!({
+            "name": p.name, "doc": p.doc, "unit": p.unit, "whole": p.whole,
+            "min": p.min, "max": p.max, "default": p.default,
+        })
+    };
+    json!({
+        "id": info.id, "version": info.version, "doc": info.doc, "declaration": info.declaration(plugin),
+        "inputs": info.inputs.iter().map(port).collect::<Vec<_>>(),
+        "parameters": info.params.iter().map(param).collect::<Vec<_>>(),
+        "outputs": info.outputs.iter().map(port).collect::<Vec<_>>(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_gives_a_plugin_its_name() {
+        for (file, name) in [
+            ("target/release/libalula_volatility.so", "volatility"),
+            ("libchoppiness.dylib", "choppiness"),
+            ("Breadth.dll", "breadth"),
+        ] {
+            assert_eq!(name_of(Path::new(file)), name);
+        }
+    }
+}

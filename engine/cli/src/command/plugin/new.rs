@@ -1,0 +1,237 @@
+//! `alula plugin new`: a folder with a plugin, all that it is built with, and a strategy that uses it.
+
+use crate::args::{PluginLanguage, PluginNewArgs};
+use crate::exit::{Exit, Failure};
+use crate::files;
+use crate::output::Output;
+use std::path::Path;
+
+/// Longest name, in characters.
+const NAME_CHARS_MAX: usize = 48;
+
+/// The kit and the contract, as they go into a new Rust plugin.
+const VENDORED: [(&str, &str); 16] = [
+    (
+        "abi/src/lib.rs",
+        include_str!("../../../../../plugins/abi/src/lib.rs"),
+    ),
+    (
+        "abi/src/raw.rs",
+        include_str!("../../../../../plugins/abi/src/raw.rs"),
+    ),
+    (
+        "abi/src/float.rs",
+        include_str!("../../../../../plugins/abi/src/float.rs"),
+    ),
+    (
+        "abi/src/conformance.rs",
+        include_str!("../../../../../plugins/abi/src/conformance.rs"),
+    ),
+    (
+        "abi/src/host/mod.rs",
+        include_str!("../../../../../plugins/abi/src/host/mod.rs"),
+    ),
+    (
+        "abi/src/host/describe.rs",
+        include_str!("../../../../../plugins/abi/src/host/describe.rs"),
+    ),
+    (
+        "abi/src/host/envelope.rs",
+        include_str!("../../../../../plugins/abi/src/host/envelope.rs"),
+    ),
+    (
+        "abi/src/host/instance.rs",
+        include_str!("../../../../../plugins/abi/src/host/instance.rs"),
+    ),
+    (
+        "abi/src/host/table.rs",
+        include_str!("../../../../../plugins/abi/src/host/table.rs"),
+    ),
+    ("abi/include/alula_plugin.h", HEADER),
+    (
+        "sdk/src/lib.rs",
+        include_str!("../../../../../plugins/sdk/src/lib.rs"),
+    ),
+    (
+        "sdk/src/indicator.rs",
+        include_str!("../../../../../plugins/sdk/src/indicator.rs"),
+    ),
+    (
+        "sdk/src/shim.rs",
+        include_str!("../../../../../plugins/sdk/src/shim.rs"),
+    ),
+    (
+        "sdk/src/state.rs",
+        include_str!("../../../../../plugins/sdk/src/state.rs"),
+    ),
+    (
+        "sdk/src/testing.rs",
+        include_str!("../../../../../plugins/sdk/src/testing.rs"),
+    ),
+    (
+        "README.md",
+        "The plugin kit of alula, copied so that this plugin builds on its own. Do not edit it.\n",
+    ),
+];
+
+const HEADER: &str = include_str!("../../../../../plugins/abi/include/alula_plugin.h");
+
+/// Writes the folder.
+///
+/// # Errors
+/// When the name will not do, something of that name exists, or a file cannot be written.
+pub fn run(args: &PluginNewArgs, out: &mut Output) -> Result<Exit, Failure> {
+    let name = identifier(&args.name)?;
+    let folder = if args.folder.as_os_str() == "." {
+        Path::new(&args.name).to_owned()
+    } else {
+        args.folder.join(&args.name)
+    };
+    std::fs::create_dir(&folder).map_err(|e| {
+        Failure::io("make", &folder, &e)
+            .help("choose another name or folder; nothing that exists is overwritten")
+    })?;
+    for (file, text) in content(&args.name, &name, args.lang) {
+        let path = folder.join(&file);
+        if let Some(parent) = path.parent() {
+            std::fs::create_dir_all(parent).map_err(|e| Failure::io("make", parent, &e))?;
+        }
+        files::write_new(&path, text.as_bytes())?;
+        if !file.starts_with("kit/") {
+            out.data(&format!("{}\n", path.display()))?;
+        }
+    }
+    out.note(&format!(
+        "next: cd {} && {}",
+        folder.display(),
+        build(&name, args.lang).0
+    ));
+    Ok(Exit::Ok)
+}
+
+/// The name as the language writes it: `my-indicator` is `my_indicator`.
+fn identifier(name: &str) -> Result<String, Failure> {
+    let id = name.replace('-', "_");
+    let plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_';
+    let why = if !id.starts_with(|c: char| c.is_ascii_lowercase()) {
+        "it does not begin with a lower-case letter"
+    } else if !id.bytes().all(plain) {
+        "it has characters other than lower-case letters, digits, `-` and `_`"
+    } else if id.len() > NAME_CHARS_MAX {
+        "it is too long"
+    } else if alula_dsl::syntax::is_reserved(&id) {
+        "it is a word of the language"
+    } else {
+        return Ok(id);
+    };
+    Err(Failure::usage(format!("`{name}` cannot be a plugin: {why}")).help("such as `my-indicator`"))
+}
+
+/// How it is built, and what comes out.
+fn build(name: &str, lang: PluginLanguage) -> (String, String) {
+    let (pre, post) = if cfg!(windows) {
+        ("", "dll")
+    } else if cfg!(target_os = "macos") {
+        ("lib", "dylib")
+    } else {
+        ("lib", "so")
+    };
+    match lang {
+        PluginLanguage::Rust => (
+            "cargo test && cargo build --release".to_owned(),
+            format!("target/release/{pre}{name}.{post}"),
+        ),
+        PluginLanguage::C => (
+            format!(
+                "cc -std=c11 -O2 -Wall -fPIC -shared -fvisibility=hidden {name}.c -lm -o {pre}{name}.{post}"
+            ),
+            format!("{pre}{name}.{post}"),
+        ),
+    }
+}
+
+fn content(folder: &str, name: &str, lang: PluginLanguage) -> Vec<(String, String)> {
+    let (command, library) = build(name, lang);
+    let source = match lang {
+        PluginLanguage::Rust => "src/lib.rs".to_owned(),
+        PluginLanguage::C => format!("{name}.c"),
+    };
+    let readme = include_str!("../../../templates/plugin/README.md")
+        .replace("BUILD", &command)
+        .replace("LIBRARY", &library)
+        .replace("SOURCE", &format!("`{source}`"))
+        .replace("NAME", name);
+    let strategy = include_str!("../../../templates/plugin/strategy.alula").replace("NAME", name);
+    let mut files = vec![
+        ("README.md".to_owned(), readme),
+        (format!("{name}.alula"), strategy),
+        (
+            ".gitignore".to_owned(),
+            "target/\nruns/\n*.so\n*.dylib\n*.dll\n".to_owned(),
+        ),
+    ];
+    match lang {
+        PluginLanguage::C => {
+            let code = include_str!("../../../templates/plugin/plugin.c").replace("NAME", name);
+            files.push((source, code));
+            files.push(("alula_plugin.h".to_owned(), HEADER.to_owned()));
+        }
+        PluginLanguage::Rust => {
+            let code = include_str!("../../../templates/plugin/lib.rs").replace("NAME", name);
+            files.push((source, code));
+            files.push((
+                "Cargo.toml".to_owned(),
+                manifest(folder, "[lib]\ncrate-type = [\"cdylib\"]\n\n[dependencies]\nalula-plugin-sdk = { path = \"kit/sdk\" }\n\n[workspace]\nmembers = [\"kit/abi\", \"kit/sdk\"]\n"),
+            ));
+            files.push(("kit/abi/Cargo.toml".to_owned(), manifest("alula-plugin-abi", "")));
+            files.push((
+                "kit/sdk/Cargo.toml".to_owned(),
+                manifest(
+                    "alula-plugin-sdk",
+                    "[dependencies]\nalula-plugin-abi = { path = \"../abi\" }\n",
+                ),
+            ));
+            for (file, text) in VENDORED {
+                files.push((format!("kit/{file}"), text.to_owned()));
+            }
+        }
+    }
+    files
+}
+
+fn manifest(name: &str, rest: &str) -> String {
+    format!(
+        "[package]\nname = \"{name}\"\nversion = \"0.1.0\"\nedition = \"2024\"\npublish = false\n\n{rest}"
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alula_dsl::compile::compile;
+    use alula_dsl::diagnostic::has_errors;
+    use alula_dsl::source::NoImports;
+
+    #[test]
+    fn the_strategy_of_a_new_plugin_has_no_errors() {
+        for lang in [PluginLanguage::Rust, PluginLanguage::C] {
+            let files = content("my-indicator", "my_indicator", lang);
+            let (name, text) = files.iter().find(|(n, _)| n.ends_with(".alula")).unwrap();
+            let compiled = compile(name, text.as_bytes(), &NoImports);
+            assert!(!has_errors(&compiled.diagnostics), "{:?}", compiled.diagnostics);
+            assert!(
+                files
+                    .iter()
+                    .all(|(n, t)| n.starts_with("kit/") || !t.contains("NAME"))
+            );
+        }
+    }
+
+    #[test]
+    fn names_that_would_not_work_are_refused() {
+        assert_eq!(identifier("my-indicator").unwrap(), "my_indicator");
+        for name in ["", "2fast", "../evil", "My", "policy", &"x".repeat(49)] {
+            assert!(identifier(name).is_err(), "{name}");
+        }
+    }
+}

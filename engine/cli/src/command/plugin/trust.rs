@@ -1,0 +1,78 @@
+//! `alula plugin trust`: writes a library's hash into `plugins.lock`.
+
+use super::check::{LOADS, one};
+use super::name_of;
+use crate::args::PluginTrustArgs;
+use crate::exit::{Exit, Failure};
+use crate::files;
+use crate::output::Output;
+use crate::plugins::{failure, lock_of};
+use alula_plugin_loader::{Kind, LIBRARY_BYTES_MAX, LOCK_NAME, Lock, Pin, sha256};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// Time to load.
+const DEADLINE: Duration = Duration::from_secs(10);
+
+/// Tries the library in a process of its own, and pins it.
+///
+/// # Errors
+/// When it does not load, its name will not do, or the lock cannot be written.
+pub fn run(args: &PluginTrustArgs, out: &mut Output) -> Result<Exit, Failure> {
+    let id = args.id.clone().unwrap_or_else(|| name_of(&args.file));
+    let bytes = files::read_up_to(&args.file, LIBRARY_BYTES_MAX)?;
+    let path = match &args.lock {
+        Some(path) => path.clone(),
+        None => lock_of(Path::new("")).unwrap_or_else(|| PathBuf::from(LOCK_NAME)),
+    };
+    let mut lock = if path.exists() {
+        Lock::read(&path).map_err(|e| failure(&e))?
+    } else {
+        Lock::empty(path)
+    };
+    let file = args.file.to_string_lossy();
+    let functions = one(&file, "", LOADS, DEADLINE)?
+        .map_err(|why| Failure::usage(format!("`{file}` is not trusted: {why}")))?;
+    let below = below(&lock, &args.file, &bytes, &id)?;
+    lock.set(Pin {
+        id: id.clone(),
+        file: below,
+        sha256: sha256(&bytes),
+        kind: Kind::Indicator,
+    });
+    // Read again before it is written: what is not valid must not replace what is.
+    Lock::check(&lock.text()).map_err(|why| {
+        Failure::usage(format!("`{id}` is no name for a plugin: {why}")).help("give it one with `--id`")
+    })?;
+    files::write_atomic(&lock.path, lock.text().as_bytes())?;
+    out.data(&format!(
+        "{id} is trusted in {}: {}\n",
+        lock.path.display(),
+        functions.lines().collect::<Vec<_>>().join(", ")
+    ))?;
+    out.note(&format!(
+        "next: alula plugin inspect {id}    how a strategy declares it"
+    ));
+    out.note(&format!(
+        "      alula plugin check {id}      what it must be able to do"
+    ));
+    Ok(Exit::Ok)
+}
+
+/// The path of a file below the lock's folder; a file elsewhere is copied to `plugins/` there.
+fn below(lock: &Lock, file: &Path, bytes: &[u8], id: &str) -> Result<PathBuf, Failure> {
+    let whole = |path: &Path| std::fs::canonicalize(path).map_err(|e| Failure::io("read", path, &e));
+    let folder = whole(lock.folder())?;
+    let is_link = std::fs::symlink_metadata(file).is_ok_and(|m| m.is_symlink());
+    if let (Ok(below), false) = (whole(file)?.strip_prefix(&folder), is_link) {
+        return Ok(below.to_owned());
+    }
+    let extension = file.extension().map_or("so".into(), |e| e.to_string_lossy());
+    let below = Path::new("plugins").join(format!("{id}.{extension}"));
+    let target = folder.join(&below);
+    if let Some(parent) = target.parent() {
+        std::fs::create_dir_all(parent).map_err(|e| Failure::io("make", parent, &e))?;
+    }
+    files::write_atomic(&target, bytes)?;
+    Ok(below)
+}

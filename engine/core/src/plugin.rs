@@ -1,0 +1,54 @@
+//! What the engine asks of native plugins; who loads them is another room's business.
+
+use crate::ops::StateError;
+use crate::value::Cell;
+use alula_dsl::graph::PluginId;
+use std::fmt;
+
+/// One output of an indicator at work. It sees only rows on which every input is known.
+pub trait PluginInstance: fmt::Debug + Send {
+    /// Takes a row and gives its value, or why there is none.
+    fn row(&mut self, inputs: &[f64]) -> Cell;
+
+    /// Takes rows at once, one lane for each input, all of `rows` numbers, and appends a cell for each: bit for bit what
+    /// [`PluginInstance::row`] gives row by row.
+    fn rows(&mut self, inputs: &[&[f64]], rows: usize, out: &mut Vec<Cell>);
+
+    /// Back to before the first row.
+    fn reset(&mut self);
+
+    /// Rows that pass before the first that can be known.
+    fn warmup(&self) -> u64;
+
+    /// Appends the state.
+    fn save(&mut self, out: &mut Vec<u8>);
+
+    /// Goes on from what [`PluginInstance::save`] wrote. On error it is as after a reset.
+    ///
+    /// # Errors
+    /// When the bytes are damaged, or belong to another indicator, version or parameters.
+    fn load(&mut self, bytes: &[u8]) -> Result<(), StateError>;
+
+    /// Another one in the same state.
+    fn copy(&mut self) -> Box<dyn PluginInstance>;
+}
+
+/// The functions of plugins that one strategy declares.
+pub trait PluginHost: fmt::Debug + Send + Sync {
+    /// An output of a function with these numbers, in the order of its declaration; none where no such plugin is loaded.
+    ///
+    /// # Errors
+    /// When the plugin refuses the numbers, with a line that says why.
+    fn instance(
+        &self,
+        function: PluginId,
+        numbers: &[f64],
+        output: u8,
+    ) -> Result<Option<Box<dyn PluginInstance>>, String>;
+
+    /// Plugins that are loaded, by name, with the hash of their bytes.
+    fn loaded(&self) -> Vec<(String, String)>;
+
+    /// Takes what ended instances since the last time, one line each, sorted.
+    fn take_faults(&self) -> Vec<String>;
+}

@@ -103,7 +103,7 @@ impl Returns {
             lines.push(("without overlays", rate.map_or_else(dash, a_year), about));
         }
         if let Some(rate) = self.at_risk_modified {
-            lines.push(("modified return", a_year(rate), "MIRR at 0%".to_owned()));
+            lines.push(("modified return", a_year(rate), "MIRR".to_owned()));
         }
         if let Some(b) = &self.beta {
             let value = format!("{:.3} ± {:.3}", b.beta, b.beta_error);

@@ -828,11 +828,15 @@ pub struct FeesArgs {
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  alula why runs/condor-1a2b3c --at 2019-05-03\n  \
                         alula why runs/condor-1a2b3c --at 2019-05-03T15:45 income.open\n  \
-                        alula why runs/condor-1a2b3c --near income.open")]
+                        alula why runs/condor-1a2b3c --near income.open\n  \
+                        alula why condor.test.yaml --case 'half the credit' --at 2024-01-18 income.open")]
 pub struct WhyArgs {
-    /// Run folder
-    #[arg(value_name = "RUN", value_hint = ValueHint::DirPath)]
+    /// Run folder; with `--case` a test file, or a strategy with one beside it
+    #[arg(value_name = "RUN", value_hint = ValueHint::AnyPath)]
     pub run: PathBuf,
+    /// Case of the test file, by its name or a part that no other has
+    #[arg(long, value_name = "NAME")]
+    pub case: Option<String>,
     /// Instant in exchange time: a day (its last tick) or a day and a time
     #[arg(long, value_name = "TIME", required_unless_present = "near")]
     pub at: Option<String>,

@@ -3,6 +3,7 @@
 use crate::args::{TextFormat, WhyArgs};
 use crate::at;
 use crate::command::backtest::failure;
+use crate::command::test::{Suite, find};
 use crate::exit::{Exit, Failure};
 use crate::explain::graph_of;
 use crate::output::Output;
@@ -10,11 +11,13 @@ use crate::run_folder;
 use alula_core::decision::RuleKind;
 use alula_core::value::Cell;
 use alula_core::why::{Condition, Why, miss, render};
-use alula_run::{Explainer, Moment, RunOutput};
+use alula_dsl::graph::Graph;
+use alula_run::{Explainer, Mode, Moment, RunOutput};
 use anstyle::{AnsiColor, Style};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
+use std::path::Path;
 
 const TITLE: Style = Style::new().bold();
 const YES: Style = AnsiColor::Green.on_default();
@@ -27,8 +30,14 @@ const DIM: Style = Style::new().dimmed();
 /// # Errors
 /// When the run cannot be read, or has no such tick or rule.
 pub fn run(args: &WhyArgs, out: &mut Output) -> Result<Exit, Failure> {
-    let run = run_folder::read(&args.run)?.output;
-    let graph = graph_of(&run)?;
+    let (run, graph) = match &args.case {
+        Some(name) => of_case(&args.run, name, out)?,
+        None => {
+            let run = run_folder::read(&args.run)?.output;
+            let graph = graph_of(&run)?;
+            (run, graph)
+        }
+    };
     let explainer = Explainer::new(&run, &graph).map_err(|e| failure(&e))?;
     let Some(at) = &args.at else {
         return near(args, &run, &explainer, out);
@@ -94,6 +103,51 @@ pub fn run(args: &WhyArgs, out: &mut Output) -> Result<Exit, Failure> {
         }
     }
     Ok(Exit::Ok)
+}
+
+/// Runs a case of a test file: what it recorded, and the graph that decided.
+fn of_case(path: &Path, name: &str, out: &mut Output) -> Result<(RunOutput, Graph), Failure> {
+    let found = find::tests(&[path.to_owned()])?;
+    let [file] = found.as_slice() else {
+        return Err(
+            Failure::usage(format!("`{}` holds several test files", path.display()))
+                .help("name the one that the case stands in"),
+        );
+    };
+    let suite = Suite::load(file, None, out)?;
+    let cases = &suite.tests.cases;
+    let exact: Vec<_> = cases.iter().filter(|c| c.name == name).collect();
+    let parts: Vec<_> = cases.iter().filter(|c| c.name.contains(name)).collect();
+    let case = match (exact.as_slice(), parts.as_slice()) {
+        ([case], _) | ([], [case]) => case,
+        _ => {
+            let listed: Vec<String> = if parts.is_empty() {
+                cases.iter().map(|c| format!("`{}`", c.name)).collect()
+            } else {
+                parts.iter().map(|c| format!("`{}`", c.name)).collect()
+            };
+            let which = if parts.is_empty() {
+                "no case"
+            } else {
+                "more than one case"
+            };
+            return Err(
+                Failure::usage(format!("{which} of `{}` is called `{name}`", file.display()))
+                    .help(format!("write one of {}", listed.join(", "))),
+            );
+        }
+    };
+    let harness = suite.harness_of(case);
+    let result = harness.run(case, suite.base(case), Mode::Batch);
+    let run = result.run.ok_or_else(|| {
+        let why = result.failures.first().map(|f| f.what.clone());
+        Failure::new(
+            Exit::Findings,
+            why.unwrap_or_else(|| "the case could not run".to_owned()),
+        )
+        .help("`alula test` shows the case")
+    })?;
+    Ok((run, harness.graph().clone()))
 }
 
 /// A rule at a tick that almost called for action.

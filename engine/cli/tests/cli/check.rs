@@ -212,3 +212,33 @@ fn the_certificate_says_what_a_lot_can_lose_and_names_what_has_no_bound() {
     let machine = here.alula(&["check", "--certificate", "--format", "json", "condor.alula"]);
     assert_eq!(machine.code, 2, "{machine}");
 }
+
+#[test]
+fn what_must_hold_throughout_is_shrunk_kept_and_explained() {
+    let tests = "cases:\n  - name: never more than none\n    series: {VIX: 16x6, SPX: 4500x3 4510 4520x2}\n    always: positions(core) = 0\n";
+    let here = Folder::new(&[("condor.alula", CONDOR), ("condor.test.yaml", tests)]);
+    let found = here.alula(&["test", "--keep", "condor.alula"]);
+    assert_eq!(found.code, 1, "{found}");
+    assert!(
+        found.stdout.contains("always `positions(core) = 0`: was false"),
+        "{found}"
+    );
+    assert!(
+        found.stderr.contains("added 1 case to condor.test.yaml"),
+        "{found}"
+    );
+    let kept = here.alula(&["test", "condor.alula", "--filter", "counter-example"]);
+    assert_eq!(kept.code, 1, "{kept}");
+    let why = here.alula(&[
+        "why",
+        "condor.test.yaml",
+        "--case",
+        "counter",
+        "--at",
+        "2024-01-16",
+    ]);
+    assert_eq!(why.code, 0, "{why}");
+    assert!(why.stdout.contains("income.open"), "{why}");
+    let unknown = here.alula(&["why", "condor.test.yaml", "--case", "odd", "--at", "2024-01-16"]);
+    assert_eq!(unknown.code, 2, "{unknown}");
+}

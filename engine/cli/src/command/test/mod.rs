@@ -267,7 +267,7 @@ impl Suite {
     }
 
     /// What a case runs on: the strategy, or the strategy with what must hold throughout.
-    fn harness_of(&self, case: &Case) -> &Harness {
+    pub fn harness_of(&self, case: &Case) -> &Harness {
         let watched = self.watched.as_ref().filter(|_| !case.claims.is_empty());
         watched.unwrap_or(&self.harness)
     }

@@ -277,7 +277,9 @@ impl ExpiryAnalytics {
                 let vol = match row {
                     Some((_, (vol, status))) if sound && status.is_ok() => Ok(*vol),
                     // No quote or no vol there: the other side's.
-                    _ => smile_point(terms, chain, other, *index).map_or(Err(Cause::NoQuote), |p| Ok(p.vol)),
+                    _ => smile_point(terms, chain, other, *index)
+                        .map(|p| p.vol)
+                        .ok_or(Cause::NoQuote),
                 };
                 known.insert(*index, vol);
             }

@@ -567,6 +567,13 @@ pub enum HedgeClause {
     Cap(Expr),
     /// `band 10%`: no trade while the target is nearer than this.
     NoTradeBand(Amount),
+    /// `map VIX by 60%`: points that the VX future of a VIX leg's expiry moves when SPX implied vol moves one.
+    Map {
+        /// `VIX`.
+        instrument: Ident,
+        /// Ratio.
+        by: Expr,
+    },
 }
 
 /// One layer of a hedge.

@@ -398,6 +398,8 @@ pub enum ExpiryPick {
     },
     /// The expiry held (rolls).
     Same,
+    /// The monthly expiry of this number, counted from the front: what a hedge's layer migrates to. No clause writes it.
+    Month(u8),
 }
 
 /// Restriction of [`ExpiryPick::Nearest`].
@@ -491,7 +493,7 @@ pub struct LegDef {
 /// A structure: legs in an order in which each leg's anchors come before it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct StructureDef {
-    /// Name, also its key (hedge layers: `alvh.base.own`).
+    /// Name, also its key; for what a layer owns the layer's key (`alvh.base`).
     pub key: String,
     /// Shape as written.
     pub shape: String,
@@ -534,15 +536,14 @@ pub enum SizeBasis {
 pub enum SizeDef {
     /// A number of lots.
     Lots(NodeId),
-    /// Dollars divided by the basis of one lot, rounded down.
+    /// Dollars divided by the basis of one lot, rounded down. Of a hedge layer without `by`: the measure that the amount
+    /// is a share of.
     Budget {
         /// Dollars.
         amount: NodeId,
         /// Basis.
         by: SizeBasis,
     },
-    /// Hedge layers: dollars (or vega) given by an expression that names its own basis.
-    Of(NodeId),
     /// Hedge layers: a share of the target that grows with votes.
     Scale {
         /// Share at none.
@@ -691,7 +692,7 @@ pub enum GuardAct {
 /// Greek, amount, and the band held around it (fractions).
 pub type HedgeTarget = (crate::builtin::Greek, NodeId, Option<(NodeId, NodeId)>);
 
-/// A hedge as declared; evaluation is the ALVH issue's.
+/// A hedge: what it is to carry against its structure, and the layers that carry it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct HedgeDef {
     /// Name, also its key.
@@ -702,7 +703,8 @@ pub struct HedgeDef {
     pub target: Option<HedgeTarget>,
     /// Layers.
     pub layers: Vec<LayerDef>,
-    /// Every other clause of the hedge: key suffix, and the node that it watches.
+    /// Every other clause of the hedge: key suffix (`cap`, `budget.month`, `budget.year`, `band`, `map`), and the node that
+    /// it reads.
     pub clauses: Vec<(String, NodeId)>,
     /// Documentation.
     pub doc: String,
@@ -721,12 +723,18 @@ pub struct LayerDef {
     pub size: Option<SizeDef>,
     /// Votes in textual order.
     pub votes: Vec<NodeId>,
-    /// `active when … until …` as one latch node, or the bare condition.
+    /// `active when … until …` as one latch node, or the bare condition; while the structure is held, if the layer says
+    /// nothing.
     pub active: Option<NodeId>,
     /// Other conditions and amounts by key suffix: `rotate`, `migrate`, `migrate.share`, `cap`, …
     pub clauses: Vec<(String, NodeId)>,
     /// Words by key suffix: `roll` is `weekly`, `rotate.to` is `mid_term`, `migrate.month` is `2`.
     pub words: Vec<(String, String)>,
+    /// Keys of what the layer does, with the condition of each: `alvh.base` (its switch and size), `alvh.base.roll`,
+    /// `alvh.base.rotate`, `alvh.base.migrate`. Orders carry these keys.
+    pub rules: Vec<(String, NodeId)>,
+    /// What `rotate to` names: a declared structure, or what another layer owns.
+    pub rotate: Option<StructureId>,
     /// When `active`, `rotate` or `migrate` is unknown.
     pub unknown: OnUnknown,
     /// Where.

@@ -124,7 +124,11 @@ pub enum Why {
 #[must_use]
 pub fn certificate(graph: &Graph) -> Certificate {
     let intervals = intervals(graph);
-    let layers = graph.hedges.iter().flat_map(|h| &h.layers).filter_map(|l| l.own);
+    let layers = graph
+        .hedges
+        .iter()
+        .flat_map(|h| &h.layers)
+        .flat_map(|l| l.own.into_iter().chain(l.rotate));
     let owned: BTreeSet<StructureId> = graph.policies.iter().map(|p| p.structure).chain(layers).collect();
     let owned = owned.into_iter().filter_map(|id| examine(graph, &intervals, id));
     Certificate {
@@ -307,7 +311,9 @@ impl Examiner<'_> {
                     };
                     match pick {
                         ExpiryPick::Same => held(at),
-                        ExpiryPick::Nearest { .. } => fresh + self.clause(&mut clauses, pick),
+                        ExpiryPick::Nearest { .. } | ExpiryPick::Month(_) => {
+                            fresh + self.clause(&mut clauses, pick)
+                        }
                     }
                 });
                 let anew = matches!(to, RollDef::Recentred(_));

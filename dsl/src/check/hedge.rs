@@ -6,30 +6,24 @@ use crate::ast::{
     Amount, Expr, Hedge, HedgeClause, Ident, Item, Layer, LayerClause, LitUnit, Node, OnUnknown, Overlay,
     OverlayClause, SizeExpr,
 };
+use crate::builtin::BookObs;
 use crate::diagnostic::{Diagnostic, codes};
-use crate::graph::{Domain, HedgeDef, HedgeTarget, LayerDef, NodeId, Op, OverlayDef, SizeDef, StructureId};
+use crate::graph::{
+    Arith, Clock, Cmp, Domain, HedgeDef, HedgeTarget, LayerDef, NodeId, Op, OverlayDef, SizeBasis, SizeDef,
+    StructureId, ValueKind,
+};
 use crate::lower::Origin;
 use crate::reference;
-use crate::resolve::suggest::{did_you_mean, one_of};
+use crate::resolve::suggest::did_you_mean;
 use crate::span::Span;
 use crate::unit::Unit;
 use std::collections::BTreeMap;
 
 const GREEKS: &[&str] = &["delta", "gamma", "vega", "theta"];
-/// Instruments that a layer may rotate into, beside other layers.
-const PRESETS: &[&str] = &["short_term", "mid_term"];
 
 impl Checker<'_> {
     pub(super) fn hedge(&mut self, h: &Hedge, item: &Item) {
         let name = h.name.value.clone();
-        self.report(
-            Diagnostic::note(
-                codes::NOT_EVALUATED_YET,
-                h.name.span,
-                format!("the hedge `{name}` is not evaluated yet"),
-            )
-            .help("it is checked, formatted and drawn; a run goes on without it and says so"),
-        );
         let structure = self.structure_named(&h.on);
         if h.layers.is_empty() {
             let message = format!("the hedge `{name}` has no layers");
@@ -62,7 +56,13 @@ impl Checker<'_> {
                             .map(|id| (word.to_owned(), id)),
                     );
                 }
+                HedgeClause::Map { instrument, by } => {
+                    clauses.extend(self.mapping(instrument, by, &key).map(|id| (word.to_owned(), id)));
+                }
             }
+        }
+        if !seen.iter().any(|(word, _)| *word == "target") {
+            self.scales_without_target(h);
         }
         let layers = self.layers(h);
         let Some(structure) = structure else { return };
@@ -76,6 +76,28 @@ impl Checker<'_> {
             doc,
             span,
         });
+    }
+
+    /// A share of a target that the hedge does not have.
+    fn scales_without_target(&mut self, h: &Hedge) {
+        for layer in &h.layers {
+            let scaled = layer
+                .value
+                .clauses
+                .iter()
+                .find(|c| matches!(&c.value, LayerClause::Size(SizeExpr::Scale { .. })));
+            if let Some(clause) = scaled {
+                let message = format!(
+                    "the layer `{}` is a share of a target, and the hedge has none",
+                    layer.value.name.value
+                );
+                let d = Diagnostic::error(codes::MISSING_CLAUSE, clause.span, message);
+                self.report(d.help(format!(
+                    "add `target vega = 35% of vega({})` to the hedge",
+                    h.on.value
+                )));
+            }
+        }
     }
 
     /// Reports a clause that already stood.
@@ -128,6 +150,21 @@ impl Checker<'_> {
         Some((which?, self.builder.at_tick(v?.id), band))
     }
 
+    /// `map VIX by 60%`.
+    fn mapping(&mut self, instrument: &Ident, by: &Expr, key: &str) -> Option<NodeId> {
+        if instrument.value != "VIX" {
+            let message = format!("`{}` needs no mapping to SPX vol", instrument.value);
+            return self.error(
+                codes::BAD_WORD,
+                instrument.span,
+                message,
+                "write `map VIX by 60%`: what is held on SPX counts as it is",
+            );
+        }
+        let v = self.in_unit(by, Unit::NONE, "a mapping", Place::Book, key)?;
+        Some(self.builder.at_tick(v.id))
+    }
+
     fn hedge_budget(
         &mut self,
         amount: &Expr,
@@ -156,7 +193,36 @@ impl Checker<'_> {
             }
             out.push(self.layer(h, layer));
         }
+        self.rotations(h, &mut out);
         out
+    }
+
+    /// What each layer's `rotate to` names: a declared structure, or what another layer of the hedge owns.
+    fn rotations(&mut self, h: &Hedge, layers: &mut [LayerDef]) {
+        let own: BTreeMap<String, Option<StructureId>> =
+            layers.iter().map(|l| (l.key.clone(), l.own)).collect();
+        for layer in &h.layers {
+            let key = format!("{}.{}", h.name.value, layer.value.name.value);
+            let to = layer.value.clauses.iter().find_map(|c| match &c.value {
+                LayerClause::Rotate { to, .. } => Some(to),
+                _ => None,
+            });
+            let Some(to) = to else { continue };
+            let sibling = own.get(&format!("{}.{}", h.name.value, to.value));
+            let found = match sibling {
+                Some(_) if to.value == layer.value.name.value => self.error(
+                    codes::WRONG_CONTEXT,
+                    to.span,
+                    format!("the layer `{}` rotates into itself", to.value),
+                    "name another layer of the hedge, or a structure",
+                ),
+                Some(id) => *id,
+                None => self.rotates_to(h, to),
+            };
+            if let Some(def) = layers.iter_mut().find(|l| l.key == key) {
+                def.rotate = found;
+            }
+        }
     }
 
     fn layer(&mut self, h: &Hedge, layer: &Node<Layer>) -> LayerDef {
@@ -171,6 +237,8 @@ impl Checker<'_> {
             active: None,
             clauses: Vec::new(),
             words: Vec::new(),
+            rules: Vec::new(),
+            rotate: None,
             unknown: OnUnknown::Hold,
             span,
         };
@@ -194,7 +262,7 @@ impl Checker<'_> {
                 continue;
             }
             done.push(word);
-            self.layer_clause(h, &clause.value, clause.span, place, &mut def);
+            self.layer_clause(&clause.value, clause.span, place, &mut def);
         }
         for (word, example) in [
             ("own", "own call on VIX { … }"),
@@ -206,7 +274,45 @@ impl Checker<'_> {
                 self.report(d.help(format!("add `{example}`")));
             }
         }
+        if !done.contains(&"active") {
+            def.active = self.while_held(&h.on, &key, layer.name.span);
+        }
+        let condition = |word: &str| def.clauses.iter().find(|(w, _)| w == word).map(|(_, id)| *id);
+        let rolls = def.words.iter().any(|(w, _)| w == "roll");
+        let rules = [
+            (String::new(), def.active),
+            (".roll".to_owned(), def.active.filter(|_| rolls)),
+            (".rotate".to_owned(), condition("rotate")),
+            (".migrate".to_owned(), condition("migrate")),
+        ];
+        let named = |(suffix, id): (String, Option<NodeId>)| Some((format!("{key}{suffix}"), id?));
+        def.rules = rules.into_iter().filter_map(named).collect();
         def
+    }
+
+    /// `positions(core) > 0`: a layer that says nothing is on while there is something to hedge.
+    fn while_held(&mut self, on: &Ident, key: &str, span: Span) -> Option<NodeId> {
+        let of = self.structure_ids.get(on.value.as_str()).copied().flatten()?;
+        let held = format!("positions({})", on.value);
+        let op = Op::Book {
+            what: BookObs::Positions,
+            of: Some(of),
+        };
+        let held_now = self.source(op, Unit::NONE, Clock::Tick, Domain::Book, &held, span);
+        let origin = Origin::new(format!("{key}.active"), format!("{held} > 0"), span);
+        let none = self.builder.number(
+            0.0,
+            number(Unit::NONE),
+            Origin::new(format!("{key}.none"), "0", span),
+        );
+        Some(self.builder.emit(
+            Op::Compare(Cmp::Gt),
+            vec![held_now.id, none],
+            ValueKind::Bool,
+            Clock::Tick,
+            Domain::Book,
+            origin,
+        ))
     }
 
     fn votes(
@@ -237,18 +343,11 @@ impl Checker<'_> {
         Some((id, count))
     }
 
-    fn layer_clause(
-        &mut self,
-        h: &Hedge,
-        clause: &LayerClause,
-        span: Span,
-        place: Place,
-        def: &mut LayerDef,
-    ) {
+    fn layer_clause(&mut self, clause: &LayerClause, span: Span, place: Place, def: &mut LayerDef) {
         let word = layer_word(clause);
         let key = format!("{}.{word}", def.key);
         match clause {
-            LayerClause::Own(shape) => def.own = self.owned(&key, shape, span),
+            LayerClause::Own(shape) => def.own = self.layer_owns(def.key.clone(), &key, shape, span),
             LayerClause::Size(size) => def.size = self.layer_size(size, place, &key),
             LayerClause::Vote(_) => {}
             LayerClause::Active { when, until } => {
@@ -260,9 +359,7 @@ impl Checker<'_> {
                 }
             }
             LayerClause::Rotate { to, when, until } => {
-                if self.rotates_to(h, to) {
-                    def.words.push(("rotate.to".to_owned(), to.value.clone()));
-                }
+                def.words.push(("rotate.to".to_owned(), to.value.clone()));
                 let id = self.switch(when, until.as_ref(), place, &key, span);
                 def.clauses.extend(id.map(|id| (word.to_owned(), id)));
             }
@@ -313,17 +410,42 @@ impl Checker<'_> {
         Some(self.builder.at_tick(v.id))
     }
 
-    fn rotates_to(&mut self, h: &Hedge, to: &Ident) -> bool {
-        let layers = h.layers.iter().map(|l| l.value.name.value.as_str());
-        let names: Vec<&str> = PRESETS.iter().copied().chain(layers).collect();
-        if names.contains(&to.value.as_str()) {
-            return true;
+    /// What a layer owns, under the layer's own key: that is what its positions are named by.
+    fn layer_owns(
+        &mut self,
+        layer: String,
+        key: &str,
+        shape: &crate::ast::Shape,
+        span: Span,
+    ) -> Option<StructureId> {
+        let id = self.owned(key, shape, span)?;
+        let def = self.structures.get_mut(id.0 as usize)?;
+        let futures = def.legs.iter().any(|l| l.right.is_none());
+        def.key.clone_from(&layer);
+        if futures {
+            let message = format!("the layer `{layer}` owns futures, which are not traded by layers yet");
+            let note = Diagnostic::note(codes::NOT_EVALUATED_YET, shape.kind.span, message);
+            self.report(
+                note.help("it is checked, formatted and drawn; a run goes on without it and says so"),
+            );
         }
-        let help = did_you_mean(&to.value, names.iter().copied())
-            .unwrap_or_else(|| format!("write {}", one_of(&names)));
+        Some(id)
+    }
+
+    fn rotates_to(&mut self, h: &Hedge, to: &Ident) -> Option<StructureId> {
+        if let Some(id) = self.structure_ids.get(to.value.as_str()) {
+            return *id;
+        }
+        let layers = h.layers.iter().map(|l| l.value.name.value.as_str());
+        let names: Vec<&str> = layers.chain(self.structure_ids.keys().copied()).collect();
+        let help = did_you_mean(&to.value, names.iter().copied()).unwrap_or_else(|| {
+            format!(
+                "declare it: `structure {} = call on VIX {{ … }}`, or name a layer of this hedge",
+                to.value
+            )
+        });
         let message = format!("there is nothing named `{}` to rotate into", to.value);
-        self.report(Diagnostic::error(codes::UNKNOWN_NAME, to.span, message).help(help));
-        false
+        self.error(codes::UNKNOWN_NAME, to.span, message, help)
     }
 
     fn layer_size(&mut self, size: &SizeExpr, place: Place, key: &str) -> Option<SizeDef> {
@@ -337,28 +459,42 @@ impl Checker<'_> {
                 self.whole(a, &units, "a number of lots, such as `20 lots`", key)
                     .map(SizeDef::Lots)
             }
-            SizeExpr::Budget { by, .. } => {
-                let message = "a layer's size names its basis in the amount";
-                self.error(
-                    codes::WRONG_CONTEXT,
-                    by.span,
-                    message,
-                    "write `18% of max_loss(core)` without `by`",
-                )
+            SizeExpr::Budget { amount, by } => {
+                let basis = self.basis(by);
+                let (v, unit) = self.quantity(amount, place, key)?;
+                if unit == Unit::NONE {
+                    return self.layer_basis(amount.span);
+                }
+                self.dollars(unit, amount)?;
+                Some(SizeDef::Budget {
+                    amount: self.builder.at_tick(v.id),
+                    by: basis?,
+                })
             }
             SizeExpr::Of(e) => {
                 let (v, unit) = self.quantity(e, place, key)?;
                 if unit == Unit::NONE {
                     return self.layer_basis(e.span);
                 }
-                if unit == Unit::USD {
-                    return Some(SizeDef::Of(self.builder.at_tick(v.id)));
-                }
-                let message = format!("a layer's size is measured in dollars (vega too), not in {unit}");
-                let d = Diagnostic::error(codes::WRONG_UNIT, e.span, message)
-                    .label(format!("this is {unit}"))
-                    .help("write `18% of max_loss(core)` or `35% of vega(core)`");
-                self.fail(d)
+                self.dollars(unit, e)?;
+                let by = match self.measures(v.id).as_slice() {
+                    [one] => *one,
+                    [] => {
+                        let text = self.text(e.span);
+                        return self.no_basis(&text, e.span, true);
+                    }
+                    _ => {
+                        let text = self.text(e.span);
+                        let message =
+                            format!("`{text}` mixes measures; by which does one lot count against it?");
+                        let help = format!("write `{text} by max_loss`, or `by vega`");
+                        return self.error(codes::SIZE_WITHOUT_BASIS, e.span, message, help);
+                    }
+                };
+                Some(SizeDef::Budget {
+                    amount: self.builder.at_tick(v.id),
+                    by,
+                })
             }
             SizeExpr::Scale { lo, hi, by, step } => {
                 let from = self.share(lo, "the share", true, &format!("{key}.from"));
@@ -381,6 +517,42 @@ impl Checker<'_> {
         }
     }
 
+    fn dollars(&mut self, unit: Unit, e: &Expr) -> Option<()> {
+        if unit == Unit::USD {
+            return Some(());
+        }
+        let message = format!("a layer's size is measured in dollars (vega too), not in {unit}");
+        let d = Diagnostic::error(codes::WRONG_UNIT, e.span, message)
+            .label(format!("this is {unit}"))
+            .help("write `18% of max_loss(core)` or `35% of vega(core)`");
+        self.fail(d)
+    }
+
+    /// The measures of positions that an amount is made of. Of the account's money there is none: a size says it with `by`.
+    fn measures(&self, root: NodeId) -> Vec<SizeBasis> {
+        let mut found = Vec::new();
+        let mut stack = vec![root];
+        let mut seen = std::collections::BTreeSet::new();
+        while let Some(id) = stack.pop() {
+            let Some(node) = self.builder.node(id).filter(|_| seen.insert(id)) else {
+                continue;
+            };
+            if let Op::Book { what, .. } = &node.op {
+                let basis = match what {
+                    BookObs::MaxLoss => Some(SizeBasis::MaxLoss),
+                    BookObs::Margin => Some(SizeBasis::Margin),
+                    BookObs::Credit => Some(SizeBasis::Credit),
+                    BookObs::Notional => Some(SizeBasis::Notional),
+                    BookObs::Greek(crate::builtin::Greek::Vega) => Some(SizeBasis::Vega),
+                    _ => None,
+                };
+                found.extend(basis.filter(|b| !found.contains(b)));
+            }
+            stack.extend(&node.inputs);
+        }
+        found
+    }
+
     fn layer_basis<T>(&mut self, span: Span) -> Option<T> {
         let text = self.text(span);
         let message = format!("`{text}` alone is not a size: a share of what?");
@@ -396,7 +568,20 @@ impl Checker<'_> {
             span: by.span,
         };
         let v = self.in_unit(&e, Unit::NONE, "what a scale grows with", place, key)?;
-        Some(self.builder.at_tick(v.id))
+        let Place::Layer(Some((votes, count))) = place else {
+            return Some(self.builder.at_tick(v.id));
+        };
+        if v.id != votes {
+            return Some(self.builder.at_tick(v.id));
+        }
+        let text = format!("votes of {count}");
+        let all = Origin::new(format!("{key}.all"), count.to_string(), by.span);
+        let all = self.builder.number(all_votes(count), number(Unit::NONE), all);
+        let origin = Origin::new(key, text, by.span);
+        let share = self
+            .builder
+            .arith(Arith::Div, votes, all, number(Unit::NONE), origin);
+        Some(self.builder.at_tick(share))
     }
 
     pub(super) fn overlay(&mut self, o: &Overlay, item: &Item) {
@@ -521,12 +706,18 @@ impl Checker<'_> {
     }
 }
 
+#[expect(clippy::cast_precision_loss, reason = "a layer has far fewer votes than 2^53")]
+fn all_votes(count: usize) -> f64 {
+    count.max(1) as f64
+}
+
 const fn hedge_word(clause: &HedgeClause) -> &'static str {
     match clause {
         HedgeClause::Target { .. } => "target",
         HedgeClause::Budget { .. } => "budget",
         HedgeClause::Cap(_) => "cap",
         HedgeClause::NoTradeBand(_) => "band",
+        HedgeClause::Map { .. } => "map",
     }
 }
 

@@ -332,7 +332,7 @@ impl<'a> Checker<'a> {
         self.fail(d)
     }
 
-    fn basis(&mut self, by: &Ident) -> Option<SizeBasis> {
+    pub(super) fn basis(&mut self, by: &Ident) -> Option<SizeBasis> {
         Some(match by.value.as_str() {
             "max_loss" => SizeBasis::MaxLoss,
             "margin" => SizeBasis::Margin,

@@ -237,6 +237,10 @@ codes! {
     ROLLS_AGAIN = 620, "rolls-again", include_str!("pages/A0620.md");
     /// A latch that is released where it is set.
     LATCH_WITHOUT_ROOM = 621, "latch-without-room", include_str!("pages/A0621.md");
+    /// Two layers of hedges own one contract, one of them the other way round.
+    LAYERS_FIGHT = 622, "layers-fight", include_str!("pages/A0622.md");
+    /// The target of a hedge lies outside the band that it names.
+    TARGET_OUTSIDE_BAND = 623, "target-outside-band", include_str!("pages/A0623.md");
     /// The imported file could not be read.
     IMPORT_NOT_FOUND = 701, "import-not-found", include_str!("pages/A0701.md");
     /// Imports stay inside the project folder.

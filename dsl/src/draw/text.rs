@@ -86,7 +86,7 @@ fn write(g: &Graph, out: &mut String) -> std::fmt::Result {
     for hedge in &g.hedges {
         writeln!(
             out,
-            "\nhedge {} on {} (not evaluated yet)",
+            "\nhedge {} on {}",
             hedge.key,
             words::structure_name(g, hedge.structure)
         )?;

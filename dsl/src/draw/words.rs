@@ -96,7 +96,6 @@ pub(super) fn size(g: &Graph, s: &SizeDef) -> String {
     match s {
         SizeDef::Lots(id) => text(g, *id),
         SizeDef::Budget { amount, by } => format!("{} by {}", text(g, *amount), basis(*by)),
-        SizeDef::Of(id) => text(g, *id),
         SizeDef::Scale { lo, hi, by, step } => {
             let step = step
                 .map(|s| format!(", step at most {} per day", text(g, s)))
@@ -121,6 +120,7 @@ const fn right(r: Right) -> &'static str {
 pub(super) fn expiry(g: &Graph, e: &ExpiryPick) -> String {
     match e {
         ExpiryPick::Same => "same expiry".to_owned(),
+        ExpiryPick::Month(n) => format!("month {n}"),
         ExpiryPick::Nearest { dte, window, only } => {
             let window = window
                 .map(|(lo, hi)| format!(" in {}..{}", text(g, lo), text(g, hi)))

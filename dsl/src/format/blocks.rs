@@ -239,6 +239,9 @@ impl Printer<'_> {
             HedgeClause::Budget { amount, per } => budget("budget", amount, &per.value),
             HedgeClause::Cap(e) => clause("cap", |l| l.expr(e)),
             HedgeClause::NoTradeBand(a) => Line::new(format!("band {}", amount_text(a))),
+            HedgeClause::Map { instrument, by } => {
+                clause(&format!("map {} by", instrument.value), |l| l.expr(by))
+            }
         };
         self.line(c.span, &line, INDENT);
     }

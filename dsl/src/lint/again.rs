@@ -21,7 +21,7 @@ fn rolls_again(graph: &Graph, rule: &RuleDef, to: &RollDef, findings: &mut Vec<D
     };
     // The days to expiry of the target: its window, or the number aimed at.
     let days = match expiry {
-        ExpiryPick::Same => None,
+        ExpiryPick::Same | ExpiryPick::Month(_) => None,
         ExpiryPick::Nearest { dte, window, .. } => {
             let (lo, hi) = window.unwrap_or((*dte, *dte));
             number(graph, lo).zip(number(graph, hi))

@@ -6,6 +6,7 @@ mod allow;
 mod conditions;
 mod credits;
 mod expiry;
+mod hedges;
 pub(crate) mod interval;
 mod ranges;
 mod risk;
@@ -34,6 +35,7 @@ pub(crate) fn lint(
         conditions::lint(symbols, graph, findings);
         credits::lint(graph, findings);
         expiry::lint(graph, findings);
+        hedges::lint(graph, findings);
         ranges::lint(graph, findings);
         risk::lint(graph, findings);
         again::lint(graph, findings);

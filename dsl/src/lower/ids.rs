@@ -34,6 +34,7 @@ pub(super) fn each_id(graph: &mut Graph, f: &mut dyn FnMut(&mut NodeId)) {
                 f(active);
             }
             layer.clauses.iter_mut().for_each(|(_, id)| f(id));
+            layer.rules.iter_mut().for_each(|(_, id)| f(id));
         }
     }
     for overlay in &mut graph.overlays {
@@ -106,7 +107,7 @@ fn visit_rule(rule: &mut RuleDef, f: &mut dyn FnMut(&mut NodeId)) {
 
 fn visit_size(size: &mut SizeDef, f: &mut dyn FnMut(&mut NodeId)) {
     match size {
-        SizeDef::Lots(id) | SizeDef::Of(id) => f(id),
+        SizeDef::Lots(id) => f(id),
         SizeDef::Budget { amount, by: _ } => f(amount),
         SizeDef::Scale { lo, hi, by, step } => {
             f(lo);

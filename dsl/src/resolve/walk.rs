@@ -219,7 +219,7 @@ fn hedge_clause(c: &HedgeClause, f: &mut dyn FnMut(&str, Span)) {
             }
         }
         HedgeClause::Budget { amount, .. } => expr(amount, f),
-        HedgeClause::Cap(e) => expr(e, f),
+        HedgeClause::Cap(e) | HedgeClause::Map { by: e, .. } => expr(e, f),
         HedgeClause::NoTradeBand(a) => amount(a, f),
     }
 }
@@ -229,7 +229,12 @@ fn layer_clause(c: &LayerClause, f: &mut dyn FnMut(&str, Span)) {
         LayerClause::Own(s) => shape(s, f),
         LayerClause::Size(s) => size(s, f),
         LayerClause::Vote(list) => list.iter().for_each(|e| expr(e, f)),
-        LayerClause::Active { when, until } | LayerClause::Rotate { when, until, to: _ } => {
+        LayerClause::Active { when, until } => {
+            expr(when, f);
+            option(until.as_ref(), f);
+        }
+        LayerClause::Rotate { when, until, to } => {
+            f(&to.value, to.span);
             expr(when, f);
             option(until.as_ref(), f);
         }

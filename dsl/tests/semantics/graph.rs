@@ -2,7 +2,7 @@
 
 use super::common::{CORE, HEAD, errors, graph, node, opens_when, sound, with_core};
 use alula_dsl::compile::compile;
-use alula_dsl::graph::{Clock, Domain, Graph, Op, RuleAction, SizeDef, ValueKind};
+use alula_dsl::graph::{Clock, Domain, Graph, Op, RuleAction, SizeBasis, SizeDef, StructureId, ValueKind};
 use alula_dsl::source::NoImports;
 
 /// The worked example of the language, with its hurdle declared.
@@ -102,11 +102,38 @@ fn the_worked_example_compiles_and_keeps_the_invariants() {
         g.structures.iter().map(|s| s.key.as_str()).collect::<Vec<_>>(),
         [
             "core",
-            "alvh.base.own",
-            "alvh.adaptive.own",
-            "alvh.contingent.own"
+            "mid_term",
+            "alvh.base",
+            "alvh.adaptive",
+            "alvh.contingent"
         ]
     );
+    let base = &g.hedges[0].layers[0];
+    let keys: Vec<&str> = base.rules.iter().map(|(k, _)| k.as_str()).collect();
+    assert_eq!(
+        keys,
+        [
+            "alvh.base",
+            "alvh.base.roll",
+            "alvh.base.rotate",
+            "alvh.base.migrate"
+        ]
+    );
+    let names = |id: Option<StructureId>| id.map(|i| g.structures[i.0 as usize].key.as_str());
+    assert_eq!(
+        (names(base.own), names(base.rotate)),
+        (Some("alvh.base"), Some("mid_term"))
+    );
+    // A layer that says nothing is on while there is something to hedge; a size is measured by what it is a share of.
+    let active = g.node(base.active.expect("lowered")).expect("a node");
+    assert_eq!(active.text, "positions(core) > 0");
+    assert!(matches!(
+        base.size,
+        Some(SizeDef::Budget {
+            by: SizeBasis::MaxLoss,
+            ..
+        })
+    ));
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! What one step decided, and for each rule what came of it.
 
+pub use crate::step::hedge::solve::Clip;
 use crate::value::{Cause, Cell};
 use alula_book::instrument::LinearRequest;
 use alula_book::{NoFill, OrderId, OrderRequest, PackageError, PositionId, SubmitError};
@@ -19,7 +20,7 @@ pub enum RuleKind {
     Close,
     /// `roll`
     Roll,
-    /// A hedge or overlay; not evaluated yet.
+    /// A layer of a hedge; an overlay, which is not evaluated yet.
     Hedge,
     /// `open`
     Open,
@@ -285,6 +286,8 @@ pub enum Skip {
     NoBasis(SizeBasis),
     /// The language has it, this engine does not evaluate it yet.
     Unsupported,
+    /// A layer of a hedge does not get what it asks for: why, in words.
+    Clipped(String),
 }
 
 impl fmt::Display for Skip {
@@ -330,7 +333,8 @@ impl fmt::Display for Skip {
                 target * 100.0
             ),
             Self::NoBasis(by) => write!(f, "futures and shares cannot be sized by {}", basis_word(*by)),
-            Self::Unsupported => f.write_str("hedges are not evaluated yet"),
+            Self::Unsupported => f.write_str("this is not evaluated yet"),
+            Self::Clipped(why) => f.write_str(why),
         }
     }
 }
@@ -439,4 +443,119 @@ pub struct Decision {
     pub candidates: Vec<Candidate>,
     /// Alerts.
     pub alerts: Vec<Alert>,
+    /// Hedges: what each carried, and what its layers asked for and were granted.
+    pub hedges: Vec<HedgeTrace>,
+}
+
+/// A hedge at one tick.
+#[derive(Clone, Debug, PartialEq)]
+pub struct HedgeTrace {
+    /// Key.
+    pub key: Arc<str>,
+    /// The structure's own greek, in dollars a vol point for vega. Missing without a target.
+    pub structure: Cell,
+    /// What the hedge is to carry against it; positive.
+    pub target: Cell,
+    /// What its layers carry of that, mapped; positive where it helps.
+    pub carried: Cell,
+    /// The band as shares of the structure's greek.
+    pub band: Option<(Cell, Cell)>,
+    /// Layers in textual order.
+    pub layers: Vec<LayerTrace>,
+}
+
+impl HedgeTrace {
+    /// Share of the structure's greek that is carried.
+    #[must_use]
+    pub fn share(&self) -> Option<f64> {
+        let (of, carried) = (self.structure.known()?, self.carried.known()?);
+        (of != 0.0).then(|| carried / of.abs())
+    }
+
+    /// Below or above its band, where both are known.
+    #[must_use]
+    pub fn outside(&self) -> Option<&'static str> {
+        let share = self.share()?;
+        let (lo, hi) = self.band?;
+        if share < lo.known()? {
+            return Some("below");
+        }
+        (share > hi.known()?).then_some("above")
+    }
+}
+
+/// What a layer is doing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum LayerPhase {
+    /// Its switch is off.
+    Dormant,
+    /// On, with its own contracts.
+    Active,
+    /// On, with those that it rotates into.
+    Rotated,
+    /// On, with a share further out.
+    Migrated,
+    /// Both.
+    RotatedMigrated,
+}
+
+impl LayerPhase {
+    /// Every phase.
+    pub const ALL: [Self; 5] = [
+        Self::Dormant,
+        Self::Active,
+        Self::Rotated,
+        Self::Migrated,
+        Self::RotatedMigrated,
+    ];
+
+    /// Word used in files, tests and explanations.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Dormant => "dormant",
+            Self::Active => "active",
+            Self::Rotated => "rotated",
+            Self::Migrated => "migrated",
+            Self::RotatedMigrated => "rotated and migrated",
+        }
+    }
+
+    /// From [`LayerPhase::word`].
+    #[must_use]
+    pub fn parse(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|p| p.word() == word)
+    }
+}
+
+/// A layer at one tick.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LayerTrace {
+    /// Key.
+    pub key: Arc<str>,
+    /// Phase.
+    pub phase: LayerPhase,
+    /// Votes: how many are true, of how many; missing while one is unknown.
+    pub votes: Option<(Cell, usize)>,
+    /// Measure of its size: `max_loss`, `vega`, `lots`, …, or the greek of the target.
+    pub measure: &'static str,
+    /// Amount asked for, in its measure.
+    pub wanted: Cell,
+    /// Amount held.
+    pub held: Cell,
+    /// Lots held.
+    pub lots: u32,
+    /// What it carries of the hedge's target, mapped.
+    pub carried: Cell,
+    /// Points that the VX future of its newest contracts moves for one point of SPX implied vol; none where nothing is on
+    /// VIX.
+    pub mapped_by: Option<f64>,
+    /// Lots that it buys.
+    pub buys: u32,
+    /// Lots that it sells.
+    pub sells: u32,
+    /// What kept it from what it asked for, in the order in which it bound.
+    pub clips: Vec<Clip>,
+    /// Why it could not buy or change contracts at all.
+    pub skip: Option<Skip>,
 }

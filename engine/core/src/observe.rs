@@ -96,7 +96,7 @@ impl<'a> Sight<'a> {
     }
 }
 
-fn days(from: Date, to: Date) -> f64 {
+pub(crate) fn days(from: Date, to: Date) -> f64 {
     i32::try_from((to - from).num_days().max(0)).map_or(f64::MAX, f64::from)
 }
 

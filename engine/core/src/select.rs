@@ -72,6 +72,19 @@ pub fn pick(structure: &StructureDef, view: &SnapshotView, amount: Amount<'_>) -
     pick_in(structure, view, amount, &|def| Ok(def.expiry.clone()), &[])
 }
 
+/// Picks the whole structure with every leg in the monthly expiry of a number, counted from the front.
+///
+/// # Errors
+/// As [`pick`].
+pub fn pick_month(
+    structure: &StructureDef,
+    view: &SnapshotView,
+    amount: Amount<'_>,
+    month: u8,
+) -> Result<Package, NoPick> {
+    pick_in(structure, view, amount, &|_| Ok(ExpiryPick::Month(month)), &[])
+}
+
 /// Picks every leg; `expiry_of` says which expiry each takes, `held` are the legs held (rolls), in structure order.
 fn pick_in(
     structure: &StructureDef,
@@ -334,6 +347,7 @@ impl<'a> Picker<'a> {
                 let contract = held.ok_or(PickError::ExpiryGone)?.contract;
                 return self.view.of(&contract).ok_or(PickError::ExpiryGone);
             }
+            ExpiryPick::Month(month) => return self.month(*month),
             ExpiryPick::Nearest { dte, window, only } => (self.number(*dte)?, window, *only),
         };
         let window = match window {
@@ -379,6 +393,24 @@ impl<'a> Picker<'a> {
             }),
             (None, _) => Err(PickError::NoExpiry),
         }
+    }
+
+    /// The monthly expiry of a number, counted from the front: of those that still trade, each date once.
+    fn month(&self, month: u8) -> Result<(&'a ExpiryChain, &'a ExpiryAnalytics), PickError> {
+        let at = self.view.snapshot.at;
+        let mut dates: Vec<(alula_market::time::Date, usize)> = Vec::new();
+        for (index, chain) in self.view.snapshot.expiries.iter().enumerate() {
+            if chain.last_trade_at <= at || !allowed(chain, Some(ExpiryOnly::Monthly)) {
+                continue;
+            }
+            // Chains come in order of date; of one date the AM-settled one is first, and is the monthly.
+            if dates.last().is_none_or(|(last, _)| *last != chain.expiry) {
+                dates.push((chain.expiry, index));
+            }
+        }
+        let found = usize::from(month).checked_sub(1).and_then(|n| dates.get(n));
+        let (_, index) = found.ok_or(PickError::NoExpiry)?;
+        self.view.at(*index).ok_or(PickError::NoExpiry)
     }
 
     /// Why no session of a window was an expiry that could be listed by then: the answer for the one nearest to the target,

@@ -1,6 +1,10 @@
 //! What a strategy remembers between ticks besides the market and the book: operators of the account's and the positions'
 //! nodes, a halt, the highest equity. Everything is keyed by node number of one plan, and by position.
 
+mod layers;
+
+pub use layers::{LayerState, Layers, Sleeve, Spent};
+
 use crate::ops::Operator;
 use crate::plan::{NodeKind, Plan};
 use alula_book::instrument::LinearPosition;
@@ -30,8 +34,8 @@ pub struct State {
     /// When the condition of a rule that closes a part was last known to be false, by position and rule. Such a rule may act
     /// once after that.
     pub(crate) ready_since: BTreeMap<PositionId, BTreeMap<Arc<str>, Instant>>,
-    /// The hedges' silence was traced once.
-    pub(crate) hedges_noted: bool,
+    /// The hedges' layers.
+    pub layers: Layers,
 }
 
 impl State {
@@ -40,6 +44,12 @@ impl State {
     pub fn new(plan: &Plan) -> Self {
         Self {
             book: initial(plan, plan.order(), Domain::Book),
+            layers: Layers::new(
+                plan.hedges()
+                    .iter()
+                    .flat_map(|h| &h.layers)
+                    .map(|l| Arc::clone(&l.key)),
+            ),
             ..Self::default()
         }
     }
@@ -63,6 +73,7 @@ impl State {
         };
         self.positions.retain(|id, _| is_open(id));
         self.ready_since.retain(|id, _| is_open(id));
+        self.layers.observe(book);
     }
 
     /// Highest equity so far, or of a structure its highest P&L.

@@ -449,6 +449,18 @@ impl<'a> Judge<'a> {
                 self.fail(named.place, Some(tick.at), what, self.why(&named.name, tick));
             }
         }
+        for (named, wanted) in &expectation.layers {
+            let row = self.explainer.layer(&named.name, tick.tick);
+            let found = row.map_or("nothing", |r| r.phase.as_str());
+            if found != wanted.word() {
+                let what = format!(
+                    "expected the layer `{}` to be {}, found it {found}",
+                    named.name,
+                    wanted.word()
+                );
+                self.fail(named.place, Some(tick.at), what, self.why(&named.name, tick));
+            }
+        }
         for (named, wanted) in &expectation.positions {
             let open = self.explainer.open_positions(&named.name, tick.at).len();
             if usize::try_from(*wanted) != Ok(open) {
@@ -495,7 +507,9 @@ impl<'a> Judge<'a> {
         let guard = self.graph.guards.iter().find(|g| g.key == name);
         let node = self.graph.nodes.iter().position(|n| n.key == name);
         let node = node.and_then(|n| u32::try_from(n).ok()).map(NodeId);
-        let Some(id) = rule.map(|r| r.when).or(guard.map(|g| g.require)).or(node) else {
+        let layer = alula_core::why::layer_rules(self.graph).find(|(k, _)| *k == name);
+        let when = rule.map(|r| r.when).or(layer.map(|(_, id)| id));
+        let Some(id) = when.or(guard.map(|g| g.require)).or(node) else {
             return Vec::new();
         };
         let about_position = self.graph.node(id).is_some_and(|n| n.domain == Domain::Position);

@@ -58,8 +58,8 @@ pub struct ChainCache {
     chains: Mutex<BTreeMap<ChainKey, Arc<Vec<ExpiryChain>>>>,
 }
 
-/// Everything that a computed chain depends on: instant, spot, lowest and highest spot of the case, vol, skew, spread.
-type ChainKey = (Instant, [Price; 3], [u64; 3]);
+/// Everything that a computed chain depends on: instant, whether of VIX, spot, lowest and highest spot of the case, vol, skew, spread.
+type ChainKey = (Instant, bool, [Price; 3], [u64; 3]);
 
 /// A case's market.
 pub struct CaseMarket<'a> {
@@ -142,13 +142,19 @@ impl<'a> CaseMarket<'a> {
                 let (low, high) = self.range_of(underlying).unwrap_or((spot, spot));
                 let key = (
                     at,
+                    underlying == "VIX",
                     [spot, low, high],
                     [vol.to_bits(), chain.skew.to_bits(), chain.spread.to_bits()],
                 );
                 let mut held = self.cache.chains.lock().unwrap_or_else(PoisonError::into_inner);
-                let found = held
-                    .entry(key)
-                    .or_insert_with(|| Arc::new(flat(at, spot, &strikes(low, high), vol, chain)));
+                let found = held.entry(key).or_insert_with(|| {
+                    let what = if underlying == "VIX" {
+                        (vix_listed(at), vix_strikes())
+                    } else {
+                        (listed(at), strikes(low, high))
+                    };
+                    Arc::new(flat(at, spot, (what.0, &what.1), vol, chain))
+                });
                 found.as_ref().clone()
             }
             _ => Vec::new(),
@@ -254,6 +260,36 @@ struct Listed {
     last_trade_at: Instant,
 }
 
+/// Months of VIX options that a computed chain lists.
+const VIX_MONTHS: usize = 7;
+/// Strikes of VIX options: half points to 30, points to 100.
+const VIX_STRIKES_HALF: std::ops::Range<i64> = 16..60;
+const VIX_STRIKES_WHOLE: std::ops::RangeInclusive<i64> = 30..=100;
+
+/// Monthly expiries of VIX options, all of whose prices stand on one forward: the case's VIX.
+fn vix_listed(at: Instant) -> Vec<Listed> {
+    let calendar = ExchangeCalendar::nyse();
+    let expiries = calendar.vx_expiries(at.date(), VIX_MONTHS).into_iter();
+    let known = expiries.filter_map(|expiry| {
+        Some(Listed {
+            root: Root::Vix,
+            expiry,
+            settles_at: calendar.settles_at(Root::Vix, expiry)?,
+            last_trade_at: calendar.last_trade_at(Root::Vix, expiry)?,
+        })
+    });
+    known
+        .filter(|l| at <= l.last_trade_at && at < l.settles_at)
+        .collect()
+}
+
+fn vix_strikes() -> Vec<Price> {
+    let halves = VIX_STRIKES_HALF.map(|n| Price(n * 500));
+    halves
+        .chain(VIX_STRIKES_WHOLE.map(|n| Price(n * 1_000)))
+        .collect()
+}
+
 /// Expiries that a computed chain lists: third Fridays' morning series, and weeklys on the days on which they exist.
 fn listed(at: Instant) -> Vec<Listed> {
     let calendar = ExchangeCalendar::nyse();
@@ -287,7 +323,13 @@ fn listed(at: Instant) -> Vec<Listed> {
         .collect()
 }
 
-fn flat(at: Instant, spot: Price, strikes: &[Price], vol: f64, chain: &ChainSpec) -> Vec<ExpiryChain> {
+fn flat(
+    at: Instant,
+    spot: Price,
+    (expiries, strikes): (Vec<Listed>, &[Price]),
+    vol: f64,
+    chain: &ChainSpec,
+) -> Vec<ExpiryChain> {
     let forward = spot.to_f64();
     let mut out = Vec::new();
     for Listed {
@@ -295,7 +337,7 @@ fn flat(at: Instant, spot: Price, strikes: &[Price], vol: f64, chain: &ChainSpec
         expiry,
         settles_at,
         last_trade_at,
-    } in listed(at)
+    } in expiries
     {
         let Some(years) = alula_pricing::years_between(at.0, settles_at.0).filter(|y| *y > 0.0) else {
             continue;

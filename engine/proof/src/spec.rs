@@ -1,5 +1,6 @@
 //! What a test file says, as values: the market of a case and what must be decided in it.
 
+use alula_core::decision::LayerPhase;
 use alula_market::chain::Quote;
 use alula_market::contract::OptionContract;
 use alula_market::series::EventRow;
@@ -212,6 +213,8 @@ pub struct Expectation {
     pub unknown: Vec<(Named, Option<String>)>,
     /// Open positions of a structure after the tick's fills.
     pub positions: Vec<(Named, u32)>,
+    /// Phase of a hedge's layer at the tick.
+    pub layers: Vec<(Named, LayerPhase)>,
     /// Where written.
     pub place: Place,
 }

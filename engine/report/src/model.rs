@@ -257,3 +257,68 @@ pub struct Report {
     /// Why the run stopped early, if it did.
     pub stopped: Option<String>,
 }
+
+/// P&L of one owner: a structure, a layer of a hedge, a hedge, or the whole book.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Attribution {
+    /// Structure's or layer's key; the hedge's with `(all layers)`; `book`.
+    pub owner: String,
+    /// Trades.
+    pub trades: u32,
+    /// Rolls.
+    pub rolls: u32,
+    /// Profit or loss, fees included.
+    pub pnl: Band,
+    /// Fees.
+    pub fees: Usd,
+}
+
+impl Attribution {
+    fn none(owner: String) -> Self {
+        Self {
+            owner,
+            trades: 0,
+            rolls: 0,
+            pnl: Band::default(),
+            fees: Usd::ZERO,
+        }
+    }
+
+    fn add(&mut self, trade: &Trade) {
+        self.trades = self.trades.saturating_add(1);
+        self.rolls = self.rolls.saturating_add(trade.rolls);
+        self.pnl += trade.pnl;
+        self.fees += trade.fees;
+    }
+}
+
+/// Where the P&L of a run comes from: every structure and layer by key, the sum of each hedge's layers after them, and the
+/// book. Empty without trades. Sums are exact: money is.
+#[must_use]
+pub fn attribution(report: &Report) -> Vec<Attribution> {
+    use std::collections::BTreeMap;
+    let mut owners: BTreeMap<&str, Attribution> = BTreeMap::new();
+    let mut hedges: BTreeMap<&str, Attribution> = BTreeMap::new();
+    let mut book = Attribution::none("book".to_owned());
+    for trade in &report.trades {
+        let owner = trade.structure.as_str();
+        let row = owners
+            .entry(owner)
+            .or_insert_with(|| Attribution::none(owner.to_owned()));
+        row.add(trade);
+        // A layer's key is its hedge's and its own.
+        if let Some((hedge, _)) = owner.split_once('.') {
+            let all = || Attribution::none(format!("{hedge} (all layers)"));
+            hedges.entry(hedge).or_insert_with(all).add(trade);
+        }
+        book.add(trade);
+    }
+    if owners.len() < 2 {
+        return owners.into_values().collect();
+    }
+    owners
+        .into_values()
+        .chain(hedges.into_values())
+        .chain([book])
+        .collect()
+}

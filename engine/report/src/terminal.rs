@@ -71,6 +71,7 @@ pub fn summary(report: &Report, width: u16) -> String {
     edge_and_margin(&mut out, report, &stats);
     figures(&mut out, report, &stats, width);
     trades(&mut out, report, width);
+    attribution(&mut out, report, width);
     rules(&mut out, report, width);
     heading(&mut out, "Know this");
     for line in caveats::lines(report) {
@@ -323,6 +324,32 @@ fn trades(out: &mut String, report: &Report, width: u16) {
         table.add_row(trade_row(trade));
     }
     align_right(&mut table, [0, 3, 5, 6]);
+    push(out, &table);
+}
+
+/// P&L by what owns it, where more than one structure or layer traded: the layers of a hedge, their sum, and the whole.
+fn attribution(out: &mut String, report: &Report, width: u16) {
+    let rows = crate::model::attribution(report);
+    if rows.len() < 2 {
+        return;
+    }
+    heading(out, "Where the P&L comes from");
+    let mut table = table(
+        width,
+        &["owner", "trades", "rolls", "P&L", "at natural", "at mid", "fees"],
+    );
+    for row in &rows {
+        table.add_row([
+            row.owner.clone(),
+            count(row.trades),
+            count(row.rolls),
+            signed_dollars(row.pnl.share),
+            signed_dollars(row.pnl.natural),
+            signed_dollars(row.pnl.mid),
+            dollars(row.fees),
+        ]);
+    }
+    align_right(&mut table, 1..7);
     push(out, &table);
 }
 

@@ -216,7 +216,34 @@ impl<'a> Explainer<'a> {
         } else {
             why.require = None;
         }
-        why.outcome = row.map(|r| self.outcome(r));
+        let outcomes: Vec<String> = if why.kind == RuleKind::Hedge {
+            // A layer may sell one position and buy another at one tick.
+            let rows = self.run.decisions.iter();
+            let rows = rows.filter(|d| d.tick == tick.tick && d.key == why.key);
+            let held = self.layer_words(tick, &why.key);
+            // What kept it from acting stands in its own words.
+            let rows = rows.filter(|r| held.is_none() || r.verdict != "skipped");
+            rows.map(|r| self.outcome(r)).chain(held.clone()).collect()
+        } else {
+            row.map(|r| self.outcome(r)).into_iter().collect()
+        };
+        why.outcome = (!outcomes.is_empty()).then(|| outcomes.join("; "));
+    }
+
+    /// What a layer was doing at a tick, in words; for its own key alone.
+    fn layer_words(&self, tick: &TickRow, key: &str) -> Option<String> {
+        self.layer(key, tick.tick).map(crate::output::LayerRow::words)
+    }
+
+    /// The newest row of a layer at or before a tick.
+    #[must_use]
+    pub fn layer(&self, key: &str, tick: u32) -> Option<&'a crate::output::LayerRow> {
+        let rows = self
+            .run
+            .layers
+            .iter()
+            .filter(|r| r.layer == key && r.tick <= tick);
+        rows.last()
     }
 
     fn outcome(&self, row: &DecisionRow) -> String {

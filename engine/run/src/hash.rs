@@ -119,6 +119,13 @@ impl Chain {
         for candidate in &decision.candidates {
             text(&mut out, format_args!("{candidate:?}"));
         }
+        // A strategy without hedges has the links that it had before there were any.
+        if !decision.hedges.is_empty() {
+            count(&mut out, decision.hedges.len());
+        }
+        for hedge in &decision.hedges {
+            text(&mut out, format_args!("{hedge:?}"));
+        }
         count(&mut out, decision.alerts.len());
         for alert in &decision.alerts {
             part(&mut out, alert.key.as_bytes());

@@ -193,9 +193,6 @@ pub fn of(facts: &Facts<'_>) -> Vec<String> {
     marks.extend(yesterdays(facts));
     let graph = plan.graph();
     marks.extend(plugin_marks(graph, facts.plugins));
-    if !graph.hedges.is_empty() {
-        marks.push("hedges are declared and not evaluated yet".to_owned());
-    }
     marks
 }
 

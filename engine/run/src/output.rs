@@ -373,6 +373,74 @@ pub struct MarginCallRow {
     pub flattened: bool,
 }
 
+/// A layer of a hedge, whenever what it is doing changed: its phase, its lots, what it trades, or what keeps it from more.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct LayerRow {
+    /// Tick number.
+    pub tick: u32,
+    /// Tick.
+    pub at: Instant,
+    /// Hedge's key.
+    pub hedge: String,
+    /// Layer's key.
+    pub layer: String,
+    /// `dormant`, `active`, `rotated`, `migrated`, `rotated and migrated`.
+    pub phase: String,
+    /// Votes that are true; none where one is unknown, or the layer has none.
+    pub votes: Option<u32>,
+    /// Lots held before the tick's orders.
+    pub lots: u32,
+    /// Lots bought and sold by the tick's orders.
+    pub buys: u32,
+    /// See `buys`.
+    pub sells: u32,
+    /// Measure of its size.
+    pub measure: String,
+    /// Amount asked for, in its measure.
+    pub wanted: Option<f64>,
+    /// Amount held.
+    pub held: Option<f64>,
+    /// What it carries of the target (vega: dollars a point of SPX implied vol, VIX mapped).
+    pub carried: Option<f64>,
+    /// Points of the VX future for a point of SPX implied vol; none where nothing is on VIX.
+    pub mapped_by: Option<f64>,
+    /// What the hedge carries in all, as a share of the structure's greek.
+    pub hedge_share: Option<f64>,
+    /// `below` or `above` the hedge's band; empty inside it, or without one.
+    pub band: String,
+    /// What keeps it from what it asks for.
+    pub why: String,
+}
+
+impl LayerRow {
+    /// `active, 3 of 4 lots wanted …`: the row in words.
+    #[must_use]
+    pub fn words(&self) -> String {
+        let mut out = self.phase.clone();
+        let lots = |n: u32| {
+            if n == 1 {
+                "1 lot".to_owned()
+            } else {
+                format!("{n} lots")
+            }
+        };
+        out.push_str(&format!(", {}", lots(self.lots)));
+        if let (Some(wanted), Some(held)) = (self.wanted, self.held) {
+            out.push_str(&format!(", holds {held:.2} of {wanted:.2} by {}", self.measure));
+        }
+        if let Some(share) = self.hedge_share {
+            out.push_str(&format!(", the hedge carries {:.1}%", share * 100.0));
+            if !self.band.is_empty() {
+                out.push_str(&format!(", {} its band", self.band));
+            }
+        }
+        if !self.why.is_empty() {
+            out.push_str(&format!(" ({})", self.why));
+        }
+        out
+    }
+}
+
 /// One link of the hash chain.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TickRow {
@@ -457,6 +525,8 @@ pub struct RunOutput {
     pub alerts: Vec<(Instant, String, String)>,
     /// Margin calls in order.
     pub margin_calls: Vec<MarginCallRow>,
+    /// Layers of hedges, whenever what one is doing changed.
+    pub layers: Vec<LayerRow>,
     /// Files that went in, by path relative to the run folder: strategy sources, thresholds, scripts.
     pub inputs: BTreeMap<String, Vec<u8>>,
 }

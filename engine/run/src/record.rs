@@ -2,8 +2,8 @@
 
 use crate::error::{ErrorClass, RunError};
 use crate::output::{
-    DailyRow, DecisionRow, GreekSum, LinearRow, MarginCallRow, NodeRow, OrderRow, PositionRow, RuleStat,
-    RunOutput, TickRow, TradeLegRow, TradeRow,
+    DailyRow, DecisionRow, GreekSum, LayerRow, LinearRow, MarginCallRow, NodeRow, OrderRow, PositionRow,
+    RuleStat, RunOutput, TickRow, TradeLegRow, TradeRow,
 };
 use alula_book::instrument::{
     Ledger, LegWords, LinearEvent, LinearExecution, LinearKind, LinearPosition, LinearRequest,
@@ -11,7 +11,9 @@ use alula_book::instrument::{
 use alula_book::{
     Band, Book, BookEvent, CancelReason, Execution, OrderId, OrderKind, OrderRequest, Position, Rulebook,
 };
-use alula_core::decision::{Decision, RuleKind, RuleOutcome, Verdict};
+use alula_core::decision::{
+    Clip, Decision, HedgeTrace, LayerPhase, LayerTrace, RuleKind, RuleOutcome, Verdict,
+};
 use alula_core::linear;
 use alula_core::margin::{self, AccountMargin};
 use alula_core::observe::{self, Sight};
@@ -35,6 +37,47 @@ pub struct Submitted {
     pub linear: Vec<Result<OrderId, String>>,
 }
 
+/// What a layer does, without the numbers that move at every tick.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Doing {
+    phase: LayerPhase,
+    votes: Option<u64>,
+    lots: u32,
+    trades: (u32, u32),
+    clips: Vec<std::mem::Discriminant<Clip>>,
+    skips: bool,
+    band: Option<&'static str>,
+}
+
+fn layer_row(tick: u32, at: Instant, hedge: &HedgeTrace, layer: &LayerTrace) -> LayerRow {
+    let mut why: Vec<String> = layer.clips.iter().map(ToString::to_string).collect();
+    why.extend(layer.skip.as_ref().map(ToString::to_string));
+    LayerRow {
+        tick,
+        at,
+        hedge: hedge.key.to_string(),
+        layer: layer.key.to_string(),
+        phase: layer.phase.word().to_owned(),
+        votes: layer.votes.and_then(|(n, _)| n.known()).map(|n| {
+            // A count of a handful of votes.
+            (0..=u32::from(u16::MAX))
+                .find(|k| f64::from(*k) >= n)
+                .unwrap_or(0)
+        }),
+        lots: layer.lots,
+        buys: layer.buys,
+        sells: layer.sells,
+        measure: layer.measure.to_owned(),
+        wanted: layer.wanted.known(),
+        held: layer.held.known(),
+        carried: layer.carried.known(),
+        mapped_by: layer.mapped_by,
+        hedge_share: hedge.share(),
+        band: hedge.outside().unwrap_or_default().to_owned(),
+        why: why.join("; "),
+    }
+}
+
 /// Collects the rows of a run.
 #[derive(Debug, Default)]
 pub struct Recorder {
@@ -54,6 +97,8 @@ pub struct Recorder {
     call: Option<usize>,
     /// The strategy closes every position on a call.
     flattens: bool,
+    /// What each layer did at the tick before.
+    doing: BTreeMap<Arc<str>, Doing>,
 }
 
 impl Recorder {
@@ -82,12 +127,10 @@ impl Recorder {
             let text = format!("margin by {} within the account", graph.settings.margin);
             recorder.add_stat(MARGIN_CALL, RuleKind::Guard, text);
         }
-        for key in graph
-            .hedges
-            .iter()
-            .map(|h| &h.key)
-            .chain(graph.overlays.iter().map(|o| &o.key))
-        {
+        for (key, when) in alula_core::why::layer_rules(graph) {
+            recorder.add_stat(key, RuleKind::Hedge, text(when));
+        }
+        for key in graph.overlays.iter().map(|o| &o.key) {
             recorder.add_stat(key, RuleKind::Hedge, String::new());
         }
         recorder
@@ -174,6 +217,7 @@ impl Recorder {
                 detail,
             });
         }
+        self.layers(tick, decision);
         for alert in &decision.alerts {
             self.output
                 .alerts
@@ -189,6 +233,31 @@ impl Recorder {
             called,
             orders: u32::try_from(orders).unwrap_or(u32::MAX),
         });
+    }
+
+    /// The layers whose doing changed.
+    fn layers(&mut self, tick: u32, decision: &Decision) {
+        for hedge in &decision.hedges {
+            for layer in &hedge.layers {
+                let doing = Doing {
+                    phase: layer.phase,
+                    votes: layer.votes.and_then(|(n, _)| n.known()).map(f64::to_bits),
+                    lots: layer.lots,
+                    trades: (layer.buys, layer.sells),
+                    clips: layer.clips.iter().map(std::mem::discriminant).collect(),
+                    skips: layer.skip.is_some(),
+                    band: hedge.outside(),
+                };
+                let traded = layer.buys > 0 || layer.sells > 0;
+                let before = self.doing.insert(Arc::clone(&layer.key), doing.clone());
+                if before.as_ref() == Some(&doing) && !traded {
+                    continue;
+                }
+                self.output
+                    .layers
+                    .push(layer_row(tick, decision.at, hedge, layer));
+            }
+        }
     }
 
     /// An order that the book took.

@@ -116,7 +116,31 @@ fn strategy(d: &mut Dice) -> String {
         act = d.pick(&["block open", "halt open", "flatten core"]),
         lim = 20 + d.roll(200),
     );
+    let policy = format!("{policy}\n\n{}", hedge(d));
     common::strategy("", &policy).replace("nearest 21 dte in 10..35 dte", "nearest 11 dte in 6..35 dte")
+}
+
+/// Two layers with random switches, sizes and limits, one of which rotates.
+fn hedge(d: &mut Dice) -> String {
+    let (off, on, turn, back) = (condition(d, 1), condition(d, 0), condition(d, 0), condition(d, 0));
+    let votes = format!("{}, {}", condition(d, 0), condition(d, 1));
+    format!(
+        "structure far = put on SPX {{\n    expiry nearest 18 dte\n    strike at 25 delta\n}}\n\n\
+         hedge h on core {{\n    target vega = {share}% of vega(core) within 10%..{high}%\n    {limit}\n    {band}\n    \
+         layer a {{\n        own put on SPX {{ expiry nearest 11 dte, strike at 20 delta }}\n        \
+         size {size}% of max_loss(core)\n        active when {on} until {off}\n        roll {every}\n        \
+         rotate to far when {turn} until {back}\n        {unknown}\n    }}\n    \
+         layer b {{\n        own put spread on SPX {{ expiry nearest 11 dte, long put at 25 delta, short put about 25 pts below long put }}\n        \
+         vote {votes}\n        size scale 10%..100% of target by votes, step at most {step}% per day\n    }}\n}}",
+        share = 20 + d.roll(60),
+        high = 80 + d.roll(20),
+        limit = d.pick(&["", "cap $9_000", "budget $4_000 per month"]),
+        band = d.pick(&["", "band 20%"]),
+        size = 2 + d.roll(30),
+        every = d.pick(&["daily", "weekly", "monthly"]),
+        unknown = d.pick(&["", "unknown act"]),
+        step = 10 + d.roll(90),
+    )
 }
 
 /// Thirty-odd sessions of a random walk with gaps, empty chains, missing quotes, missing bars and late bars.
@@ -186,7 +210,12 @@ proptest! {
             prop_assert_eq!(a, b, "first tick that differs\n{}", text);
         }
         prop_assert_eq!(&batch.trace, &streaming.trace);
-        prop_assert_eq!(batch.trades, streaming.trades);
+        prop_assert_eq!(&batch.trades, &streaming.trades);
+        prop_assert_eq!(&batch.layers, &streaming.layers);
+        // The layers never carry more than the band's upper end because of what they bought: above it they only sell.
+        for row in batch.layers.iter().filter(|r| r.band == "above") {
+            prop_assert_eq!(row.buys, 0, "{:?}\n{}", row, text);
+        }
     }
 
     #[test]
@@ -240,13 +269,18 @@ fn truncate(s: &mut alula_market::series::SeriesData, keep: usize) {
 #[test]
 fn random_cases_reach_every_kind_of_execution() {
     let mut seen = std::collections::BTreeMap::new();
+    let mut layers = std::collections::BTreeSet::new();
     for seed in 0..40 {
         let (_, batch, _) = both(seed);
         for trade in &batch.trades {
             *seen.entry(trade.kind).or_insert(0) += 1;
         }
+        let keys = batch.orders.iter().map(|o| o.key.clone());
+        layers.extend(keys.filter(|k| k.starts_with("h.")));
     }
     assert_eq!(seen.len(), 4, "{seen:?}");
+    let all = ["h.a", "h.a.roll", "h.a.rotate", "h.b"];
+    assert_eq!(layers.iter().map(String::as_str).collect::<Vec<_>>(), all);
 }
 
 #[test]

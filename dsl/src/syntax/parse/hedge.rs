@@ -35,6 +35,10 @@ impl Builder {
                 }
                 Rule::cap => HedgeClause::Cap(self.next_expr(&mut parts)?),
                 Rule::no_trade_band => HedgeClause::NoTradeBand(self.next_amount(&mut parts)?),
+                Rule::mapping => HedgeClause::Map {
+                    instrument: self.next_ident(&mut parts)?,
+                    by: self.next_expr(&mut parts)?,
+                },
                 _ => return None,
             };
             clauses.push(Node::new(clause, span));

@@ -1,5 +1,6 @@
 //! From a graph to a plan.
 
+use super::hedges;
 use super::rules::{kind_of, leg_reads, overlay_reads, rule_reads};
 use super::{
     BarField, LinkError, NodeKind, Plan, PlanGuard, PlanNode, PlanOverlay, PlanRule, SeriesNeed,
@@ -50,6 +51,18 @@ pub fn link(graph: &Arc<Graph>, thresholds: &[f64], registry: &Registry) -> Resu
     {
         linker.chain(structure.underlying);
     }
+    for id in graph
+        .hedges
+        .iter()
+        .flat_map(|h| &h.layers)
+        .flat_map(hedges::owned)
+    {
+        if let Some(structure) = graph.structures.get(id.0 as usize)
+            && structure.legs.iter().any(|l| l.right.is_some())
+        {
+            linker.chain(structure.underlying);
+        }
+    }
     let linear = LinearNeeds::of(graph);
     // ES is priced by the SPX options that settle with it.
     if linear.roots.iter().any(|r| !r.is_vix()) {
@@ -58,6 +71,12 @@ pub fn link(graph: &Arc<Graph>, thresholds: &[f64], registry: &Registry) -> Resu
     linker.nodes()?;
     let (guards, rules) = linker.rules()?;
     let overlays = linker.overlays();
+    let hedges = {
+        let at_tick = &linker.at_tick;
+        hedges::hedges(graph, &|id| {
+            at_tick.get(id.0 as usize).copied().unwrap_or(usize::MAX)
+        })
+    };
     let mut position_nodes: BTreeMap<String, Vec<usize>> = BTreeMap::new();
     for rule in &rules {
         if let Some(structure) = graph.structures.get(rule.structure.0 as usize) {
@@ -91,6 +110,7 @@ pub fn link(graph: &Arc<Graph>, thresholds: &[f64], registry: &Registry) -> Resu
         thresholds: thresholds.to_vec(),
         guards,
         rules,
+        hedges,
         position_nodes,
         structure_keys: graph
             .structures
@@ -191,7 +211,7 @@ impl Linker<'_> {
         Ok(())
     }
 
-    /// Every node id that guards, rules and their structures read.
+    /// Every node id that guards, rules, hedges and their structures read.
     fn rule_ids(&self) -> Vec<NodeId> {
         let mut ids: Vec<NodeId> = self.graph.guards.iter().map(|g| g.require).collect();
         for policy in &self.graph.policies {
@@ -201,6 +221,7 @@ impl Linker<'_> {
             ids.extend(policy.rules.iter().flat_map(rule_reads));
         }
         ids.extend(self.graph.overlays.iter().flat_map(overlay_reads));
+        ids.extend(hedges::reads(self.graph));
         ids
     }
 

@@ -2,13 +2,15 @@
 //!
 //! The plan keeps the graph's node numbers. Nodes that the market's data need but the text does not name (the bars behind
 //! `VIX.last`, the newest row of a slower node that a rule reads directly) are appended after them. `order` lists what has
-//! to be evaluated, inputs first; nodes that only hedges use are left out, because those are not evaluated yet.
+//! to be evaluated, inputs first.
 //!
 //! Thresholds are slots: [`Plan::set_thresholds`] replaces the values and touches nothing else, so state survives a swap.
 
+mod hedges;
 mod link;
 mod rules;
 
+pub use hedges::{Budgets, Every, Migration, PlanHedge, PlanLayer, PlanTarget};
 pub use link::link;
 pub use rules::{PlanGuard, PlanOverlay, PlanRule, rule_keys};
 
@@ -216,6 +218,7 @@ pub struct Plan {
     thresholds: Vec<f64>,
     guards: Vec<PlanGuard>,
     rules: Vec<PlanRule>,
+    hedges: Vec<PlanHedge>,
     /// Position-domain nodes that the rules on a structure read, inputs first, by the structure's key.
     position_nodes: BTreeMap<String, Vec<usize>>,
     /// Keys of the structures, as the book names them.
@@ -297,6 +300,12 @@ impl Plan {
     #[must_use]
     pub fn rules(&self) -> &[PlanRule] {
         &self.rules
+    }
+
+    /// Hedges in textual order.
+    #[must_use]
+    pub fn hedges(&self) -> &[PlanHedge] {
+        &self.hedges
     }
 
     /// Position-domain nodes that the rules on a structure read, inputs first.
@@ -396,16 +405,17 @@ impl Plan {
     #[must_use]
     pub fn reads_greeks(&self) -> bool {
         let nodes = self.order.iter().chain(self.position_nodes.values().flatten());
-        nodes.filter_map(|i| self.nodes.get(*i)).any(|n| {
-            matches!(
-                n.kind,
-                NodeKind::Position(PositionObs::Greek(_) | PositionObs::LegDelta(_))
-                    | NodeKind::Book {
-                        what: BookObs::Greek(_),
-                        ..
-                    }
-            )
-        })
+        !self.hedges.is_empty()
+            || nodes.filter_map(|i| self.nodes.get(*i)).any(|n| {
+                matches!(
+                    n.kind,
+                    NodeKind::Position(PositionObs::Greek(_) | PositionObs::LegDelta(_))
+                        | NodeKind::Book {
+                            what: BookObs::Greek(_),
+                            ..
+                        }
+                )
+            })
     }
 
     /// Whether some market node is computed from option quotes.

@@ -122,9 +122,9 @@ pub(super) fn rule_reads(rule: &RuleDef) -> Vec<NodeId> {
     ids
 }
 
-fn size_reads(size: &SizeDef, ids: &mut Vec<NodeId>) {
+pub(super) fn size_reads(size: &SizeDef, ids: &mut Vec<NodeId>) {
     match size {
-        SizeDef::Lots(id) | SizeDef::Of(id) => ids.push(*id),
+        SizeDef::Lots(id) => ids.push(*id),
         SizeDef::Budget { amount, .. } => ids.push(*amount),
         SizeDef::Scale { lo, hi, by, step } => {
             ids.extend([*lo, *hi, *by]);

@@ -518,11 +518,31 @@ impl<'a> Walk<'a> {
         price: Option<&PackagePrice>,
         lots: Option<u32>,
     ) {
+        self.candidate(&rule.key, package, price, lots);
+    }
+
+    /// The same for a layer of a hedge.
+    pub(super) fn note_package(
+        &mut self,
+        key: &Arc<str>,
+        package: &Package,
+        price: &PackagePrice,
+        lots: u32,
+    ) {
+        self.candidate(key, package, Some(price), Some(lots));
+    }
+
+    fn candidate(
+        &mut self,
+        key: &Arc<str>,
+        package: &Package,
+        price: Option<&PackagePrice>,
+        lots: Option<u32>,
+    ) {
         let net = price.map(|p| p.net.share);
         let max_loss = net.and_then(|n| crate::observe::lot_max_loss(package, n));
-        let key = Arc::clone(&rule.key);
         self.decision.candidates.push(Candidate {
-            key,
+            key: Arc::clone(key),
             package: package.to_string(),
             net,
             max_loss,

@@ -6,6 +6,7 @@
 //! `open` needs its condition to be true. A step never fails: what cannot be done is a traced reason.
 
 mod eval;
+pub(crate) mod hedge;
 mod linear;
 mod manage;
 mod open;
@@ -227,25 +228,6 @@ impl<'a> Walk<'a> {
             require,
             verdict,
         });
-    }
-
-    /// Hedges are declared but not evaluated yet; the first tick says so.
-    fn hedges(&mut self, state: &mut State) {
-        if std::mem::replace(&mut state.hedges_noted, true) {
-            return;
-        }
-        let graph = Arc::clone(self.plan.graph());
-        for key in graph.hedges.iter().map(|h| &h.key) {
-            let cells = (Cell::missing(Cause::Unsupported), None);
-            let key: Arc<str> = Arc::from(key.as_str());
-            self.outcome(
-                &key,
-                RuleKind::Hedge,
-                None,
-                cells,
-                Verdict::Skipped(Skip::Unsupported),
-            );
-        }
     }
 
     /// The cell of a plan node at this tick, for the market and the account.

@@ -194,7 +194,7 @@ impl Walk<'_> {
                 }
                 lots
             }
-            SizeDef::Of(_) | SizeDef::Scale { .. } => return Err(Skip::Unsupported),
+            SizeDef::Scale { .. } => return Err(Skip::Unsupported),
         };
         let lots = wanted.min(cap).min(f64::from(Book::MAX_LOTS)).floor();
         if lots < 1.0 {

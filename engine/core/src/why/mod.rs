@@ -131,11 +131,22 @@ pub fn candidate(graph: &Graph, key: &str, position: Option<PositionId>) -> Opti
     Some(Scope::Candidate(u32::try_from(rule).ok()?, position))
 }
 
-/// Kind, condition and requirement of a rule or guard; `None` when the graph has no such key.
+/// What the layers of hedges do, by key, with the condition of each, in the order of the file.
+pub fn layer_rules(graph: &Graph) -> impl Iterator<Item = (&str, NodeId)> {
+    let layers = graph.hedges.iter().flat_map(|h| &h.layers);
+    layers
+        .flat_map(|l| &l.rules)
+        .map(|(key, when)| (key.as_str(), *when))
+}
+
+/// Kind, condition and requirement of a rule, a layer or a guard; `None` when the graph has no such key.
 #[must_use]
 pub fn find(graph: &Graph, key: &str) -> Option<(RuleKind, NodeId, Option<NodeId>)> {
     if let Some(guard) = graph.guards.iter().find(|g| g.key == key) {
         return Some((RuleKind::Guard, guard.require, None));
+    }
+    if let Some((_, when)) = layer_rules(graph).find(|(k, _)| *k == key) {
+        return Some((RuleKind::Hedge, when, None));
     }
     let rule = graph
         .policies
@@ -150,7 +161,7 @@ pub fn find(graph: &Graph, key: &str) -> Option<(RuleKind, NodeId, Option<NodeId
     Some((kind, rule.when, rule.require))
 }
 
-/// Keys of every rule and guard that can be asked about, in the order of the file.
+/// Keys of every rule, layer and guard that can be asked about, in the order of the file.
 #[must_use]
 pub fn keys(graph: &Graph) -> Vec<(&str, RuleKind)> {
     let rules = graph
@@ -160,6 +171,7 @@ pub fn keys(graph: &Graph) -> Vec<(&str, RuleKind)> {
         .map(|r| r.key.as_str());
     let guards = graph.guards.iter().map(|g| g.key.as_str());
     rules
+        .chain(layer_rules(graph).map(|(k, _)| k))
         .chain(guards)
         .filter_map(|k| find(graph, k).map(|(kind, _, _)| (k, kind)))
         .collect()

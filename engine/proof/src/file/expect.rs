@@ -2,6 +2,7 @@
 
 use super::{Subject, unknown};
 use crate::spec::{Expectation, ExpectedOrder, Moment, Named};
+use alula_core::decision::LayerPhase;
 use alula_core::why::keys;
 use alula_market::time::{Date, Instant};
 use alula_yaml::{Entry, Finding, Node, Place};
@@ -33,6 +34,7 @@ pub(super) fn read(
         not: names(get("not"), "not", subject, found),
         unknown: causes(get("unknown"), subject, found),
         positions: positions(get("positions"), subject, found),
+        layers: layers(get("layers"), subject, found),
         place,
     };
     if let Some(node) = get("orders") {
@@ -42,13 +44,14 @@ pub(super) fn read(
         && expectation.because.is_empty()
         && expectation.not.is_empty()
         && expectation.unknown.is_empty()
-        && expectation.positions.is_empty();
+        && expectation.positions.is_empty()
+        && expectation.layers.is_empty();
     if says_nothing && found.is_empty() {
         found.push(Finding::new(
             place,
             "the expectation says nothing",
             "a test that asserts nothing proves nothing",
-            "add `orders: []`, `because:`, `not:`, `unknown:` or `positions:`",
+            "add `orders: []`, `because:`, `not:`, `unknown:`, `positions:` or `layers:`",
         ));
     }
     out.push(expectation);
@@ -195,6 +198,54 @@ fn positions(node: Option<&Node>, subject: &Subject<'_>, found: &mut Vec<Finding
                     place: entry.place,
                 },
                 count,
+            )),
+            Err(f) => found.push(f),
+        }
+    }
+    out
+}
+
+/// `{alvh.base: dormant}`
+fn layers(node: Option<&Node>, subject: &Subject<'_>, found: &mut Vec<Finding>) -> Vec<(Named, LayerPhase)> {
+    let entries = match node.map(|n| n.map("`layers`")) {
+        None => return Vec::new(),
+        Some(Ok(entries)) => entries,
+        Some(Err(f)) => {
+            found.push(f);
+            return Vec::new();
+        }
+    };
+    let known: Vec<&str> = subject
+        .graph
+        .hedges
+        .iter()
+        .flat_map(|h| &h.layers)
+        .map(|l| l.key.as_str())
+        .collect();
+    let mut out = Vec::new();
+    for entry in entries {
+        if !known.contains(&entry.name.as_str()) {
+            found.push(unknown("layer", &entry.name, entry.place, &known));
+            continue;
+        }
+        let word = entry.value.text("the phase of a layer");
+        let phase = word.and_then(|word| {
+            LayerPhase::parse(word).ok_or_else(|| {
+                Finding::new(
+                    entry.value.place,
+                    format!("`{word}` is not a phase of a layer"),
+                    "a layer is on or off, and with which contracts",
+                    "write `dormant`, `active`, `rotated`, `migrated` or `rotated and migrated`",
+                )
+            })
+        });
+        match phase {
+            Ok(phase) => out.push((
+                Named {
+                    name: entry.name.clone(),
+                    place: entry.place,
+                },
+                phase,
             )),
             Err(f) => found.push(f),
         }

@@ -58,7 +58,7 @@ const MARKET: [&str; 10] = [
     "quotes",
     "data",
 ];
-const EXPECT: [&str; 6] = ["at", "orders", "because", "not", "unknown", "positions"];
+const EXPECT: [&str; 7] = ["at", "orders", "because", "not", "unknown", "positions", "layers"];
 
 /// A strategy as tests see it.
 #[derive(Clone, Copy, Debug)]

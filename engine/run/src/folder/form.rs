@@ -12,7 +12,7 @@ use alula_book::{Band, ExecutionKind};
 use alula_core::trace::Scope;
 use alula_core::value::{Cause, Cell};
 use schema::{
-    ALERTS, DAILY, DECISIONS, LINEAR, MARGIN_CALLS, NODES, ORDERS, POSITIONS, RULES, TICKS, TRACE,
+    ALERTS, DAILY, DECISIONS, LAYERS, LINEAR, MARGIN_CALLS, NODES, ORDERS, POSITIONS, RULES, TICKS, TRACE,
     TRADE_LEGS, TRADES, TWIN,
 };
 use std::collections::BTreeMap;
@@ -88,6 +88,7 @@ pub(super) fn tables(run: &RunOutput) -> Result<BTreeMap<String, Vec<u8>>, RunEr
         ("rules", rules(run)),
         ("alerts", alerts(run)),
         ("margin_calls", margin_calls(run)),
+        ("layers", layers(run)),
         ("nodes", nodes(run)),
         ("trace", trace(run)),
     ];
@@ -322,6 +323,32 @@ fn margin_calls(run: &RunOutput) -> Table {
             r.shortfall_max.into(),
             r.ended_at.into(),
             r.flattened.into(),
+        ]);
+    }
+    t
+}
+
+fn layers(run: &RunOutput) -> Table {
+    let mut t = Table::new(LAYERS);
+    for r in &run.layers {
+        t.push(vec![
+            r.tick.into(),
+            r.at.into(),
+            (&r.hedge).into(),
+            (&r.layer).into(),
+            (&r.phase).into(),
+            r.votes.into(),
+            r.lots.into(),
+            r.buys.into(),
+            r.sells.into(),
+            (&r.measure).into(),
+            r.wanted.into(),
+            r.held.into(),
+            r.carried.into(),
+            r.mapped_by.into(),
+            r.hedge_share.into(),
+            (&r.band).into(),
+            (&r.why).into(),
         ]);
     }
     t

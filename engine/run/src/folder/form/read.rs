@@ -1,15 +1,15 @@
 //! Tables of a folder as rows of a run.
 
 use super::schema::{
-    ALERTS, Columns, DAILY, DECISIONS, LINEAR, MARGIN_CALLS, NODES, ORDERS, POSITIONS, RULES, TICKS, TRACE,
-    TRADE_LEGS, TRADES, TWIN,
+    ALERTS, Columns, DAILY, DECISIONS, LAYERS, LINEAR, MARGIN_CALLS, NODES, ORDERS, POSITIONS, RULES, TICKS,
+    TRACE, TRADE_LEGS, TRADES, TWIN,
 };
 use super::{cause_of, execution_kind};
 use crate::error::RunError;
 use crate::folder::file_error;
 use crate::output::{
-    DailyRow, DecisionRow, GreekSum, LinearRow, MarginCallRow, NodeRow, OrderRow, PositionRow, RuleStat,
-    RunOutput, TickRow, TradeLegRow, TradeRow, TwinRow,
+    DailyRow, DecisionRow, GreekSum, LayerRow, LinearRow, MarginCallRow, NodeRow, OrderRow, PositionRow,
+    RuleStat, RunOutput, TickRow, TradeLegRow, TradeRow, TwinRow,
 };
 use crate::tables::{RowReader, Table};
 use alula_book::instrument::Flow;
@@ -58,6 +58,7 @@ pub(in crate::folder) fn from_tables(
             &take("margin_calls", MARGIN_CALLS)?,
             read_margin_call,
         )?,
+        layers: rows("layers", &take("layers", LAYERS)?, read_layer)?,
         nodes: rows("nodes", &take("nodes", NODES)?, read_node)?,
         trace: rows("trace", &take("trace", TRACE)?, read_trace)?,
         ..RunOutput::default()
@@ -294,6 +295,28 @@ fn read_rule(r: &mut RowReader<'_>) -> Option<RuleStat> {
         was_false: count()?,
         was_unknown: count()?,
         fired: count()?,
+    })
+}
+
+fn read_layer(r: &mut RowReader<'_>) -> Option<LayerRow> {
+    Some(LayerRow {
+        tick: r.u32()?,
+        at: r.time()?,
+        hedge: r.text(),
+        layer: r.text(),
+        phase: r.text(),
+        votes: r.u32(),
+        lots: r.u32()?,
+        buys: r.u32()?,
+        sells: r.u32()?,
+        measure: r.text(),
+        wanted: r.float(),
+        held: r.float(),
+        carried: r.float(),
+        mapped_by: r.float(),
+        hedge_share: r.float(),
+        band: r.text(),
+        why: r.text(),
     })
 }
 

@@ -111,6 +111,25 @@ pub(super) const POSITIONS: Columns = &[
     ("rolls", Int),
     ("approximate", Bool),
 ];
+pub(super) const LAYERS: Columns = &[
+    ("tick", Int),
+    ("at", Time),
+    ("hedge", Text),
+    ("layer", Text),
+    ("phase", Text),
+    ("votes", Int),
+    ("lots", Int),
+    ("buys", Int),
+    ("sells", Int),
+    ("measure", Text),
+    ("wanted", Float),
+    ("held", Float),
+    ("carried", Float),
+    ("mapped_by", Float),
+    ("hedge_share", Float),
+    ("band", Text),
+    ("why", Text),
+];
 pub(super) const DAILY: Columns = &[
     ("date", Day),
     ("at", Time),

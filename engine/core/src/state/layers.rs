@@ -1,0 +1,155 @@
+//! What the layers of hedges remember between ticks: their switches, the share granted, what each position was chosen as,
+//! and what was spent in the calendar month and year.
+
+use alula_book::{Book, Execution, ExecutionKind, PositionId};
+use alula_market::money::Usd;
+use alula_market::time::{Date, Instant};
+use chrono::Datelike;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// What the contracts of a position were chosen as.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Sleeve {
+    /// From what the layer rotates into, not from its own.
+    pub rotated: bool,
+    /// In this monthly expiry from the front, by migration.
+    pub month: Option<u8>,
+}
+
+/// Spending of one calendar month and year.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Spent {
+    period: (i32, u32),
+    month: Usd,
+    year: Usd,
+}
+
+impl Spent {
+    fn enter(&mut self, on: Date) {
+        let (year, month) = (on.year(), on.month());
+        if self.period == (year, month) {
+            return;
+        }
+        if self.period.0 != year {
+            self.year = Usd::ZERO;
+        }
+        self.month = Usd::ZERO;
+        self.period = (year, month);
+    }
+
+    fn add(&mut self, on: Date, amount: Usd) {
+        self.enter(on);
+        self.month += amount;
+        self.year += amount;
+    }
+
+    /// Spent in the month and in the year of a date.
+    #[must_use]
+    pub fn at(mut self, on: Date) -> (Usd, Usd) {
+        self.enter(on);
+        (self.month, self.year)
+    }
+}
+
+/// What one layer remembers.
+#[derive(Clone, Debug, Default)]
+pub struct LayerState {
+    /// `active` when last known.
+    pub active: bool,
+    /// `rotate` when last known.
+    pub rotated: bool,
+    /// `migrate` when last known.
+    pub migrated: bool,
+    /// Amount held when the migration in force began: what its share is a share of.
+    pub(crate) migrating: Option<f64>,
+    /// Share of a scaled size in force, and the one at the end of the session before.
+    pub(crate) share: f64,
+    pub(crate) share_before: f64,
+    pub(crate) share_day: Option<Date>,
+    /// What each open position was chosen as.
+    pub(crate) sleeves: BTreeMap<PositionId, Sleeve>,
+    /// What ordered packages were chosen as, by the tick and key of the order; of a roll, by its position too.
+    ordered: Vec<(Instant, Arc<str>, Option<PositionId>, Sleeve)>,
+    /// Period for which there is nothing left to roll.
+    pub(crate) rolled: Option<i64>,
+    /// Spending.
+    pub(crate) spent: Spent,
+}
+
+impl LayerState {
+    /// Takes note of what an order's package was chosen as.
+    pub(crate) fn order(&mut self, at: Instant, key: Arc<str>, position: Option<PositionId>, sleeve: Sleeve) {
+        self.ordered.push((at, key, position, sleeve));
+    }
+
+    /// The share of a scaled size, at most `step` away from that of the session before.
+    pub(crate) fn step_share(&mut self, on: Date, wanted: f64, step: Option<f64>) -> f64 {
+        if self.share_day != Some(on) {
+            self.share_before = self.share;
+            self.share_day = Some(on);
+        }
+        let (low, high) = step.map_or((0.0, f64::MAX), |s| {
+            (self.share_before - s, self.share_before + s)
+        });
+        self.share = wanted.max(low).min(high);
+        self.share
+    }
+
+    fn executed(&mut self, e: &Execution) {
+        if matches!(e.kind, ExecutionKind::Open | ExecutionKind::Roll) {
+            let rolled = (e.kind == ExecutionKind::Roll).then_some(e.position);
+            let of = |o: &&(Instant, Arc<str>, Option<PositionId>, Sleeve)| {
+                o.0 == e.decided_at && *o.1 == *e.key && o.2 == rolled
+            };
+            if let Some((_, _, _, sleeve)) = self.ordered.iter().find(of) {
+                self.sleeves.insert(e.position, *sleeve);
+            }
+        }
+        let paid = (-e.cash.share).max(Usd::ZERO) + e.fees.total();
+        self.spent.add(e.at.date(), paid);
+    }
+}
+
+/// Every layer, by key.
+#[derive(Clone, Debug, Default)]
+pub struct Layers {
+    pub(crate) layers: BTreeMap<Arc<str>, LayerState>,
+    /// Executions of the book that were taken note of.
+    seen: usize,
+}
+
+impl Layers {
+    /// With one state for each key.
+    pub(crate) fn new(keys: impl Iterator<Item = Arc<str>>) -> Self {
+        Self {
+            layers: keys.map(|k| (k, LayerState::default())).collect(),
+            seen: 0,
+        }
+    }
+
+    /// A layer's.
+    #[must_use]
+    pub fn get(&self, key: &str) -> Option<&LayerState> {
+        self.layers.get(key)
+    }
+
+    /// Takes note of what was executed since.
+    pub(crate) fn observe(&mut self, book: &Book) {
+        let trades = book.trades();
+        for execution in trades.iter().skip(self.seen) {
+            if let Some(layer) = self.layers.get_mut(&execution.structure) {
+                layer.executed(execution);
+            }
+        }
+        self.seen = trades.len();
+        for layer in self.layers.values_mut() {
+            // Orders live for one snapshot; what is at work may still fill.
+            let at_work = |at: Instant| book.orders().iter().any(|o| o.request.decided_at == at);
+            layer.ordered.retain(|(at, ..)| at_work(*at));
+            layer
+                .sleeves
+                .retain(|id, _| book.position(*id).is_some_and(alula_book::Position::is_open));
+        }
+    }
+}

@@ -425,7 +425,7 @@ fn columns_of_recursions_equal_ta_libs_batch_functions_bit_for_bit() {
         let end = lanes[2].len() - 1;
         let mut out = [(); 3].map(|()| vec![0.0; bars.len()]);
         for window in [1, 2, 3, 9, 14, 100, 700] {
-            let period = window as i32;
+            let period = i32::try_from(window).unwrap();
             let (mut cases, [a, b, c]) = (Vec::new(), &mut out);
             if window > 1 {
                 let range = core.rsi(0, end, &lanes[2], period, a).unwrap();

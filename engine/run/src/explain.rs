@@ -238,12 +238,8 @@ impl<'a> Explainer<'a> {
     /// The newest row of a layer at or before a tick.
     #[must_use]
     pub fn layer(&self, key: &str, tick: u32) -> Option<&'a crate::output::LayerRow> {
-        let rows = self
-            .run
-            .layers
-            .iter()
-            .filter(|r| r.layer == key && r.tick <= tick);
-        rows.last()
+        let mut rows = self.run.layers.iter().rev();
+        rows.find(|r| r.layer == key && r.tick <= tick)
     }
 
     fn outcome(&self, row: &DecisionRow) -> String {

@@ -5,7 +5,9 @@ use serde_json::Value;
 
 fn json(outcome: &Outcome) -> Value {
     assert_eq!(outcome.code, 0, "{outcome}");
-    serde_json::from_str(&outcome.stdout).unwrap_or_else(|e| panic!("{e}: {outcome}"))
+    let read = serde_json::from_str(&outcome.stdout);
+    assert!(read.is_ok(), "{outcome}");
+    read.unwrap()
 }
 
 #[test]

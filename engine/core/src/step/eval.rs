@@ -190,11 +190,14 @@ pub(super) fn candidate_cells(
     own
 }
 
-/// Evaluates what an overlay's `require` reads of its trade: its expected gain (given the realized vol) and its cost.
+/// The expected gain of an overlay's trade, given the realized vol, and its cost between two shares of notional.
+type Judged<'a> = (&'a dyn Fn(Cell) -> Cell, &'a dyn Fn(f64, f64) -> Cell);
+
+/// Evaluates what an overlay's `require` reads of its trade.
 pub(super) fn overlay_cells(
     plan: &Plan,
     overlay: &PlanOverlay,
-    (gain, cost): (&dyn Fn(Cell) -> Cell, &dyn Fn(f64, f64) -> Cell),
+    (gain, cost): Judged<'_>,
     base: &[Cell],
 ) -> Vec<Cell> {
     let mut own = base.to_vec();

@@ -54,6 +54,16 @@ struct Own {
     fixed: bool,
 }
 
+/// Who asks: a sleeve of a layer, with the positions that it holds there and what it would buy.
+struct Asker {
+    /// Place of the layer.
+    layer: usize,
+    sleeve: Sleeve,
+    /// Places among the layer's own.
+    positions: Vec<usize>,
+    fresh: Option<Fresh>,
+}
+
 /// A layer at work.
 struct Work<'a> {
     layer: &'a PlanLayer,
@@ -107,36 +117,37 @@ impl<'a> Walk<'a> {
         }
         let mut problem = self.problem(hedge, &aim, &work, state);
         self.changes(&aim, &mut work, &mut problem, state);
-        let mut fresh: Vec<Option<Fresh>> = Vec::new();
-        let mut asks: Vec<(usize, Sleeve, Vec<usize>)> = Vec::new();
+        let mut askers: Vec<Asker> = Vec::new();
         problem.asks.clear();
         for (at, w) in work.iter_mut().enumerate() {
-            self.asks(at, w, &aim, (&mut problem.asks, &mut asks, &mut fresh));
+            self.asks(at, w, &aim, (&mut problem.asks, &mut askers));
         }
         let grants = solve::solve(&problem);
-        for ((at, sleeve, positions), grant) in asks.iter().zip(&grants) {
-            let Some(w) = work.get_mut(*at) else { continue };
+        for (asker, grant) in askers.iter().zip(&grants) {
+            let Some(w) = work.get_mut(asker.layer) else {
+                continue;
+            };
             w.clips.extend(&grant.clips);
-            let desired = w.sleeves.iter().any(|(s, _)| s == sleeve);
+            let desired = w.sleeves.iter().any(|(s, _)| *s == asker.sleeve);
             let key = if desired && w.sleeves.len() > 1 {
                 Arc::clone(&w.layer.migrate_key)
             } else if desired || w.on == Some(false) {
                 Arc::clone(&w.layer.key)
             } else {
-                change_key(w.layer, *sleeve, &w.sleeves)
+                change_key(w.layer, asker.sleeve, &w.sleeves)
             };
-            for (own, lots) in positions.iter().zip(&grant.sell).filter(|(_, n)| **n > 0) {
+            for (own, lots) in asker.positions.iter().zip(&grant.sell).filter(|(_, n)| **n > 0) {
                 if let Some(id) = w.own.get(*own).map(|o| o.id) {
                     self.sell(w, &key, id, *lots);
                 }
             }
         }
-        for (((at, sleeve, _), grant), fresh) in asks.iter().zip(&grants).zip(&fresh) {
-            let (Some(w), Some(fresh)) = (work.get_mut(*at), fresh) else {
+        for (asker, grant) in askers.iter().zip(&grants) {
+            let (Some(w), Some(fresh)) = (work.get_mut(asker.layer), &asker.fresh) else {
                 continue;
             };
             if let (true, Some(memory)) = (grant.buy > 0, state.layers.layers.get_mut(&w.layer.key)) {
-                self.buy(w, *sleeve, fresh, grant.buy, memory);
+                self.buy(w, asker.sleeve, fresh, grant.buy, memory);
             }
         }
         self.tell(hedge, &aim, work);
@@ -507,11 +518,7 @@ impl<'a> Walk<'a> {
         at: usize,
         w: &mut Work<'_>,
         aim: &Aim,
-        (asks, about, fresh): (
-            &mut Vec<Ask>,
-            &mut Vec<(usize, Sleeve, Vec<usize>)>,
-            &mut Vec<Option<Fresh>>,
-        ),
+        (asks, askers): (&mut Vec<Ask>, &mut Vec<Asker>),
     ) {
         let mut sleeves = w.sleeves.clone();
         let mut others: Vec<Sleeve> = w.own.iter().map(|o| o.sleeve).collect();
@@ -562,8 +569,12 @@ impl<'a> Walk<'a> {
                 fresh: one.as_ref().map(|f| f.lot),
                 by_target: matches!(w.measure, Measure::Target(_) | Measure::Basis(SizeBasis::Vega)),
             });
-            about.push((at, sleeve, positions));
-            fresh.push(one);
+            askers.push(Asker {
+                layer: at,
+                sleeve,
+                positions,
+                fresh: one,
+            });
         }
         if let Err(skip) = &w.wanted {
             w.skip.get_or_insert_with(|| skip.clone());

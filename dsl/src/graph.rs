@@ -752,7 +752,7 @@ pub struct OverlayDef {
     pub instrument: Instrument,
     /// Target and band of delta.
     pub target: Option<(NodeId, NodeId)>,
-    /// Conditions by key suffix: `active`, `require`.
+    /// Conditions by key suffix: `active` (while the structure is held, if the overlay says nothing), `require`.
     pub clauses: Vec<(String, NodeId)>,
     /// Where.
     pub span: Span,

@@ -290,7 +290,7 @@ impl Checker<'_> {
         def
     }
 
-    /// `positions(core) > 0`: a layer that says nothing is on while there is something to hedge.
+    /// `positions(core) > 0`: a layer or an overlay that says nothing is on while there is something to hedge.
     fn while_held(&mut self, on: &Ident, key: &str, span: Span) -> Option<NodeId> {
         let of = self.structure_ids.get(on.value.as_str()).copied().flatten()?;
         let held = format!("positions({})", on.value);
@@ -625,6 +625,10 @@ impl Checker<'_> {
         let (Some(structure), Some((instrument, target))) = (structure, traded) else {
             return;
         };
+        if !seen.iter().any(|(w, _)| *w == "active") {
+            let held = self.while_held(&o.on, &name, o.name.span);
+            clauses.extend(held.map(|id| ("active".to_owned(), id)));
+        }
         self.push_overlay(name, structure, instrument, target, clauses, item);
     }
 

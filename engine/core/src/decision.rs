@@ -20,7 +20,7 @@ pub enum RuleKind {
     Close,
     /// `roll`
     Roll,
-    /// A layer of a hedge; an overlay, which is not evaluated yet.
+    /// A layer of a hedge, or an overlay.
     Hedge,
     /// `open`
     Open,

@@ -130,8 +130,8 @@ impl Recorder {
         for (key, when) in alula_core::why::layer_rules(graph) {
             recorder.add_stat(key, RuleKind::Hedge, text(when));
         }
-        for key in graph.overlays.iter().map(|o| &o.key) {
-            recorder.add_stat(key, RuleKind::Hedge, String::new());
+        for (key, when, _) in alula_core::why::overlay_rules(graph) {
+            recorder.add_stat(key, RuleKind::Hedge, text(when));
         }
         recorder
     }

@@ -14,6 +14,7 @@
 mod common;
 
 use alula_book::instrument::Flow;
+use alula_core::why::render;
 use alula_market::chain::ChainSnapshot;
 use alula_market::contract::{Root, SettlementValue};
 use alula_market::history::{History, HistoryError, Provenance};
@@ -21,7 +22,7 @@ use alula_market::money::{Price, Usd};
 use alula_market::series::{BarSize, EventData, SeriesData};
 use alula_market::time::{Date, Instant};
 use alula_run::output::RunOutput;
-use alula_run::{Mode, folder};
+use alula_run::{Explainer, Mode, folder};
 use common::{Double, date, run, told, try_run};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -377,9 +378,39 @@ fn an_overlay_holds_the_delta_in_its_band_and_does_not_churn() {
         said.iter().any(|t| t.2.starts_with("`require` is unknown")),
         "{said:?}"
     );
+    // Why it did what it did is told of its switch and of what its trades have to meet.
+    let rule = r.rules.iter().find(|rule| rule.key == "flat").unwrap();
+    assert_eq!(rule.text, "positions(sold) > 0");
     for mode in [Mode::Streaming, Mode::Permuted] {
         let text = strategy("", &OVERLAY.replace("CLAUSES", ""));
         let other = try_run(&text, &market, mode).unwrap();
         assert_eq!(other.manifest.chain, r.manifest.chain, "{mode:?}");
     }
+}
+
+#[test]
+fn why_tells_what_switches_an_overlay_and_what_its_trades_have_to_meet() {
+    let clauses = "active when SPX.last < 2950 pts\n    require expected_gain > cost(8..15 bps)";
+    let text = strategy("", &OVERLAY.replace("CLAUSES", clauses));
+    let (output, graph) = (run(&text, &market()), common::graph(&text));
+    let explainer = Explainer::new(&output, &graph).unwrap();
+    let mut weighed = 0;
+    for tick in &output.ticks {
+        let found = explainer.explain(tick, Some("flat")).unwrap();
+        let [why] = found.as_slice() else {
+            panic!("one overlay, {} explanations", found.len());
+        };
+        let told = render(why);
+        let mut rows = output.decisions.iter();
+        let row = rows.find(|d| d.tick == tick.tick && d.key == "flat");
+        assert_eq!(row.is_none(), why.outcome.is_none(), "{told}");
+        assert!(told.contains("SPX.last < 2950 pts"), "{told}");
+        // The gain is unknown for want of twenty closes; that is what kept each trade back.
+        if row.is_some_and(|d| d.require.is_some()) {
+            weighed += 1;
+            assert!(told.contains("require: unknown"), "{told}");
+            assert!(told.contains("expected_gain"), "{told}");
+        }
+    }
+    assert!(weighed > 0);
 }

@@ -139,7 +139,15 @@ pub fn layer_rules(graph: &Graph) -> impl Iterator<Item = (&str, NodeId)> {
         .map(|(key, when)| (key.as_str(), *when))
 }
 
-/// Kind, condition and requirement of a rule, a layer or a guard; `None` when the graph has no such key.
+/// Overlays by key, in the order of the file: what switches each, and what its trades have to meet.
+pub fn overlay_rules(graph: &Graph) -> impl Iterator<Item = (&str, NodeId, Option<NodeId>)> {
+    graph.overlays.iter().filter_map(|o| {
+        let clause = |word: &str| o.clauses.iter().find(|(w, _)| w == word).map(|(_, id)| *id);
+        Some((o.key.as_str(), clause("active")?, clause("require")))
+    })
+}
+
+/// Kind, condition and requirement of a rule, a layer, an overlay or a guard; `None` when the graph has no such key.
 #[must_use]
 pub fn find(graph: &Graph, key: &str) -> Option<(RuleKind, NodeId, Option<NodeId>)> {
     if let Some(guard) = graph.guards.iter().find(|g| g.key == key) {
@@ -147,6 +155,9 @@ pub fn find(graph: &Graph, key: &str) -> Option<(RuleKind, NodeId, Option<NodeId
     }
     if let Some((_, when)) = layer_rules(graph).find(|(k, _)| *k == key) {
         return Some((RuleKind::Hedge, when, None));
+    }
+    if let Some((_, when, require)) = overlay_rules(graph).find(|(k, ..)| *k == key) {
+        return Some((RuleKind::Hedge, when, require));
     }
     let rule = graph
         .policies
@@ -161,7 +172,7 @@ pub fn find(graph: &Graph, key: &str) -> Option<(RuleKind, NodeId, Option<NodeId
     Some((kind, rule.when, rule.require))
 }
 
-/// Keys of every rule, layer and guard that can be asked about, in the order of the file.
+/// Keys of every rule, layer, overlay and guard that can be asked about, in the order of the file.
 #[must_use]
 pub fn keys(graph: &Graph) -> Vec<(&str, RuleKind)> {
     let rules = graph
@@ -172,6 +183,7 @@ pub fn keys(graph: &Graph) -> Vec<(&str, RuleKind)> {
     let guards = graph.guards.iter().map(|g| g.key.as_str());
     rules
         .chain(layer_rules(graph).map(|(k, _)| k))
+        .chain(overlay_rules(graph).map(|(k, ..)| k))
         .chain(guards)
         .filter_map(|k| find(graph, k).map(|(kind, _, _)| (k, kind)))
         .collect()

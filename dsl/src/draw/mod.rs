@@ -95,7 +95,7 @@ mod tests {
             "contingent",
             "flatten core",
             "trade ES",
-            "alvh.adaptive.own",
+            "alvh.adaptive",
             "hedge_share = 35%",
         ];
         for word in words {

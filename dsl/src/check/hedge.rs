@@ -161,7 +161,8 @@ impl Checker<'_> {
                 "write `map VIX by 60%`: what is held on SPX counts as it is",
             );
         }
-        let v = self.in_unit(by, Unit::NONE, "a mapping", Place::Book, key)?;
+        // A fact of the market: the account's own vega is measured by it.
+        let v = self.in_unit(by, Unit::NONE, "a mapping", Place::Market, key)?;
         Some(self.builder.at_tick(v.id))
     }
 

@@ -29,4 +29,5 @@ pub mod surface;
 pub mod thresholds;
 pub mod trace;
 pub mod value;
+pub mod vega;
 pub mod why;

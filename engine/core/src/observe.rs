@@ -12,6 +12,7 @@ use crate::market::Views;
 use crate::plan::Plan;
 use crate::select::{leg_kind, market_right};
 use crate::value::{Cause, Cell};
+use crate::vega::{self, Mapping};
 use alula_book::instrument::{LinearLeg, LinearPosition};
 use alula_book::{Book, Leg, Package, PackagePrice, Position, Rulebook, payoff};
 use alula_dsl::ast::Side;
@@ -36,6 +37,8 @@ pub struct Sight<'a> {
     pub rulebook: Rulebook,
     /// Prices of futures and shares.
     pub linear: &'a LinearMarket,
+    /// How VIX counts in the vega of the account.
+    pub mapping: Mapping,
     /// The tick's date.
     date: Date,
 }
@@ -50,6 +53,7 @@ impl<'a> Sight<'a> {
             views,
             rulebook,
             linear: LinearMarket::EMPTY,
+            mapping: Mapping::default(),
             date: at.date(),
         }
     }
@@ -58,6 +62,13 @@ impl<'a> Sight<'a> {
     #[must_use]
     pub const fn with_linear(mut self, linear: &'a LinearMarket) -> Self {
         self.linear = linear;
+        self
+    }
+
+    /// The same with a mapping of VIX.
+    #[must_use]
+    pub const fn with_mapping(mut self, mapping: Mapping) -> Self {
+        self.mapping = mapping;
         self
     }
 
@@ -122,6 +133,19 @@ pub struct PackageGreeks {
     pub theta: f64,
 }
 
+impl PackageGreeks {
+    /// One of them.
+    #[must_use]
+    pub const fn of(&self, which: Greek) -> f64 {
+        match which {
+            Greek::Delta => self.delta,
+            Greek::Gamma => self.gamma,
+            Greek::Vega => self.vega,
+            Greek::Theta => self.theta,
+        }
+    }
+}
+
 /// See [`PackageGreeks`].
 ///
 /// # Errors
@@ -150,13 +174,7 @@ pub fn package_greeks(sight: &Sight<'_>, package: &Package, lots: u32) -> Result
 /// # Errors
 /// The first leg's cause.
 pub fn package_greek(sight: &Sight<'_>, package: &Package, lots: u32, which: Greek) -> Result<f64, Cause> {
-    let all = package_greeks(sight, package, lots)?;
-    Ok(match which {
-        Greek::Delta => all.delta,
-        Greek::Gamma => all.gamma,
-        Greek::Vega => all.vega,
-        Greek::Theta => all.theta,
-    })
+    package_greeks(sight, package, lots).map(|all| all.of(which))
 }
 
 /// The multiplier as a float; it is 100 for every root.
@@ -434,6 +452,7 @@ pub fn account(sight: &Sight<'_>, account: &AccountView<'_>, what: BookObs) -> C
         .to_f64()),
         BookObs::Capital => Ok(book.config().capital.to_f64()),
         BookObs::Drawdown => Ok((peak - equity()).max(Usd::ZERO).to_f64()),
+        BookObs::Greek(which) if structure.is_none() => vega::account(sight, book).map(|g| g.of(which)),
         BookObs::Greek(which) => sum(&|p| package_greek(sight, held(p)?, p.lots, which))
             .and_then(|options| Ok(options + also(&|p| Ok(linear::greek(&p.held, which)))?)),
         BookObs::MaxLoss => sum(&|p| position_max_loss(p).map(Usd::to_f64).ok_or(Cause::Unbounded))

@@ -14,13 +14,12 @@ use alula_book::{
 use alula_core::decision::{
     Clip, Decision, HedgeTrace, LayerPhase, LayerTrace, RuleKind, RuleOutcome, Verdict,
 };
-use alula_core::linear;
 use alula_core::margin::{self, AccountMargin};
 use alula_core::observe::{self, Sight};
 use alula_core::plan::Plan;
 use alula_core::step::MARGIN_CALL;
 use alula_core::trace::{Scope, TraceCell};
-use alula_dsl::builtin::Greek;
+use alula_core::vega;
 use alula_dsl::graph::{Clock, Domain, Graph, GuardAct, ValueKind};
 use alula_market::contract::{Instrument, Right};
 use alula_market::money::Usd;
@@ -614,26 +613,16 @@ fn reported(enforced: Rulebook) -> [Rulebook; 3] {
     [Rulebook::Cboe, Rulebook::Ibkr, portfolio]
 }
 
-/// A VIX option's delta is in VIX: it does not add to one in SPX. Dollars do.
+/// The account's greeks; none when one is missing.
 fn greeks(sight: &Sight<'_>, book: &Book) -> Option<GreekSum> {
-    let mut sum = GreekSum::default();
-    let main = sight.plan.chains().first().map(String::as_str);
     observe::prepare_greeks(sight, book);
-    for position in book.positions() {
-        let package = position.held()?;
-        let one = observe::package_greeks(sight, package, position.lots).ok()?;
-        if Some(package.underlying()) == main {
-            sum.delta += one.delta;
-            sum.gamma += one.gamma;
-        }
-        sum.vega += one.vega;
-        sum.theta += one.theta;
-    }
-    for position in book.ledger().positions() {
-        sum.delta += linear::greek(&position.held, Greek::Delta);
-        sum.vega += linear::greek(&position.held, Greek::Vega);
-    }
-    Some(sum)
+    let sum = vega::account(sight, book).ok()?;
+    Some(GreekSum {
+        delta: sum.delta,
+        gamma: sum.gamma,
+        vega: sum.vega,
+        theta: sum.theta,
+    })
 }
 
 /// The id that the book gave an order and what it is, or why it took none.

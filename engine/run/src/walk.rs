@@ -23,6 +23,7 @@ use alula_core::step::{Tick, step};
 use alula_core::stream::{Event, Stream, schedule};
 use alula_core::trace::Trace;
 use alula_core::value::{Cause, Cell};
+use alula_core::vega::Mapping;
 use alula_dsl::graph::{Clock, Domain};
 use alula_market::contract::{Root, SettlementValue};
 use alula_market::history::HistoryError;
@@ -401,7 +402,9 @@ impl<'a> Walk<'_, 'a> {
             .map_err(|e| RunError::from(e).at(end_of_day(date)))?;
         turn.recorder.observe(&self.book, None);
         if let Some((at, views)) = seen {
-            let sight = Sight::new(&self.plan, at, &views, self.rulebook).with_linear(&turn.prices);
+            let sight = Sight::new(&self.plan, at, &views, self.rulebook)
+                .with_linear(&turn.prices)
+                .with_mapping(Mapping::of_account(&self.plan, &turn.cells));
             turn.recorder.day(date, at, &self.book, Some(&sight));
         }
         Ok(())

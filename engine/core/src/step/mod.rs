@@ -21,6 +21,7 @@ use crate::plan::{Plan, PlanRule};
 use crate::state::State;
 use crate::trace::Trace;
 use crate::value::{Cause, Cell};
+use crate::vega::Mapping;
 use alula_book::{Book, PositionId, Rulebook};
 use alula_dsl::ast::OnUnknown;
 use alula_dsl::graph::{StructureDef, StructureId};
@@ -61,7 +62,9 @@ pub fn step(
     rulebook: Rulebook,
     trace: &mut Trace,
 ) -> Decision {
-    let sight = Sight::new(plan, tick.at, tick.views, rulebook).with_linear(tick.linear);
+    let sight = Sight::new(plan, tick.at, tick.views, rulebook)
+        .with_linear(tick.linear)
+        .with_mapping(Mapping::of_account(plan, cells));
     state.observe(book);
     if plan.reads_greeks() {
         observe::prepare_greeks(&sight, book);

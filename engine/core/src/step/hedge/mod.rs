@@ -16,12 +16,13 @@ use crate::plan::{Budgets, PlanHedge, PlanLayer};
 use crate::select::{pick, pick_month};
 use crate::state::{LayerState, Sleeve, Spent, State};
 use crate::value::{Cause, Cell};
+use crate::vega::{self, Mapping};
 use alula_book::fill::Trying;
 use alula_book::{OrderKind, Package, PackagePrice, Position, PositionId, fill};
 use alula_dsl::builtin::{BookObs, Greek};
 use alula_dsl::graph::{NodeId, SizeBasis, SizeDef, StructureDef, StructureId};
 use alula_market::money::{Price, Usd};
-use measure::{Mapping, Measure};
+use measure::Measure;
 use solve::{Ask, Clip, Held, Limits, Lot, Problem, Target};
 use std::sync::Arc;
 
@@ -288,7 +289,7 @@ impl<'a> Walk<'a> {
             .last()
             .and_then(|o| self.book.position(o.id))
             .and_then(Position::held)
-            .and_then(|p| measure::mapped_by(&self.sight, p, aim.mapping));
+            .and_then(|p| vega::mapped_by(&self.sight, p, aim.mapping));
         Work {
             layer,
             on,
@@ -394,7 +395,7 @@ impl<'a> Walk<'a> {
 
     /// One lot of a package, bought or held at a price.
     fn lot(&self, package: &Package, credit: Price, measure: Measure, aim: &Aim) -> Result<Lot, Cause> {
-        let exposure = |greek| measure::exposure(&self.sight, package, greek, aim.mapping);
+        let exposure = |greek| vega::exposure(&self.sight, package, greek, aim.mapping);
         let carries = match aim.target {
             Target::None => 0.0,
             Target::Unknown | Target::Known { .. } => aim.toward * exposure(aim.greek)?,
@@ -554,7 +555,7 @@ impl<'a> Walk<'a> {
                 match self.fresh(w, sleeve, aim) {
                     Ok(found) => {
                         w.mapped_by =
-                            measure::mapped_by(&self.sight, &found.package, aim.mapping).or(w.mapped_by);
+                            vega::mapped_by(&self.sight, &found.package, aim.mapping).or(w.mapped_by);
                         one = Some(found);
                     }
                     Err(skip) => {

@@ -114,6 +114,20 @@ mod tests {
     }
 
     #[test]
+    fn the_text_tells_layers_and_overlays_as_written() {
+        let text = super::text(&worked());
+        for words in [
+            "rotate to mid_term when",
+            "migrate 50% to month 2 when",
+            "overlay scalp on core: trade ES to delta 0 ± 5 delta",
+            "active when rv_iv",
+        ] {
+            assert!(text.contains(words), "{words} is missing in\n{text}");
+        }
+        assert!(!text.contains("not evaluated"), "{text}");
+    }
+
+    #[test]
     fn texts_are_escaped_for_each_format() {
         let text = "alula 1\n/// a <b> & \"c\"\nstrategy s { capital $1 evaluate every 5m in SPX.regular }\n\
                     guard g { require VIX.last < 5 vol else alert \"x <y> & z\" }";

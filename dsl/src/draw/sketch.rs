@@ -455,27 +455,9 @@ impl Sketcher<'_> {
                 if let Some(id) = layer.active {
                     self.lead(id, at, "active when");
                 }
-                let word_of = |key: &str| {
-                    layer
-                        .words
-                        .iter()
-                        .find(|(w, _)| w == key)
-                        .map(|(_, v)| v.clone())
-                        .unwrap_or_default()
-                };
                 for (word, id) in &layer.clauses {
-                    match word.as_str() {
-                        "rotate" => self.lead(*id, at, &format!("rotate to {} when", word_of("rotate.to"))),
-                        "migrate" => {
-                            let share = layer.clauses.iter().find(|(w, _)| w == "migrate.share");
-                            let share = share.map(|(_, id)| words::text(g, *id)).unwrap_or_default();
-                            self.lead(
-                                *id,
-                                at,
-                                &format!("migrate {share} to month {} when", word_of("migrate.month")),
-                            );
-                        }
-                        _ => {}
+                    if matches!(word.as_str(), "rotate" | "migrate") {
+                        self.lead(*id, at, &words::layer_clause(g, layer, word));
                     }
                 }
                 self.owns(at, layer.own);
@@ -489,12 +471,8 @@ impl Sketcher<'_> {
             let on = words::structure_name(g, overlay.structure);
             let group = self.group(format!("overlay {} on {on}", overlay.key));
             let (mut lines, mut amounts) = (Vec::new(), Vec::new());
+            lines.extend(words::overlay_target(g, overlay));
             if let Some((target, band)) = overlay.target {
-                lines.push(format!(
-                    "to delta {} ± {}",
-                    words::text(g, target),
-                    words::text(g, band)
-                ));
                 amounts = vec![target, band];
             }
             let title = format!("trade {}", overlay.instrument.name());

@@ -103,7 +103,7 @@ fn write(g: &Graph, out: &mut String) -> std::fmt::Result {
             }
             line(out, g, "active when", layer.active)?;
             for (word, id) in &layer.clauses {
-                line(out, g, word, Some(*id))?;
+                line(out, g, &words::layer_clause(g, layer, word), Some(*id))?;
             }
         }
     }
@@ -111,11 +111,13 @@ fn write(g: &Graph, out: &mut String) -> std::fmt::Result {
         let on = words::structure_name(g, overlay.structure);
         writeln!(
             out,
-            "\noverlay {} on {on}: trade {} (not evaluated yet)",
+            "\noverlay {} on {on}: trade {} {}",
             overlay.key,
-            overlay.instrument.name()
+            overlay.instrument.name(),
+            words::overlay_target(g, overlay).unwrap_or_default()
         )?;
         for (word, id) in &overlay.clauses {
+            let word = if word == "active" { "active when" } else { word };
             line(out, g, word, Some(*id))?;
         }
     }

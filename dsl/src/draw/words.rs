@@ -3,8 +3,8 @@
 use crate::ast::{Direction, OnUnknown, Right, Side};
 use crate::graph::{
     ExpiryOnly, ExpiryPick, Graph, GuardAct, LayerDef, LegDef, Length, LimitDef, NodeId, OffsetAmount,
-    RollDef, RuleAction, RuleDef, SizeBasis, SizeDef, StrikeAnchor, StrikePick, StructureDef, StructureId,
-    ThresholdDef,
+    OverlayDef, RollDef, RuleAction, RuleDef, SizeBasis, SizeDef, StrikeAnchor, StrikePick, StructureDef,
+    StructureId, ThresholdDef,
 };
 
 /// A number with thousands separated by `_`, as in source text.
@@ -286,4 +286,29 @@ pub(super) fn layer_lines(g: &Graph, l: &LayerDef) -> Vec<String> {
         }
     }
     out
+}
+
+/// What leads to a clause of a layer that is a condition: `rotate to mid_term when`; the clause's own word for the others.
+pub(super) fn layer_clause(g: &Graph, l: &LayerDef, word: &str) -> String {
+    let said = |key: &str| {
+        l.words
+            .iter()
+            .find(|(w, _)| w == key)
+            .map_or("", |(_, v)| v.as_str())
+    };
+    match word {
+        "rotate" => format!("rotate to {} when", said("rotate.to")),
+        "migrate" => {
+            let share = l.clauses.iter().find(|(w, _)| w == "migrate.share");
+            let share = share.map(|(_, id)| text(g, *id)).unwrap_or_default();
+            format!("migrate {share} to month {} when", said("migrate.month"))
+        }
+        _ => word.to_owned(),
+    }
+}
+
+/// The delta that an overlay trades back to, and the band in which it leaves it alone: `to delta 0 ± 5 delta`.
+pub(super) fn overlay_target(g: &Graph, o: &OverlayDef) -> Option<String> {
+    let (target, band) = o.target?;
+    Some(format!("to delta {} ± {}", text(g, target), text(g, band)))
 }

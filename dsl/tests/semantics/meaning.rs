@@ -759,7 +759,7 @@ fn a_bare_window_that_counts_evaluations_is_said() {
 }
 
 #[test]
-fn shipped_rules_are_formatted_and_warn_only_of_an_overlay_that_is_not_evaluated_yet() {
+fn shipped_rules_are_formatted_and_warn_only_of_flapping_and_of_a_layer_of_futures() {
     let shipped: [(&str, &[&str]); 2] = [
         ("iron_condor.alula", &[]),
         ("spx_condor_alvh.alula", &["A0601", "A0606"]),

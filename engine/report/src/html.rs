@@ -2,7 +2,7 @@
 
 use crate::chart::{self, Size};
 use crate::edge::{Edge, Verdict};
-use crate::model::{Ending, MarginCall, Report, Trade};
+use crate::model::{self, Attribution, Ending, MarginCall, Report, Sum, Trade};
 use crate::returns::Returns;
 use crate::stats::Stats;
 use crate::{caveats, text, words};
@@ -64,6 +64,39 @@ struct TradeView {
     of_credit: String,
     fees: String,
     ended_by: String,
+}
+
+#[derive(Serialize)]
+struct OwnerView {
+    owner: String,
+    sum: bool,
+    trades: String,
+    rolls: String,
+    pnl: String,
+    class: &'static str,
+    natural: String,
+    mid: String,
+    fees: String,
+}
+
+/// Rows of the table of what the P&L comes from; none where a single owner made all of it.
+fn owners(report: &Report) -> Vec<OwnerView> {
+    let rows = model::attribution(report);
+    if rows.len() < 2 {
+        return Vec::new();
+    }
+    let view = |row: Attribution| OwnerView {
+        sum: row.sum != Sum::None,
+        trades: text::count(row.trades),
+        rolls: text::count(row.rolls),
+        pnl: text::signed_dollars(row.pnl.share),
+        class: tone(row.pnl.share),
+        natural: text::signed_dollars(row.pnl.natural),
+        mid: text::signed_dollars(row.pnl.mid),
+        fees: text::dollars(row.fees),
+        owner: row.owner,
+    };
+    rows.into_iter().map(view).collect()
 }
 
 #[derive(Serialize)]
@@ -166,6 +199,7 @@ struct Page<'a> {
     trades_chart: Pair,
     firings_chart: Pair,
     greeks: Vec<GreekView>,
+    owners: Vec<OwnerView>,
     trades: Vec<TradeView>,
     rules: Vec<RuleView<'a>>,
     edge: String,
@@ -471,6 +505,7 @@ pub fn render(report: &Report) -> Result<String, HtmlError> {
         trades_chart: Pair::of(|size| chart::trades(report, size)),
         firings_chart: Pair::of(|size| chart::firings(report, size)),
         greeks,
+        owners: owners(report),
         trades: report.trades.iter().map(trade).collect(),
         rules,
         edge: Edge::of(report).long(),

@@ -258,11 +258,36 @@ pub struct Report {
     pub stopped: Option<String>,
 }
 
-/// P&L of one owner: a structure, a layer of a hedge, a hedge, or the whole book.
+/// Whether a row of the attribution is one owner's or adds several up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sum {
+    /// A structure, a layer of a hedge or an overlay by itself.
+    None,
+    /// The layers of a hedge.
+    Hedge,
+    /// Everything.
+    Book,
+}
+
+impl Sum {
+    /// Word used in files.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::None => "owner",
+            Self::Hedge => "hedge",
+            Self::Book => "book",
+        }
+    }
+}
+
+/// P&L of one owner: a structure, a layer of a hedge, an overlay, a hedge, or the whole book.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Attribution {
     /// Structure's or layer's key; the hedge's with `(all layers)`; `book`.
     pub owner: String,
+    /// What it adds up.
+    pub sum: Sum,
     /// Trades.
     pub trades: u32,
     /// Rolls.
@@ -274,9 +299,10 @@ pub struct Attribution {
 }
 
 impl Attribution {
-    fn none(owner: String) -> Self {
+    fn none(owner: String, sum: Sum) -> Self {
         Self {
             owner,
+            sum,
             trades: 0,
             rolls: 0,
             pnl: Band::default(),
@@ -299,16 +325,16 @@ pub fn attribution(report: &Report) -> Vec<Attribution> {
     use std::collections::BTreeMap;
     let mut owners: BTreeMap<&str, Attribution> = BTreeMap::new();
     let mut hedges: BTreeMap<&str, Attribution> = BTreeMap::new();
-    let mut book = Attribution::none("book".to_owned());
+    let mut book = Attribution::none("book".to_owned(), Sum::Book);
     for trade in &report.trades {
         let owner = trade.structure.as_str();
         let row = owners
             .entry(owner)
-            .or_insert_with(|| Attribution::none(owner.to_owned()));
+            .or_insert_with(|| Attribution::none(owner.to_owned(), Sum::None));
         row.add(trade);
         // A layer's key is its hedge's and its own.
         if let Some((hedge, _)) = owner.split_once('.') {
-            let all = || Attribution::none(format!("{hedge} (all layers)"));
+            let all = || Attribution::none(format!("{hedge} (all layers)"), Sum::Hedge);
             hedges.entry(hedge).or_insert_with(all).add(trade);
         }
         book.add(trade);

@@ -2,7 +2,7 @@
 
 use crate::caveats;
 use crate::edge::{Edge, Verdict};
-use crate::model::{Band, Report};
+use crate::model::{Attribution, Band, Report, attribution};
 use crate::returns::Returns;
 use crate::stats::{Drawdown, Stats};
 use alula_market::money::Usd;
@@ -85,6 +85,31 @@ impl From<Returns> for Earned {
             },
             beta: r.beta.map(|b| b.beta),
             beta_error: r.beta.map(|b| b.beta_error),
+        }
+    }
+}
+
+/// See [`crate::model::attribution`]; `kind` is `owner` (a structure, a layer or an overlay), `hedge` (the sum of its layers)
+/// or `book` (everything).
+#[derive(Serialize)]
+struct Owner {
+    owner: String,
+    kind: &'static str,
+    trades: u32,
+    rolls: u32,
+    pnl: Money,
+    fees: String,
+}
+
+impl From<Attribution> for Owner {
+    fn from(a: Attribution) -> Self {
+        Self {
+            owner: a.owner,
+            kind: a.sum.word(),
+            trades: a.trades,
+            rolls: a.rolls,
+            pnl: a.pnl.into(),
+            fees: a.fees.to_string(),
         }
     }
 }
@@ -200,6 +225,7 @@ struct Document {
     marks: Vec<String>,
     caveats: Vec<String>,
     hashes: std::collections::BTreeMap<String, String>,
+    attribution: Vec<Owner>,
     trades: Vec<OneTrade>,
     rules: Vec<Rule>,
 }
@@ -266,6 +292,7 @@ pub fn json(report: &Report, run: &str) -> String {
         marks: report.marks.clone(),
         caveats: caveats::lines(report),
         hashes: report.hashes.iter().cloned().collect(),
+        attribution: attribution(report).into_iter().map(Owner::from).collect(),
         trades: report
             .trades
             .iter()

@@ -253,6 +253,47 @@ fn a_run_without_a_trade_or_a_day_still_draws() {
 }
 
 #[test]
+fn the_page_and_the_document_tell_where_the_profit_comes_from() {
+    let mut report = sample();
+    // A single owner made everything: nothing to tell apart.
+    assert!(!html::render(&report).unwrap().contains("id=\"attribution\""));
+    let owners = ["core", "alvh.base", "alvh.contingent"];
+    let made = [1_200.0, -345.5, 45.25];
+    for ((trade, owner), pnl) in report.trades.iter_mut().zip(owners).zip(made) {
+        trade.structure = owner.to_owned();
+        trade.pnl = Band::flat(usd(pnl));
+    }
+    report.trades.truncate(3);
+    let page = html::render(&report).unwrap();
+    let table = page.split("id=\"attribution\"").nth(1).unwrap();
+    let table = table.split("</table>").next().unwrap();
+    assert_eq!(table.matches("<tr class=\"sum\">").count(), 2, "{table}");
+    let document = alula_report::summary::json(&report, "runs/x");
+    let document: serde_json::Value = serde_json::from_str(&document).unwrap();
+    let rows = document["attribution"].as_array().unwrap();
+    let told: Vec<(&str, &str, f64)> = rows
+        .iter()
+        .map(|row| {
+            let text = |v: &serde_json::Value| -> f64 { v.as_str().unwrap().parse().unwrap() };
+            let (owner, kind) = (row["owner"].as_str().unwrap(), row["kind"].as_str().unwrap());
+            (owner, kind, text(&row["pnl"]["share"]))
+        })
+        .collect();
+    // Added up by hand: -345.50 + 45.25, and 1200.00 with it.
+    let wanted = [
+        ("alvh.base", "owner", -345.5),
+        ("alvh.contingent", "owner", 45.25),
+        ("core", "owner", 1_200.0),
+        ("alvh (all layers)", "hedge", -300.25),
+        ("book", "book", 899.75),
+    ];
+    assert_eq!(told, wanted);
+    for (owner, ..) in wanted {
+        assert!(table.contains(owner), "{owner} is missing in {table}");
+    }
+}
+
+#[test]
 fn the_screen_tells_a_trader_what_happened() {
     let mut plain = String::new();
     let mut escape = false;

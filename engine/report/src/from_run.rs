@@ -1,8 +1,8 @@
 //! From what a run yields to what a report shows.
 
 use crate::model::{
-    DataLabel, Day, Ending, Firing, FiringKind, Holding, Leg, MarginCall, Report, RuleStats, ThresholdValue,
-    Trade,
+    DataLabel, Day, Ending, Firing, FiringKind, Holding, Leg, LinearHeld, MarginCall, Report, RuleStats,
+    ThresholdValue, Trade,
 };
 use crate::text;
 use alula_book::ExecutionKind;
@@ -11,7 +11,7 @@ use alula_core::decision::RuleKind;
 use alula_market::contract::Right;
 use alula_market::money::Price;
 use alula_market::time::{Date, Instant};
-use alula_run::output::{DecisionRow, MarginCallRow, PositionRow, RunOutput, TradeRow};
+use alula_run::output::{DecisionRow, LinearRow, MarginCallRow, PositionRow, RunOutput, TradeRow};
 use std::collections::BTreeMap;
 
 /// The report of a run. `why` puts a decision's reason in plain words; it is asked for decisions that did something.
@@ -276,6 +276,27 @@ fn holdings(number: u32, trades: &[TradeRow], end: Instant) -> Vec<Holding> {
     out
 }
 
+/// Replays a position's futures and shares: the most held of each, in the order of their first trades.
+fn linear(number: u32, rows: &[LinearRow]) -> Vec<LinearHeld> {
+    // Quantity held now, beside the largest so far.
+    let mut out: Vec<(i64, LinearHeld)> = Vec::new();
+    for row in rows.iter().filter(|r| r.position == number) {
+        let place = out.iter().position(|(_, held)| held.symbol == row.symbol);
+        let index = place.unwrap_or(out.len());
+        if place.is_none() {
+            let symbol = row.symbol.clone();
+            out.push((0, LinearHeld { symbol, quantity: 0 }));
+        }
+        if let Some((now, most)) = out.get_mut(index) {
+            *now = now.saturating_add(row.quantity);
+            if now.unsigned_abs() > most.quantity.unsigned_abs() {
+                most.quantity = *now;
+            }
+        }
+    }
+    out.into_iter().map(|(_, held)| held).collect()
+}
+
 fn trade(p: &PositionRow, run: &RunOutput, end: Instant) -> Trade {
     let ending = match p.closed_at {
         None => Ending::Open,
@@ -298,6 +319,7 @@ fn trade(p: &PositionRow, run: &RunOutput, end: Instant) -> Trade {
         fees: p.fees,
         contracts: contracts(p.number, run),
         holdings: holdings(p.number, &run.trades, end),
+        linear: linear(p.number, &run.linear),
         approximate: p.approximate,
     }
 }
@@ -338,7 +360,39 @@ fn firing(d: &DecisionRow, run: &RunOutput, why: &mut impl FnMut(&DecisionRow) -
 mod tests {
     use super::*;
     use alula_book::Band;
+    use alula_market::money::Usd;
     use alula_run::output::TradeLegRow;
+
+    #[test]
+    fn futures_are_told_by_the_most_that_was_held_of_each() {
+        let at = Instant::from_eastern(Date::from_ymd_opt(2019, 6, 5).unwrap(), 15, 45).unwrap();
+        let row = |position: u32, symbol: &str, quantity: i64| LinearRow {
+            sequence: 0,
+            at,
+            decided_at: at,
+            flow: Flow::Trade,
+            position,
+            structure: "flat".to_owned(),
+            key: "flat".to_owned(),
+            order: "O1".to_owned(),
+            symbol: symbol.to_owned(),
+            expiry: None,
+            quantity,
+            price: Band::flat(Price::ZERO),
+            cash: Band::flat(Usd::ZERO),
+            fees: Usd::ZERO,
+            approximate: false,
+        };
+        let rows = [
+            row(1, "ESM19", -3),
+            row(2, "SPY", 100),
+            row(1, "ESM19", -1),
+            row(1, "ESM19", 4),
+            row(1, "ESU19", 2),
+        ];
+        assert_eq!(crate::words::linear(&linear(1, &rows)), "−4 ESM19 +2 ESU19");
+        assert!(linear(3, &rows).is_empty());
+    }
 
     fn fill(day: u32, kind: ExecutionKind, lots: u32, legs: &[(i64, i64)]) -> TradeRow {
         let date = Date::from_ymd_opt(2019, 5, day).unwrap();

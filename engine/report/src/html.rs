@@ -403,7 +403,9 @@ fn trade(t: &Trade) -> TradeView {
         ended,
         days: (t.ended.date() - t.opened.date()).num_days(),
         lots: text::count(t.lots),
-        legs: t.holdings.iter().map(|h| words::legs(&h.legs)).collect(),
+        legs: (t.holdings.iter().map(|h| words::legs(&h.legs)))
+            .chain((!t.linear.is_empty()).then(|| words::linear(&t.linear)))
+            .collect(),
         credit: text::dollars(t.credit),
         pnl: text::signed_dollars(t.pnl.share),
         band: format!(

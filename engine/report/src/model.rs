@@ -67,6 +67,15 @@ pub struct Holding {
     pub legs: Vec<Leg>,
 }
 
+/// The most that a trade held of a future or share.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LinearHeld {
+    /// Symbol: `VXJ19`, `ESM19`, `SPY`.
+    pub symbol: String,
+    /// Contracts or shares, negative when sold.
+    pub quantity: i64,
+}
+
 /// How a trade ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Ending {
@@ -111,6 +120,8 @@ pub struct Trade {
     pub contracts: i64,
     /// What was held, in time order.
     pub holdings: Vec<Holding>,
+    /// Of each future or share traded the most that was held, in the order of their first trades.
+    pub linear: Vec<LinearHeld>,
     /// Settled to a stand-in for the official value.
     pub approximate: bool,
 }

@@ -184,6 +184,7 @@ mod tests {
             fees: Usd::ZERO,
             contracts: 2,
             holdings: Vec::new(),
+            linear: Vec::new(),
             approximate: false,
         }
     }

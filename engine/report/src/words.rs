@@ -1,7 +1,7 @@
 //! Positions and legs in a trader's words.
 
 use crate::chart::strike;
-use crate::model::Leg;
+use crate::model::{Leg, LinearHeld};
 use alula_market::contract::Right;
 use alula_market::time::Date;
 
@@ -54,6 +54,16 @@ fn legs_with(legs: &[Leg], date: &str) -> String {
         parts.push(expiry.format(date).to_string());
     }
     parts.join(" ")
+}
+
+/// `−2 VXM19 +2 VXN19`: the most held of each future and share, contracts or shares in all.
+#[must_use]
+pub fn linear(held: &[LinearHeld]) -> String {
+    let one = |h: &LinearHeld| {
+        let sign = if h.quantity < 0 { "−" } else { "+" };
+        format!("{sign}{} {}", h.quantity.unsigned_abs(), h.symbol)
+    };
+    held.iter().map(one).collect::<Vec<_>>().join(" ")
 }
 
 #[cfg(test)]

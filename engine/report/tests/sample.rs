@@ -111,6 +111,7 @@ pub fn sample() -> Report {
         fees: usd(18.98),
         contracts: 16,
         holdings,
+        linear: Vec::new(),
         approximate: ending == Ending::Settled,
     };
     let hold = |a: usize, b: usize, centre, exp| Holding {

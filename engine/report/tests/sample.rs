@@ -10,7 +10,8 @@ use alula_market::contract::Right;
 use alula_market::money::{Price, Usd};
 use alula_market::time::{Date, Instant};
 use alula_report::model::{
-    Band, DataLabel, Day, Ending, Firing, FiringKind, Holding, Leg, Report, RuleStats, ThresholdValue, Trade,
+    Band, DataLabel, Day, Ending, Firing, FiringKind, Holding, Leg, LinearHeld, Report, RuleStats,
+    ThresholdValue, Trade,
 };
 use alula_report::{html, terminal};
 
@@ -225,6 +226,20 @@ fn the_page_is_one_file_with_the_same_bytes_each_time() {
     ] {
         assert!(page.contains(words), "`{words}` is missing");
     }
+}
+
+#[test]
+fn the_page_tells_futures_beside_the_legs_of_options() {
+    let mut report = sample();
+    let note = "futures and shares are the most";
+    assert!(!html::render(&report).unwrap().contains(note));
+    report.trades[0].holdings.clear();
+    report.trades[0].linear = vec![LinearHeld {
+        symbol: "ESM19".to_owned(),
+        quantity: -4,
+    }];
+    let page = html::render(&report).unwrap();
+    assert!(page.contains("<td class=\"legs\">−4 ESM19</td>") && page.contains(note));
 }
 
 #[test]

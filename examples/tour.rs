@@ -60,7 +60,8 @@ struct Tour {
 impl Tour {
     fn new() -> Result<Self, Box<dyn Error>> {
         let binary = match std::env::args_os().nth(1) {
-            Some(named) => fs::canonicalize(named)?,
+            // Commands run in another folder.
+            Some(named) => std::path::absolute(named)?,
             None => beside()?,
         };
         if !binary.is_file() {

@@ -158,3 +158,58 @@ fn why_names_values_the_first_failure_and_the_smallest_change() {
             .contains("2023-01-06")
     );
 }
+
+/// VIX calls alone: a lot has delta × 100 × b of the account's vega, b the mapping's number at the days that are left, and no
+/// delta in SPX. The daily row says the same.
+#[test]
+fn the_vega_of_the_account_counts_vix_by_the_mapping() {
+    let strategy = |hedge: &str| {
+        format!(
+            "alula 1\n\nstrategy s {{\n    capital  $250_000\n    evaluate every 1 session in SPX.regular\n}}\n\n\
+             structure core = iron condor on SPX {{\n    expiry     nearest 45 dte\n    short put  at 16 delta\n    \
+             long put   about 50 pts below short put\n    short call at 16 delta\n    long call  about 50 pts above short call\n}}\n\n\
+             structure calls = call on VIX {{ expiry nearest 30 dte, strike at 30 delta }}\n\n\
+             policy never on core {{\n    open when VIX.last > 500 vol size 1 lot\n}}\n\n\
+             policy own on calls {{\n    open when VIX.last > 1 vol size 3 lots\n\n    close late when dte <= 0 and long.delta > 500 delta\n}}\n\n\
+             {hedge}\
+             guard g {{\n    require vega(book) < $1_000_000 else block open\n    require delta(book) < 500 delta else block open\n}}\n"
+        )
+    };
+    let history = market(12);
+    // Half-life of 63 days: exp(-4 T).
+    let decay = |days: f64| (-4.0 * days / 365.0).exp();
+    let given = "hedge h on core {\n    map VIX by 60%\n\n    layer a {\n        own  call on VIX { expiry nearest 30 dte, strike at 30 delta }\n        \
+                 size 1 lot\n    }\n}\n\n";
+    let cases: [(&str, &dyn Fn(f64) -> f64); 2] = [("", &decay), (given, &|_| 0.6)];
+    for (hedge, ratio) in cases {
+        let out = run(&strategy(hedge), &history, Mode::Batch);
+        let node = |text: &str| out.nodes.iter().find(|n| n.text == text).unwrap().node;
+        let seen = |text: &str| -> BTreeMap<u32, f64> {
+            let node = node(text);
+            let cells = out.trace.iter().filter(|c| c.node == node);
+            cells.filter_map(|c| Some((c.step, c.cell.known()?))).collect()
+        };
+        let (vega, delta, own, dte) = (
+            seen("vega(book)"),
+            seen("delta(book)"),
+            seen("long.delta"),
+            seen("dte"),
+        );
+        assert!(own.len() > 5, "{own:?}");
+        for (tick, one) in &own {
+            let want = 3.0 * one * 100.0 * ratio(dte[tick]);
+            assert!(
+                (vega[tick] - want).abs() < 1e-9 * want,
+                "tick {tick}: {} for {want}",
+                vega[tick]
+            );
+        }
+        // A value that stays is recorded once.
+        assert_eq!(delta.into_values().collect::<Vec<_>>(), [0.0]);
+        let last = out.daily.last().unwrap().greeks.as_ref().unwrap();
+        assert!(
+            (last.vega - vega.values().last().unwrap()).abs() < 1e-6,
+            "{last:?}"
+        );
+    }
+}

@@ -8,7 +8,7 @@ use crate::text;
 use alula_book::ExecutionKind;
 use alula_book::instrument::Flow;
 use alula_core::decision::RuleKind;
-use alula_market::contract::Right;
+use alula_market::contract::{Right, Root};
 use alula_market::money::Price;
 use alula_market::time::{Date, Instant};
 use alula_run::output::{DecisionRow, LinearRow, MarginCallRow, PositionRow, RunOutput, TradeRow};
@@ -233,6 +233,14 @@ fn legs(package: &Package) -> Vec<Leg> {
     legs
 }
 
+/// What a package's options are on; a package is on one underlying.
+fn underlying(package: &Package) -> String {
+    let Some((_, root, _, _)) = package.keys().next() else {
+        return String::new();
+    };
+    Root::parse(root).map_or_else(|| root.clone(), |r| r.underlying().to_owned())
+}
+
 /// Replays the fills of a position: what was held from when to when.
 fn holdings(number: u32, trades: &[TradeRow], end: Instant) -> Vec<Holding> {
     let mut out: Vec<Holding> = Vec::new();
@@ -269,6 +277,7 @@ fn holdings(number: u32, trades: &[TradeRow], end: Instant) -> Vec<Holding> {
             out.push(Holding {
                 from: row.at,
                 to: end.max(row.at),
+                underlying: underlying(&package),
                 legs: legs(&package),
             });
         }

@@ -388,7 +388,7 @@ fn figures(report: &Report, s: &Stats) -> Vec<Figure> {
     out
 }
 
-fn trade(t: &Trade) -> TradeView {
+fn trade(t: &Trade, home: &str) -> TradeView {
     let ended = match t.ending {
         Ending::Open => "open".to_owned(),
         Ending::Closed | Ending::Settled => t.ended.date().to_string(),
@@ -404,7 +404,7 @@ fn trade(t: &Trade) -> TradeView {
         ended,
         days: (t.ended.date() - t.opened.date()).num_days(),
         lots: text::count(t.lots),
-        legs: (t.holdings.iter().map(|h| words::legs(&h.legs)))
+        legs: (t.holdings.iter().map(|h| words::held(h, home, words::legs)))
             .chain((!t.linear.is_empty()).then(|| words::linear(&t.linear)))
             .collect(),
         credit: text::dollars(t.credit),
@@ -509,7 +509,11 @@ pub fn render(report: &Report) -> Result<String, HtmlError> {
         firings_chart: Pair::of(|size| chart::firings(report, size)),
         greeks,
         owners: owners(report),
-        trades: report.trades.iter().map(trade).collect(),
+        trades: report
+            .trades
+            .iter()
+            .map(|t| trade(t, &report.underlying))
+            .collect(),
         some_linear: report.trades.iter().any(|t| !t.linear.is_empty()),
         rules,
         edge: Edge::of(report).long(),

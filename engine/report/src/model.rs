@@ -63,6 +63,8 @@ pub struct Holding {
     pub from: Instant,
     /// To this instant (the end of the run when still open).
     pub to: Instant,
+    /// What the options are on: `SPX`, `VIX`.
+    pub underlying: String,
     /// Legs, lowest strike first.
     pub legs: Vec<Leg>,
 }

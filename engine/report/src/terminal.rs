@@ -271,12 +271,16 @@ fn figures(out: &mut String, report: &Report, s: &Stats, width: u16) {
     push(out, &table);
 }
 
-fn trade_row(t: &Trade) -> [String; 8] {
+fn trade_row(t: &Trade, home: &str) -> [String; 8] {
     let ended = match t.ending {
         Ending::Open => "open".to_owned(),
         Ending::Closed | Ending::Settled => t.ended.date().format("%m-%d").to_string(),
     };
-    let legs: Vec<String> = t.holdings.iter().map(|h| words::legs_short(&h.legs)).collect();
+    let legs: Vec<String> = t
+        .holdings
+        .iter()
+        .map(|h| words::held(h, home, words::legs_short))
+        .collect();
     [
         t.number.to_string(),
         t.opened.date().to_string(),
@@ -321,7 +325,7 @@ fn trades(out: &mut String, report: &Report, width: u16) {
     ];
     let mut table = table(width, &header);
     for trade in report.trades.iter().skip(left_out) {
-        table.add_row(trade_row(trade));
+        table.add_row(trade_row(trade, &report.underlying));
     }
     align_right(&mut table, [0, 3, 5, 6]);
     push(out, &table);

@@ -1,7 +1,7 @@
 //! Positions and legs in a trader's words.
 
 use crate::chart::strike;
-use crate::model::{Leg, LinearHeld};
+use crate::model::{Holding, Leg, LinearHeld};
 use alula_market::contract::Right;
 use alula_market::time::Date;
 
@@ -16,6 +16,17 @@ pub fn legs(legs: &[Leg]) -> String {
 #[must_use]
 pub fn legs_short(legs: &[Leg]) -> String {
     legs_with(legs, "%m-%d")
+}
+
+/// What was held, in the words of `legs`; options on another underlying than the run's say which: `VIX +19c 2023-02-01`.
+#[must_use]
+pub fn held(holding: &Holding, home: &str, legs: fn(&[Leg]) -> String) -> String {
+    let words = legs(&holding.legs);
+    if holding.underlying == home {
+        words
+    } else {
+        format!("{} {words}", holding.underlying)
+    }
 }
 
 fn legs_with(legs: &[Leg], date: &str) -> String {
@@ -88,5 +99,19 @@ mod tests {
         ];
         assert_eq!(legs(&condor), "+2775/−2825p −3015/+3065c 2019-05-31");
         assert_eq!(legs_short(&condor), "+2775/−2825p −3015/+3065c 05-31");
+        let on = |underlying: &str| Holding {
+            from: alula_market::time::Instant(0),
+            to: alula_market::time::Instant(1),
+            underlying: underlying.to_owned(),
+            legs: condor.to_vec(),
+        };
+        assert_eq!(
+            held(&on("XSP"), "SPX", legs_short),
+            "XSP +2775/−2825p −3015/+3065c 05-31"
+        );
+        assert_eq!(
+            held(&on("SPX"), "SPX", legs),
+            "+2775/−2825p −3015/+3065c 2019-05-31"
+        );
     }
 }

@@ -118,6 +118,7 @@ pub fn sample() -> Report {
     let hold = |a: usize, b: usize, centre, exp| Holding {
         from: at(weekdays[a]),
         to: at(weekdays[b]),
+        underlying: "SPX".to_owned(),
         legs: condor(centre, exp),
     };
     Report {

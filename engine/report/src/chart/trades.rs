@@ -90,10 +90,12 @@ pub fn strike(price: alula_market::money::Price) -> String {
 #[must_use]
 pub fn trades(report: &Report, size: Size) -> String {
     let prices = report.days.iter().filter_map(|d| d.underlying);
+    // Strikes of another underlying have no place on this price.
+    let own = |h: &&Holding| h.underlying == report.underlying;
     let strikes = report
         .trades
         .iter()
-        .flat_map(|t| &t.holdings)
+        .flat_map(|t| t.holdings.iter().filter(own))
         .flat_map(|h| &h.legs)
         .map(|l| l.strike.to_f64());
     let frame = Frame::new(size, 340.0, 62.0, report, prices.chain(strikes), false);
@@ -101,7 +103,7 @@ pub fn trades(report: &Report, size: Size) -> String {
     frame.grid(&mut svg, |v| text::tidy_zero(format!("{v:.0}")));
     frame.dates(&mut svg);
     for trade in &report.trades {
-        for holding in &trade.holdings {
+        for holding in trade.holdings.iter().filter(own) {
             boxes(&mut svg, &frame, trade, holding);
         }
     }
@@ -115,7 +117,8 @@ pub fn trades(report: &Report, size: Size) -> String {
     );
     let many = report.trades.len() >= MANY;
     let scale = if many { 0.55 } else { 1.0 };
-    for trade in &report.trades {
+    let here = |t: &&Trade| t.holdings.is_empty() || t.holdings.iter().any(|h| own(&h));
+    for trade in report.trades.iter().filter(here) {
         let mut mark = |seconds: i64, class: &str, path: &str, word: &str| {
             if let Some(price) = price_at(report, seconds) {
                 let title = format!(
@@ -146,7 +149,7 @@ pub fn trades(report: &Report, size: Size) -> String {
     let label = format!(
         "price of {} with {}",
         report.underlying,
-        text::plural(report.trades.len(), "trade")
+        text::plural(report.trades.iter().filter(here).count(), "trade")
     );
     svg.finish(
         size.class(),

@@ -402,6 +402,37 @@ pub enum ExpiryPick {
     Month(u8),
 }
 
+impl ExpiryPick {
+    /// Whether two clauses surely choose one expiry, whatever is listed: the same clause, or the same numbers in both.
+    /// `number` gives the value of a node that is a constant.
+    pub(crate) fn surely_same(&self, other: &Self, number: &dyn Fn(NodeId) -> Option<f64>) -> bool {
+        let bits = |id: NodeId| number(id).map(f64::to_bits);
+        let same = |x: NodeId, y: NodeId| x == y || bits(x).zip(bits(y)).is_some_and(|(x, y)| x == y);
+        match (self, other) {
+            (
+                Self::Nearest {
+                    dte: x,
+                    window: v,
+                    only: o,
+                },
+                Self::Nearest {
+                    dte: y,
+                    window: w,
+                    only: p,
+                },
+            ) => {
+                let windows = match (v, w) {
+                    (None, None) => true,
+                    (Some((a, b)), Some((c, d))) => same(*a, *c) && same(*b, *d),
+                    _ => false,
+                };
+                o == p && same(*x, *y) && windows
+            }
+            (a, b) => a == b,
+        }
+    }
+}
+
 /// Restriction of [`ExpiryPick::Nearest`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum ExpiryOnly {

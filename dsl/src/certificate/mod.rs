@@ -265,33 +265,11 @@ impl Examiner<'_> {
 
     /// Two clauses choose one expiry, whatever is listed.
     fn same(&self, a: &ExpiryPick, b: &ExpiryPick) -> bool {
-        let number = |id: &NodeId| match self.graph.node(*id)?.op {
-            Op::Number(x) => Some(x.to_bits()),
+        let number = |id: NodeId| match self.graph.node(id)?.op {
+            Op::Number(x) => Some(x),
             _ => None,
         };
-        let same = |x: &NodeId, y: &NodeId| x == y || number(x).zip(number(y)).is_some_and(|(x, y)| x == y);
-        match (a, b) {
-            (
-                ExpiryPick::Nearest {
-                    dte: x,
-                    window: v,
-                    only: o,
-                },
-                ExpiryPick::Nearest {
-                    dte: y,
-                    window: w,
-                    only: p,
-                },
-            ) => {
-                let windows = match (v, w) {
-                    (None, None) => true,
-                    (Some((a, b)), Some((c, d))) => same(a, c) && same(b, d),
-                    _ => false,
-                };
-                o == p && same(x, y) && windows
-            }
-            (a, b) => a == b,
-        }
+        a.surely_same(b, &number)
     }
 
     /// What a roll can make of what is held.

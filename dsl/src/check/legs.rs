@@ -6,9 +6,7 @@ use super::shape::{Parts, Slot, Want};
 use crate::ast::{Anchor, Direction, LegRef, Right, Shape, Side, StrikeSelector};
 use crate::builtin::Instrument;
 use crate::diagnostic::{Diagnostic, codes};
-use crate::graph::{
-    ExpiryOnly, ExpiryPick, LegDef, NodeId, OffsetAmount, StrikeAnchor, StrikePick, StructureDef,
-};
+use crate::graph::{ExpiryOnly, ExpiryPick, LegDef, OffsetAmount, StrikeAnchor, StrikePick, StructureDef};
 use crate::resolve::suggest::one_of;
 use crate::span::Span;
 
@@ -332,29 +330,6 @@ impl Checker<'_> {
 
     /// Whether two clauses surely choose one expiry: the same clause, or the same numbers in both.
     fn same_expiry(&self, a: &ExpiryPick, b: &ExpiryPick) -> bool {
-        let number = |id: &NodeId| self.builder.constant(*id).map(f64::to_bits);
-        let same = |x: &NodeId, y: &NodeId| x == y || number(x).zip(number(y)).is_some_and(|(x, y)| x == y);
-        match (a, b) {
-            (
-                ExpiryPick::Nearest {
-                    dte: x,
-                    window: v,
-                    only: o,
-                },
-                ExpiryPick::Nearest {
-                    dte: y,
-                    window: w,
-                    only: p,
-                },
-            ) => {
-                let windows = match (v, w) {
-                    (None, None) => true,
-                    (Some((a, b)), Some((c, d))) => same(a, c) && same(b, d),
-                    _ => false,
-                };
-                o == p && same(x, y) && windows
-            }
-            (a, b) => a == b,
-        }
+        a.surely_same(b, &|id| self.builder.constant(id))
     }
 }

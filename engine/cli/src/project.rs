@@ -13,7 +13,8 @@ use alula_dsl::diagnostic::{Diagnostic, Severity, codes, has_errors, render};
 use alula_dsl::graph::{Graph, ScriptDef};
 use alula_dsl::source::{SourceFile, SourceMap};
 use alula_dsl::span::{FileId, Span};
-use alula_run::Inputs;
+use alula_market::history::History;
+use alula_run::{BacktestRequest, Inputs, Mode, Progress};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -188,6 +189,26 @@ impl Linked<'_> {
     #[must_use]
     pub fn registry(&self) -> Registry {
         Registry::with_scripts(self.scripts.clone()).and_plugins(self.plugins.clone())
+    }
+
+    /// A run of it over all of a history, in batch; `graph` is its own or that with other terms.
+    pub fn request<'a>(
+        &self,
+        graph: &Graph,
+        history: &'a dyn History,
+        progress: &'a mut dyn FnMut(Progress),
+    ) -> BacktestRequest<'a> {
+        BacktestRequest {
+            graph: Arc::new(graph.clone()),
+            thresholds: self.thresholds.values().to_vec(),
+            registry: self.registry(),
+            inputs: self.inputs.clone(),
+            history,
+            from: None,
+            to: None,
+            mode: Mode::Batch,
+            progress,
+        }
     }
 }
 

@@ -9,7 +9,8 @@ use alula_book::instrument::{
     Ledger, LegWords, LinearEvent, LinearExecution, LinearKind, LinearPosition, LinearRequest,
 };
 use alula_book::{
-    Band, Book, BookEvent, CancelReason, Execution, OrderId, OrderKind, OrderRequest, Position, Rulebook,
+    Band, Book, BookEvent, CancelReason, Execution, OrderId, OrderKind, OrderRequest, Position, PositionId,
+    Rulebook,
 };
 use alula_core::decision::{
     Clip, Decision, HedgeTrace, LayerPhase, LayerTrace, RuleKind, RuleOutcome, Verdict,
@@ -26,6 +27,11 @@ use alula_market::money::Usd;
 use alula_market::time::{Date, Instant};
 use std::collections::BTreeMap;
 use std::sync::Arc;
+
+/// An order that was sent and has not ended.
+const WORKING: &str = "working";
+/// An order that was taken back.
+const CANCELLED: &str = "cancelled";
 
 /// What the book said to the orders of a decision: their ids, or an error text where it took none.
 #[derive(Debug, Default)]
@@ -272,8 +278,7 @@ impl Recorder {
             }
             OrderKind::Roll { position, to } => ("roll", Some(position.0), to.to_string()),
         };
-        self.orders.insert(id.to_string(), self.output.orders.len());
-        self.output.orders.push(OrderRow {
+        self.working(OrderRow {
             id: id.to_string(),
             key: request.key.to_string(),
             kind: kind.to_owned(),
@@ -283,10 +288,37 @@ impl Recorder {
             package,
             limit: request.limit,
             decided_at: request.decided_at,
-            status: "working".to_owned(),
+            status: WORKING.to_owned(),
             ended_at: None,
             reason: String::new(),
         });
+    }
+
+    fn working(&mut self, row: OrderRow) {
+        self.orders.insert(row.id.clone(), self.output.orders.len());
+        self.output.orders.push(row);
+    }
+
+    fn filled(&mut self, order: Option<&OrderId>, at: Instant, position: PositionId) {
+        if let Some(row) = self.order_row(order) {
+            row.status = "filled".to_owned();
+            row.ended_at = Some(at);
+            row.position = Some(position.0);
+        }
+    }
+
+    fn waits(&mut self, order: &OrderId, reason: String) {
+        if let Some(row) = self.order_row(Some(order)) {
+            row.reason = reason;
+        }
+    }
+
+    fn ended(&mut self, order: &OrderId, at: Instant, status: &str, reason: String) {
+        if let Some(row) = self.order_row(Some(order)) {
+            row.status = status.to_owned();
+            row.ended_at = Some(at);
+            row.reason = reason;
+        }
     }
 
     /// What happened in the book.
@@ -297,25 +329,14 @@ impl Recorder {
         for event in events {
             match event {
                 BookEvent::Filled(execution) => {
-                    if let Some(row) = self.order_row(execution.order.as_ref()) {
-                        row.status = "filled".to_owned();
-                        row.ended_at = Some(execution.at);
-                        row.position = Some(execution.position.0);
-                    }
+                    self.filled(execution.order.as_ref(), execution.at, execution.position);
                     self.output.trades.push(trade_row(execution));
                 }
-                BookEvent::Waiting { order, reason, .. } => {
-                    if let Some(row) = self.order_row(Some(order)) {
-                        row.reason = reason.to_string();
-                    }
-                }
+                BookEvent::Waiting { order, reason, .. } => self.waits(order, reason.to_string()),
                 BookEvent::Cancelled { order, at, reason } => {
-                    if let Some(row) = self.order_row(Some(order)) {
-                        let partly = matches!(reason, CancelReason::Rest { .. });
-                        row.status = if partly { "partly filled" } else { "cancelled" }.to_owned();
-                        row.ended_at = Some(*at);
-                        row.reason = reason.to_string();
-                    }
+                    let partly = matches!(reason, CancelReason::Rest { .. });
+                    let status = if partly { "partly filled" } else { CANCELLED };
+                    self.ended(order, *at, status, reason.to_string());
                 }
                 BookEvent::Settled(execution) => self.output.trades.push(trade_row(execution)),
             }
@@ -324,8 +345,7 @@ impl Recorder {
 
     /// An order for futures or shares that the book took.
     pub fn linear_order(&mut self, id: &OrderId, request: &LinearRequest) {
-        self.orders.insert(id.to_string(), self.output.orders.len());
-        self.output.orders.push(OrderRow {
+        self.working(OrderRow {
             id: id.to_string(),
             key: request.key.to_string(),
             kind: request.kind.word().to_owned(),
@@ -335,7 +355,7 @@ impl Recorder {
             package: LegWords(&request.legs).to_string(),
             limit: request.limit,
             decided_at: request.decided_at,
-            status: "working".to_owned(),
+            status: WORKING.to_owned(),
             ended_at: None,
             reason: String::new(),
         });
@@ -349,24 +369,12 @@ impl Recorder {
         for event in events {
             match event {
                 LinearEvent::Executed(execution) => {
-                    if let Some(row) = self.order_row(execution.order.as_ref()) {
-                        row.status = "filled".to_owned();
-                        row.ended_at = Some(execution.at);
-                        row.position = Some(execution.position.0);
-                    }
+                    self.filled(execution.order.as_ref(), execution.at, execution.position);
                     self.output.linear.push(linear_row(execution));
                 }
-                LinearEvent::Waiting { order, reason, .. } => {
-                    if let Some(row) = self.order_row(Some(order)) {
-                        row.reason = reason.to_string();
-                    }
-                }
+                LinearEvent::Waiting { order, reason, .. } => self.waits(order, reason.to_string()),
                 LinearEvent::Cancelled { order, at, reason } => {
-                    if let Some(row) = self.order_row(Some(order)) {
-                        row.status = "cancelled".to_owned();
-                        row.ended_at = Some(*at);
-                        row.reason = reason.to_string();
-                    }
+                    self.ended(order, *at, CANCELLED, reason.to_string());
                 }
             }
         }

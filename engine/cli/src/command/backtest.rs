@@ -15,7 +15,6 @@ use alula_report::model::Report;
 use alula_report::{summary, terminal};
 use alula_run::{BacktestRequest, ErrorClass, Mode, RunError, RunOutput, backtest};
 use std::path::Path;
-use std::sync::Arc;
 
 /// Sessions simulated when a strategy looks at the market within the day: a quarter shows it, and two years would make
 /// its first user wait.
@@ -107,18 +106,13 @@ fn turn(
         bar.at(n(p.done), &p.date.to_string());
     };
     let result = backtest(BacktestRequest {
-        graph: Arc::new(graph.clone()),
-        thresholds: linked.thresholds.values().to_vec(),
-        registry: linked.registry(),
-        inputs: linked.inputs.clone(),
-        history,
         from: args.from,
         to: args.to,
         mode: match args.mode {
             ModeArg::Batch => Mode::Batch,
             ModeArg::Streaming => Mode::Streaming,
         },
-        progress: &mut progress,
+        ..linked.request(graph, history, &mut progress)
     });
     drop(bar);
     result.map_err(|e| failure(&e))

@@ -15,7 +15,6 @@ use anstyle::{AnsiColor, Style};
 use serde_json::{Value, json};
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 const TITLE: Style = Style::new().bold();
 const YES: Style = AnsiColor::Green.on_default();
@@ -118,15 +117,10 @@ fn again(
     about: &'static str,
 ) -> Result<Again, Failure> {
     let run = backtest(BacktestRequest {
-        graph: Arc::new(graph.clone()),
-        thresholds: linked.thresholds.values().to_vec(),
-        registry: linked.registry(),
-        inputs: linked.inputs.clone(),
-        history,
         from: recorded.manifest.from,
         to: recorded.manifest.to,
         mode,
-        progress: &mut |_| {},
+        ..linked.request(graph, history, &mut |_| {})
     })
     .map_err(|e| failure(&e))?;
     Ok(compare(recorded, run, mode, about))

@@ -169,21 +169,34 @@ pub(super) fn candidate_cells(
     (observed, rate): Observed<'_>,
     base: &[Cell],
 ) -> Vec<Cell> {
+    fresh_cells(plan, &rule.candidate_nodes, base, |node, _| match &node.kind {
+        NodeKind::Position(what) => observed(*what),
+        NodeKind::Irr { shift, .. } => rate(shift),
+        _ => Cell::missing(Cause::NoData),
+    })
+}
+
+/// Cells of nodes about something that has no yesterday, on top of `base`; `read` gives those that are neither fixed nor
+/// operators, from the node and the cells so far.
+fn fresh_cells(
+    plan: &Plan,
+    nodes: &[usize],
+    base: &[Cell],
+    read: impl Fn(&PlanNode, &[Cell]) -> Cell,
+) -> Vec<Cell> {
     let mut own = base.to_vec();
     let mut inputs = Inputs::default();
-    for &index in &rule.candidate_nodes {
+    for &index in nodes {
         let Some(node) = plan.nodes().get(index) else {
             continue;
         };
         let value = match &node.kind {
             NodeKind::Fixed(fixed) => *fixed,
-            NodeKind::Position(what) => observed(*what),
-            NodeKind::Irr { shift, .. } => rate(shift),
             NodeKind::Operator(operator) => {
                 let mut operator: Box<dyn Operator> = operator.boxed_clone();
                 operator.step(inputs.of(node, &own))
             }
-            _ => Cell::missing(Cause::NoData),
+            _ => read(node, &own),
         };
         put(&mut own, index, value);
     }
@@ -200,28 +213,16 @@ pub(super) fn overlay_cells(
     (gain, cost): Judged<'_>,
     base: &[Cell],
 ) -> Vec<Cell> {
-    let mut own = base.to_vec();
-    let mut inputs = Inputs::default();
-    for &index in &overlay.candidate_nodes {
-        let Some(node) = plan.nodes().get(index) else {
-            continue;
-        };
-        let value = match &node.kind {
-            NodeKind::Fixed(fixed) => *fixed,
+    fresh_cells(plan, &overlay.candidate_nodes, base, |node, own| {
+        match &node.kind {
             NodeKind::OverlayGain => {
-                let realized = node.inputs.first().map(|i| cell(&own, *i));
+                let realized = node.inputs.first().map(|i| cell(own, *i));
                 gain(realized.unwrap_or(Cell::missing(Cause::NoData)))
             }
             NodeKind::OverlayCost { lo, hi } => cost(*lo, *hi),
-            NodeKind::Operator(operator) => {
-                let mut operator: Box<dyn Operator> = operator.boxed_clone();
-                operator.step(inputs.of(node, &own))
-            }
             _ => Cell::missing(Cause::NoData),
-        };
-        put(&mut own, index, value);
-    }
-    own
+        }
+    })
 }
 
 /// Records the cells of the market and the account that rules rest on (constants too, once).

@@ -6,13 +6,13 @@ use super::{ORDER_TRIES, Walk, eval};
 use crate::decision::{Candidate, PickError, Skip};
 use crate::futures::{class_of, pick_futures};
 use crate::linear::{self, LinearCandidate};
-use crate::margin::{Stake, after_linear};
+use crate::margin::after_linear;
 use crate::plan::PlanRule;
 use crate::state::State;
 use crate::trace::Scope;
 use crate::value::{Cause, Cell};
 use alula_book::instrument::{Flow, LegWords, LinearKind, LinearLeg, LinearPosition, LinearRequest};
-use alula_book::{Band, OrderKind, PositionId};
+use alula_book::{Band, PositionId};
 use alula_dsl::builtin::Greek;
 use alula_dsl::graph::{NodeId, RollDef, RuleAction, SizeBasis, StructureDef};
 use alula_market::contract::Instrument;
@@ -229,43 +229,15 @@ impl Walk<'_> {
     /// Whether the account's margin holds with these legs more and everything that orders at work and of this tick are about
     /// to hold. An order that needs no more than the account needs now always fits.
     pub(super) fn linear_margin_fits(&self, legs: &[LinearLeg]) -> Result<(), Skip> {
-        let unknown = |cause| Skip::Missing {
-            what: "margin",
-            cause,
-        };
-        let requests = self.book.orders().iter().map(|o| &o.request);
-        let pending: Vec<Stake<'_>> = requests
-            .chain(&self.decision.orders)
-            .filter_map(|r| match &r.kind {
-                OrderKind::Open { package } => Some(Stake {
-                    package,
-                    lots: r.lots,
-                    position: None,
-                }),
-                OrderKind::Close { .. } | OrderKind::Roll { .. } => None,
-            })
-            .collect();
         let working = self.book.ledger().orders().iter().map(|o| &o.request);
         let opening = working
             .chain(&self.decision.linear)
             .filter(|r| r.kind.position().is_none());
         let mut all: Vec<LinearLeg> = opening.flat_map(|r| r.legs.iter().copied()).collect();
         all.extend_from_slice(legs);
-        let then = after_linear(&self.sight, self.book, (&all, self.linear_fees(legs)), &pending)
-            .map_err(unknown)?;
-        if !then.is_called() {
-            return Ok(());
-        }
-        let rulebook = self.sight.rulebook;
-        let now = crate::margin::account(&self.sight, self.book, rulebook).map_err(unknown)?;
-        if then.required <= now.required {
-            return Ok(());
-        }
-        Err(Skip::Margin {
-            rulebook: rulebook.name(),
-            required: then.required,
-            available: then.available,
-        })
+        let traded = (all.as_slice(), self.linear_fees(legs));
+        let then = after_linear(&self.sight, self.book, traded, &self.opening_stakes());
+        self.margin_holds(then, true)
     }
 
     /// Fees of trading legs at the prices known.

@@ -2,7 +2,7 @@
 
 use super::{MARGIN_CALL, ORDER_TRIES, Walk, calls, eval};
 use crate::decision::{Alert, Candidate, PickError, RuleKind, Skip, Verdict};
-use crate::margin::{Change, Stake};
+use crate::margin::{AccountMargin, Change, Stake};
 use crate::observe::CandidateView;
 use crate::plan::PlanRule;
 use crate::select::{NoPick, roll_target};
@@ -165,23 +165,6 @@ impl<'a> Walk<'a> {
         price: &PackagePrice,
         from: Option<&Position>,
     ) -> Result<(), Skip> {
-        let rulebook = self.sight.rulebook;
-        let unknown = |cause| Skip::Missing {
-            what: "margin",
-            cause,
-        };
-        let requests = self.book.orders().iter().map(|o| &o.request);
-        let pending: Vec<Stake<'_>> = requests
-            .chain(&self.decision.orders)
-            .filter_map(|r| match &r.kind {
-                OrderKind::Open { package } => Some(Stake {
-                    package,
-                    lots: r.lots,
-                    position: None,
-                }),
-                OrderKind::Close { .. } | OrderKind::Roll { .. } => None,
-            })
-            .collect();
         let fees = self.book.fees_of(price, lots, self.tick.at.date());
         let change = Change {
             stake: Stake {
@@ -193,12 +176,36 @@ impl<'a> Walk<'a> {
             cash: price.net.share.dollars(package.multiplier(), i64::from(lots)),
             fees: fees.map_or(Usd::ZERO, |f| f.total()),
         };
-        let then =
-            crate::margin::after(&self.sight, self.book, rulebook, &change, &pending).map_err(unknown)?;
+        let rulebook = self.sight.rulebook;
+        let then = crate::margin::after(&self.sight, self.book, rulebook, &change, &self.opening_stakes());
+        self.margin_holds(then, from.is_some())
+    }
+
+    /// Packages that orders at work and of this tick are about to open.
+    pub(super) fn opening_stakes(&self) -> Vec<Stake<'_>> {
+        let requests = self.book.orders().iter().map(|o| &o.request);
+        requests
+            .chain(&self.decision.orders)
+            .filter_map(|r| match &r.kind {
+                OrderKind::Open { package } => Some(Stake {
+                    package,
+                    lots: r.lots,
+                    position: None,
+                }),
+                OrderKind::Close { .. } | OrderKind::Roll { .. } => None,
+            })
+            .collect()
+    }
+
+    /// Whether an account that would be so is not called; where `no_more` suffices, needing no more than now does too.
+    pub(super) fn margin_holds(&self, then: Result<AccountMargin, Cause>, no_more: bool) -> Result<(), Skip> {
+        let rulebook = self.sight.rulebook;
+        let unknown = |cause| missing("margin", cause);
+        let then = then.map_err(unknown)?;
         if !then.is_called() {
             return Ok(());
         }
-        if from.is_some() {
+        if no_more {
             let now = crate::margin::account(&self.sight, self.book, rulebook).map_err(unknown)?;
             if then.required <= now.required {
                 return Ok(());

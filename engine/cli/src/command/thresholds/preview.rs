@@ -14,12 +14,11 @@ use alula_market::history::History;
 use alula_market::time::{Date, Instant};
 use alula_report::text::{plural, signed_dollars};
 use alula_run::output::DecisionRow;
-use alula_run::{BacktestRequest, Explainer, Mode, RunOutput, backtest};
+use alula_run::{BacktestRequest, Explainer, RunOutput, backtest};
 use chrono::Days;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::sync::Arc;
 
 /// What a rule did at a tick, with each set; no line for nothing.
 #[derive(Debug, PartialEq, Eq)]
@@ -86,15 +85,8 @@ fn first_day(graph: &Graph, data: &dyn History, days: u32) -> Option<Date> {
 
 fn replay(linked: &Linked<'_>, data: &dyn History, from: Option<Date>) -> Result<RunOutput, Failure> {
     backtest(BacktestRequest {
-        graph: Arc::new(linked.graph.clone()),
-        thresholds: linked.thresholds.values().to_vec(),
-        registry: linked.registry(),
-        inputs: linked.inputs.clone(),
-        history: data,
         from,
-        to: None,
-        mode: Mode::Batch,
-        progress: &mut |_| {},
+        ..linked.request(linked.graph, data, &mut |_| {})
     })
     .map_err(|e| failure(&e))
 }

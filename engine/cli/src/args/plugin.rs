@@ -1,0 +1,117 @@
+//! Arguments of `alula plugin`.
+
+use super::TextFormat;
+use clap::{Args, Subcommand, ValueHint};
+use std::path::PathBuf;
+
+/// Arguments of `alula plugin`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "A plugin is native code: it can do whatever you can. `alula` opens a library only if `plugins.lock`, beside or above \
+                  the\nstrategy or the current folder, names it with the hash of its bytes. Do not run a strategy with a lock of \
+                  somebody you do not trust.\n\nExamples:\n  alula plugin new my-indicator --lang c\n  alula plugin check libmine.so\n  \
+                  alula plugin trust libmine.so\n  alula plugin inspect mine"
+)]
+pub struct PluginArgs {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: PluginCommand,
+}
+
+/// The commands of `alula plugin`.
+#[derive(Debug, Subcommand)]
+pub enum PluginCommand {
+    /// Show the plugins that are trusted, and whether they still load
+    List(PluginListArgs),
+    /// Show what a plugin gives, and the line that declares it
+    Inspect(PluginInspectArgs),
+    /// Run every check on a plugin, each in a process of its own
+    Check(PluginCheckArgs),
+    /// One check, in this process
+    #[command(hide = true)]
+    RunCheck(PluginRunCheckArgs),
+    /// Write a library's hash into `plugins.lock`
+    Trust(PluginTrustArgs),
+    /// Write a new plugin, with a strategy that uses it
+    New(PluginNewArgs),
+}
+
+/// Arguments of `alula plugin list`.
+#[derive(Debug, Args)]
+pub struct PluginListArgs {
+    /// How to write the result
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub format: TextFormat,
+}
+
+/// Arguments of `alula plugin inspect`.
+#[derive(Debug, Args)]
+pub struct PluginInspectArgs {
+    /// Name of a trusted plugin, or a library (which is opened, and so runs)
+    #[arg(value_name = "PLUGIN", value_hint = ValueHint::FilePath)]
+    pub plugin: String,
+    /// How to write the result
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub format: TextFormat,
+}
+
+/// Arguments of `alula plugin check`.
+#[derive(Debug, Args)]
+#[command(after_help = "Leaves with 1 when a check fails.")]
+pub struct PluginCheckArgs {
+    /// Name of a trusted plugin, or a library (which is opened, and so runs)
+    #[arg(value_name = "PLUGIN", value_hint = ValueHint::FilePath)]
+    pub plugin: String,
+    /// Seconds that a check may take
+    #[arg(long, value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=3600))]
+    pub deadline: u64,
+}
+
+/// Arguments of one check.
+#[derive(Debug, Args)]
+pub struct PluginRunCheckArgs {
+    /// Plugin
+    pub plugin: String,
+    /// Indicator
+    pub indicator: String,
+    /// Check
+    pub case: String,
+}
+
+/// Arguments of `alula plugin trust`.
+#[derive(Debug, Args)]
+pub struct PluginTrustArgs {
+    /// Library
+    #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub file: PathBuf,
+    /// Name that strategies use; from the file's name when left out
+    #[arg(long, value_name = "NAME")]
+    pub id: Option<String>,
+    /// Lock file; the one beside or above the current folder when left out
+    #[arg(long, value_name = "LOCK", value_hint = ValueHint::FilePath)]
+    pub lock: Option<PathBuf>,
+}
+
+/// Languages that a plugin can be begun in.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum PluginLanguage {
+    /// Rust, with the kit beside it.
+    #[default]
+    Rust,
+    /// C, with the header beside it.
+    C,
+}
+
+/// Arguments of `alula plugin new`.
+#[derive(Debug, Args)]
+pub struct PluginNewArgs {
+    /// Name of the plugin and of its folder: `my-indicator`
+    #[arg(value_name = "NAME")]
+    pub name: String,
+    /// Language
+    #[arg(long, value_name = "LANG", default_value = "rust")]
+    pub lang: PluginLanguage,
+    /// Folder to make it in
+    #[arg(long = "in", value_name = "DIR", default_value = ".", value_hint = ValueHint::DirPath)]
+    pub folder: PathBuf,
+}

@@ -1,0 +1,1 @@
+//! What happened, on disk before anything acts on it.

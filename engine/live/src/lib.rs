@@ -1,0 +1,5 @@
+//! Who turns the crank while money is at stake: feeds, brokers, orders at work, swaps of thresholds, safety rails.
+//!
+//! Absent on purpose: no terminal, and no clock of its own. Time comes in as events.
+
+pub mod broker;

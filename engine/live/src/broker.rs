@@ -4,9 +4,9 @@
 //! *unknown* is never *not sent*. A snapshot counts only when its end has come.
 
 use alula_book::instrument::LinearLeg;
-use alula_market::contract::Instrument;
+use alula_market::contract::{FutureContract, Instrument, Root};
 use alula_market::money::{Price, Usd};
-use alula_market::time::Instant;
+use alula_market::time::{Date, Instant};
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -55,6 +55,18 @@ pub struct BrokerOrder {
     pub limit: Option<Price>,
     /// The broker must refuse it from this instant on, should it arrive late.
     pub not_after: Instant,
+    /// How long it stays at work once it has arrived in time.
+    pub life: OrderLife,
+}
+
+/// How long an order stays at work.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum OrderLife {
+    /// To the end of the session.
+    #[default]
+    Day,
+    /// Until it is taken back.
+    UntilCancelled,
 }
 
 /// What is known after sending.
@@ -78,9 +90,21 @@ pub struct BrokerFault {
     pub dead: bool,
 }
 
-/// Trade of one leg.
+/// What moved a position.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum FillKind {
+    /// A trade.
+    #[default]
+    Trade,
+    /// An expired contract was settled to cash: it belongs to no order, and its price is what a contract was worth.
+    Settlement,
+}
+
+/// Trade or settlement of one leg.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fill {
+    /// What it is.
+    pub kind: FillKind,
     /// Unique per account; a fill that comes twice counts once.
     pub exec_id: Arc<str>,
     /// The fill that this one replaces, when it is a correction.
@@ -213,10 +237,30 @@ pub struct AccountRow {
     pub cash: Usd,
     /// Cash and positions at market.
     pub net_liquidation: Usd,
-    /// Initial margin.
-    pub initial_margin: Usd,
-    /// Maintenance margin.
-    pub maintenance_margin: Usd,
+    /// Initial margin; `None` when the broker does not tell.
+    pub initial_margin: Option<Usd>,
+    /// Maintenance margin; `None` when the broker does not tell.
+    pub maintenance_margin: Option<Usd>,
+}
+
+/// What expired.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Expired {
+    /// All options of a root and expiry.
+    Options(Root, Date),
+    /// A future.
+    Future(FutureContract),
+}
+
+/// The value that expired contracts settle to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FinalValue {
+    /// What expired.
+    pub of: Expired,
+    /// Value of the underlying, in points.
+    pub price: Price,
+    /// It stands in for an official value that is missing.
+    pub approximate: bool,
 }
 
 /// Bid and ask of one instrument.
@@ -332,4 +376,13 @@ pub trait Broker {
     /// # Errors
     /// When the broker is gone.
     fn quotes(&mut self, at: Instant, quotes: &[Quote]) -> Result<(), BrokerFault>;
+
+    /// Hands a simulated broker the values that contracts settle to, once each is known. Others ignore it.
+    ///
+    /// # Errors
+    /// When the broker is gone.
+    fn final_values(&mut self, at: Instant, values: &[FinalValue]) -> Result<(), BrokerFault> {
+        let _ = (at, values);
+        Ok(())
+    }
 }

@@ -157,7 +157,7 @@ pub enum TextFormat {
                         Leaves with 1 when there is an error (with --deny-warnings: or a warning)."
 )]
 pub struct CheckArgs {
-    /// Strategy files; `-` is standard input
+    /// Strategy files, or folders of them; `-` is standard input
     #[arg(required = true, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub files: Vec<PathBuf>,
     /// How to write the findings
@@ -185,7 +185,7 @@ pub struct CheckArgs {
                         and found to mean the same."
 )]
 pub struct FmtArgs {
-    /// Strategy files; `-` formats standard input to standard output
+    /// Strategy files, or folders of them; `-` formats standard input to standard output
     #[arg(required = true, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub files: Vec<PathBuf>,
     /// Change nothing; print the difference and leave with 1 if there is one

@@ -189,6 +189,59 @@ pub fn read_stdin() -> Result<Vec<u8>, Failure> {
     Ok(bytes)
 }
 
+/// Folders within folders that are looked through.
+const DEPTH_MAX: usize = 16;
+
+/// Files in a folder, and in folders in it, whose names end so, in order of name; hidden folders and build folders are left out.
+///
+/// # Errors
+/// When a folder cannot be read.
+pub fn below(folder: &Path, ending: &str) -> Result<Vec<PathBuf>, Failure> {
+    fn look(folder: &Path, ending: &str, depth: usize, out: &mut Vec<PathBuf>) -> Result<(), Failure> {
+        let entries = std::fs::read_dir(folder).map_err(|e| Failure::io("read", folder, &e))?;
+        let mut entries: Vec<PathBuf> = entries.flatten().map(|e| e.path()).collect();
+        entries.sort();
+        for entry in entries {
+            let name = entry.file_name().map(|n| n.to_string_lossy().into_owned());
+            let name = name.unwrap_or_default();
+            // Links are not followed: a folder that contains itself would never end.
+            let is_folder = entry.is_dir() && !entry.is_symlink();
+            if is_folder && depth < DEPTH_MAX && !name.starts_with('.') && name != "target" {
+                look(&entry, ending, depth + 1, out)?;
+            } else if name.ends_with(ending) && entry.is_file() {
+                out.push(entry);
+            }
+        }
+        Ok(())
+    }
+    let mut out = Vec::new();
+    look(folder, ending, 0, &mut out)?;
+    Ok(out)
+}
+
+/// Strategy files that paths mean: each itself, or those below a folder.
+///
+/// # Errors
+/// When a folder cannot be read or holds none.
+pub fn strategies(paths: &[PathBuf]) -> Result<Vec<PathBuf>, Failure> {
+    let mut out = Vec::new();
+    for path in paths {
+        if !path.is_dir() {
+            out.push(path.clone());
+            continue;
+        }
+        let mut found = below(path, ".alula")?;
+        if found.is_empty() {
+            return Err(
+                Failure::usage(format!("`{}` holds no `*.alula` files", path.display()))
+                    .help("name a strategy, or a folder that has some"),
+            );
+        }
+        out.append(&mut found);
+    }
+    Ok(out)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -12,7 +12,8 @@ use alula_report::text::plural;
 /// # Errors
 /// When a file cannot be read.
 pub fn run(args: &CheckArgs, out: &mut Output) -> Result<Exit, Failure> {
-    if args.thresholds.is_some() && args.files.len() > 1 {
+    let files = crate::files::strategies(&args.files)?;
+    if args.thresholds.is_some() && files.len() > 1 {
         return Err(
             Failure::usage("`--thresholds` belongs to one strategy, but several are named")
                 .help("check the strategy with its thresholds alone"),
@@ -26,7 +27,7 @@ pub fn run(args: &CheckArgs, out: &mut Output) -> Result<Exit, Failure> {
     let mut findings = Findings::default();
     let mut certificates = String::new();
     let mut given = true;
-    for file in &args.files {
+    for file in &files {
         let project = Project::load(file)?;
         let linked = project.link(args.thresholds.as_deref())?;
         if let Some(graph) = project.compiled.graph.as_ref().filter(|_| args.certificate) {
@@ -48,7 +49,7 @@ pub fn run(args: &CheckArgs, out: &mut Output) -> Result<Exit, Failure> {
     let count = |s: Severity| found.iter().filter(|d| d.severity == s).count();
     let (errors, warnings) = (count(Severity::Error), count(Severity::Warning));
     out.note(&summary(
-        args.files.len(),
+        files.len(),
         errors,
         warnings,
         count(Severity::Note),

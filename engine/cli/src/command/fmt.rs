@@ -26,7 +26,8 @@ const PLACE: Style = AnsiColor::Cyan.on_default();
 pub fn run(args: &FmtArgs, out: &mut Output) -> Result<Exit, Failure> {
     let mut exit = Exit::Ok;
     let mut changed = 0;
-    for path in &args.files {
+    let named = files::strategies(&args.files)?;
+    for path in &named {
         let stdin = path.as_os_str() == "-";
         let bytes = if stdin {
             files::read_stdin()?
@@ -58,7 +59,7 @@ pub fn run(args: &FmtArgs, out: &mut Output) -> Result<Exit, Failure> {
             _ => {}
         }
     }
-    let total = plural(args.files.len(), "file");
+    let total = plural(named.len(), "file");
     out.note(&match (args.check, changed) {
         (_, 0) if exit == Exit::Ok => format!("{total} in the one format"),
         (true, n) => format!("{n} of {total} would change"),

@@ -3,7 +3,7 @@
 use crate::args::{ScenarioArgs, TextFormat};
 use crate::at;
 use crate::command::backtest::{failure, history};
-use crate::command::verify::{same_data, seed};
+use crate::command::verify::{same_data, seed, store_of};
 use crate::exit::{Exit, Failure};
 use crate::explain::strategy_of;
 use crate::files;
@@ -343,8 +343,9 @@ fn of_run(args: &ScenarioArgs, out: &mut Output) -> Result<(Subject, Box<dyn His
     let recorded = run_folder::read(&args.what)?.output;
     let (_, mut graph) = strategy_of(&recorded)?;
     alula_run::restore(&mut graph.settings, &recorded.manifest.settings);
-    let data = history(args.data.as_deref(), seed(&recorded), &graph)?;
-    same_data(&recorded, data.as_ref(), args.data.is_some())?;
+    let store = args.data.clone().or_else(|| store_of(&args.what, &recorded));
+    let data = history(store.as_deref(), seed(&recorded), &graph)?;
+    same_data(&recorded, data.as_ref(), store.is_some())?;
     let values: Vec<f64> = recorded.manifest.thresholds.iter().map(|t| t.value).collect();
     let project = strategy_of(&recorded)?;
     let project = Project::load(&args.what.join("inputs").join(project.0))?;

@@ -60,8 +60,9 @@ pub fn run(args: &VerifyArgs, out: &mut Output) -> Result<Exit, Failure> {
     let linked = project.checked(thresholds.as_deref(), out)?;
     let mut graph = linked.graph.clone();
     alula_run::restore(&mut graph.settings, &recorded.manifest.settings);
-    let data = history(args.data.as_deref(), seed(&recorded), &graph)?;
-    same_data(&recorded, data.as_ref(), args.data.is_some())?;
+    let store = args.data.clone().or_else(|| store_of(&args.run, &recorded));
+    let data = history(store.as_deref(), seed(&recorded), &graph)?;
+    same_data(&recorded, data.as_ref(), store.is_some())?;
     let mut all = Vec::new();
     for (mode, about) in MODES {
         out.detail(&format!("computing it {about}"));
@@ -77,6 +78,18 @@ pub fn run(args: &VerifyArgs, out: &mut Output) -> Result<Exit, Failure> {
 
 fn inputs(run: &Path) -> PathBuf {
     run.join("inputs")
+}
+
+/// The store of a run that is not named: a folder of its name here or above the run. Whether it is the same is seen by its hash.
+pub(super) fn store_of(run: &Path, recorded: &RunOutput) -> Option<PathBuf> {
+    if recorded.manifest.simulated {
+        return None;
+    }
+    let label = Path::new(&recorded.manifest.data_label);
+    let above = run.ancestors().skip(1).take(4).map(|folder| folder.join(label));
+    std::iter::once(label.to_owned())
+        .chain(above)
+        .find(|p| p.is_dir())
 }
 
 /// The seed of a run on the simulated market.

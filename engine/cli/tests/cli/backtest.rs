@@ -194,6 +194,11 @@ fn recorded_chains_are_labelled_as_such_with_their_gaps() {
         "the missing day is told: {outcome}"
     );
     assert!(!here.read("run/report.html").contains("simulated market</span>"));
+    let verified = here.alula(&["verify", "run"]);
+    assert_eq!(
+        verified.code, 0,
+        "the store of its name beside the run is found: {verified}"
+    );
 }
 
 #[test]

@@ -15,6 +15,28 @@ fn check_shows_the_difference_and_changes_nothing() {
 }
 
 #[test]
+fn a_folder_stands_for_the_strategies_below_it() {
+    let here = Folder::new(&[
+        ("a/untidy.alula", &untidy()),
+        ("a/b/tidy.alula", CONDOR),
+        ("a/notes.md", ""),
+    ]);
+    let formatted = here.alula(&["fmt", "a"]);
+    assert_eq!(formatted.code, 0, "{formatted}");
+    assert_eq!(
+        here.read("a/untidy.alula"),
+        here.read("a/b/tidy.alula")
+            .replace("capital  $100_000", "capital  $100_000  // all of it")
+    );
+    let checked = here.alula(&["check", "a"]);
+    assert!(checked.stderr.contains("checked 2 files"), "{checked}");
+    std::fs::create_dir(here.join("empty")).unwrap();
+    let empty = here.alula(&["check", "empty"]);
+    assert_eq!(empty.code, 2, "{empty}");
+    assert!(empty.stderr.contains("holds no `*.alula` files"), "{empty}");
+}
+
+#[test]
 fn formatting_twice_is_formatting_once() {
     let here = Folder::new(&[("untidy.alula", &untidy())]);
     assert_eq!(here.alula(&["fmt", "untidy.alula"]).code, 0);

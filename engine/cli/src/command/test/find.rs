@@ -1,12 +1,11 @@
 //! Which test files a path means, and which strategy a test file is about.
 
 use crate::exit::Failure;
+use crate::files;
 use std::path::{Path, PathBuf};
 
 /// End of a test file's name.
 const ENDING: &str = ".test.yaml";
-/// Folders within folders that are looked through.
-const DEPTH_MAX: usize = 16;
 
 /// Test files of the paths, in order of name within a folder. A strategy stands for the file beside it.
 pub fn tests(paths: &[PathBuf]) -> Result<Vec<PathBuf>, Failure> {
@@ -14,7 +13,7 @@ pub fn tests(paths: &[PathBuf]) -> Result<Vec<PathBuf>, Failure> {
     for path in paths {
         let before = out.len();
         if path.is_dir() {
-            folder(path, 0, &mut out)?;
+            out.append(&mut files::below(path, ENDING)?);
         } else if path.extension().is_some_and(|e| e == "alula") {
             let beside = path.with_extension("test.yaml");
             if !beside.is_file() {
@@ -37,24 +36,6 @@ pub fn tests(paths: &[PathBuf]) -> Result<Vec<PathBuf>, Failure> {
     }
     out.dedup();
     Ok(out)
-}
-
-fn folder(path: &Path, depth: usize, out: &mut Vec<PathBuf>) -> Result<(), Failure> {
-    let entries = std::fs::read_dir(path).map_err(|e| Failure::io("read", path, &e))?;
-    let mut entries: Vec<PathBuf> = entries.flatten().map(|e| e.path()).collect();
-    entries.sort();
-    for entry in entries {
-        let name = entry.file_name().map(|n| n.to_string_lossy().into_owned());
-        let name = name.unwrap_or_default();
-        // Links are not followed: a folder that contains itself would never end.
-        let is_folder = entry.is_dir() && !entry.is_symlink();
-        if is_folder && depth < DEPTH_MAX && !name.starts_with('.') && name != "target" {
-            folder(&entry, depth + 1, out)?;
-        } else if name.ends_with(ENDING) && entry.is_file() {
-            out.push(entry);
-        }
-    }
-    Ok(())
 }
 
 /// `x` of `x.test.yaml`.

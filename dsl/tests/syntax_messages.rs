@@ -353,6 +353,20 @@ fn habits_from_other_languages_are_met() {
         "signal x = $5 vol",
         &["A0113 2:12 `$5 vol` has two units | keep the `$` or the unit"],
     );
+    let ends = |text: &str, help: &str| {
+        let found = findings(&read(format!("alula 1\n{text}")));
+        assert_eq!(found.len(), 1, "{text}: {found:?}");
+        assert!(found[0].ends_with(&format!("| {help}")), "{text}: {found:?}");
+    };
+    ends(
+        "strategy s {\n    capital $100k\n}",
+        "write the number out: `100_000`",
+    );
+    ends("signal x = a > $2M", "write the number out: `2_000_000`");
+    ends(
+        "policy p on c {\n    close loss when loss >= 2x credit\n}",
+        "a multiple is written as a share: `200% of credit`",
+    );
     check(
         "import \"a\\b\"",
         &[

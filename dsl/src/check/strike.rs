@@ -208,6 +208,13 @@ impl Checker<'_> {
             _ => (false, StrikePick::Spot),
         };
         if fits {
+            if found.unit == LitUnit::Delta && !found.threshold && x < 0.01 {
+                let text = self.text(found.span);
+                let message = format!("`{text}` is less than one delta");
+                // `0.16 delta` was meant as 16 delta; the number as written is x * 100.
+                let help = format!("deltas are written in hundredths: `{:.0} delta`", x * 10_000.0);
+                self.report(Diagnostic::warning(codes::DELTA_AS_FRACTION, found.span, message).help(help));
+            }
             return Some(pick);
         }
         let text = self.text(found.span);

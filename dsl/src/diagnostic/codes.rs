@@ -241,6 +241,8 @@ codes! {
     LAYERS_FIGHT = 622, "layers-fight", include_str!("pages/A0622.md");
     /// The target of a hedge lies outside the band that it names.
     TARGET_OUTSIDE_BAND = 623, "target-outside-band", include_str!("pages/A0623.md");
+    /// A strike at less than one delta: a fraction was written.
+    DELTA_AS_FRACTION = 629, "delta-as-fraction", include_str!("pages/A0629.md");
     /// The imported file could not be read.
     IMPORT_NOT_FOUND = 701, "import-not-found", include_str!("pages/A0701.md");
     /// Imports stay inside the project folder.

@@ -17,7 +17,16 @@ const ALTERNATIVES: &[(&str, &str)] = &[
         "iv_rank",
         "percentile_rank(implied_vol(SPX, 30 days), 252 sessions)",
     ),
+    ("ivp", "percentile_rank(implied_vol(SPX, 30 days), 252 sessions)"),
     ("ivr", "percentile_rank(implied_vol(SPX, 30 days), 252 sessions)"),
+    (
+        "iv_percentile",
+        "percentile_rank(implied_vol(SPX, 30 days), 252 sessions)",
+    ),
+    (
+        "ivrank",
+        "percentile_rank(implied_vol(SPX, 30 days), 252 sessions)",
+    ),
     ("ma", "sma(x, 20)"),
     ("mean", "sma(x, 20)"),
     ("net_liq", "equity"),

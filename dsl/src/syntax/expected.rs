@@ -234,12 +234,34 @@ pub(super) fn finding(file: FileId, text: &str, base: usize, error: &Error<Rule>
         here
     };
     let d = Diagnostic::error(codes::SYNTAX, here, message);
+    if let Some(help) = habit(text, at, found) {
+        return d.help(help);
+    }
     if super::is_reserved(found) && expected.iter().any(|w| w == "a name") {
         return d.help(format!(
             "`{found}` is a word of the language; choose another name"
         ));
     }
     d
+}
+
+/// What to write instead of habits of other tools: `$100k`, `2x credit`.
+fn habit(text: &str, at: usize, found: &str) -> Option<String> {
+    let (before, _) = last_word(text, at);
+    if let Some(times) = before.strip_suffix(['x', 'X'])
+        && let Ok(times) = times.parse::<u32>()
+        && times > 0
+    {
+        let share = times.checked_mul(100)?;
+        return Some(format!("a multiple is written as a share: `{share}% of {found}`"));
+    }
+    let touches = text.get(..at)?.ends_with(|c: char| c.is_ascii_digit());
+    let zeros = match found {
+        "k" | "K" => "_000",
+        "m" | "M" | "mm" | "MM" => "_000_000",
+        _ => return None,
+    };
+    touches.then(|| format!("write the number out: `{before}{zeros}`"))
 }
 
 /// The word that ends before `at`, and where it begins.

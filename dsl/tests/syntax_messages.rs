@@ -364,6 +364,14 @@ fn habits_from_other_languages_are_met() {
     );
     ends("signal x = a > $2M", "write the number out: `2_000_000`");
     ends(
+        "policy p on c {\n    close when dte < 21\n}",
+        "give the rule a name: `close early when …`",
+    );
+    ends(
+        "policy p on c {\n    open when a\n        size 1 contract\n}",
+        "write `1 lot`",
+    );
+    ends(
         "policy p on c {\n    close loss when loss >= 2x credit\n}",
         "a multiple is written as a share: `200% of credit`",
     );

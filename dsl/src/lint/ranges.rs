@@ -90,10 +90,12 @@ impl Known<'_> {
             } else {
                 (codes::NEVER_TRUE, "can never be true")
             };
-            let help = if verdict {
-                "remove it, or compare with a value that can be on the other side"
-            } else {
-                "turn the comparison around, or compare with a value that can be reached"
+            let help = match self.share_meant(values) {
+                Some(share) => format!("a share of one is written `{share}%`"),
+                None if verdict => {
+                    "remove it, or compare with a value that can be on the other side".to_owned()
+                }
+                None => "turn the comparison around, or compare with a value that can be reached".to_owned(),
             };
             let message = format!("`{}` {word}", node.text);
             findings.push(
@@ -102,6 +104,19 @@ impl Known<'_> {
                     .help(help),
             );
         }
+    }
+
+    /// `percentile_rank(…) > 30`: a number above one beside a value that lies in 0..1.
+    fn share_meant(&self, values: [NodeId; 2]) -> Option<f64> {
+        let number = values.into_iter().find_map(|id| match self.graph.node(id)?.op {
+            Op::Number(x) if x > 1.0 && x <= 100.0 => Some(x),
+            _ => None,
+        })?;
+        let is_share = |id: NodeId| {
+            let range = self.interval(id);
+            range.lo >= 0.0 && range.hi <= 1.0
+        };
+        values.into_iter().any(is_share).then_some(number)
     }
 
     /// Parts that exclude each other: `VIX.last < 20 vol and VIX.last > 30 vol`.

@@ -255,6 +255,9 @@ fn habit(text: &str, at: usize, found: &str) -> Option<String> {
         let share = times.checked_mul(100)?;
         return Some(format!("a multiple is written as a share: `{share}% of {found}`"));
     }
+    if found == "when" && matches!(before, "close" | "roll") {
+        return Some(format!("give the rule a name: `{before} early when …`"));
+    }
     let touches = text.get(..at)?.ends_with(|c: char| c.is_ascii_digit());
     let zeros = match found {
         "k" | "K" => "_000",

@@ -779,6 +779,15 @@ fn shipped_rules_are_formatted_and_warn_only_of_flapping_and_of_a_layer_of_futur
 }
 
 #[test]
+fn a_share_compared_with_hundredths_is_told_how_it_is_written() {
+    let text = "alula 1\n\nstrategy t {\n    capital $100_000\n    evaluate every 1 session in SPX.regular\n}\n\n\
+                signal x = percentile_rank(VIX.close, 252) > 30\n\nguard g {\n    require x else block open\n}\n";
+    let compiled = compile("test.alula", text.as_bytes(), &NoImports);
+    let help = compiled.diagnostics.iter().find_map(|d| d.help.clone());
+    assert_eq!(help.as_deref(), Some("a share of one is written `30%`"));
+}
+
+#[test]
 fn conditions_that_cannot_change_are_proven_so_and_others_left_alone() {
     let on = |signal: &str| {
         let text = format!(

@@ -36,6 +36,7 @@ fn instead(unit: &str, number: &str) -> String {
         "pt" | "point" | "points" => " pts",
         "deltas" => " delta",
         "stdev" | "sigma" => " sd",
+        "contract" | "contracts" if number == "1" => " lot",
         "contract" | "contracts" => " lots",
         "minute" | "minutes" | "min" | "mins" => "m",
         "hour" | "hours" => "h",

@@ -1,0 +1,648 @@
+//! What entries say: structs of the file's own, independent of the engine's types.
+//!
+//! A payload is postcard's bytes of one of these. Its kind and the version of its layout stand in the entry. A change of a
+//! layout takes a new version and keeps a reader of the old one; a version or kind that is not known stops the reader.
+
+use crate::entry::Hash;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+/// Bytes without meaning here; in text their words where they are UTF-8, else hexadecimal digits.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Blob(pub Vec<u8>);
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum Shown {
+    Text(String),
+    Hex(String),
+}
+
+impl Serialize for Blob {
+    fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
+        if !s.is_human_readable() {
+            return self.0.serialize(s);
+        }
+        match std::str::from_utf8(&self.0) {
+            Ok(text) => Shown::Text(text.to_owned()),
+            Err(_) => Shown::Hex(self.0.iter().map(|b| format!("{b:02x}")).collect()),
+        }
+        .serialize(s)
+    }
+}
+
+impl<'de> Deserialize<'de> for Blob {
+    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        if !d.is_human_readable() {
+            return Vec::deserialize(d).map(Self);
+        }
+        match Shown::deserialize(d)? {
+            Shown::Text(text) => Ok(Self(text.into_bytes())),
+            Shown::Hex(hex) => {
+                let bytes = (0..hex.len() / 2).map(|i| {
+                    hex.get(i * 2..i * 2 + 2)
+                        .and_then(|h| u8::from_str_radix(h, 16).ok())
+                });
+                let bytes: Option<Vec<u8>> = bytes.collect();
+                bytes
+                    .filter(|_| hex.len().is_multiple_of(2))
+                    .map(Self)
+                    .ok_or_else(|| serde::de::Error::custom("not hexadecimal digits"))
+            }
+        }
+    }
+}
+
+/// A contract or share by its facts.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Instrument {
+    /// An option.
+    Option {
+        /// `SPXW`.
+        class: String,
+        /// Expiry as `20261218`.
+        expiry: i32,
+        /// A call, else a put.
+        call: bool,
+        /// Strike in mills.
+        strike_mills: i64,
+    },
+    /// A future.
+    Future {
+        /// `VX`.
+        class: String,
+        /// Expiry as `20261218`.
+        expiry: i32,
+    },
+    /// A share.
+    Share {
+        /// Symbol.
+        symbol: String,
+    },
+}
+
+/// A number of an instrument.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Leg {
+    /// What.
+    pub instrument: Instrument,
+    /// Positive bought, negative sold.
+    pub quantity: i64,
+}
+
+/// A quote that a decision read.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Quote {
+    /// What.
+    pub instrument: Instrument,
+    /// Mills.
+    pub bid_mills: Option<i64>,
+    /// Mills.
+    pub ask_mills: Option<i64>,
+    /// Contracts.
+    pub bid_size: Option<u32>,
+    /// Contracts.
+    pub ask_size: Option<u32>,
+    /// When it was so, s since 1970.
+    pub at_s: i64,
+}
+
+/// A named level: an index, a rate.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Level {
+    /// Name.
+    pub name: String,
+    /// Thousandths; `None` where it was missing.
+    pub mills: Option<i64>,
+}
+
+/// A value that changed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Change {
+    /// Path of the field.
+    pub field: String,
+    /// As it was written; empty where it was not there.
+    pub before: String,
+    /// As it is written; empty where it is gone.
+    pub after: String,
+}
+
+/// A trade of one leg.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Fill {
+    /// Unique per account.
+    pub exec_id: String,
+    /// The trade that this one replaces.
+    pub corrects: Option<String>,
+    /// Our order.
+    pub order: Option<String>,
+    /// What.
+    pub instrument: Instrument,
+    /// Positive bought, negative sold.
+    pub quantity: i64,
+    /// Mills.
+    pub price_mills: i64,
+    /// Micro-dollars, positive paid.
+    pub fee_micros: Option<i64>,
+    /// Venue's time, s since 1970.
+    pub at_s: i64,
+}
+
+/// How an order stands at the broker.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum OrderStatus {
+    /// At work.
+    Working,
+    /// Filled whole.
+    Filled,
+    /// Taken back.
+    Cancelled,
+    /// Its time is over.
+    Expired,
+    /// Refused.
+    Rejected,
+}
+
+/// What a broker said, before anything was made of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum BrokerSaid {
+    /// The connection stands.
+    Up,
+    /// It broke.
+    Down(String),
+    /// It has an order.
+    Acknowledged {
+        /// Ours.
+        order: String,
+        /// Its own name.
+        broker_order: String,
+    },
+    /// It will not have an order.
+    Rejected {
+        /// Ours.
+        order: String,
+        /// Its words.
+        why: String,
+    },
+    /// A leg traded.
+    Filled(Fill),
+    /// Taken back.
+    Cancelled {
+        /// Ours.
+        order: String,
+        /// Its words.
+        why: String,
+    },
+    /// Its time is over.
+    Expired {
+        /// Ours.
+        order: String,
+    },
+    /// A snapshot starts.
+    SnapshotBegin {
+        /// As asked.
+        request: u64,
+    },
+    /// An order.
+    SnapshotOrder {
+        /// As asked.
+        request: u64,
+        /// Ours.
+        order: Option<String>,
+        /// Its own name.
+        broker_order: String,
+        /// How it stands.
+        status: OrderStatus,
+        /// Packages filled.
+        filled: u32,
+        /// Packages at work.
+        left: u32,
+    },
+    /// A position.
+    SnapshotPosition {
+        /// As asked.
+        request: u64,
+        /// What is held.
+        held: Leg,
+    },
+    /// A trade.
+    SnapshotFill {
+        /// As asked.
+        request: u64,
+        /// Trade.
+        fill: Fill,
+    },
+    /// The account.
+    SnapshotAccount {
+        /// As asked.
+        request: u64,
+        /// Micro-dollars.
+        cash_micros: i64,
+        /// Micro-dollars.
+        net_liquidation_micros: i64,
+        /// Micro-dollars.
+        initial_margin_micros: i64,
+        /// Micro-dollars.
+        maintenance_margin_micros: i64,
+    },
+    /// A snapshot is whole.
+    SnapshotEnd {
+        /// As asked.
+        request: u64,
+    },
+    /// A quote.
+    Quote(Quote),
+}
+
+/// What is known after sending.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Submission {
+    /// Handed over.
+    Sent,
+    /// Certainly never left.
+    NotSent(String),
+    /// Nobody can say.
+    Unknown(String),
+}
+
+/// A file of bytes that cannot be read as an entry's payload.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum WireError {
+    /// A kind of a newer program.
+    #[error("its kind {0} is not known to this program")]
+    Kind(u16),
+    /// A layout of a newer program.
+    #[error("its layout is version {schema} of `{name}`, and this program knows version {known}")]
+    Schema {
+        /// Kind in words.
+        name: &'static str,
+        /// Found.
+        schema: u16,
+        /// Known.
+        known: u16,
+    },
+    /// The bytes are not of that layout.
+    #[error("its payload is no `{name}`: {why}")]
+    Payload {
+        /// Kind in words.
+        name: &'static str,
+        /// In a line.
+        why: String,
+    },
+}
+
+macro_rules! records {
+    ($($(#[doc = $doc:literal])+ $name:ident = $kind:literal, $schema:literal, $word:literal {
+        $($(#[doc = $field_doc:literal])+ $field:ident: $type:ty,)*
+    })+) => {
+        $($(#[doc = $doc])+
+        #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+        pub struct $name {
+            $($(#[doc = $field_doc])+ pub $field: $type,)*
+        }
+
+        impl From<$name> for Record {
+            fn from(inner: $name) -> Self {
+                Self::$name(inner)
+            }
+        })+
+
+        /// Whatever an entry says.
+        #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+        #[serde(untagged)]
+        pub enum Record {
+            $($(#[doc = $doc])+ $name($name),)+
+        }
+
+        impl Record {
+            /// Kinds in words, by their numbers.
+            pub const KINDS: &'static [(u16, &'static str)] = &[$(($kind, $word)),+];
+
+            /// Number of its kind.
+            #[must_use]
+            pub const fn kind(&self) -> u16 {
+                match self { $(Self::$name(_) => $kind,)+ }
+            }
+
+            /// Its kind in a word.
+            #[must_use]
+            pub const fn word(&self) -> &'static str {
+                match self { $(Self::$name(_) => $word,)+ }
+            }
+
+            /// Version of its layout.
+            #[must_use]
+            pub const fn schema(&self) -> u16 {
+                match self { $(Self::$name(_) => $schema,)+ }
+            }
+
+            /// As bytes.
+            ///
+            /// # Errors
+            /// When it cannot be encoded, which no value of these types causes.
+            pub fn to_bytes(&self) -> Result<Vec<u8>, WireError> {
+                match self {
+                    $(Self::$name(inner) => postcard::to_stdvec(inner)
+                        .map_err(|e| WireError::Payload { name: $word, why: e.to_string() }),)+
+                }
+            }
+
+            /// From bytes.
+            ///
+            /// # Errors
+            /// When kind or layout are not known, or the bytes are not of them.
+            pub fn from_bytes(kind: u16, schema: u16, bytes: &[u8]) -> Result<Self, WireError> {
+                match kind {
+                    $($kind => {
+                        if schema != $schema {
+                            return Err(WireError::Schema { name: $word, schema, known: $schema });
+                        }
+                        let payload = |why: String| WireError::Payload { name: $word, why };
+                        let (inner, rest) =
+                            postcard::take_from_bytes(bytes).map_err(|e| payload(e.to_string()))?;
+                        if !rest.is_empty() {
+                            return Err(payload(format!("{} bytes too many", rest.len())));
+                        }
+                        Ok(Self::$name(inner))
+                    })+
+                    _ => Err(WireError::Kind(kind)),
+                }
+            }
+        }
+    };
+}
+
+records! {
+    /// A run begins; the strategy is armed only after this.
+    RunStarted = 1, 1, "run-started" {
+        /// Run.
+        run: String,
+        /// Run before.
+        parent: Option<String>,
+        /// Its last hash.
+        parent_head: Option<Hash>,
+        /// `paper`, `live`, `shadow`, `read-only`.
+        mode: String,
+        /// Broker and its version.
+        broker: String,
+        /// Only exits and hedges are let through, and why; `None` in ordinary work.
+        safe_mode: Option<String>,
+    }
+    /// A run ends in good order.
+    RunEnded = 2, 1, "run-ended" {
+        /// Why.
+        why: String,
+        /// Last link of the chain of decisions.
+        link: Hash,
+    }
+    /// A tick with what it read.
+    Tick = 3, 1, "tick" {
+        /// Market time, s since 1970.
+        at_s: i64,
+        /// Feed.
+        source: String,
+        /// Number of the tick in its feed.
+        number: u64,
+        /// Hash of all that the snapshot held.
+        snapshot: Hash,
+        /// Indices, rates.
+        levels: Vec<Level>,
+        /// Quotes used.
+        quotes: Vec<Quote>,
+        /// Whatever else a replay needs, in the feed's own layout.
+        rest: Blob,
+    }
+    /// A timer fired.
+    Timer = 4, 1, "timer" {
+        /// Which.
+        name: String,
+        /// Its time, s since 1970.
+        at_s: i64,
+    }
+    /// A broker's words.
+    Broker = 5, 1, "broker" {
+        /// Words.
+        said: BrokerSaid,
+    }
+    /// Other thresholds from the next tick on.
+    ThresholdsApplied = 6, 1, "thresholds-applied" {
+        /// Counts up from 1 in a run's life.
+        version: u64,
+        /// SHA-256 of the file.
+        sha256: Hash,
+        /// Of the file before.
+        previous: Hash,
+        /// The values in the canonical form.
+        canonical: Blob,
+        /// What changed.
+        changes: Vec<Change>,
+        /// Who: file, command, rollback.
+        source: String,
+        /// User's number, where it is known.
+        uid: Option<u32>,
+        /// Time of the file, ns since 1970.
+        modified_ns: i64,
+    }
+    /// Thresholds that were not taken.
+    ThresholdsRejected = 7, 1, "thresholds-rejected" {
+        /// SHA-256 of the file; zeros where it could not be read.
+        sha256: Hash,
+        /// Why, a line each.
+        errors: Vec<String>,
+        /// Who.
+        source: String,
+    }
+    /// Another strategy beside the running one, or in its place.
+    StrategySwapped = 8, 1, "strategy-swapped" {
+        /// Counts up from 1 in a run's life.
+        version: u64,
+        /// SHA-256 of the sources.
+        sha256: Hash,
+        /// Of the ones before.
+        previous: Hash,
+        /// Sources as they were read.
+        sources: Blob,
+        /// State that was dropped, by key; each was confirmed.
+        dropped: Vec<String>,
+    }
+    /// What an operator said.
+    Operator = 9, 1, "operator" {
+        /// User's number, where it is known.
+        uid: Option<u32>,
+        /// `halt`.
+        command: String,
+        /// Its arguments.
+        arguments: Vec<String>,
+        /// What came of it.
+        answer: String,
+    }
+    /// A plugin takes part.
+    PluginLoaded = 10, 1, "plugin-loaded" {
+        /// Id.
+        id: String,
+        /// Version.
+        version: String,
+        /// SHA-256 of its library.
+        sha256: Hash,
+        /// Contract.
+        abi: u32,
+    }
+    /// A plugin takes part no longer.
+    PluginQuarantined = 11, 1, "plugin-quarantined" {
+        /// Id.
+        id: String,
+        /// Why.
+        why: String,
+    }
+    /// A feed or connection changed how it stands.
+    Feed = 12, 1, "feed" {
+        /// Which.
+        name: String,
+        /// `fresh`, `stale`, `down`.
+        state: String,
+        /// Why.
+        why: String,
+    }
+    /// What was decided at a tick.
+    Decision = 20, 1, "decision" {
+        /// Market time, s since 1970.
+        at_s: i64,
+        /// Hash of the outcome.
+        outcome: Hash,
+        /// Link of the chain of decisions.
+        link: Hash,
+        /// Version of the thresholds in force.
+        thresholds: u64,
+        /// Version of the strategy in force.
+        strategy: u64,
+        /// In a line per rule that did or nearly did something.
+        words: Vec<String>,
+    }
+    /// An order that is about to be sent.
+    OrderIntent = 21, 1, "order-intent" {
+        /// Its name.
+        order: String,
+        /// Structure.
+        group: String,
+        /// Rule or policy that wants it.
+        rule: String,
+        /// `open`, `close`, `hedge`, `roll`.
+        purpose: String,
+        /// One package.
+        legs: Vec<Leg>,
+        /// Packages.
+        quantity: u32,
+        /// Worst net price in mills, credits positive; `None` is a market order.
+        limit_mills: Option<i64>,
+        /// The broker must refuse it from then on, s since 1970.
+        not_after_s: i64,
+        /// Most that it can lose, micro-dollars, where it is known.
+        risk_micros: Option<i64>,
+        /// Version of the thresholds that it was born with.
+        thresholds: u64,
+        /// Number in its run.
+        number: u64,
+        /// Decide but do not send.
+        shadow: bool,
+    }
+    /// What is known after sending.
+    SubmitResult = 22, 1, "submit-result" {
+        /// Order.
+        order: String,
+        /// What is known.
+        submission: Submission,
+    }
+    /// An intent that will never be sent, or sent again.
+    IntentAbandoned = 23, 1, "intent-abandoned" {
+        /// Order.
+        order: String,
+        /// Why.
+        why: String,
+    }
+    /// An order of a run before, found at the broker and gone on with.
+    Adopted = 24, 1, "adopted" {
+        /// Order.
+        order: String,
+        /// The broker's name for it.
+        broker_order: String,
+        /// How it stands.
+        status: OrderStatus,
+        /// Packages filled.
+        filled: u32,
+    }
+    /// An order is to be taken back.
+    CancelIntent = 25, 1, "cancel-intent" {
+        /// Order.
+        order: String,
+        /// Why.
+        why: String,
+    }
+    /// An order that a safety rail did not let through.
+    Refused = 26, 1, "refused" {
+        /// Structure.
+        group: String,
+        /// Rule.
+        rule: String,
+        /// Rail.
+        rail: String,
+        /// In a sentence.
+        why: String,
+    }
+    /// Something that a person must see.
+    Alarm = 27, 1, "alarm" {
+        /// `late-fill`, `external-order`, `position-mismatch`.
+        key: String,
+        /// In a sentence.
+        text: String,
+    }
+    /// Journal and broker were compared.
+    Reconciled = 28, 1, "reconciled" {
+        /// `start`, `reconnect`, `periodic`, `operator`.
+        occasion: String,
+        /// Orders adopted.
+        adopted: u32,
+        /// Intents abandoned.
+        abandoned: u32,
+        /// Breaks, a line each; entries are blocked unless there is none.
+        breaks: Vec<String>,
+    }
+    /// What was halted or set going again.
+    Halt = 29, 1, "halt" {
+        /// `none`, `entries`, `all`.
+        level: String,
+        /// Why.
+        why: String,
+    }
+    /// The state after everything up to here.
+    Snapshot = 40, 1, "snapshot" {
+        /// Hash of the state.
+        state: Hash,
+        /// Hash of the bytes below.
+        blob: Hash,
+        /// The state in the engine's own layout; may be empty.
+        bytes: Blob,
+    }
+}
+
+impl Record {
+    /// Number of a kind by its word.
+    #[must_use]
+    pub fn kind_of(word: &str) -> Option<u16> {
+        Self::KINDS
+            .iter()
+            .find(|(_, w)| *w == word)
+            .map(|(kind, _)| *kind)
+    }
+
+    /// Word of a kind; `unknown` for one of a newer program.
+    #[must_use]
+    pub fn word_of(kind: u16) -> &'static str {
+        Self::KINDS
+            .iter()
+            .find(|(k, _)| *k == kind)
+            .map_or("unknown", |(_, w)| w)
+    }
+}

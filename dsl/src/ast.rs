@@ -573,6 +573,8 @@ pub enum HedgeClause {
         instrument: Ident,
         /// Ratio.
         by: Expr,
+        /// `at 30 days`: the ratio is that of this distance, and decays from there.
+        at: Option<Literal>,
     },
 }
 

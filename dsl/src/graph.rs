@@ -734,7 +734,7 @@ pub struct HedgeDef {
     pub target: Option<HedgeTarget>,
     /// Layers.
     pub layers: Vec<LayerDef>,
-    /// Every other clause of the hedge: key suffix (`cap`, `budget.month`, `budget.year`, `band`, `map`), and the node that
+    /// Every other clause of the hedge: key suffix (`cap`, `budget.month`, `budget.year`, `band`, `map`, `map.at`), and the node that
     /// it reads.
     pub clauses: Vec<(String, NodeId)>,
     /// Documentation.

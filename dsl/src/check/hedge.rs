@@ -3,8 +3,8 @@
 use super::Checker;
 use super::value::{Affine, Place, Val, literal_unit, number};
 use crate::ast::{
-    Amount, Expr, Hedge, HedgeClause, Ident, Item, Layer, LayerClause, LitUnit, Node, OnUnknown, Overlay,
-    OverlayClause, SizeExpr,
+    Amount, Expr, Hedge, HedgeClause, Ident, Item, Layer, LayerClause, LitUnit, Literal, Node, OnUnknown,
+    Overlay, OverlayClause, SizeExpr,
 };
 use crate::builtin::BookObs;
 use crate::diagnostic::{Diagnostic, codes};
@@ -56,8 +56,10 @@ impl Checker<'_> {
                             .map(|id| (word.to_owned(), id)),
                     );
                 }
-                HedgeClause::Map { instrument, by } => {
+                HedgeClause::Map { instrument, by, at } => {
                     clauses.extend(self.mapping(instrument, by, &key).map(|id| (word.to_owned(), id)));
+                    let at = at.as_ref().and_then(|at| self.mapping_at(at, &key));
+                    clauses.extend(at.map(|id| ("map.at".to_owned(), id)));
                 }
             }
         }
@@ -164,6 +166,20 @@ impl Checker<'_> {
         // A fact of the market: the account's own vega is measured by it.
         let v = self.in_unit(by, Unit::NONE, "a mapping", Place::Market, key)?;
         Some(self.builder.at_tick(v.id))
+    }
+
+    /// `at 30 days`.
+    fn mapping_at(&mut self, at: &Literal, key: &str) -> Option<NodeId> {
+        let text = self.text(at.span);
+        if !matches!(at.unit, LitUnit::Days | LitUnit::Dte) || at.number <= 0.0 {
+            let message = format!("`{text}` is not a distance to expiry");
+            let help =
+                "write `at 30 days`: where the ratio holds; nearer futures move more, further ones less";
+            return self.error(codes::WRONG_UNIT, at.span, message, help);
+        }
+        let origin = Origin::new(format!("{key}.at"), text, at.span);
+        let id = self.builder.number(at.number, number(Unit::NONE), origin);
+        Some(self.builder.at_tick(id))
     }
 
     fn hedge_budget(
@@ -421,13 +437,16 @@ impl Checker<'_> {
     ) -> Option<StructureId> {
         let id = self.owned(key, shape, span)?;
         let def = self.structures.get_mut(id.0 as usize)?;
-        let futures = def.legs.iter().any(|l| l.right.is_none());
+        let (first, rest) = def.legs.split_first()?;
+        let mixed = rest.iter().any(|l| l.right.is_none() != first.right.is_none());
         def.key.clone_from(&layer);
-        if futures {
-            let message = format!("the layer `{layer}` owns futures, which are not traded by layers yet");
-            let note = Diagnostic::note(codes::NOT_EVALUATED_YET, shape.kind.span, message);
-            self.report(
-                note.help("it is checked, formatted and drawn; a run goes on without it and says so"),
+        if mixed {
+            let message = format!("the layer `{layer}` owns futures beside options");
+            return self.error(
+                codes::NOT_TRADABLE,
+                shape.kind.span,
+                message,
+                "give the futures a layer of their own: the two do not fill together",
             );
         }
         Some(id)

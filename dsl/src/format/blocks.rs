@@ -239,9 +239,12 @@ impl Printer<'_> {
             HedgeClause::Budget { amount, per } => budget("budget", amount, &per.value),
             HedgeClause::Cap(e) => clause("cap", |l| l.expr(e)),
             HedgeClause::NoTradeBand(a) => Line::new(format!("band {}", amount_text(a))),
-            HedgeClause::Map { instrument, by } => {
-                clause(&format!("map {} by", instrument.value), |l| l.expr(by))
-            }
+            HedgeClause::Map { instrument, by, at } => clause(&format!("map {} by", instrument.value), |l| {
+                l.expr(by);
+                if let Some(at) = at {
+                    l.word(format!("at {}", literal_text(at)));
+                }
+            }),
         };
         self.line(c.span, &line, INDENT);
     }

@@ -451,7 +451,11 @@ fn hedge() -> impl Strategy<Value = Hedge> {
             (expr(), ident()).prop_map(|(amount, per)| HedgeClause::Budget { amount, per }),
             expr().prop_map(HedgeClause::Cap),
             amount().prop_map(HedgeClause::NoTradeBand),
-            (ident(), expr()).prop_map(|(instrument, by)| HedgeClause::Map { instrument, by }),
+            (ident(), expr()).prop_map(|(instrument, by)| HedgeClause::Map {
+                instrument,
+                by,
+                at: None
+            }),
         ];
     (
         ident(),

@@ -22,7 +22,8 @@ pub fn is_futures(structure: &StructureDef) -> bool {
 #[must_use]
 pub const fn class_of(underlying: Name) -> Option<FutureRoot> {
     match underlying {
-        Name::Vx => Some(FutureRoot::Vx),
+        // Futures on VIX are VX.
+        Name::Vx | Name::Vix => Some(FutureRoot::Vx),
         Name::Es => Some(FutureRoot::Es),
         _ => None,
     }
@@ -43,7 +44,7 @@ impl LinearNeeds {
     pub fn of(graph: &Graph) -> Self {
         let policies = graph.policies.iter().map(|p| p.structure);
         let layers = graph.hedges.iter().flat_map(|h| &h.layers);
-        let owned = layers.filter_map(|l| l.own);
+        let owned = layers.flat_map(|l| l.own.into_iter().chain(l.rotate));
         let structures = policies.chain(owned);
         let names = structures
             .filter_map(|s| graph.structures.get(s.0 as usize))
@@ -86,6 +87,18 @@ pub fn pick_futures(
     structure: &StructureDef,
     curve: Option<&FuturesCurve>,
 ) -> Result<Vec<LinearLeg>, NoPick> {
+    pick_futures_from(structure, curve, None)
+}
+
+/// The same, moved along the curve as a whole so that its nearest leg stands in a month from the front.
+///
+/// # Errors
+/// As [`pick_futures`].
+pub fn pick_futures_from(
+    structure: &StructureDef,
+    curve: Option<&FuturesCurve>,
+    nearest: Option<u8>,
+) -> Result<Vec<LinearLeg>, NoPick> {
     if !is_futures(structure) {
         return Err(PickError::Unsupported("futures beside options in one structure").into());
     }
@@ -94,6 +107,7 @@ pub fn pick_futures(
     if class_of(structure.underlying) != Some(curve.root) {
         return Err(PickError::NoCurve(class).into());
     }
+    let first = structure.legs.iter().filter_map(|l| l.month).min();
     let mut legs: Vec<LinearLeg> = Vec::new();
     for def in &structure.legs {
         let fail = |reason| NoPick {
@@ -101,6 +115,10 @@ pub fn pick_futures(
             reason,
         };
         let month = def.month.ok_or(PickError::NoExpiry).map_err(fail)?;
+        let month = match (nearest, first) {
+            (Some(to), Some(first)) => month.saturating_sub(first).saturating_add(to),
+            _ => month,
+        };
         let point = curve
             .month(usize::from(month))
             .ok_or(PickError::NoFuture { month })

@@ -6,7 +6,8 @@
 //!
 //! `delta * multiplier * b`, `b` = points that the VX future of its expiry moves when SPX implied vol moves one.
 //!
-//! `map VIX by …` gives `b`, as a number, a threshold or a signal. Without it `b = exp(-4 T)`, `T` in years to the expiry:
+//! `map VIX by …` gives `b`, as a number, a threshold or a signal, the same for every expiry; `map VIX by … at 30 days` gives
+//! it for one distance and lets it decay as follows. Without it `b = exp(-4 T)`, `T` in years to the expiry:
 //! the sensitivity of a future on a mean-reverting volatility to the volatility itself (A. Grünbichler and F. A. Longstaff,
 //! *Valuing futures and options on volatility*, Journal of Banking and Finance 20, 1996), with a speed of 4 a year, a
 //! half-life of 63 days. Its own vega, to the vol of VIX, is not a hedge of SPX vega and does not count.
@@ -19,7 +20,7 @@
 
 use crate::linear;
 use crate::observe::{PackageGreeks, Sight, days, package_greek, package_greeks};
-use crate::plan::Plan;
+use crate::plan::{Plan, PlanHedge};
 use crate::value::{Cause, Cell};
 use alula_book::instrument::LinearLeg;
 use alula_book::{Book, Package};
@@ -41,6 +42,8 @@ pub enum Mapping {
     Decay,
     /// A number for every expiry, or the cause why it is missing.
     Given(Result<f64, Cause>),
+    /// A number for what is so many days from expiry, or the cause why it is missing; for others it decays by [`MAP_SPEED`].
+    From(Result<f64, Cause>, f64),
 }
 
 impl Mapping {
@@ -52,16 +55,28 @@ impl Mapping {
         match self {
             Self::Decay => Ok((-MAP_SPEED * days / YEAR_DAYS).exp()),
             Self::Given(ratio) => ratio,
+            Self::From(ratio, at) => Ok(ratio? * (-MAP_SPEED * (days - at) / YEAR_DAYS).exp()),
+        }
+    }
+
+    /// What a hedge says.
+    pub(crate) fn of(hedge: &PlanHedge, read: &dyn Fn(usize) -> Result<f64, Cause>) -> Self {
+        match (hedge.map, hedge.map_at) {
+            (None, _) => Self::Decay,
+            (Some(node), None) => Self::Given(read(node)),
+            (Some(node), Some(at)) => match read(at) {
+                Ok(days) => Self::From(read(node), days),
+                Err(cause) => Self::Given(Err(cause)),
+            },
         }
     }
 
     /// The mapping of the account: that of the first hedge which gives one.
     #[must_use]
     pub fn of_account(plan: &Plan, cells: &[Cell]) -> Self {
-        let given = plan.hedges().iter().find_map(|h| h.map);
-        given.map_or(Self::Decay, |node| {
-            Self::Given(cells.get(node).map_or(Err(Cause::NoData), |c| c.get()))
-        })
+        let read = |node: usize| cells.get(node).map_or(Err(Cause::NoData), |c| c.get());
+        let first = plan.hedges().iter().find(|h| h.map.is_some());
+        first.map_or(Self::Decay, |h| Self::of(h, &read))
     }
 }
 
@@ -118,7 +133,7 @@ pub fn account(sight: &Sight<'_>, book: &Book) -> Result<PackageGreeks, Cause> {
     for leg in book.ledger().positions().flat_map(|p| &p.held) {
         match leg.instrument {
             Instrument::Future(c) if c.root.is_vix() && main != Some(VIX) => {
-                sum.vega += future_vega(sight, leg)?;
+                sum.vega += future_vega(sight, leg, sight.mapping)?;
             }
             _ => sum.delta += linear::greek(std::slice::from_ref(leg), Greek::Delta),
         }
@@ -126,9 +141,28 @@ pub fn account(sight: &Sight<'_>, book: &Book) -> Result<PackageGreeks, Cause> {
     Ok(sum)
 }
 
+/// What futures or shares have of a greek, in the terms of the run's own underlying.
+pub(crate) fn linear_exposure(
+    sight: &Sight<'_>,
+    legs: &[LinearLeg],
+    greek: Greek,
+    mapping: Mapping,
+) -> Result<f64, Cause> {
+    let mut sum = 0.0;
+    for leg in legs {
+        let vix = matches!(leg.instrument, Instrument::Future(c) if c.root.is_vix());
+        sum += match (greek, vix) {
+            (Greek::Vega, true) => future_vega(sight, leg, mapping)?,
+            (Greek::Delta, false) => linear::greek(std::slice::from_ref(leg), Greek::Delta),
+            _ => 0.0,
+        };
+    }
+    Ok(sum)
+}
+
 /// Dollars of a VX future for a point of SPX implied vol.
-fn future_vega(sight: &Sight<'_>, leg: &LinearLeg) -> Result<f64, Cause> {
+fn future_vega(sight: &Sight<'_>, leg: &LinearLeg, mapping: Mapping) -> Result<f64, Cause> {
     let expiry = leg.instrument.expiry().ok_or(Cause::NoLeg)?;
-    let ratio = sight.mapping.at(days(sight.at.date(), expiry))?;
+    let ratio = mapping.at(days(sight.at.date(), expiry))?;
     Ok(linear::greek(std::slice::from_ref(leg), Greek::Vega) * ratio)
 }

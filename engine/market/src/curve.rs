@@ -138,6 +138,18 @@ pub fn month_from_front(root: FutureRoot, at: Instant, month: usize) -> Option<F
         .nth(month - 1)
 }
 
+/// Names of the series of a class's months, as far as they are read.
+#[must_use]
+pub const fn place_names(root: FutureRoot) -> &'static [&'static str] {
+    if root.is_vix() {
+        &[
+            "VX1", "VX2", "VX3", "VX4", "VX5", "VX6", "VX7", "VX8", "VX9", "VX10", "VX11", "VX12",
+        ]
+    } else {
+        &["ES1", "ES2", "ES3", "ES4"]
+    }
+}
+
 /// Name of the series of a class's months: VXM has the prices of VX, MES those of ES.
 fn series_of(root: FutureRoot, month: usize) -> String {
     let class = if root.is_vix() {

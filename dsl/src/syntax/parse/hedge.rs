@@ -38,6 +38,10 @@ impl Builder {
                 Rule::mapping => HedgeClause::Map {
                     instrument: self.next_ident(&mut parts)?,
                     by: self.next_expr(&mut parts)?,
+                    at: match parts.next_if(Rule::literal) {
+                        Some(p) => Some(self.literal(&p)?),
+                        None => None,
+                    },
                 },
                 _ => return None,
             };

@@ -92,6 +92,8 @@ pub struct PlanHedge {
     pub target: Option<PlanTarget>,
     /// `map VIX by …`.
     pub map: Option<usize>,
+    /// `at 30 days`: where that ratio holds, from where it decays.
+    pub map_at: Option<usize>,
     /// Most at risk in all layers, dollars.
     pub cap: Option<usize>,
     /// Budgets of all layers together.
@@ -125,6 +127,7 @@ pub(super) fn hedges(graph: &Graph, tick: &dyn Fn(NodeId) -> usize) -> Vec<PlanH
             band: band.map(|(lo, hi)| (tick(lo), tick(hi))),
         }),
         map: clause(&h.clauses, "map").map(tick),
+        map_at: clause(&h.clauses, "map.at").map(tick),
         cap: clause(&h.clauses, "cap").map(tick),
         budgets: budgets(&h.clauses, tick),
         band: clause(&h.clauses, "band").map(tick),

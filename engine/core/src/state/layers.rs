@@ -1,6 +1,7 @@
 //! What the layers of hedges remember between ticks: their switches, the share granted, what each position was chosen as,
 //! and what was spent in the calendar month and year.
 
+use alula_book::instrument::{Flow, Ledger, LinearExecution, LinearPosition};
 use alula_book::{Book, Execution, ExecutionKind, PositionId};
 use alula_market::money::Usd;
 use alula_market::time::{Date, Instant};
@@ -23,6 +24,9 @@ pub struct Spent {
     period: (i32, u32),
     month: Usd,
     year: Usd,
+    /// Variation of futures on balance, what was paid above zero.
+    month_flow: Usd,
+    year_flow: Usd,
 }
 
 impl Spent {
@@ -33,8 +37,10 @@ impl Spent {
         }
         if self.period.0 != year {
             self.year = Usd::ZERO;
+            self.year_flow = Usd::ZERO;
         }
         self.month = Usd::ZERO;
+        self.month_flow = Usd::ZERO;
         self.period = (year, month);
     }
 
@@ -44,11 +50,22 @@ impl Spent {
         self.year += amount;
     }
 
-    /// Spent in the month and in the year of a date.
+    /// Variation and final settlement of futures.
+    fn flow(&mut self, on: Date, cash: Usd) {
+        self.enter(on);
+        self.month_flow += -cash;
+        self.year_flow += -cash;
+    }
+
+    /// Spent in the month and in the year of a date. Of futures what variation cost on balance: its gains refund its losses
+    /// within the period, and nothing else.
     #[must_use]
     pub fn at(mut self, on: Date) -> (Usd, Usd) {
         self.enter(on);
-        (self.month, self.year)
+        (
+            self.month + self.month_flow.max(Usd::ZERO),
+            self.year + self.year_flow.max(Usd::ZERO),
+        )
     }
 }
 
@@ -71,6 +88,8 @@ pub struct LayerState {
     pub(crate) sleeves: BTreeMap<PositionId, Sleeve>,
     /// What ordered packages were chosen as, by the tick and key of the order; of a roll, by its position too.
     ordered: Vec<(Instant, Arc<str>, Option<PositionId>, Sleeve)>,
+    /// When the futures of each open position were last chosen.
+    pub(crate) chosen: BTreeMap<PositionId, Date>,
     /// Period for which there is nothing left to roll.
     pub(crate) rolled: Option<i64>,
     /// Spending.
@@ -111,12 +130,39 @@ impl LayerState {
     }
 }
 
+impl LayerState {
+    /// A trade, settlement or split of futures or shares.
+    fn executed_linear(&mut self, ledger: &Ledger, e: &LinearExecution) {
+        let day = e.at.date();
+        self.spent.add(day, e.fees.total());
+        if e.flow != Flow::Trade {
+            self.spent.flow(day, e.cash.share);
+            return;
+        }
+        // Shares are paid for; a future's price is not money.
+        self.spent.add(day, (-e.cash.share).max(Usd::ZERO));
+        let opens = ledger
+            .position(e.position)
+            .is_some_and(|p| p.opened_at == e.at && p.opened_by == e.key);
+        let of = |o: &&(Instant, Arc<str>, Option<PositionId>, Sleeve)| {
+            let fits = o.2.map_or(opens, |id| id == e.position);
+            o.0 == e.decided_at && *o.1 == *e.key && fits
+        };
+        if let Some((_, _, _, sleeve)) = self.ordered.iter().find(of) {
+            self.sleeves.insert(e.position, *sleeve);
+            self.chosen.insert(e.position, day);
+        }
+    }
+}
+
 /// Every layer, by key.
 #[derive(Clone, Debug, Default)]
 pub struct Layers {
     pub(crate) layers: BTreeMap<Arc<str>, LayerState>,
     /// Executions of the book that were taken note of.
     seen: usize,
+    /// The same of futures and shares.
+    seen_linear: usize,
 }
 
 impl Layers {
@@ -125,6 +171,7 @@ impl Layers {
         Self {
             layers: keys.map(|k| (k, LayerState::default())).collect(),
             seen: 0,
+            seen_linear: 0,
         }
     }
 
@@ -143,13 +190,27 @@ impl Layers {
             }
         }
         self.seen = trades.len();
+        let ledger = book.ledger();
+        let linear = ledger.executions();
+        for execution in linear.iter().skip(self.seen_linear) {
+            if let Some(layer) = self.layers.get_mut(&execution.structure) {
+                layer.executed_linear(ledger, execution);
+            }
+        }
+        self.seen_linear = linear.len();
+        let open = |id: &PositionId| {
+            book.position(*id).is_some_and(alula_book::Position::is_open)
+                || ledger.position(*id).is_some_and(LinearPosition::is_open)
+        };
         for layer in self.layers.values_mut() {
             // Orders live for one snapshot; what is at work may still fill.
-            let at_work = |at: Instant| book.orders().iter().any(|o| o.request.decided_at == at);
+            let at_work = |at: Instant| {
+                book.orders().iter().any(|o| o.request.decided_at == at)
+                    || ledger.orders().iter().any(|o| o.request.decided_at == at)
+            };
             layer.ordered.retain(|(at, ..)| at_work(*at));
-            layer
-                .sleeves
-                .retain(|id, _| book.position(*id).is_some_and(alula_book::Position::is_open));
+            layer.sleeves.retain(|id, _| open(id));
+            layer.chosen.retain(|id, _| open(id));
         }
     }
 }

@@ -296,12 +296,12 @@ impl Walk<'_> {
     }
 }
 
-fn no_price(cause: Cause) -> Skip {
+pub(super) fn no_price(cause: Cause) -> Skip {
     missing("price", cause)
 }
 
 /// So many lots of a package.
-fn times(lot: &[LinearLeg], lots: u32) -> Vec<LinearLeg> {
+pub(super) fn times(lot: &[LinearLeg], lots: u32) -> Vec<LinearLeg> {
     let all = |leg: &LinearLeg| LinearLeg {
         quantity: leg.quantity.saturating_mul(i64::from(lots)),
         ..*leg
@@ -309,7 +309,7 @@ fn times(lot: &[LinearLeg], lots: u32) -> Vec<LinearLeg> {
     lot.iter().map(all).collect()
 }
 
-fn per_lot(legs: &[LinearLeg], lots: u32) -> Vec<LinearLeg> {
+pub(super) fn per_lot(legs: &[LinearLeg], lots: u32) -> Vec<LinearLeg> {
     let one = |leg: &LinearLeg| LinearLeg {
         quantity: leg.quantity.checked_div(i64::from(lots)).unwrap_or(leg.quantity),
         ..*leg
@@ -318,7 +318,7 @@ fn per_lot(legs: &[LinearLeg], lots: u32) -> Vec<LinearLeg> {
 }
 
 /// What closes so many lots of a position: all that is held for the last of them.
-fn closing(position: &LinearPosition, lots: u32) -> Vec<LinearLeg> {
+pub(super) fn closing(position: &LinearPosition, lots: u32) -> Vec<LinearLeg> {
     let part = |quantity: i64| {
         if lots >= position.lots {
             return -quantity;

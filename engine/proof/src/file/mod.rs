@@ -31,6 +31,7 @@ use crate::spec::{Case, DataSource, Expectation};
 use alula_core::plan::Plan;
 use alula_core::why::keys;
 use alula_dsl::graph::{Graph, StructureDef};
+use alula_market::curve;
 use alula_yaml::{Entry, Finding, Limits, Node, Place, near, read as yaml};
 use std::collections::BTreeSet;
 
@@ -76,7 +77,18 @@ impl<'a> Subject<'a> {
     fn series(&self) -> BTreeSet<&'a str> {
         let needs = self.plan.series().iter().map(|n| n.id.as_str());
         let chains = self.plan.chains().iter().map(String::as_str);
-        needs.chain(chains).chain(["SPX", "VIX"]).collect()
+        let linear = self.plan.linear();
+        let months = linear
+            .roots
+            .iter()
+            .flat_map(|r| curve::place_names(*r).iter().copied());
+        let shares = linear.shares.iter().map(|s| s.symbol());
+        needs
+            .chain(chains)
+            .chain(months)
+            .chain(shares)
+            .chain(["SPX", "VIX"])
+            .collect()
     }
 
     /// Keys of rules and guards, and of every named node.

@@ -5,12 +5,14 @@
 //! where they do not; then [`solve`] says how many lots each layer sells or buys. Sizes, targets and limits are those of the
 //! quotes of this tick; fills come later, and nothing that fills can carry the hedge above its ceiling.
 
+mod futures;
 mod measure;
 mod moves;
 pub(crate) mod solve;
 
 use super::{Walk, calls};
 use crate::decision::{HedgeTrace, LayerPhase, LayerTrace, PickError, RuleKind, Skip, Verdict};
+use crate::futures::is_futures;
 use crate::observe::{self, AccountView};
 use crate::plan::{Budgets, PlanHedge, PlanLayer};
 use crate::select::{pick, pick_month};
@@ -18,10 +20,12 @@ use crate::state::{LayerState, Sleeve, Spent, State};
 use crate::value::{Cause, Cell};
 use crate::vega::{self, Mapping};
 use alula_book::fill::Trying;
+use alula_book::instrument::{LinearKind, LinearRequest};
 use alula_book::{OrderKind, Package, PackagePrice, Position, PositionId, fill};
 use alula_dsl::builtin::{BookObs, Greek};
 use alula_dsl::graph::{NodeId, SizeBasis, SizeDef, StructureDef, StructureId};
 use alula_market::money::{Price, Usd};
+use futures::FutureLot;
 use measure::Measure;
 use solve::{Ask, Clip, Held, Limits, Lot, Problem, Target};
 use std::sync::Arc;
@@ -43,6 +47,13 @@ struct Aim {
     mapping: Mapping,
 }
 
+impl Aim {
+    /// The hedge has a target, known or not.
+    const fn has_target(&self) -> bool {
+        matches!(self.target, Target::Unknown | Target::Known { .. })
+    }
+}
+
 /// A position of a layer.
 #[derive(Clone, Debug)]
 struct Own {
@@ -53,6 +64,8 @@ struct Own {
     lot: Result<Lot, Cause>,
     /// It has an order, or was ordered at this tick.
     fixed: bool,
+    /// A spread of futures of which a leg has settled.
+    broken: bool,
 }
 
 /// Who asks: a sleeve of a layer, with the positions that it holds there and what it would buy.
@@ -86,17 +99,24 @@ struct Work<'a> {
     sells: u32,
     mapped_by: Option<f64>,
     /// Orders made, with the key of the rule.
-    orders: Vec<(Arc<str>, usize)>,
+    orders: Vec<(Arc<str>, Verdict)>,
     /// Its votes.
     votes: Option<(Cell, usize)>,
     /// Some contracts are still to change: nothing is bought until they have, or it would take their room.
     changing: bool,
 }
 
-/// A package that a layer could own, with its prices.
+/// One lot of what a layer could own.
+#[derive(Clone, Debug)]
+enum Bought {
+    Options(Package),
+    Futures(FutureLot),
+}
+
+/// What a layer could own, and what one lot of it measures.
 #[derive(Clone, Debug)]
 struct Fresh {
-    package: Package,
+    bought: Bought,
     lot: Lot,
 }
 
@@ -169,9 +189,7 @@ impl<'a> Walk<'a> {
         } else {
             1.0
         };
-        let mapping = hedge
-            .map
-            .map_or(Mapping::Decay, |node| Mapping::Given(self.cell(node).get()));
+        let mapping = Mapping::of(hedge, &|node| self.cell(node).get());
         let amount = hedge.target.map(|t| self.cell(t.amount));
         let band = hedge
             .target
@@ -273,7 +291,9 @@ impl<'a> Walk<'a> {
                 },
             }
         }
-        let own = self.own(layer, measure, aim, memory);
+        let mut own = self.own(layer, measure, aim, memory);
+        own.extend(self.own_futures(layer, measure, aim, memory));
+        own.sort_by_key(|o| o.id);
         let held: f64 = own
             .iter()
             .map(|o| f64::from(o.lots) * o.lot.map_or(0.0, |l| l.measure))
@@ -285,11 +305,13 @@ impl<'a> Walk<'a> {
         }
         // Where a limit keeps a layer below its size, the share that moves is one of what it holds.
         let wanted = wanted.map(|x| memory.migrating.map_or(x, |from| x.min(from)));
-        let mapped_by = own
-            .last()
-            .and_then(|o| self.book.position(o.id))
-            .and_then(Position::held)
-            .and_then(|p| vega::mapped_by(&self.sight, p, aim.mapping));
+        let mapped_by = own.last().and_then(|o| {
+            let package = self.book.position(o.id).and_then(Position::held);
+            let futures = || self.book.ledger().position(o.id);
+            package
+                .and_then(|p| vega::mapped_by(&self.sight, p, aim.mapping))
+                .or_else(|| self.futures_mapped_by(&futures()?.held, aim))
+        });
         Work {
             layer,
             on,
@@ -381,6 +403,7 @@ impl<'a> Walk<'a> {
                 fixed: self.book.working_on(p.id).is_some()
                     || self.acted.contains_key(&p.id)
                     || self.flattens(&layer.key),
+                broken: false,
             })
         })
         .collect()
@@ -396,9 +419,10 @@ impl<'a> Walk<'a> {
     /// One lot of a package, bought or held at a price.
     fn lot(&self, package: &Package, credit: Price, measure: Measure, aim: &Aim) -> Result<Lot, Cause> {
         let exposure = |greek| vega::exposure(&self.sight, package, greek, aim.mapping);
-        let carries = match aim.target {
-            Target::None => 0.0,
-            Target::Unknown | Target::Known { .. } => aim.toward * exposure(aim.greek)?,
+        let carries = if aim.has_target() {
+            aim.toward * exposure(aim.greek)?
+        } else {
+            0.0
         };
         let amount = match measure {
             Measure::Lots => 1.0,
@@ -433,10 +457,15 @@ impl<'a> Walk<'a> {
     /// The package that a sleeve would own now.
     fn fresh(&self, w: &Work<'_>, sleeve: Sleeve, aim: &Aim) -> Result<Fresh, Skip> {
         let structure = self.sleeve_structure(w.layer, sleeve)?;
+        if is_futures(structure) {
+            let (lot, measured) = self.fresh_futures(structure, sleeve, (w.measure, aim))?;
+            return Ok(Fresh {
+                bought: Bought::Futures(lot),
+                lot: measured,
+            });
+        }
         if structure.legs.iter().any(|l| l.right.is_none()) {
-            return Err(super::manage::pick_skip(
-                PickError::Unsupported("a future").into(),
-            ));
+            return Err(futures::mixed());
         }
         let view = self.sight.view(structure.underlying.name());
         let view = view.ok_or_else(|| super::manage::pick_skip(PickError::NoChain.into()))?;
@@ -454,7 +483,10 @@ impl<'a> Walk<'a> {
                 what: "size basis",
                 cause,
             })?;
-        Ok(Fresh { package, lot })
+        Ok(Fresh {
+            bought: Bought::Options(package),
+            lot,
+        })
     }
 
     fn open_price(&self, package: &Package, lots: u32) -> Result<PackagePrice, Skip> {
@@ -554,8 +586,11 @@ impl<'a> Walk<'a> {
             if wanted.is_some_and(|x| x > enough) && !waits {
                 match self.fresh(w, sleeve, aim) {
                     Ok(found) => {
-                        w.mapped_by =
-                            vega::mapped_by(&self.sight, &found.package, aim.mapping).or(w.mapped_by);
+                        let mapped = match &found.bought {
+                            Bought::Options(p) => vega::mapped_by(&self.sight, p, aim.mapping),
+                            Bought::Futures(lot) => self.futures_mapped_by(&lot.legs, aim),
+                        };
+                        w.mapped_by = mapped.or(w.mapped_by);
                         one = Some(found);
                     }
                     Err(skip) => {
@@ -585,47 +620,70 @@ impl<'a> Walk<'a> {
     /// An order that opens for the layer is at work.
     fn opening(&self, key: &str) -> bool {
         let opens = |k: &OrderKind| matches!(k, OrderKind::Open { .. });
-        self.book
-            .orders()
-            .iter()
-            .any(|o| opens(&o.request.kind) && *o.request.structure == *key)
+        let futures = |r: &LinearRequest| r.kind == LinearKind::Open && *r.structure == *key;
+        let orders = self.book.orders().iter();
+        let ledger = self.book.ledger().orders().iter();
+        orders
+            .map(|o| &o.request)
+            .any(|r| opens(&r.kind) && *r.structure == *key)
+            || ledger.map(|o| &o.request).any(futures)
     }
 
     fn sell(&mut self, w: &mut Work<'_>, key: &Arc<str>, id: PositionId, lots: u32) {
         self.acted.insert(id, Arc::clone(key));
-        let kind = OrderKind::Close { position: id };
-        let order = self.order(key, &w.layer.key, kind, lots, None);
-        w.orders.push((Arc::clone(key), order));
+        let verdict = if self.book.position(id).is_some() {
+            let kind = OrderKind::Close { position: id };
+            Verdict::Ordered(self.order(key, &w.layer.key, kind, lots, None))
+        } else {
+            match self.sell_futures(key, &w.layer.key, (id, lots)) {
+                Some(order) => Verdict::OrderedLinear(order),
+                None => return,
+            }
+        };
+        w.orders.push((Arc::clone(key), verdict));
         w.sells = w.sells.saturating_add(lots);
     }
 
     fn buy(&mut self, w: &mut Work<'_>, sleeve: Sleeve, fresh: &Fresh, lots: u32, memory: &mut LayerState) {
-        let package = &fresh.package;
-        let allowed = self.no_conflict(package, None).and_then(|()| {
-            let price = self.open_price(package, lots)?;
-            self.margin_fits(package, lots, &price, None)?;
-            Ok(price)
-        });
-        match allowed {
+        let key = match (sleeve.month, sleeve.rotated) {
+            (Some(_), _) => Arc::clone(&w.layer.migrate_key),
+            (None, true) => Arc::clone(&w.layer.rotate_key),
+            (None, false) => Arc::clone(&w.layer.key),
+        };
+        let ordered = match &fresh.bought {
+            Bought::Options(package) => self
+                .buy_options(&key, &w.layer.key, (package, lots))
+                .map(Verdict::Ordered),
+            Bought::Futures(lot) => self
+                .buy_futures(&key, &w.layer.key, (lot, lots))
+                .map(Verdict::OrderedLinear),
+        };
+        match ordered {
             Err(skip) => {
                 w.skip.get_or_insert(skip);
             }
-            Ok(price) => {
-                let key = match (sleeve.month, sleeve.rotated) {
-                    (Some(_), _) => Arc::clone(&w.layer.migrate_key),
-                    (None, true) => Arc::clone(&w.layer.rotate_key),
-                    (None, false) => Arc::clone(&w.layer.key),
-                };
-                self.note_package(&key, package, &price, lots);
-                let kind = OrderKind::Open {
-                    package: package.clone(),
-                };
+            Ok(verdict) => {
                 memory.order(self.tick.at, Arc::clone(&key), None, sleeve);
-                let order = self.order(&key, &w.layer.key, kind, lots, None);
-                w.orders.push((key, order));
+                w.orders.push((key, verdict));
                 w.buys = w.buys.saturating_add(lots);
             }
         }
+    }
+
+    fn buy_options(
+        &mut self,
+        key: &Arc<str>,
+        structure: &Arc<str>,
+        (package, lots): (&Package, u32),
+    ) -> Result<usize, Skip> {
+        self.no_conflict(package, None)?;
+        let price = self.open_price(package, lots)?;
+        self.margin_fits(package, lots, &price, None)?;
+        self.note_package(key, package, &price, lots);
+        let kind = OrderKind::Open {
+            package: package.clone(),
+        };
+        Ok(self.order(key, structure, kind, lots, None))
     }
 
     /// What came of the hedge, for the record.
@@ -687,22 +745,17 @@ impl<'a> Walk<'a> {
         keys.extend(layer.rotate.map(|_| (&layer.rotate_key, w.rotate)));
         keys.extend(layer.migrate.map(|_| (&layer.migrate_key, w.migrate)));
         for (key, condition) in keys {
-            let orders: Vec<usize> = w
+            let orders: Vec<Verdict> = w
                 .orders
                 .iter()
                 .filter(|(k, _)| k == key)
-                .map(|(_, o)| *o)
+                .map(|(_, o)| o.clone())
                 .collect();
-            for order in &orders {
-                self.outcome(
-                    key,
-                    RuleKind::Hedge,
-                    None,
-                    (condition, None),
-                    Verdict::Ordered(*order),
-                );
+            let any = !orders.is_empty();
+            for order in orders {
+                self.outcome(key, RuleKind::Hedge, None, (condition, None), order);
             }
-            if !orders.is_empty() {
+            if any {
                 continue;
             }
             let verdict = if *key != layer.key {

@@ -3,12 +3,17 @@
 //! One package order each, as every roll. It is made only where the new contracts fit: the layer's size, the hedge's
 //! ceiling, caps and budgets. Where they do not, what has to go is sold now, and the rest rolls at a later tick.
 
-use super::{Aim, Fresh, Own, Walk, Work, change_key, held_of};
-use crate::decision::Skip;
+use super::super::linear::{change, times};
+use super::super::manage::{missing, no_price};
+use super::futures::{broken, one_package};
+use super::{Aim, Bought, Fresh, Own, Walk, Work, change_key, held_of};
+use crate::decision::{Skip, Verdict};
 use crate::plan::Every;
 use crate::state::{LayerState, Sleeve, State};
+use crate::value::Cause;
 use alula_book::fill::Trying;
-use alula_book::{ExecutionKind, OrderKind, Position, fill};
+use alula_book::instrument::LinearPosition;
+use alula_book::{ExecutionKind, OrderKind, Package, Position, PositionId, fill};
 use alula_market::time::Date;
 use chrono::Datelike;
 use std::sync::Arc;
@@ -25,6 +30,42 @@ fn period(every: Every, on: Date) -> i64 {
         }
         Every::Monthly => i64::from(on.year()) * 100 + i64::from(on.month()),
     }
+}
+
+/// A position of a layer, wherever it is kept.
+#[derive(Clone, Copy)]
+enum Held<'a> {
+    Options(&'a Position),
+    Futures(&'a LinearPosition),
+}
+
+impl Held<'_> {
+    /// One order can turn it into what is to come.
+    fn one_package(&self, to: &Bought) -> bool {
+        match (self, to) {
+            (Self::Options(p), Bought::Options(to)) => {
+                p.held().is_some_and(|h| h.underlying() == to.underlying())
+            }
+            (Self::Futures(p), to) => one_package(p, to),
+            _ => false,
+        }
+    }
+
+    /// It is what is to come already.
+    fn is(&self, to: &Bought) -> bool {
+        match (self, to) {
+            (Self::Options(p), Bought::Options(to)) => p.held().is_some_and(|h| to.change_from(h).is_empty()),
+            (Self::Futures(p), Bought::Futures(lot)) => change(&p.held, &times(&lot.legs, p.lots)).is_empty(),
+            _ => false,
+        }
+    }
+}
+
+/// Why a change was not ordered.
+enum No {
+    Skip(Skip),
+    /// It costs more than this, which is left of a budget.
+    Budget(f64),
 }
 
 /// Amounts that moves may still use up.
@@ -55,6 +96,10 @@ impl<'a> Walk<'a> {
             unknown: problem.target == Target::Unknown,
         };
         for (at, w) in work.iter_mut().enumerate() {
+            for index in broken(w) {
+                let (key, lots) = (Arc::clone(&w.layer.key), w.own.get(index).map_or(0, |o| o.lots));
+                self.trim(w, index, &key, lots);
+            }
             if w.on != Some(true) || w.wanted.is_err() {
                 continue;
             }
@@ -79,12 +124,13 @@ impl<'a> Walk<'a> {
             let Some(own) = w.own.get(index).cloned().filter(|o| !o.fixed) else {
                 continue;
             };
-            let Some(position) = self.book.position(own.id) else {
+            let Some(position) = self.held_as(own.id) else {
                 continue;
             };
             let stays = w.sleeves.iter().any(|(s, _)| *s == own.sleeve);
             let due = w.layer.roll.zip(now).is_some_and(|(every, now)| {
-                memory.rolled != Some(now) && self.chosen_on(position).is_some_and(|d| period(every, d) < now)
+                let chosen = self.chosen_on(position, memory);
+                memory.rolled != Some(now) && chosen.is_some_and(|d| period(every, d) < now)
             });
             let (key, to) = if !stays {
                 let Some((to, _)) = w.sleeves.last() else { continue };
@@ -118,8 +164,18 @@ impl<'a> Walk<'a> {
         }
     }
 
+    /// A position, wherever it is kept.
+    fn held_as(&self, id: PositionId) -> Option<Held<'a>> {
+        let futures = || self.book.ledger().position(id).map(Held::Futures);
+        self.book.position(id).map(Held::Options).or_else(futures)
+    }
+
     /// When a position's contracts were last chosen.
-    fn chosen_on(&self, position: &Position) -> Option<Date> {
+    fn chosen_on(&self, position: Held<'_>, memory: &LayerState) -> Option<Date> {
+        let position = match position {
+            Held::Options(position) => position,
+            Held::Futures(position) => return memory.chosen.get(&position.id).copied(),
+        };
         self.book
             .executions_of(position)
             .filter(|e| matches!(e.kind, ExecutionKind::Open | ExecutionKind::Roll))
@@ -131,18 +187,17 @@ impl<'a> Walk<'a> {
     fn change(
         &mut self,
         w: &mut Work<'a>,
-        (index, own, position): (usize, &Own, &Position),
+        (index, own, position): (usize, &Own, Held<'_>),
         (key, to, fresh): (&Arc<str>, Sleeve, &Fresh),
         (at, problem, left): (usize, &mut Problem, &mut Left),
         memory: &mut LayerState,
     ) -> bool {
-        let Some(held) = position.held() else { return false };
-        if held.underlying() != fresh.package.underlying() {
-            // Not one package: it is sold, and what takes its place is bought when it is gone.
+        if !position.one_package(&fresh.bought) {
+            // It is sold, and what takes its place is bought when it is gone.
             self.trim(w, index, key, own.lots);
             return true;
         }
-        if fresh.package.change_from(held).is_empty() {
+        if position.is(&fresh.bought) {
             // The contracts are those already; only what they were chosen as changes.
             memory.sleeves.insert(own.id, to);
             if let Some(o) = w.own.get_mut(index) {
@@ -161,60 +216,37 @@ impl<'a> Walk<'a> {
             self.trim(w, index, key, own.lots - lots);
             return true;
         }
-        let model = self.book.config().fills;
-        let trying = Trying {
-            model,
-            lots: own.lots,
+        let budgets = [
+            problem.layers.get_mut(at).and_then(|l| l.budget.as_mut()),
+            problem.hedge.budget.as_mut(),
+        ];
+        let ordered = match (position, &fresh.bought) {
+            (Held::Options(position), Bought::Options(to)) => {
+                self.roll_options(key, &w.layer.key, (position, to), budgets)
+            }
+            (Held::Futures(position), Bought::Futures(lot)) => self
+                .roll_futures(key, &w.layer.key, (position, lot))
+                .map(|o| o.map(Verdict::OrderedLinear))
+                .map_err(No::Skip),
+            _ => Ok(None),
         };
-        let view = self.sight.view(held.underlying());
-        let price = view
-            .ok_or(Skip::Missing {
-                what: "price",
-                cause: crate::value::Cause::NoQuote,
-            })
-            .and_then(|v| {
-                fill::price_roll(held, &fresh.package, &v.snapshot, trying)
-                    .map_err(super::super::manage::no_price)
-            })
-            .and_then(|price| {
-                self.no_conflict(&fresh.package, Some(own.id))?;
-                self.margin_fits(&fresh.package, own.lots, &price, Some(position))?;
-                Ok(price)
-            });
-        let price = match price {
-            Ok(price) => price,
-            Err(skip) => {
+        let verdict = match ordered {
+            Ok(Some(verdict)) => verdict,
+            Ok(None) => return false,
+            Err(No::Budget(left)) => {
+                w.clips.push(Clip::Budget(left));
+                fix(w, index, None);
+                return true;
+            }
+            Err(No::Skip(skip)) => {
                 w.skip.get_or_insert(skip);
                 fix(w, index, None);
                 return true;
             }
         };
-        let paid = (-price.net.share)
-            .dollars(held.multiplier(), i64::from(own.lots))
-            .to_f64()
-            .max(0.0);
-        let budgets = [
-            problem.layers.get_mut(at).and_then(|l| l.budget.as_mut()),
-            problem.hedge.budget.as_mut(),
-        ];
-        let short = budgets.iter().flatten().map(|b| **b).find(|b| paid > *b);
-        if let Some(short) = short {
-            w.clips.push(Clip::Budget(short));
-            fix(w, index, None);
-            return true;
-        }
-        for budget in budgets.into_iter().flatten() {
-            *budget -= paid;
-        }
-        self.note_package(key, &fresh.package, &price, own.lots);
         memory.order(self.tick.at, Arc::clone(key), Some(own.id), to);
-        let kind = OrderKind::Roll {
-            position: own.id,
-            to: fresh.package.clone(),
-        };
-        let order = self.order(key, &w.layer.key, kind, own.lots, None);
         self.acted.insert(own.id, Arc::clone(key));
-        w.orders.push((Arc::clone(key), order));
+        w.orders.push((Arc::clone(key), verdict));
         // Both what is held and what comes count until the fill is known.
         let before = held_of(own).lot.carries.max(0.0);
         let more = (fresh.lot.carries.max(0.0) - before).max(0.0) * f64::from(own.lots);
@@ -229,6 +261,44 @@ impl<'a> Walk<'a> {
             o.fixed = true;
         }
         true
+    }
+
+    /// The order that turns options into others; none where nothing would change. What it costs is taken off the budgets.
+    fn roll_options(
+        &mut self,
+        key: &Arc<str>,
+        structure: &Arc<str>,
+        (position, to): (&Position, &Package),
+        budgets: [Option<&mut f64>; 2],
+    ) -> Result<Option<Verdict>, No> {
+        let no_quote = || No::Skip(missing("price", Cause::NoQuote));
+        let held = position.held().ok_or_else(no_quote)?;
+        let view = self.sight.view(held.underlying()).ok_or_else(no_quote)?;
+        let model = self.book.config().fills;
+        let lots = position.lots;
+        let price = fill::price_roll(held, to, &view.snapshot, Trying { model, lots });
+        let price = price.map_err(|e| No::Skip(no_price(e)))?;
+        self.no_conflict(to, Some(position.id)).map_err(No::Skip)?;
+        self.margin_fits(to, lots, &price, Some(position))
+            .map_err(No::Skip)?;
+        let paid = (-price.net.share)
+            .dollars(held.multiplier(), i64::from(lots))
+            .to_f64()
+            .max(0.0);
+        if let Some(short) = budgets.iter().flatten().map(|b| **b).find(|b| paid > *b) {
+            return Err(No::Budget(short));
+        }
+        for budget in budgets.into_iter().flatten() {
+            *budget -= paid;
+        }
+        self.note_package(key, to, &price, lots);
+        let kind = OrderKind::Roll {
+            position: position.id,
+            to: to.clone(),
+        };
+        Ok(Some(Verdict::Ordered(
+            self.order(key, structure, kind, lots, None),
+        )))
     }
 
     /// How many of a position's lots could be held as the new contracts.

@@ -37,6 +37,8 @@ pub enum Clip {
     },
     /// Above the upper end of the band: lots were sold to come down to the target.
     Above,
+    /// The loss of one lot has no bound, and there is a cap in dollars at risk.
+    Unbounded,
     /// The layer's cap: dollars left.
     Cap(f64),
     /// The hedge's cap: dollars left.
@@ -71,6 +73,9 @@ impl fmt::Display for Clip {
                 )
             }
             Self::Above => f.write_str("the hedge carried more than its band allows"),
+            Self::Unbounded => f.write_str(
+                "the loss of one lot has no bound, so that it fits under no cap in dollars at risk",
+            ),
             Self::Cap(left) => write!(f, "the layer's cap leaves ${left:.2}"),
             Self::HedgeCap(left) => write!(f, "the hedge's cap leaves ${left:.2}"),
             Self::Budget(left) => write!(f, "the layer's budget leaves ${left:.2}"),
@@ -420,18 +425,22 @@ fn grow(problem: &Problem, grants: &mut [Grant]) {
             lot.risk
                 .map_or(0, |r| if r > 0.0 { whole(left, r) } else { u32::MAX })
         };
+        let capped = |clip: Clip| if lot.risk.is_none() { Clip::Unbounded } else { clip };
         let debit = |left: f64| {
-            if lot.debit > 0.0 {
+            if left <= 0.0 {
+                // Spent: not even what costs nothing at first, as futures do.
+                0
+            } else if lot.debit > 0.0 {
                 whole(left, lot.debit)
             } else {
                 u32::MAX
             }
         };
         if let Some(left) = room.risk.get(ask.layer).copied().flatten() {
-            bound(risk(left), Clip::Cap(left));
+            bound(risk(left), capped(Clip::Cap(left)));
         }
         if let Some(left) = room.hedge_risk {
-            bound(risk(left), Clip::HedgeCap(left));
+            bound(risk(left), capped(Clip::HedgeCap(left)));
         }
         if let Some(left) = room.budget.get(ask.layer).copied().flatten() {
             bound(debit(left), Clip::Budget(left));

@@ -66,6 +66,10 @@ pub struct Predecessor {
     pub verdict: Verdict,
     /// It did not end in good order.
     pub crashed: bool,
+    /// Runs after it that died before their first entry, by name; the new run sorts behind them, and above their epochs.
+    pub stillborn: Vec<String>,
+    /// Highest epoch so far.
+    pub epoch: u32,
 }
 
 impl Folder {
@@ -119,57 +123,23 @@ impl Folder {
         Ok(found)
     }
 
-    /// The newest run, verified: marked as recovered where it died, as quarantined where it is broken. `None` without runs.
+    /// The newest run with an entry, verified: marked as recovered where it died, as quarantined where it is broken. `None`
+    /// without such a run.
     ///
     /// # Errors
     /// When it is broken, now or before, or cannot be read.
     pub fn predecessor(&self, looked_ns: i64) -> Result<Option<Predecessor>, FolderError> {
-        let Some(path) = self.runs()?.pop() else {
-            return Ok(None);
-        };
-        let quarantined = |why: String| FolderError::Quarantined {
-            path: path.clone(),
-            why,
-        };
-        let mut store = match RedbStore::open(&path) {
-            Ok(store) => store,
-            Err(StoreError::Busy) => return Err(FolderError::Locked(path)),
-            Err(StoreError::Corrupt(why)) => return Err(quarantined(why)),
-            Err(error) => return Err(FolderError::path(&path, error)),
-        };
-        let verdict = verify(&store).map_err(|e| quarantined(e.to_string()))?;
-        let mut manifest = verdict.manifest.clone();
-        if manifest.status == Status::Quarantined {
-            return Err(quarantined(manifest.note));
-        }
-        let broken = verdict.broken.as_ref().map(ToString::to_string);
-        let unreadable = verdict.unreadable.as_ref();
-        let broken = broken.or_else(|| unreadable.map(|(seq, why)| format!("entry {seq}: {why}")));
-        let crashed = manifest.status == Status::Running;
-        let status = match &broken {
-            Some(why) => {
-                manifest.note.clone_from(why);
-                Status::Quarantined
+        let (mut stillborn, mut epoch) = (Vec::new(), 0);
+        for path in self.runs()?.into_iter().rev() {
+            let mut found = look(path, looked_ns)?;
+            epoch = epoch.max(found.verdict.manifest.epoch);
+            if found.verdict.entries > 0 {
+                (found.stillborn, found.epoch) = (stillborn, epoch);
+                return Ok(Some(found));
             }
-            None if crashed => Status::CrashedRecovered,
-            None => manifest.status,
-        };
-        if status != manifest.status {
-            manifest.status = status;
-            manifest.ended_ns.get_or_insert(looked_ns);
-            store
-                .put_manifest(&manifest)
-                .map_err(|e| FolderError::path(&path, e))?;
+            stillborn.push(found.verdict.manifest.run);
         }
-        match broken {
-            Some(why) => Err(quarantined(why)),
-            None => Ok(Some(Predecessor {
-                path: path.clone(),
-                store,
-                verdict,
-                crashed,
-            })),
-        }
+        Ok(None)
     }
 
     /// The journal of a new run. The manifest takes its parent and an epoch above its parent's from `before`.
@@ -189,14 +159,15 @@ impl Folder {
         }
         let path = self.path.join(format!("{}.redb", manifest.run));
         if let Some(before) = before {
-            if path <= before.path {
-                let why = format!("a run's name sorts behind `{}`", before.verdict.manifest.run);
+            let parent = &before.verdict.manifest;
+            let newest = before.stillborn.first().unwrap_or(&parent.run);
+            if manifest.run <= *newest {
+                let why = format!("a run's name sorts behind `{newest}`");
                 return Err(FolderError::path(&path, why));
             }
-            let parent = &before.verdict.manifest;
             manifest.parent = Some(parent.run.clone());
             manifest.parent_head = Some(before.verdict.head);
-            manifest.epoch = manifest.epoch.max(parent.epoch.saturating_add(1));
+            manifest.epoch = manifest.epoch.max(before.epoch.saturating_add(1));
         }
         let reserve = self.path.join("reserve");
         set_aside(&reserve).map_err(|e| FolderError::path(&reserve, words(&e)))?;
@@ -217,6 +188,55 @@ impl Folder {
         let renamed = std::fs::rename(&unborn, &path).and_then(|()| crate::store::sync_folder(&self.path));
         renamed.map_err(|e| FolderError::path(&path, words(&e)))?;
         Ok(journal)
+    }
+}
+
+/// Opens and verifies a run, and marks how it stands.
+fn look(path: PathBuf, looked_ns: i64) -> Result<Predecessor, FolderError> {
+    let quarantined = |why: String| FolderError::Quarantined {
+        path: path.clone(),
+        why,
+    };
+    let mut store = match RedbStore::open(&path) {
+        Ok(store) => store,
+        Err(StoreError::Busy) => return Err(FolderError::Locked(path)),
+        Err(StoreError::Corrupt(why)) => return Err(quarantined(why)),
+        Err(error) => return Err(FolderError::path(&path, error)),
+    };
+    let verdict = verify(&store).map_err(|e| quarantined(e.to_string()))?;
+    let mut manifest = verdict.manifest.clone();
+    if manifest.status == Status::Quarantined {
+        return Err(quarantined(manifest.note));
+    }
+    let broken = verdict.broken.as_ref().map(ToString::to_string);
+    let unreadable = verdict.unreadable.as_ref();
+    let broken = broken.or_else(|| unreadable.map(|(seq, why)| format!("entry {seq}: {why}")));
+    let crashed = manifest.status == Status::Running;
+    let status = match &broken {
+        Some(why) => {
+            manifest.note.clone_from(why);
+            Status::Quarantined
+        }
+        None if crashed => Status::CrashedRecovered,
+        None => manifest.status,
+    };
+    if status != manifest.status {
+        manifest.status = status;
+        manifest.ended_ns.get_or_insert(looked_ns);
+        store
+            .put_manifest(&manifest)
+            .map_err(|e| FolderError::path(&path, e))?;
+    }
+    match broken {
+        Some(why) => Err(quarantined(why)),
+        None => Ok(Predecessor {
+            path: path.clone(),
+            store,
+            verdict,
+            crashed,
+            stillborn: Vec::new(),
+            epoch: 0,
+        }),
     }
 }
 

@@ -127,9 +127,11 @@ pub struct Change {
     pub after: String,
 }
 
-/// A trade of one leg.
+/// A trade or settlement of one leg.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Fill {
+    /// An expired contract was settled to cash.
+    pub settlement: bool,
     /// Unique per account.
     pub exec_id: String,
     /// The trade that this one replaces.
@@ -243,9 +245,9 @@ pub enum BrokerSaid {
         /// Micro-dollars.
         net_liquidation_micros: i64,
         /// Micro-dollars.
-        initial_margin_micros: i64,
+        initial_margin_micros: Option<i64>,
         /// Micro-dollars.
-        maintenance_margin_micros: i64,
+        maintenance_margin_micros: Option<i64>,
     },
     /// A snapshot is whole.
     SnapshotEnd {
@@ -292,6 +294,19 @@ pub enum WireError {
         /// In a line.
         why: String,
     },
+}
+
+/// An order that a run takes over from the one before.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CarriedOrder {
+    /// As it was meant.
+    pub intent: OrderIntent,
+    /// How it stood: `unknown`, `working`, `cancelled`.
+    pub state: String,
+    /// The broker's name for it.
+    pub broker_order: Option<String>,
+    /// Somebody asked to take it back.
+    pub cancel_asked: bool,
 }
 
 macro_rules! records {
@@ -539,6 +554,8 @@ records! {
         limit_mills: Option<i64>,
         /// The broker must refuse it from then on, s since 1970.
         not_after_s: i64,
+        /// It stays at work until it is taken back, else to the end of the session.
+        until_cancelled: bool,
         /// Most that it can lose, micro-dollars, where it is known.
         risk_micros: Option<i64>,
         /// Version of the thresholds that it was born with.
@@ -615,6 +632,30 @@ records! {
         level: String,
         /// Why.
         why: String,
+    }
+    /// A position that changed otherwise than by a trade of ours: taken over from the broker, assigned, split.
+    PositionMoved = 30, 1, "position-moved" {
+        /// What, and by how much.
+        moved: Leg,
+        /// Why.
+        why: String,
+    }
+    /// What a run takes over from the one before: always its first entry.
+    Carried = 31, 1, "carried" {
+        /// Positions without the trades below.
+        positions: Vec<Leg>,
+        /// Orders whose end is not known, and the ones that the trades below belong to.
+        orders: Vec<CarriedOrder>,
+        /// Trades of the last days, so that none counts twice and each can still be corrected.
+        fills: Vec<Fill>,
+        /// What is halted: `none`, `entries`, `all`.
+        halt: String,
+        /// Why.
+        halt_why: String,
+        /// Thresholds in force, in the canonical form, and their version.
+        thresholds: Blob,
+        /// Version of the thresholds.
+        thresholds_version: u64,
     }
     /// The state after everything up to here.
     Snapshot = 40, 1, "snapshot" {

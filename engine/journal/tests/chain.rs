@@ -282,6 +282,7 @@ fn words_come_back_as_they_went_in() {
         quantity: 3,
         limit_mills: Some(1_250),
         not_after_s: 1_700_000_000,
+        until_cancelled: false,
         risk_micros: Some(5_000_000_000),
         thresholds: 2,
         number: 1,
@@ -368,7 +369,8 @@ fn a_run_goes_on_from_the_one_before() {
     let before = folder.predecessor(5).unwrap().unwrap();
     assert!(before.crashed);
     assert_eq!(before.store.manifest().unwrap().status, Status::CrashedRecovered);
-    let second = run(&folder, "a2", Some(&before));
+    let mut second = run(&folder, "a2", Some(&before));
+    second.append(stamp(1), 0, &note(1)).unwrap();
     assert_eq!(second.manifest().parent.as_deref(), Some("a1"));
     assert_eq!(second.manifest().parent_head, Some(head));
     assert_eq!(
@@ -383,6 +385,24 @@ fn a_run_goes_on_from_the_one_before() {
     assert!(matches!(again, Err(FolderError::Path { .. })));
     let climbing = folder.create(Manifest::new("../x", 1, 0), None, Limits::default());
     assert!(matches!(climbing, Err(FolderError::Path { .. })));
+}
+
+#[test]
+fn a_run_that_died_before_its_first_entry_hides_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let folder = Folder::open(dir.path()).unwrap();
+    let mut first = run(&folder, "a1", None);
+    first.append(stamp(1), 0, &note(1)).unwrap();
+    first.commit().unwrap();
+    drop(first);
+    let before = folder.predecessor(5).unwrap().unwrap();
+    drop(run(&folder, "a3", Some(&before)));
+    drop(before);
+    let before = folder.predecessor(6).unwrap().unwrap();
+    assert_eq!((before.verdict.manifest.run.as_str(), before.epoch), ("a1", 11));
+    let between = folder.create(Manifest::new("a2", 1, 0), Some(&before), Limits::default());
+    assert!(matches!(between, Err(FolderError::Path { .. })));
+    assert_eq!(run(&folder, "a4", Some(&before)).manifest().epoch, 12);
 }
 
 #[test]

@@ -60,6 +60,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         from: None,
         to: None,
         mode: Mode::Batch,
+        course: alula_run::Course::default(),
         progress: &mut |_| {},
     })?;
     let mut out = std::io::stdout().lock();

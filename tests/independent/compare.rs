@@ -81,6 +81,7 @@ fn engine(history: &StoreHistory, mode: Mode, numbers: Option<Numbers>) -> RunOu
         from: Some(date(4, 25)),
         to: Some(date(6, 28)),
         mode,
+        course: alula_run::Course::default(),
         progress: &mut |_| (),
     };
     backtest(request).expect("a run")

@@ -106,6 +106,7 @@ fn cases(name: &str, strategy: &str, text: &str) {
                     from: None,
                     to: None,
                     mode: Mode::Batch,
+                    course: alula_run::Course::default(),
                     progress: &mut |_| {},
                 });
                 rows += f64::from(u32::try_from(run.unwrap().daily.len()).unwrap());

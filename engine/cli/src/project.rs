@@ -207,6 +207,7 @@ impl Linked<'_> {
             from: None,
             to: None,
             mode: Mode::Batch,
+            course: alula_run::Course::default(),
             progress,
         }
     }

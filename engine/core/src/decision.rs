@@ -269,6 +269,8 @@ pub enum Skip {
     },
     /// The rule closes a part of the position and did so; its condition has held or been unknown since.
     PartClosed,
+    /// An entry that a change of thresholds alone made true; it waits until it has been false once.
+    AfterSwap,
     /// The roll would change nothing.
     NothingToRoll,
     /// The book did not take the order.
@@ -302,6 +304,9 @@ impl fmt::Display for Skip {
             Self::Pick { leg, reason } if leg.is_empty() => write!(f, "{reason}"),
             Self::Pick { leg, reason } => write!(f, "{leg}: {reason}"),
             Self::Require => f.write_str("the package does not meet its `require`"),
+            Self::AfterSwap => {
+                f.write_str("true by a change of thresholds alone; it waits until it has been false once")
+            }
             Self::RequireUnknown(cause) => write!(f, "`require` is unknown for the package ({cause})"),
             Self::ZeroLots { budget, per_lot, by } => {
                 write!(

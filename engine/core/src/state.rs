@@ -12,7 +12,7 @@ use alula_book::{Book, PositionId};
 use alula_dsl::graph::Domain;
 use alula_market::money::Usd;
 use alula_market::time::Instant;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// Operators with their nodes' numbers, in the plan's order.
@@ -36,6 +36,10 @@ pub struct State {
     pub(crate) ready_since: BTreeMap<PositionId, BTreeMap<Arc<str>, Instant>>,
     /// The hedges' layers.
     pub layers: Layers,
+    /// Entries that a change of thresholds made true, and that wait until they have been false.
+    pub(crate) waiting: BTreeSet<Arc<str>>,
+    /// At the first tick after a change of thresholds: entries that would have called without it.
+    pub(crate) called_without: Option<BTreeSet<Arc<str>>>,
 }
 
 impl State {
@@ -83,6 +87,19 @@ impl State {
             None => self.peak.unwrap_or_default(),
             Some(key) => self.structure_peaks.get(key).copied().unwrap_or_default(),
         }
+    }
+
+    /// The next tick is the first one after a change of thresholds; `called` are the entries that would call there without
+    /// the change. An entry that calls with the new values alone waits until it has been false (or its package has failed
+    /// the `require`) once: the operator moved the line, the market did not cross it. Guards, closes, rolls, hedges and
+    /// overlays act on the new values at once.
+    pub fn swapped(&mut self, called: BTreeSet<Arc<str>>) {
+        self.called_without = Some(called);
+    }
+
+    /// Entries that wait since a change of thresholds.
+    pub fn waiting(&self) -> impl Iterator<Item = &str> {
+        self.waiting.iter().map(|key| &**key)
     }
 
     /// Lifts a halt; an operator's decision.

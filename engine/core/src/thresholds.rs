@@ -18,7 +18,7 @@ mod read;
 /// Something in a thresholds file that must be changed.
 pub use alula_yaml::Finding as Violation;
 pub use number::value_text;
-pub use read::{MAX_BYTES, MAX_DEPTH, MAX_NODES, read, value};
+pub use read::{MAX_BYTES, MAX_DEPTH, MAX_NODES, ThresholdFile, read, read_file, value};
 
 use alula_dsl::graph::{ThresholdDef, ThresholdId};
 use sha2::{Digest, Sha256};

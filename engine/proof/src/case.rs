@@ -170,6 +170,7 @@ impl Harness {
             from: range.map(|r| r.0),
             to: range.map(|r| r.1),
             mode,
+            course: alula_run::Course::default(),
             progress: &mut |_| {},
         })
     }

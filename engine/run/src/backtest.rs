@@ -5,7 +5,8 @@ use crate::error::{ErrorClass, RunError};
 use crate::manifest;
 use crate::output::{Mode, RunOutput, TwinRow};
 use crate::terms::{Terms, terms};
-use crate::walk::{Shared, Walk};
+use crate::course::Course;
+use crate::crank::{Crank, Setup, Shared};
 use alula_book::{Book, BookConfig, RunId};
 use alula_core::clock::{cadence, in_regular_session};
 use alula_core::plan::link;
@@ -55,6 +56,8 @@ pub struct BacktestRequest<'a> {
     pub to: Option<Date>,
     /// Driver.
     pub mode: Mode,
+    /// Changes of thresholds under way, and an early end.
+    pub course: Course,
     /// Told how far the run has come.
     pub progress: &'a mut dyn FnMut(Progress),
 }
@@ -114,26 +117,65 @@ impl<'a> Sweep<'a> {
     }
 }
 
-/// A run, and of a strategy with overlays also its passive twin: the same strategy without them on the same path.
+/// Turns the crank over the whole period.
 fn run<'a>(request: &mut BacktestRequest<'a>, shared: &mut Shared<'a>) -> Result<RunOutput, RunError> {
-    let mut output = one(request, shared)?;
-    if request.graph.overlays.is_empty() {
-        return Ok(output);
+    let crank = walk(request, shared)?;
+    with_twin(crank, shared)
+}
+
+fn walk<'a>(request: &mut BacktestRequest<'a>, shared: &mut Shared<'a>) -> Result<Crank<'a>, RunError> {
+    let mut crank = Crank::start_with(request, shared)?;
+    if let Some(until) = request.course.until {
+        crank.stop_at(until);
     }
-    let mut bare = Graph::clone(&request.graph);
+    let total = crank.instants().len();
+    let mut date = None;
+    while let Some(at) = crank.next() {
+        if date.replace(at.date()) != Some(at.date()) {
+            let date = at.date();
+            (request.progress)(Progress {
+                done: crank.done(),
+                total,
+                date,
+            });
+        }
+        crank.turn()?;
+    }
+    let date = crank.setup().last_instant.date();
+    (request.progress)(Progress {
+        done: total,
+        total,
+        date,
+    });
+    Ok(crank)
+}
+
+/// Ends a run; of a strategy with overlays also its passive twin runs: the same strategy without them on the same path.
+pub(crate) fn with_twin<'a>(crank: Crank<'a>, shared: &mut Shared<'a>) -> Result<RunOutput, RunError> {
+    let setup = crank.setup();
+    if setup.plan.graph().overlays.is_empty() {
+        return crank.finish_with(shared);
+    }
+    let mut bare = Graph::clone(setup.plan.graph());
     bare.overlays.clear();
     let mut twin = BacktestRequest {
         graph: Arc::new(bare),
-        thresholds: request.thresholds.clone(),
-        registry: request.registry.clone(),
+        thresholds: setup.thresholds.clone(),
+        registry: setup.registry.clone(),
         inputs: Inputs::default(),
-        history: request.history,
-        from: request.from,
-        to: request.to,
-        mode: request.mode,
+        history: setup.history,
+        from: setup.manifest.from,
+        to: setup.manifest.to,
+        mode: setup.mode,
+        course: Course {
+            swaps: crank.applied().to_vec(),
+            until: setup.manifest.stopped,
+        },
         progress: &mut |_| {},
     };
-    let passive = one(&mut twin, &mut Shared::default())?;
+    let mut output = crank.finish_with(shared)?;
+    let mut own = Shared::default();
+    let passive = walk(&mut twin, &mut own)?.finish_with(&mut own)?;
     let rows = passive.daily.iter().map(|d| TwinRow {
         date: d.date,
         equity: d.equity,
@@ -142,7 +184,8 @@ fn run<'a>(request: &mut BacktestRequest<'a>, shared: &mut Shared<'a>) -> Result
     Ok(output)
 }
 
-fn one<'a>(request: &mut BacktestRequest<'a>, shared: &mut Shared<'a>) -> Result<RunOutput, RunError> {
+/// A run and its account before the first snapshot.
+pub(crate) fn prepare<'a>(request: &BacktestRequest<'a>) -> Result<(Setup<'a>, Book), RunError> {
     let plan = link(&request.graph, &request.thresholds, &request.registry)?;
     if let Some(plugins) = request.registry.plugins() {
         // What linking tried out, and what an earlier run of a sweep met, is not this run's.
@@ -158,7 +201,7 @@ fn one<'a>(request: &mut BacktestRequest<'a>, shared: &mut Shared<'a>) -> Result
         fees,
         rulebook,
     } = terms(settings)?;
-    let manifest = manifest::start(request, &plan, &underlying, (first, last), capital);
+    let (manifest, identity) = manifest::start(request, &plan, &underlying, (first, last), capital);
     let history_first = request
         .history
         .range(&underlying)
@@ -183,23 +226,25 @@ fn one<'a>(request: &mut BacktestRequest<'a>, shared: &mut Shared<'a>) -> Result
         same_bar: settings.fill_same_bar,
         settle_approximate: settings.settle_approximate,
     });
-    let last_instant = end_of_day(last);
-    Walk {
-        request,
-        shared,
+    let setup = Setup {
         plan,
         data,
+        history: request.history,
+        registry: request.registry.clone(),
+        inputs: request.inputs.clone(),
+        mode: request.mode,
         absent,
         cut,
         visited,
         ticks,
         warm_up,
-        book,
         rulebook,
         manifest,
-        last_instant,
-    }
-    .run()
+        identity,
+        last_instant: end_of_day(last),
+        thresholds: request.thresholds.clone(),
+    };
+    Ok((setup, book))
 }
 
 /// The last second of an exchange day.

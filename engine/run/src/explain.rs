@@ -23,7 +23,8 @@ pub enum Moment {
 pub struct Explainer<'a> {
     run: &'a RunOutput,
     graph: &'a Graph,
-    thresholds: Vec<f64>,
+    /// Values of each version, with the first tick they are in force at; those that the run began with first.
+    versions: Vec<(u32, Vec<f64>)>,
     trace: TraceIndex,
 }
 
@@ -48,13 +49,21 @@ impl<'a> Explainer<'a> {
                 "ask with the program version that made the run",
             ));
         }
-        let thresholds = run.manifest.thresholds.iter().map(|t| t.value).collect();
+        let began = run.manifest.thresholds.iter().map(|t| t.value).collect();
+        let later = run.versions.iter().map(|v| (v.tick, v.values.clone()));
+        let versions = std::iter::once((0, began)).chain(later).collect();
         Ok(Self {
             run,
             graph,
-            thresholds,
+            versions,
             trace: TraceIndex::new(&run.trace),
         })
+    }
+
+    /// The threshold values that a tick was decided with.
+    fn thresholds(&self, tick: u32) -> &[f64] {
+        let newest = self.versions.iter().rev().find(|(since, _)| *since <= tick);
+        newest.map_or(&[], |(_, values)| values)
     }
 
     /// The tick that a moment means.
@@ -135,7 +144,7 @@ impl<'a> Explainer<'a> {
                     tick: tick.tick,
                     at: tick.at,
                 };
-                if let Some(mut found) = why(self.graph, &self.thresholds, &self.trace, &subject) {
+                if let Some(mut found) = why(self.graph, self.thresholds(tick.tick), &self.trace, &subject) {
                     self.complete(&mut found, tick);
                     out.push(found);
                 }
@@ -150,7 +159,7 @@ impl<'a> Explainer<'a> {
         Recorded {
             trace: &self.trace,
             graph: self.graph,
-            thresholds: &self.thresholds,
+            thresholds: self.thresholds(tick.tick),
             tick: tick.tick,
             at: tick.at,
             scope,

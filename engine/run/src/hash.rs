@@ -134,6 +134,14 @@ impl Chain {
         self.close(out, book);
     }
 
+    /// Adds a change of thresholds, before the tick that first uses it: the version of the new values.
+    pub fn swap(&mut self, version: &[u8; 32]) {
+        let mut out = self.link(b"thresholds");
+        out.extend_from_slice(version);
+        self.link = Sha256::digest(&out).into();
+        self.bytes = out;
+    }
+
     /// The last link: what was executed after the last tick, and the book as the run leaves it.
     pub fn end(&mut self, book: &Book) {
         let mut out = self.link(b"end");

@@ -7,7 +7,10 @@
 //! Absent on purpose: no clock and no random source. The same request gives the same bytes.
 
 pub mod backtest;
+pub mod course;
+pub mod crank;
 mod data;
+mod driver;
 pub mod error;
 pub mod explain;
 pub mod folder;
@@ -21,9 +24,10 @@ pub mod reaction;
 mod record;
 pub mod tables;
 mod terms;
-mod walk;
 
 pub use backtest::{BacktestRequest, Inputs, Progress, Sweep, backtest};
+pub use course::{Course, Entries, Swap, SwapFile};
+pub use crank::{Crank, Turned};
 pub use data::views_at;
 pub use error::{ErrorClass, RunError};
 pub use explain::{Explainer, Moment};

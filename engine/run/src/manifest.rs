@@ -12,14 +12,14 @@ use std::collections::BTreeMap;
 /// Version of the folder's layout.
 pub const FORMAT: u32 = 3;
 
-/// The manifest as far as it is known before the first tick.
+/// The manifest as far as it is known before the first tick, and what the run's identity is the hash of.
 pub fn start(
     request: &BacktestRequest<'_>,
     plan: &Plan,
     underlying: &str,
     (from, to): (Date, Date),
     capital: Usd,
-) -> Manifest {
+) -> (Manifest, BTreeMap<String, String>) {
     let graph = plan.graph();
     let provenance = request.history.provenance();
     let settings = settings_table(&graph.settings);
@@ -36,10 +36,10 @@ pub fn start(
     identity.insert("engine".to_owned(), env!("CARGO_PKG_VERSION").to_owned());
     identity.insert("from".to_owned(), from.to_string());
     identity.insert("to".to_owned(), to.to_string());
-    Manifest {
+    let manifest = Manifest {
         format: FORMAT,
         engine: env!("CARGO_PKG_VERSION").to_owned(),
-        run_id: hash::hex(&hash::of_table(&identity)),
+        run_id: run_id(&identity),
         strategy: graph.settings.name.clone(),
         doc: graph.settings.doc.clone(),
         underlying: underlying.to_owned(),
@@ -55,7 +55,13 @@ pub fn start(
         gaps: request.history.gaps(underlying, from, to),
         thresholds: thresholds(graph, plan.thresholds()),
         ..Manifest::default()
-    }
+    };
+    (manifest, identity)
+}
+
+/// A run's identity: the hash over everything that decides its outcome.
+pub fn run_id(identity: &BTreeMap<String, String>) -> String {
+    hash::hex(&hash::of_table(identity))
 }
 
 /// The first eight bytes of the run's identity, for order ids.

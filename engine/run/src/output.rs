@@ -3,6 +3,7 @@
 //! Money is exact, in dollars; prices are points; greeks are floats in the units of the pricing room times contracts and
 //! multiplier. Every list is in the order of events.
 
+use crate::course::Entries;
 use alula_book::instrument::Flow;
 use alula_book::{Band, ExecutionKind};
 use alula_core::decision::RuleKind;
@@ -79,6 +80,8 @@ pub struct Manifest {
     pub first_tick: Option<Instant>,
     /// See `first_tick`.
     pub last_tick: Option<Instant>,
+    /// The run was stopped: no snapshot after this instant was visited, and the account is as it was then.
+    pub stopped: Option<Instant>,
     /// Ticks evaluated.
     pub ticks: u64,
     /// `batch` or `streaming`; not part of the run identity.
@@ -103,10 +106,30 @@ pub struct Manifest {
     pub empty_chains: Vec<Instant>,
     /// Hash chain at the end: the last tick's link, and one more over what came after it and the final book.
     pub chain: String,
-    /// Thresholds.
+    /// Thresholds as the run began with them; later versions are in [`RunOutput::versions`].
     pub thresholds: Vec<ThresholdRow>,
     /// Hashes of the folder's other files, hex sha256; filled in when the folder is written.
     pub files: BTreeMap<String, String>,
+}
+
+/// A set of threshold values and from when on it was in force. A decision was made with the newest version whose tick is not
+/// after its own.
+#[derive(Clone, Debug, PartialEq)]
+pub struct VersionRow {
+    /// Number from 1, which is what the run began with.
+    pub version: u32,
+    /// First tick that it is in force at.
+    pub tick: u32,
+    /// That tick's instant.
+    pub at: Instant,
+    /// Version hash of the values, hex.
+    pub hash: String,
+    /// File among the inputs that they came from; empty for what the run began with and for values without a file.
+    pub source: String,
+    /// What entries did that the change alone made true.
+    pub entries: Entries,
+    /// Values, canonical scale, in the order of [`Manifest::thresholds`].
+    pub values: Vec<f64>,
 }
 
 /// A rule at a tick that did more than be false, or that is about a position.
@@ -527,6 +550,29 @@ pub struct RunOutput {
     pub margin_calls: Vec<MarginCallRow>,
     /// Layers of hedges, whenever what one is doing changed.
     pub layers: Vec<LayerRow>,
+    /// Versions of the thresholds, oldest first; none where they never changed.
+    pub versions: Vec<VersionRow>,
     /// Files that went in, by path relative to the run folder: strategy sources, thresholds, scripts.
     pub inputs: BTreeMap<String, Vec<u8>>,
+}
+
+impl RunOutput {
+    /// The version of the thresholds that a tick was decided with; 1 where they never changed.
+    #[must_use]
+    pub fn version_at(&self, tick: u32) -> u32 {
+        self.version_row(tick).map_or(1, |v| v.version)
+    }
+
+    /// The newest version whose tick is not after `tick`.
+    #[must_use]
+    pub fn version_row(&self, tick: u32) -> Option<&VersionRow> {
+        self.versions.iter().rev().find(|v| v.tick <= tick)
+    }
+
+    /// The values that a tick was decided with, canonical scale.
+    #[must_use]
+    pub fn thresholds_at(&self, tick: u32) -> Vec<f64> {
+        let began = || self.manifest.thresholds.iter().map(|t| t.value).collect();
+        self.version_row(tick).map_or_else(began, |v| v.values.clone())
+    }
 }

@@ -248,6 +248,7 @@ fn request<'a>(
         from: None,
         to: None,
         mode: Mode::Batch,
+        course: alula_run::Course::default(),
         progress,
     }
 }

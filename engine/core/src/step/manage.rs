@@ -416,28 +416,28 @@ impl<'a> Walk<'a> {
         own
     }
 
-    /// Whether a package meets the rule's `require`.
+    /// Whether a package meets the rule's `require`, and an entry need not wait since a change of thresholds.
     pub(super) fn required(
         &self,
         rule: &PlanRule,
         own: &[Cell],
         require: &mut Option<Cell>,
     ) -> Result<(), Skip> {
-        let Some(node) = rule.require else { return Ok(()) };
-        let cell = eval::cell(own, node);
-        *require = Some(cell);
-        match (cell.get(), rule.unknown, rule.kind) {
-            (Ok(value), _, _) => {
-                if value == 0.0 {
-                    Err(Skip::Require)
-                } else {
-                    Ok(())
-                }
+        if let Some(node) = rule.require {
+            let cell = eval::cell(own, node);
+            *require = Some(cell);
+            match (cell.get(), rule.unknown, rule.kind) {
+                (Ok(0.0), _, _) => return Err(Skip::Require),
+                (Ok(_), _, _) => {}
+                // An open needs a known answer, whatever it says about unknowns.
+                (Err(_), OnUnknown::Act, RuleKind::Close | RuleKind::Roll) => {}
+                (Err(cause), _, _) => return Err(Skip::RequireUnknown(cause)),
             }
-            // An open needs a known answer, whatever it says about unknowns.
-            (Err(_), OnUnknown::Act, RuleKind::Close | RuleKind::Roll) => Ok(()),
-            (Err(cause), _, _) => Err(Skip::RequireUnknown(cause)),
         }
+        if rule.kind == RuleKind::Open && self.waiting.contains(&rule.key) {
+            return Err(Skip::AfterSwap);
+        }
+        Ok(())
     }
 
     /// The worst price accepted, from the prices of this snapshot.

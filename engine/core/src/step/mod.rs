@@ -26,7 +26,7 @@ use alula_book::{Book, PositionId, Rulebook};
 use alula_dsl::ast::OnUnknown;
 use alula_dsl::graph::{StructureDef, StructureId};
 use alula_market::time::Instant;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// Snapshots at which an order is tried before its rule has to speak again: one. An order is only as good as the snapshot
@@ -88,6 +88,7 @@ pub fn step(
         blocked: None,
         flattened: BTreeMap::new(),
         halted: state.halted.clone(),
+        waiting: waiting(plan, state),
         trace,
     };
     walk.margin_call(state);
@@ -97,7 +98,19 @@ pub fn step(
     walk.hedges(state);
     walk.overlays();
     walk.rules(RuleKind::Open, state);
+    state.waiting = walk.waiting;
     walk.decision
+}
+
+/// Entries that wait since a change of thresholds; after a new one all that would not have called without it may have to.
+fn waiting(plan: &Plan, state: &mut State) -> BTreeSet<Arc<str>> {
+    let mut waiting = std::mem::take(&mut state.waiting);
+    if let Some(called) = state.called_without.take() {
+        let opens = plan.rules().iter().filter(|r| r.kind == RuleKind::Open);
+        let others = opens.filter(|r| !called.contains(&r.key));
+        waiting.extend(others.map(|r| Arc::clone(&r.key)));
+    }
+    waiting
 }
 
 /// Cells of the nodes of every open position: for each a copy of the tick's cells with its own nodes filled in.
@@ -150,6 +163,8 @@ struct Walk<'a> {
     flattened: BTreeMap<StructureId, Arc<str>>,
     /// Guard that halted opening at an earlier tick.
     halted: Option<Arc<str>>,
+    /// Entries that wait since a change of thresholds.
+    waiting: BTreeSet<Arc<str>>,
     trace: &'a mut Trace,
 }
 

@@ -46,6 +46,10 @@ impl Walk<'_> {
                 Err(skip) => Verdict::Skipped(skip),
             },
         };
+        // It does not call: should it call later, the market has made it so.
+        if matches!(verdict, Verdict::Idle | Verdict::Skipped(Skip::Require)) {
+            self.waiting.remove(&rule.key);
+        }
         self.outcome(&rule.key, RuleKind::Open, None, (condition, require), verdict);
     }
 

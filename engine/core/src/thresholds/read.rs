@@ -12,11 +12,34 @@ pub const MAX_DEPTH: usize = 8;
 /// Nodes of a file.
 pub const MAX_NODES: usize = 20_000;
 
+/// A thresholds file as it was read.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ThresholdFile {
+    /// Its values.
+    pub set: ThresholdSet,
+    /// The version that it was written against (`ack: 0123456789ab`): lower-case hexadecimal, 12 to 64 digits.
+    pub ack: Option<String>,
+    /// Its last line with text is the end marker `...`: proof that a file being written has arrived whole.
+    pub ended: bool,
+}
+
 /// Reads a file for the strategy `strategy` with declared thresholds `defs`.
 ///
 /// # Errors
 /// Every violation, in order of position; the set is then not usable in part.
 pub fn read(bytes: &[u8], strategy: &str, defs: &[ThresholdDef]) -> Result<ThresholdSet, Vec<Violation>> {
+    read_file(bytes, strategy, defs).map(|file| file.set)
+}
+
+/// As [`read`], with what else the file says.
+///
+/// # Errors
+/// As for [`read`].
+pub fn read_file(
+    bytes: &[u8],
+    strategy: &str,
+    defs: &[ThresholdDef],
+) -> Result<ThresholdFile, Vec<Violation>> {
     let file = file(bytes).map_err(|v| vec![v])?;
     let mut found = Vec::new();
     if let Some((at, named)) = file.strategy.as_ref().filter(|(_, named)| named != strategy) {
@@ -52,7 +75,11 @@ pub fn read(bytes: &[u8], strategy: &str, defs: &[ThresholdDef]) -> Result<Thres
         .zip(defs)
         .map(|(v, def)| v.unwrap_or(def.default + 0.0))
         .collect();
-    Ok(ThresholdSet::new(defs, values, defaulted))
+    Ok(ThresholdFile {
+        set: ThresholdSet::new(defs, values, defaulted),
+        ack: file.ack,
+        ended: file.ended,
+    })
 }
 
 const SHAPE: &str =
@@ -62,6 +89,8 @@ const SHAPE: &str =
 #[derive(Default)]
 struct File {
     strategy: Option<(Place, String)>,
+    ack: Option<String>,
+    ended: bool,
     thresholds: Vec<Given>,
 }
 
@@ -80,14 +109,20 @@ fn file(bytes: &[u8]) -> Result<File, Violation> {
         nodes: MAX_NODES,
     };
     // Nothing but comments: no value is given, so all are defaults.
-    let Some(root) = alula_yaml::read(bytes, limits)?.root else {
-        return Ok(File::default());
+    let document = alula_yaml::read(bytes, limits)?;
+    let mut file = File {
+        ended: document.ended,
+        ..File::default()
     };
-    let mut file = File::default();
+    let Some(root) = document.root else {
+        return Ok(file);
+    };
     for top in lines(&root)? {
         match top.name.as_str() {
             "strategy" if top.value.is_null() => {}
             "strategy" => file.strategy = Some((top.value.place, top.value.text("`strategy`")?.to_owned())),
+            "ack" if top.value.is_null() => {}
+            "ack" => file.ack = Some(ack(top)?),
             "thresholds" if top.value.is_null() => {}
             "thresholds" => {
                 let given = lines(&top.value)?.iter().map(given);
@@ -111,8 +146,24 @@ fn lines(node: &Node) -> Result<&[Entry], Violation> {
     }
 }
 
+/// The version that a file answers to, as `alula thresholds show` writes it.
+fn ack(top: &Entry) -> Result<String, Violation> {
+    let hexadecimal = |text: &str| {
+        (12..=64).contains(&text.len()) && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
+    };
+    match &top.value.value {
+        Value::Scalar(scalar) if hexadecimal(&scalar.text) => Ok(scalar.text.clone()),
+        _ => Err(Violation::new(
+            top.value.place,
+            "`ack` is not a version",
+            "it names the values that a large change was chosen against: 12 to 64 hexadecimal digits",
+            "write the version that `alula thresholds show` prints",
+        )),
+    }
+}
+
 fn unknown_top(top: &Entry) -> Violation {
-    let fix = near(&top.name, ["thresholds", "strategy"]).map_or_else(
+    let fix = near(&top.name, ["thresholds", "strategy", "ack"]).map_or_else(
         || "move thresholds below `thresholds:`".to_owned(),
         |known| format!("did you mean `{known}`?"),
     );

@@ -12,13 +12,16 @@ use alula_book::{Band, ExecutionKind};
 use alula_core::trace::Scope;
 use alula_core::value::{Cause, Cell};
 use schema::{
-    ALERTS, DAILY, DECISIONS, LAYERS, LINEAR, MARGIN_CALLS, NODES, ORDERS, POSITIONS, RULES, TICKS, TRACE,
-    TRADE_LEGS, TRADES, TWIN,
+    ALERTS, DAILY, DECISIONS, LAYERS, LINEAR, MARGIN_CALLS, NODES, ORDERS, POSITIONS, RULES, THRESHOLDS, TICKS,
+    TRACE, TRADE_LEGS, TRADES, TWIN,
 };
 use std::collections::BTreeMap;
 
 /// Tables that people open are written as CSV too; the trace is for programs alone.
 const PARQUET_ONLY: &str = "trace";
+
+/// Table of the versions of the thresholds; written where there is more than one.
+const VERSIONS: &str = "thresholds";
 
 fn int(x: u64) -> Value {
     Value::from(x)
@@ -75,7 +78,7 @@ fn execution_kind(word: &str) -> Option<ExecutionKind> {
 /// Every table of a run, in both forms.
 pub(super) fn tables(run: &RunOutput) -> Result<BTreeMap<String, Vec<u8>>, RunError> {
     let mut out = BTreeMap::new();
-    let all = [
+    let mut all = vec![
         ("decisions", decisions(run)),
         ("orders", orders(run)),
         ("trades", trades(run)),
@@ -92,6 +95,9 @@ pub(super) fn tables(run: &RunOutput) -> Result<BTreeMap<String, Vec<u8>>, RunEr
         ("nodes", nodes(run)),
         ("trace", trace(run)),
     ];
+    if !run.versions.is_empty() {
+        all.push((VERSIONS, versions(run)));
+    }
     for (name, table) in all {
         out.insert(format!("{name}.parquet"), table.to_parquet()?);
         if name != PARQUET_ONLY {
@@ -285,6 +291,25 @@ fn ticks(run: &RunOutput) -> Table {
             r.called.into(),
             r.orders.into(),
         ]);
+    }
+    t
+}
+
+fn versions(run: &RunOutput) -> Table {
+    let mut t = Table::new(THRESHOLDS);
+    for v in &run.versions {
+        for (threshold, value) in run.manifest.thresholds.iter().zip(&v.values) {
+            t.push(vec![
+                v.version.into(),
+                v.tick.into(),
+                v.at.into(),
+                (&v.hash).into(),
+                (&v.source).into(),
+                v.entries.word().into(),
+                (&threshold.name).into(),
+                (*value).into(),
+            ]);
+        }
     }
     t
 }

@@ -277,6 +277,7 @@ pub fn request<'a>(
         from: None,
         to: None,
         mode,
+        course: alula_run::Course::default(),
         progress,
     }
 }

@@ -1,15 +1,16 @@
 //! Tables of a folder as rows of a run.
 
 use super::schema::{
-    ALERTS, Columns, DAILY, DECISIONS, LAYERS, LINEAR, MARGIN_CALLS, NODES, ORDERS, POSITIONS, RULES, TICKS,
-    TRACE, TRADE_LEGS, TRADES, TWIN,
+    ALERTS, Columns, DAILY, DECISIONS, LAYERS, LINEAR, MARGIN_CALLS, NODES, ORDERS, POSITIONS, RULES,
+    THRESHOLDS, TICKS, TRACE, TRADE_LEGS, TRADES, TWIN,
 };
-use super::{cause_of, execution_kind};
+use super::{VERSIONS, cause_of, execution_kind};
+use crate::course::Entries;
 use crate::error::RunError;
 use crate::folder::file_error;
 use crate::output::{
     DailyRow, DecisionRow, GreekSum, LayerRow, LinearRow, MarginCallRow, NodeRow, OrderRow, PositionRow,
-    RuleStat, RunOutput, TickRow, TradeLegRow, TradeRow, TwinRow,
+    RuleStat, RunOutput, TickRow, TradeLegRow, TradeRow, TwinRow, VersionRow,
 };
 use crate::tables::{RowReader, Table};
 use alula_book::instrument::Flow;
@@ -23,6 +24,7 @@ use std::collections::BTreeMap;
 pub(in crate::folder) fn from_tables(
     contents: &mut BTreeMap<String, Vec<u8>>,
 ) -> Result<RunOutput, RunError> {
+    let changed = contents.contains_key(&format!("{VERSIONS}.parquet"));
     let mut take = |name: &str, columns: Columns| -> Result<Table, RunError> {
         contents.remove(&format!("{name}.csv"));
         let file = format!("{name}.parquet");
@@ -35,7 +37,13 @@ pub(in crate::folder) fn from_tables(
         Table::from_parquet(bytes, columns)
             .map_err(|e| file_error(format!("`{file}` cannot be read: {e}"), "run the backtest again"))
     };
+    let versions = if changed {
+        read_versions(&take(VERSIONS, THRESHOLDS)?)?
+    } else {
+        Vec::new()
+    };
     let mut run = RunOutput {
+        versions,
         decisions: rows("decisions", &take("decisions", DECISIONS)?, read_decision)?,
         orders: rows("orders", &take("orders", ORDERS)?, read_order)?,
         trades: rows("trades", &take("trades", TRADES)?, read_trade)?,
@@ -70,6 +78,32 @@ pub(in crate::folder) fn from_tables(
         }
     }
     Ok(run)
+}
+
+/// One row for each threshold of each version, versions in order.
+fn read_versions(table: &Table) -> Result<Vec<VersionRow>, RunError> {
+    let read = |r: &mut RowReader<'_>| {
+        let mut version = VersionRow {
+            version: r.u32()?,
+            tick: r.u32()?,
+            at: r.time()?,
+            hash: r.text(),
+            source: r.text(),
+            entries: Entries::from_word(&r.text())?,
+            values: Vec::new(),
+        };
+        let _name = r.text();
+        version.values.push(r.float()?);
+        Some(version)
+    };
+    let mut out: Vec<VersionRow> = Vec::new();
+    for row in rows(VERSIONS, table, read)? {
+        match out.last_mut().filter(|v| v.version == row.version) {
+            Some(version) => version.values.extend(row.values),
+            None => out.push(row),
+        }
+    }
+    Ok(out)
 }
 
 fn rows<T>(

@@ -186,6 +186,17 @@ pub(super) const RULES: Columns = &[
     ("was_unknown", Int),
     ("fired", Int),
 ];
+/// One row for each threshold of each version.
+pub(super) const THRESHOLDS: Columns = &[
+    ("version", Int),
+    ("tick", Int),
+    ("at", Time),
+    ("sha256", Text),
+    ("source", Text),
+    ("entries", Text),
+    ("name", Text),
+    ("value", Float),
+];
 pub(super) const ALERTS: Columns = &[("at", Time), ("key", Text), ("text", Text)];
 pub(super) const MARGIN_CALLS: Columns = &[
     ("at", Time),

@@ -1,0 +1,73 @@
+//! What happens to a run from outside while it is under way: changes of thresholds, and an end before the data's.
+
+use alula_core::thresholds::ThresholdSet;
+use alula_market::time::Instant;
+
+/// Changes of thresholds of a run, and where it stops.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Course {
+    /// Changes, earliest first.
+    pub swaps: Vec<Swap>,
+    /// No snapshot after this instant; all of the period when `None`.
+    pub until: Option<Instant>,
+}
+
+/// New threshold values that take effect between two ticks.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Swap {
+    /// In force from the first tick at or after this instant.
+    pub at: Instant,
+    /// Values.
+    pub set: ThresholdSet,
+    /// The file that said so, for the record.
+    pub file: Option<SwapFile>,
+    /// What entries do that the change alone makes true.
+    pub entries: Entries,
+}
+
+/// A thresholds file as it was read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SwapFile {
+    /// Its bytes.
+    pub bytes: Vec<u8>,
+    /// Hex sha256 of them.
+    pub hash: String,
+}
+
+impl SwapFile {
+    /// A file of these bytes.
+    #[must_use]
+    pub fn new(bytes: Vec<u8>) -> Self {
+        let hash = crate::hash::sha256(&bytes);
+        Self { bytes, hash }
+    }
+}
+
+/// What an entry does that calls with the new values and would not have with the old ones.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Entries {
+    /// It waits until it has been false once: the operator moved the line, the market did not cross it.
+    #[default]
+    Wait,
+    /// It acts at once, as exits and hedges always do.
+    Evaluate,
+}
+
+impl Entries {
+    /// `wait` or `evaluate`.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Wait => "wait",
+            Self::Evaluate => "evaluate",
+        }
+    }
+
+    /// From its word.
+    #[must_use]
+    pub fn from_word(word: &str) -> Option<Self> {
+        [Self::Wait, Self::Evaluate]
+            .into_iter()
+            .find(|e| e.word() == word)
+    }
+}

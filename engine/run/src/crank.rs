@@ -1,0 +1,719 @@
+//! The crank: one snapshot at a time, for whoever turns it.
+//!
+//! At each snapshot: settle what expired before it, fill orders of earlier ticks, mark, check the invariants; at a tick also
+//! decide and submit. At the end of each session what expired during it is settled and the account is recorded. Sessions
+//! without a snapshot are not invented: positions keep their last mark, and the manifest lists the gap.
+//!
+//! A backtest turns it as fast as it goes, a live run as time passes; what is decided, and every link of the chain of hashes,
+//! is the same. New threshold values take effect between two ticks, never inside one.
+
+use crate::Inputs;
+use crate::backtest::{BacktestRequest, end_of_day, prepare};
+use crate::course::{Entries, Swap};
+use crate::data::Snapshots;
+use crate::driver::Driver;
+use crate::error::{ErrorClass, RunError};
+use crate::futures::LinearFeed;
+use crate::hash::Chain;
+use crate::manifest;
+use crate::marks::{self, Facts, GuardActs};
+use crate::output::{Manifest, Mode, RunOutput, VersionRow};
+use crate::record::{Recorder, Submitted};
+use alula_book::{Book, OrderId, Rulebook};
+use alula_core::batch::Batch;
+use alula_core::decision::{Decision, RuleKind};
+use alula_core::linear::LinearMarket;
+use alula_core::market::{MarketData, ViewSource, Views};
+use alula_core::observe::Sight;
+use alula_core::plan::Plan;
+use alula_core::registry::Registry;
+use alula_core::state::State;
+use alula_core::step::{Tick, step};
+use alula_core::thresholds::ThresholdSet;
+use alula_core::trace::Trace;
+use alula_core::value::{Cause, Cell};
+use alula_core::vega::Mapping;
+use alula_dsl::graph::{Clock, Domain};
+use alula_market::contract::{Root, SettlementValue};
+use alula_market::history::{History, HistoryError};
+use alula_market::time::{Date, Instant};
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
+
+/// What the runs of a sweep have in common: the same market, whatever the thresholds.
+#[derive(Default)]
+pub struct Shared<'a> {
+    /// There are more runs to come.
+    pub(crate) keep: bool,
+    snapshots: Option<Snapshots<'a>>,
+    /// Columns of the market's nodes; of thresholds they hold the first run's values.
+    pub(crate) batch: Option<Arc<Batch>>,
+}
+
+impl Shared<'_> {
+    /// For several runs.
+    pub fn kept() -> Self {
+        Self {
+            keep: true,
+            ..Self::default()
+        }
+    }
+}
+
+/// A run about to start.
+pub(crate) struct Setup<'a> {
+    pub plan: Plan,
+    pub data: MarketData,
+    pub history: &'a dyn History,
+    pub registry: Registry,
+    pub inputs: Inputs,
+    pub mode: Mode,
+    /// What the strategy reads and the data do not have.
+    pub absent: Vec<String>,
+    /// How the period asked for was cut to the data.
+    pub cut: Option<String>,
+    /// Snapshots of the period in regular hours.
+    pub visited: Vec<Instant>,
+    /// Ticks before the period, if some node remembers them, then those of the period.
+    pub ticks: Vec<Instant>,
+    /// How many of `ticks` come before the period.
+    pub warm_up: usize,
+    pub rulebook: Rulebook,
+    pub manifest: Manifest,
+    /// What the run's identity is the hash of.
+    pub identity: BTreeMap<String, String>,
+    /// Last second of the period.
+    pub last_instant: Instant,
+    /// Values that the run begins with.
+    pub thresholds: Vec<f64>,
+}
+
+/// A session under way.
+struct Session {
+    date: Date,
+    /// Its newest tick and what was seen there.
+    seen: Option<(Instant, Arc<Views>)>,
+}
+
+/// What a snapshot was to the run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Turned {
+    /// Number of the tick, if it was one.
+    pub tick: Option<u32>,
+    /// First snapshot of a session.
+    pub new_session: bool,
+    /// Changes of thresholds that took effect.
+    pub swaps: usize,
+}
+
+/// A run under way.
+pub struct Crank<'a> {
+    setup: Setup<'a>,
+    book: Book,
+    snapshots: Snapshots<'a>,
+    driver: Driver,
+    state: State,
+    trace: Trace,
+    recorder: Recorder,
+    guards: GuardActs,
+    chain: Chain,
+    /// Number of the next tick of the period.
+    tick: usize,
+    /// Snapshots visited.
+    done: usize,
+    cells: Vec<Cell>,
+    /// Nodes of the market and the account whose cells the chain of hashes covers.
+    hashed: Vec<usize>,
+    /// Session at hand.
+    day: Option<Session>,
+    empty: Vec<Instant>,
+    /// Futures and shares of the account.
+    linear: LinearFeed,
+    /// Their prices as known at the newest tick.
+    prices: LinearMarket,
+    /// Values in force.
+    set: ThresholdSet,
+    /// Changes that wait for their tick, earliest first.
+    pending: VecDeque<Swap>,
+    /// Changes that took effect.
+    applied: Vec<Swap>,
+    /// The newest decision.
+    newest: Option<Decision>,
+}
+
+impl std::fmt::Debug for Crank<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Crank")
+            .field("strategy", &self.setup.manifest.strategy)
+            .field("tick", &self.tick)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<'a> Crank<'a> {
+    /// A run before its first snapshot. The request's own changes of thresholds are waiting already; its progress is not told
+    /// of anything.
+    ///
+    /// # Errors
+    /// As for [`crate::backtest`].
+    pub fn start(request: &BacktestRequest<'a>) -> Result<Self, RunError> {
+        Self::start_with(request, &mut Shared::default())
+    }
+
+    pub(crate) fn start_with(
+        request: &BacktestRequest<'a>,
+        shared: &mut Shared<'a>,
+    ) -> Result<Self, RunError> {
+        let (setup, book) = prepare(request)?;
+        let snapshots = shared.snapshots.take();
+        let mut snapshots =
+            snapshots.unwrap_or_else(|| Snapshots::new(&setup.plan, setup.history, shared.keep));
+        snapshots.without_rate = false;
+        let driver = Driver::new(&setup, &mut snapshots, shared)?;
+        let defs = &setup.plan.graph().thresholds;
+        let set = ThresholdSet::from_values(defs, setup.thresholds.clone())
+            .map_err(|e| RunError::new(ErrorClass::Request, e.to_string(), "check the thresholds file"))?;
+        let mut crank = Self {
+            snapshots,
+            driver,
+            state: State::new(&setup.plan),
+            trace: Trace::default(),
+            recorder: Recorder::new(setup.plan.graph(), book.config().capital),
+            guards: GuardActs::default(),
+            chain: Chain::new(),
+            tick: 0,
+            done: 0,
+            cells: vec![Cell::missing(Cause::NoData); setup.plan.nodes().len()],
+            hashed: hashed(&setup.plan),
+            day: None,
+            empty: Vec::new(),
+            linear: LinearFeed::default(),
+            prices: LinearMarket::default(),
+            set,
+            pending: VecDeque::new(),
+            applied: Vec::new(),
+            newest: None,
+            setup,
+            book,
+        };
+        for swap in &request.course.swaps {
+            crank.swap(swap.clone())?;
+        }
+        Ok(crank)
+    }
+
+    /// Snapshots of the period, in order; [`Crank::turn`] wants each of them once.
+    #[must_use]
+    pub fn instants(&self) -> &[Instant] {
+        &self.setup.visited
+    }
+
+    /// How many of them have been visited.
+    #[must_use]
+    pub const fn done(&self) -> usize {
+        self.done
+    }
+
+    /// The next snapshot.
+    #[must_use]
+    pub fn next(&self) -> Option<Instant> {
+        self.setup.visited.get(self.done).copied()
+    }
+
+    /// The rows recorded so far. Positions, nodes and the manifest's results come at the end.
+    #[must_use]
+    pub const fn output(&self) -> &RunOutput {
+        &self.recorder.output
+    }
+
+    /// What the run is.
+    #[must_use]
+    pub const fn manifest(&self) -> &Manifest {
+        &self.setup.manifest
+    }
+
+    /// The plan, with the threshold values in force.
+    #[must_use]
+    pub const fn plan(&self) -> &Plan {
+        &self.setup.plan
+    }
+
+    /// The account.
+    #[must_use]
+    pub const fn book(&self) -> &Book {
+        &self.book
+    }
+
+    /// What the strategy remembers.
+    #[must_use]
+    pub const fn state(&self) -> &State {
+        &self.state
+    }
+
+    /// The newest decision.
+    #[must_use]
+    pub const fn decision(&self) -> Option<&Decision> {
+        self.newest.as_ref()
+    }
+
+    /// Values in force; changes that wait for their tick are not among them.
+    #[must_use]
+    pub const fn thresholds(&self) -> &ThresholdSet {
+        &self.set
+    }
+
+    /// Values that are in force from the next tick on: those of the last change that waits, else those in force.
+    #[must_use]
+    pub fn next_thresholds(&self) -> &ThresholdSet {
+        self.pending.back().map_or(&self.set, |s| &s.set)
+    }
+
+    /// Number of the version in force; 1 is what the run began with.
+    #[must_use]
+    pub fn version(&self) -> u32 {
+        u32::try_from(self.applied.len())
+            .unwrap_or(u32::MAX)
+            .saturating_add(1)
+    }
+
+    /// What is held, as the account is seen at the newest tick of the session at hand.
+    pub fn with_sight<T>(&self, look: impl FnOnce(&Sight<'_>) -> T) -> Option<T> {
+        let (at, views) = self.day.as_ref()?.seen.as_ref()?;
+        let plan = &self.setup.plan;
+        let sight = Sight::new(plan, *at, views, self.setup.rulebook)
+            .with_linear(&self.prices)
+            .with_mapping(Mapping::of_account(plan, &self.cells));
+        Some(look(&sight))
+    }
+
+    /// Takes a change of thresholds. It takes effect at the first tick at or after its instant, before anything of that tick is
+    /// computed; changes for one tick take effect in the order in which they came.
+    ///
+    /// # Errors
+    /// When a value is not allowed, the change is for an earlier instant than one that waits, or whole columns are computed
+    /// first.
+    pub fn swap(&mut self, swap: Swap) -> Result<(), RunError> {
+        let refuse = |what: String, help: &str| Err(RunError::new(ErrorClass::Request, what, help));
+        if self.setup.mode == Mode::Batch {
+            return refuse(
+                "thresholds cannot change under way where whole columns are computed first".to_owned(),
+                "choose the streaming driver",
+            );
+        }
+        if self.pending.back().is_some_and(|last| last.at > swap.at) {
+            let what = format!("the change of thresholds at {} comes after a later one", swap.at);
+            return refuse(what, "give changes in the order of their instants");
+        }
+        let mut plan = self.setup.plan.clone();
+        plan.set_thresholds(swap.set.values())?;
+        self.pending.push_back(swap);
+        Ok(())
+    }
+
+    /// Visits the next snapshot; nothing when there is none.
+    ///
+    /// # Errors
+    /// When the data cannot be read, a settlement is missing, or an invariant broke.
+    pub fn turn(&mut self) -> Result<Option<Turned>, RunError> {
+        let Some(at) = self.next() else {
+            return Ok(None);
+        };
+        let mut turned = Turned::default();
+        let date = at.date();
+        if self.day.as_ref().map(|d| d.date) != Some(date) {
+            self.end_day()?;
+            self.day = Some(Session { date, seen: None });
+            turned.new_session = true;
+        }
+        self.visit(at, &mut turned)
+            .map_err(|e| if e.at.is_some() { e } else { e.at(at) })?;
+        self.done += 1;
+        Ok(Some(turned))
+    }
+
+    /// One snapshot.
+    fn visit(&mut self, at: Instant, turned: &mut Turned) -> Result<(), RunError> {
+        self.settle(at)?;
+        let number = self.setup.warm_up + self.tick;
+        let is_tick = self.setup.ticks.get(number) == Some(&at);
+        let at_work = !self.book.orders().is_empty() || !self.book.ledger().orders().is_empty();
+        if !is_tick && !at_work {
+            return Ok(());
+        }
+        let views = self.snapshots.views(at)?;
+        self.fill_and_mark(at, &views)?;
+        if is_tick {
+            turned.tick = u32::try_from(self.tick).ok();
+            turned.swaps = self.take_swaps(at, &views)?;
+            self.decide(at, number, &views)?;
+            if let Some(day) = &mut self.day {
+                day.seen = Some((at, views));
+            }
+        }
+        self.snapshots.release(at);
+        Ok(())
+    }
+
+    fn fill_and_mark(&mut self, at: Instant, views: &Views) -> Result<(), RunError> {
+        for view in views.iter().flatten() {
+            let events = self.book.on_snapshot(&view.snapshot);
+            self.recorder.events(&events);
+            self.book.mark(&view.snapshot);
+        }
+        let events = self
+            .linear
+            .on_snapshot(&mut self.book, &self.setup.plan, views, at);
+        self.recorder.linear_events(&events);
+        self.book.check()?;
+        let sight = Sight::new(&self.setup.plan, at, views, self.setup.rulebook);
+        self.recorder.observe(&self.book, Some(&sight));
+        Ok(())
+    }
+
+    /// Puts changes of thresholds into force that are due at a tick; says how many.
+    fn take_swaps(&mut self, at: Instant, views: &Views) -> Result<usize, RunError> {
+        if self.pending.front().is_none_or(|s| s.at > at) {
+            return Ok(0);
+        }
+        let tick = u32::try_from(self.tick).unwrap_or(u32::MAX);
+        if self.applied.is_empty() {
+            self.note_version(
+                0,
+                self.setup.ticks.get(self.setup.warm_up).copied().unwrap_or(at),
+                None,
+            );
+        }
+        let called = self.called_without(at, views)?;
+        let before = self.applied.len();
+        let mut waits = false;
+        while let Some(swap) = self.pending.pop_front_if(|s| s.at <= at) {
+            self.setup.plan.set_thresholds(swap.set.values())?;
+            self.set = swap.set.clone();
+            self.chain.swap(self.set.hash());
+            waits |= swap.entries == Entries::Wait;
+            self.applied.push(swap.clone());
+            self.note_version(tick, at, Some(&swap));
+        }
+        self.driver.swapped(&self.setup.plan);
+        if waits {
+            self.state.swapped(called);
+        }
+        Ok(self.applied.len() - before)
+    }
+
+    fn note_version(&mut self, tick: u32, at: Instant, swap: Option<&Swap>) {
+        let version = self.version();
+        let source = swap.and_then(|s| s.file.as_ref()).map(|file| {
+            let short: String = file.hash.chars().take(12).collect();
+            let name = format!("swaps/{version:04}-{short}.yaml");
+            self.recorder
+                .output
+                .inputs
+                .insert(name.clone(), file.bytes.clone());
+            name
+        });
+        self.recorder.output.versions.push(VersionRow {
+            version,
+            tick,
+            at,
+            hash: self.set.hash_hex(),
+            source: source.unwrap_or_default(),
+            entries: swap.map_or(Entries::Wait, |s| s.entries),
+            values: self.set.values().to_vec(),
+        });
+    }
+
+    /// Entries that call at a tick with the values in force before a change: what the market alone brings about.
+    fn called_without(&mut self, at: Instant, views: &Views) -> Result<BTreeSet<Arc<str>>, RunError> {
+        let mut driver = self.driver.clone();
+        let mut state = self.state.clone();
+        let mut cells = self.cells.clone();
+        let mut trace = Trace::default();
+        let plan = &self.setup.plan;
+        driver.advance((plan, &self.setup.data), at, views);
+        driver.cells(plan, self.setup.warm_up + self.tick, &mut cells);
+        let prices = if plan.linear().is_empty() {
+            LinearMarket::default()
+        } else {
+            self.linear.market(plan, self.setup.history, at)?
+        };
+        let tick = Tick {
+            at,
+            number: u32::try_from(self.tick).unwrap_or(u32::MAX),
+            views,
+            linear: &prices,
+        };
+        let decision = step(
+            plan,
+            &mut state,
+            &tick,
+            &mut cells,
+            &self.book,
+            self.setup.rulebook,
+            &mut trace,
+        );
+        let calls = decision.outcomes.into_iter().filter(|o| {
+            o.kind == RuleKind::Open
+                && o.condition.truth() == Some(true)
+                && o.require.is_none_or(|r| r.truth() == Some(true))
+        });
+        let waiting: BTreeSet<&str> = state.waiting().collect();
+        // Who waits since an earlier change goes on waiting.
+        Ok(calls
+            .map(|o| o.key)
+            .filter(|key| !waiting.contains(&**key))
+            .collect())
+    }
+
+    fn decide(&mut self, at: Instant, number: usize, views: &Views) -> Result<(), RunError> {
+        let setup = &self.setup;
+        if views
+            .first()
+            .and_then(Option::as_ref)
+            .is_none_or(|v| v.snapshot.expiries.is_empty())
+        {
+            self.empty.push(at);
+        }
+        self.driver.advance((&setup.plan, &setup.data), at, views);
+        self.driver.cells(&setup.plan, number, &mut self.cells);
+        let tick_number = u32::try_from(self.tick).unwrap_or(u32::MAX);
+        if !setup.plan.linear().is_empty() {
+            self.prices = self.linear.market(&setup.plan, setup.history, at)?;
+        }
+        let tick = Tick {
+            at,
+            number: tick_number,
+            views,
+            linear: &self.prices,
+        };
+        let decision = step(
+            &setup.plan,
+            &mut self.state,
+            &tick,
+            &mut self.cells,
+            &self.book,
+            setup.rulebook,
+            &mut self.trace,
+        );
+        self.guards.note(&decision);
+        let cells = (self.cells.as_slice(), self.hashed.as_slice());
+        self.chain.tick(at, cells, (&decision, &self.state), &self.book);
+        let mut submitted: Vec<Result<OrderId, String>> = Vec::new();
+        for request in &decision.orders {
+            match self.book.submit(request.clone()) {
+                Ok(id) => {
+                    self.recorder.order(&id, request, &self.book);
+                    submitted.push(Ok(id));
+                }
+                Err(why) => submitted.push(Err(why.to_string())),
+            }
+        }
+        let mut linear: Vec<Result<OrderId, String>> = Vec::new();
+        for request in &decision.linear {
+            match self.book.submit_linear(request.clone()) {
+                Ok(id) => {
+                    self.recorder.linear_order(&id, request);
+                    linear.push(Ok(id));
+                }
+                Err(why) => linear.push(Err(why.to_string())),
+            }
+        }
+        let submitted = Submitted {
+            orders: submitted,
+            linear,
+        };
+        let equity = self.book.equity().share;
+        self.recorder
+            .decision(tick_number, &decision, &submitted, equity, self.chain.hex());
+        self.newest = Some(decision);
+        self.tick += 1;
+        if self.book.config().same_bar {
+            self.fill_and_mark(at, views)?;
+        }
+        Ok(())
+    }
+
+    /// Settles what is due at an instant.
+    fn settle(&mut self, now: Instant) -> Result<(), RunError> {
+        let history = self.setup.history;
+        let failed: RefCell<Option<HistoryError>> = RefCell::new(None);
+        let value = |root: Root, expiry: Date| -> Option<SettlementValue> {
+            history.settlement(root, expiry).unwrap_or_else(|e| {
+                failed.borrow_mut().get_or_insert(e);
+                None
+            })
+        };
+        let result = self.book.settle(now, &value);
+        if let Some(e) = failed.into_inner() {
+            return Err(RunError::from(e).at(now));
+        }
+        let events = result.map_err(|e| RunError::from(e).at(now))?;
+        self.recorder.events(&events);
+        let events = self.linear.advance(&mut self.book, history, now)?;
+        self.recorder.linear_events(&events);
+        Ok(())
+    }
+
+    /// The end of the session at hand: what expired during it is settled, the account is recorded.
+    fn end_day(&mut self) -> Result<(), RunError> {
+        let Some(Session { date, seen }) = self.day.take() else {
+            return Ok(());
+        };
+        // A run that is stopped within a session ends there.
+        let end = end_of_day(date).min(self.setup.last_instant);
+        self.settle(end)?;
+        self.book.check().map_err(|e| RunError::from(e).at(end))?;
+        self.recorder.observe(&self.book, None);
+        if let Some((at, views)) = seen {
+            let sight = Sight::new(&self.setup.plan, at, &views, self.setup.rulebook)
+                .with_linear(&self.prices)
+                .with_mapping(Mapping::of_account(&self.setup.plan, &self.cells));
+            self.recorder.day(date, at, &self.book, Some(&sight));
+        }
+        Ok(())
+    }
+
+    /// Ends the run where it stands: the snapshots that have not been visited are left out, and the manifest says where it
+    /// stopped. A run that has visited all of them is not changed.
+    pub fn stop_here(&mut self) {
+        if self.done >= self.setup.visited.len() {
+            return;
+        }
+        let begin = self
+            .setup
+            .visited
+            .first()
+            .map_or(Instant(i64::MIN), |t| Instant(t.0 - 1));
+        let newest = self.done.checked_sub(1).and_then(|i| self.setup.visited.get(i));
+        self.stop_at(newest.copied().unwrap_or(begin));
+    }
+
+    /// Leaves out every snapshot after an instant.
+    pub(crate) fn stop_at(&mut self, until: Instant) {
+        let setup = &mut self.setup;
+        setup.visited.retain(|t| *t <= until);
+        setup.last_instant = setup.last_instant.min(until);
+        setup.manifest.stopped = Some(until);
+        setup.manifest.to = Some(until.date());
+        setup.manifest.gaps.retain(|d| *d <= until.date());
+        setup.identity.insert("to".to_owned(), until.date().to_string());
+        setup.identity.insert("stopped".to_owned(), until.0.to_string());
+    }
+
+    /// Ends the run: the rest of the last session and of the period, then everything that is known at the end alone.
+    ///
+    /// # Errors
+    /// When a settlement is missing or the books do not add up.
+    pub fn finish(self) -> Result<RunOutput, RunError> {
+        crate::backtest::with_twin(self, &mut Shared::default())
+    }
+
+    pub(crate) const fn setup(&self) -> &Setup<'a> {
+        &self.setup
+    }
+
+    pub(crate) fn applied(&self) -> &[Swap] {
+        &self.applied
+    }
+
+    pub(crate) fn finish_with(mut self, shared: &mut Shared<'a>) -> Result<RunOutput, RunError> {
+        let end = self.setup.last_instant;
+        self.end_day()?;
+        self.settle(end)?;
+        self.book.check().map_err(|e| RunError::from(e).at(end))?;
+        self.recorder.last_day(&self.book);
+        self.book.audit()?;
+        let Self {
+            mut setup,
+            book,
+            snapshots,
+            driver,
+            trace,
+            mut recorder,
+            guards,
+            mut chain,
+            tick,
+            done,
+            empty,
+            applied,
+            ..
+        } = self;
+        recorder.positions(&book);
+        recorder.add_up(&book).map_err(|e| e.at(end))?;
+        chain.end(&book);
+        recorder.nodes(&setup.plan);
+        let ticks = setup.ticks.get(setup.warm_up..).unwrap_or_default();
+        let ticks = ticks.get(..tick).unwrap_or(ticks);
+        if let (Some(first), Some(last)) = (ticks.first().copied(), ticks.last().copied()) {
+            recorder.rows(&setup.plan, |i| driver.rows(&setup.plan, i), (first, last));
+            setup.manifest.first_tick = Some(first);
+            setup.manifest.last_tick = Some(last);
+        }
+        let mut cells = trace.cells;
+        recorder.output.trace.append(&mut cells);
+        setup.manifest.ticks = u64::try_from(tick).unwrap_or(u64::MAX);
+        setup.manifest.chain = chain.hex();
+        setup.manifest.empty_chains = empty;
+        setup.manifest.marks = marks::of(&Facts {
+            plan: &setup.plan,
+            data: &setup.data,
+            manifest: &setup.manifest,
+            book: &book,
+            guards: &guards,
+            calls: &recorder.output.margin_calls,
+            cut: setup.cut.as_deref(),
+            absent: &setup.absent,
+            plugins: setup.registry.plugins(),
+            without_rate: snapshots.without_rate,
+            visited: setup.visited.get(..done).unwrap_or(&setup.visited),
+            ticks,
+        });
+        let changes = applied.len();
+        if changes > 0 {
+            let times = if changes == 1 {
+                "once".to_owned()
+            } else {
+                format!("{changes} times")
+            };
+            setup.manifest.marks.push(format!(
+                "thresholds: changed {times} while the run was under way; `thresholds.csv` says what was in force when"
+            ));
+        }
+        if let Some(at) = setup.manifest.stopped {
+            setup.manifest.marks.push(format!(
+                "stopped: the run was stopped at {at}, before the end of what it was to visit"
+            ));
+        }
+        shared.snapshots = shared.keep.then_some(snapshots);
+        if setup.manifest.stopped.is_some() || !applied.is_empty() {
+            for (i, row) in recorder.output.versions.iter().enumerate().skip(1) {
+                setup.identity.insert(
+                    format!("thresholds {i:06}"),
+                    format!("{} {} {}", row.at.0, row.hash, row.entries.word()),
+                );
+            }
+            setup.manifest.run_id = manifest::run_id(&setup.identity);
+        }
+        let mut output = recorder.output;
+        let inputs = setup.inputs;
+        let files = inputs
+            .sources
+            .into_iter()
+            .chain(inputs.thresholds)
+            .chain(inputs.scripts);
+        output.inputs.extend(files);
+        output.manifest = setup.manifest;
+        Ok(output)
+    }
+}
+
+/// Cells that are the same at every tick take no part, nor do those of slower nodes: a tick reads them through others.
+fn hashed(plan: &Plan) -> Vec<usize> {
+    let is_hashed = |i: &usize| {
+        plan.nodes().get(*i).is_some_and(|node| {
+            node.domain <= Domain::Book && node.clock != Clock::Constant && !node.has_rows()
+        })
+    };
+    plan.order().iter().copied().filter(is_hashed).collect()
+}

@@ -1,0 +1,135 @@
+//! The market's nodes, by either driver: whole columns, or event by event.
+
+use crate::crank::{Setup, Shared};
+use crate::data::Snapshots;
+use crate::error::RunError;
+use crate::output::Mode;
+use alula_core::batch::Batch;
+use alula_core::market::{Grids, MarketData, Rows, ViewSource, Views};
+use alula_core::plan::Plan;
+use alula_core::stream::{Event, Stream, schedule};
+use alula_core::value::Cell;
+use alula_market::time::Instant;
+use std::sync::Arc;
+
+/// The market's nodes, by either driver.
+#[derive(Clone)]
+pub enum Driver {
+    Batch {
+        batch: Arc<Batch>,
+        /// Nodes whose columns are of another run: its thresholds.
+        slots: Vec<usize>,
+    },
+    Stream {
+        stream: Box<Stream>,
+        events: Arc<[(Instant, Event)]>,
+        next: usize,
+    },
+}
+
+impl Driver {
+    /// At the first tick of the period: what comes before it has been taken.
+    pub fn new(
+        setup: &Setup<'_>,
+        snapshots: &mut Snapshots<'_>,
+        shared: &mut Shared<'_>,
+    ) -> Result<Self, RunError> {
+        match setup.mode {
+            Mode::Batch => {
+                if let Some(batch) = &shared.batch {
+                    return Ok(Self::Batch {
+                        batch: Arc::clone(batch),
+                        slots: setup.plan.threshold_nodes().collect(),
+                    });
+                }
+                let batch = Batch::run(&setup.plan, &setup.data, &setup.ticks, snapshots)?;
+                let batch = Arc::new(batch);
+                if shared.keep && !setup.plan.market_reads_thresholds() {
+                    shared.batch = Some(Arc::clone(&batch));
+                }
+                Ok(Self::Batch {
+                    batch,
+                    slots: Vec::new(),
+                })
+            }
+            mode @ (Mode::Streaming | Mode::Permuted) => {
+                let grids = Grids::new(&setup.plan, &setup.data, &setup.ticks);
+                let last = setup.ticks.last().copied().unwrap_or(Instant(i64::MIN));
+                let mut events = schedule(&setup.data, &grids, last);
+                if mode == Mode::Permuted {
+                    permute(&mut events);
+                }
+                let mut driver = Self::Stream {
+                    stream: Box::new(Stream::new(&setup.plan, grids)),
+                    events: events.into(),
+                    next: 0,
+                };
+                for at in setup.ticks.iter().take(setup.warm_up) {
+                    let views = if setup.plan.reads_chains() {
+                        snapshots.views(*at)?
+                    } else {
+                        Vec::new().into()
+                    };
+                    driver.advance((&setup.plan, &setup.data), *at, &views);
+                    snapshots.release(*at);
+                }
+                Ok(driver)
+            }
+        }
+    }
+
+    /// Streaming: takes every event up to a tick, then the tick.
+    pub fn advance(&mut self, (plan, data): (&Plan, &MarketData), at: Instant, views: &Views) {
+        let Self::Stream { stream, events, next } = self else {
+            return;
+        };
+        while let Some((now, _)) = events.get(*next).filter(|(t, _)| *t <= at).copied() {
+            while let Some((_, event)) = events.get(*next).filter(|(t, _)| *t == now) {
+                stream.push(plan, data, now, *event);
+                *next += 1;
+            }
+            stream.settle(plan, now);
+        }
+        stream.tick(plan, data, at, views);
+    }
+
+    /// The values of thresholds were replaced: what is computed from now on uses the new ones.
+    pub fn swapped(&mut self, plan: &Plan) {
+        if let Self::Stream { stream, .. } = self {
+            stream.constants(plan);
+        }
+    }
+
+    /// The cells of a tick by node number.
+    pub fn cells(&self, plan: &Plan, tick: usize, cells: &mut [Cell]) {
+        match self {
+            Self::Batch { batch, slots } => {
+                batch.cells(plan, tick, cells);
+                for &index in slots {
+                    let value = plan.nodes().get(index).and_then(|n| plan.fixed(n));
+                    if let (Some(cell), Some(value)) = (cells.get_mut(index), value) {
+                        *cell = value;
+                    }
+                }
+            }
+            Self::Stream { stream, .. } => stream.cells(plan, cells),
+        }
+    }
+
+    /// Rows of a node.
+    pub fn rows(&self, plan: &Plan, node: usize) -> Option<Rows<'_>> {
+        match self {
+            Self::Batch { batch, .. } => batch.rows(node),
+            Self::Stream { stream, .. } => stream.rows(plan, node),
+        }
+    }
+}
+
+/// Turns the order of events of one instant around; bars of one series stay in order.
+fn permute(events: &mut [(Instant, Event)]) {
+    let key = |event: &Event| match event {
+        Event::SessionEnd(row) => (0, *row),
+        Event::Bar { series, bar } => (usize::MAX - series, *bar),
+    };
+    events.sort_by(|(a, x), (b, y)| (a, key(x)).cmp(&(b, key(y))));
+}

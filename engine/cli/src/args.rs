@@ -1,10 +1,12 @@
 //! The command line: what may be typed, and the help that goes with it.
 
+mod live;
 mod market;
 mod plugin;
 mod run;
 pub mod thresholds;
 
+pub use live::{BrokerArg, FeedArg, OnSwapArg, RunArgs};
 pub use market::{
     CalendarArgs, ContractsArgs, DateRange, ExchangeArg, FeesArgs, ImportArgs, IndexArg, RegimeArg,
     SimulateArgs, StoreArgs, SurfaceArgs, SurfaceFormat, UnderlyingFrom, VixArgs, ZoneArg,
@@ -13,7 +15,7 @@ pub use plugin::{
     PluginArgs, PluginCheckArgs, PluginCommand, PluginInspectArgs, PluginLanguage, PluginListArgs,
     PluginNewArgs, PluginRunCheckArgs, PluginTrustArgs,
 };
-pub use run::{BacktestArgs, CompareArgs, ModeArg, ScenarioArgs, VerifyArgs, WhyArgs};
+pub use run::{BacktestArgs, CompareArgs, ModeArg, ScenarioArgs, TermsArgs, VerifyArgs, WhyArgs};
 
 use crate::exit::CODES_HELP;
 use crate::output::Color;
@@ -96,6 +98,8 @@ pub enum Command {
     Scenario(ScenarioArgs),
     /// Run a strategy over a history
     Backtest(BacktestArgs),
+    /// Run a strategy tick by tick as time passes, taking new thresholds under way
+    Run(RunArgs),
     /// Compare runs on one path: what a hedge cost and did; or one strategy at several sizes
     Compare(CompareArgs),
     /// Compute a run again with the other driver and compare every tick

@@ -3,3 +3,9 @@
 //! Absent on purpose: no terminal, and no clock of its own. Time comes in as events.
 
 pub mod broker;
+pub mod core;
+pub mod pace;
+pub mod source;
+pub mod swap;
+
+pub use crate::core::{Happening, Live, Reloads};

@@ -87,6 +87,23 @@ pub enum ModeArg {
     Streaming,
 }
 
+/// How orders fill, what they cost, what margin they need, instead of what the strategy says.
+#[derive(Debug, Args)]
+pub struct TermsArgs {
+    /// How orders fill, instead of what the strategy says: mid, natural, share:0.6 or legs, and +impact or +limited
+    #[arg(long, value_name = "MODEL")]
+    pub fill: Option<String>,
+    /// Fee schedule, instead of the strategy's: ibkr, flat or none
+    #[arg(long, value_name = "NAME")]
+    pub fees: Option<String>,
+    /// Margin rulebook enforced, instead of the strategy's: cboe, ibkr, portfolio or portfolio_ibkr
+    #[arg(long, value_name = "RULEBOOK")]
+    pub margin: Option<String>,
+    /// Close every position on a margin call
+    #[arg(long)]
+    pub flatten_on_call: bool,
+}
+
 /// Arguments of `alula backtest`.
 #[derive(Debug, Args)]
 #[command(
@@ -119,18 +136,9 @@ pub struct BacktestArgs {
     /// Seed of the simulated market
     #[arg(long, value_name = "N", conflicts_with = "data")]
     pub seed: Option<u64>,
-    /// How orders fill, instead of what the strategy says: mid, natural, share:0.6 or legs, and +impact or +limited
-    #[arg(long, value_name = "MODEL")]
-    pub fill: Option<String>,
-    /// Fee schedule, instead of the strategy's: ibkr, flat or none
-    #[arg(long, value_name = "NAME")]
-    pub fees: Option<String>,
-    /// Margin rulebook enforced, instead of the strategy's: cboe, ibkr, portfolio or portfolio_ibkr
-    #[arg(long, value_name = "RULEBOOK")]
-    pub margin: Option<String>,
-    /// Close every position on a margin call
-    #[arg(long)]
-    pub flatten_on_call: bool,
+    /// How orders fill, what they cost.
+    #[command(flatten)]
+    pub terms: TermsArgs,
     /// Which driver computes; the decisions are the same
     #[arg(long, value_name = "MODE", default_value = "batch")]
     pub mode: ModeArg,

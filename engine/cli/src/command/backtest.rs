@@ -1,6 +1,6 @@
 //! `alula backtest FILE`.
 
-use crate::args::{BacktestArgs, ModeArg, TextFormat};
+use crate::args::{BacktestArgs, ModeArg, TermsArgs, TextFormat};
 use crate::command::store;
 use crate::exit::{Exit, Failure};
 use crate::output::Output;
@@ -20,6 +20,9 @@ use std::path::Path;
 /// its first user wait.
 const INTRADAY_SESSIONS: u32 = 63;
 
+/// Sessions of a year.
+const SESSIONS: u32 = 252;
+
 /// Runs a strategy, writes the run folder and shows the summary.
 ///
 /// # Errors
@@ -27,7 +30,7 @@ const INTRADAY_SESSIONS: u32 = 63;
 pub fn run(args: &BacktestArgs, out: &mut Output) -> Result<Exit, Failure> {
     let project = Project::load(&args.file)?;
     let linked = project.checked(args.thresholds.as_deref(), out)?;
-    let graph = with_terms(args, linked.graph)?;
+    let graph = with_terms(&args.terms, linked.graph)?;
     let history = history(args.data.as_deref(), args.seed, &graph)?;
     if let Some(dir) = &args.out {
         // Better to say it before a long run than after.
@@ -45,7 +48,10 @@ pub fn run(args: &BacktestArgs, out: &mut Output) -> Result<Exit, Failure> {
 
 /// The graph with what the command line says about fills, fees and margin written over the strategy block; the run's
 /// identity and its settings are those of the result.
-fn with_terms(args: &BacktestArgs, graph: &Graph) -> Result<Graph, Failure> {
+///
+/// # Errors
+/// When a fill model is unknown.
+pub fn with_terms(args: &TermsArgs, graph: &Graph) -> Result<Graph, Failure> {
     let mut graph = graph.clone();
     let settings = &mut graph.settings;
     if let Some(text) = &args.fill {
@@ -67,6 +73,19 @@ fn with_terms(args: &BacktestArgs, graph: &Graph) -> Result<Graph, Failure> {
 /// # Errors
 /// When there is no usable store at the path, or the simulator refuses.
 pub fn history(data: Option<&Path>, seed: Option<u64>, graph: &Graph) -> Result<Box<dyn History>, Failure> {
+    market(data, seed, None, graph)
+}
+
+/// The same with so many simulated years.
+///
+/// # Errors
+/// As for [`history`].
+pub fn market(
+    data: Option<&Path>,
+    seed: Option<u64>,
+    years: Option<u32>,
+    graph: &Graph,
+) -> Result<Box<dyn History>, Failure> {
     if let Some(path) = data {
         return Ok(Box::new(store::open(path)?));
     }
@@ -77,6 +96,9 @@ pub fn history(data: Option<&Path>, seed: Option<u64>, graph: &Graph) -> Result<
     if let Length::Minutes(minutes) = graph.settings.every {
         config.every_minutes = Some(grid(minutes));
         config.sessions = INTRADAY_SESSIONS;
+    }
+    if let Some(years) = years {
+        config.sessions = years.saturating_mul(SESSIONS);
     }
     let market = SimulatedMarket::new(config).map_err(|e| Failure::usage(e.what).help(e.help))?;
     Ok(Box::new(market))
@@ -130,7 +152,9 @@ pub fn failure(error: &RunError) -> Failure {
     Failure::new(exit, format!("{at}{}", error.what)).help(error.help.clone())
 }
 
-fn text(report: &Report, dir: &Path, columns: usize) -> String {
+/// The summary of a run, and what to look at next.
+#[must_use]
+pub fn text(report: &Report, dir: &Path, columns: usize) -> String {
     let mut text = terminal::summary(report, u16::try_from(columns).unwrap_or(100));
     text.push_str(&run_folder::next_steps(report, dir));
     text

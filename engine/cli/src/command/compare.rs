@@ -134,6 +134,7 @@ fn ran(
         from: args.from,
         to: args.to,
         mode: Mode::Batch,
+        course: alula_run::Course::default(),
         progress,
     })
     .map_err(|e| failure(&e))

@@ -1,0 +1,98 @@
+//! Arguments of the commands that run strategies as time passes.
+
+use super::{TermsArgs, TextFormat, parse_date};
+use clap::{Args, ValueHint};
+use std::path::PathBuf;
+
+/// Where the market comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum FeedArg {
+    /// A store, as it was recorded.
+    Replay,
+    /// The simulated market.
+    Simulated,
+}
+
+/// Who takes the orders.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum BrokerArg {
+    /// The engine's own account: orders fill by the strategy's fill model.
+    #[default]
+    Internal,
+}
+
+/// What entries do that a change of thresholds alone makes true.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum OnSwapArg {
+    /// They wait until they have been false once.
+    #[default]
+    Wait,
+    /// They act at once, as exits and hedges always do.
+    Evaluate,
+}
+
+/// Arguments of `alula run`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  alula run condor.alula --feed simulated --speed max\n  \
+                        alula run condor.alula --feed replay --data spx_2019 --speed 600x\n  \
+                        alula thresholds push condor.alula tighter.yaml       while it runs\n\n\
+                        The thresholds file is watched: a saved file that is valid, ends with a line `...` and moves no value by more \
+                        than half\nis in force from the next tick on; anything else is refused, and the last good values stay. SIGHUP \
+                        reads it again.\nCtrl-C ends the run after the tick at hand and writes its folder; `alula verify` computes it \
+                        again, changes included.\nNights and weekends of a recorded or simulated market are not waited for."
+)]
+pub struct RunArgs {
+    /// Strategy file
+    #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub file: PathBuf,
+    /// Where the market comes from; replay with --data, else simulated
+    #[arg(long, value_name = "FEED")]
+    pub feed: Option<FeedArg>,
+    /// Who takes the orders
+    #[arg(long, value_name = "BROKER", default_value = "internal")]
+    pub broker: BrokerArg,
+    /// Store to replay
+    #[arg(long, value_name = "STORE", value_hint = ValueHint::DirPath)]
+    pub data: Option<PathBuf>,
+    /// First day; the first of the data when left out
+    #[arg(long, value_name = "DATE", value_parser = parse_date)]
+    pub from: Option<chrono::NaiveDate>,
+    /// Last day, included; the last of the data when left out
+    #[arg(long, value_name = "DATE", value_parser = parse_date)]
+    pub to: Option<chrono::NaiveDate>,
+    /// How fast the market passes: 1x, 60x, max
+    #[arg(long, value_name = "SPEED", default_value = "60x", value_parser = parse_speed)]
+    pub speed: alula_live::pace::Speed,
+    /// Seed of the simulated market
+    #[arg(long, value_name = "N", conflicts_with = "data")]
+    pub seed: Option<u64>,
+    /// Years of the simulated market
+    #[arg(long, value_name = "Y", conflicts_with = "data", value_parser = clap::value_parser!(u32).range(1..=20))]
+    pub years: Option<u32>,
+    /// Thresholds file to read and to watch, instead of the one beside the strategy
+    #[arg(long, value_name = "YAML", value_hint = ValueHint::FilePath)]
+    pub thresholds: Option<PathBuf>,
+    /// What entries do that a change of thresholds alone makes true
+    #[arg(long, value_name = "WHAT", default_value = "wait")]
+    pub on_swap: OnSwapArg,
+    /// Largest change of a value in one swap, in percent of it, unless the file says `ack:`
+    #[arg(long, value_name = "PERCENT", default_value = "50", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub max_step: u32,
+    /// Run folder; `runs/<strategy>-<hash>` when left out
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub out: Option<PathBuf>,
+    /// How orders fill, what they cost.
+    #[command(flatten)]
+    pub terms: TermsArgs,
+    /// How to write what happens: lines for people, or one JSON object for each
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub format: TextFormat,
+    /// Replace a run folder that holds something else
+    #[arg(long)]
+    pub force: bool,
+}
+
+fn parse_speed(text: &str) -> Result<alula_live::pace::Speed, String> {
+    alula_live::pace::Speed::parse(text).ok_or_else(|| "a speed is written 1x, 60x, 0.5x or max".to_owned())
+}

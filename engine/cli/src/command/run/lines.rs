@@ -1,0 +1,246 @@
+//! What happens in a run, one line each: for people, or as JSON.
+
+use alula_core::value::Cell;
+use alula_live::swap::Rejection;
+use alula_live::{Happening, Live};
+use alula_market::time::Instant;
+use alula_report::text::{cents, dollars, plural, short_hash};
+use alula_run::output::{DecisionRow, TradeRow};
+use anstyle::{AnsiColor, Style};
+use serde_json::{Value, json};
+use std::path::Path;
+
+const TITLE: Style = Style::new().bold();
+const FAINT: Style = Style::new().dimmed();
+const GOOD: Style = AnsiColor::Green.on_default();
+const BAD: Style = AnsiColor::Red.on_default();
+const NOTE: Style = AnsiColor::Yellow.on_default();
+const PLAIN: Style = Style::new();
+
+/// The first lines.
+pub fn begin(live: &Live<'_>, watched: Option<&Path>) -> String {
+    let crank = live.crank();
+    let m = crank.manifest();
+    let simulated = if m.simulated { "SIMULATED: " } else { "" };
+    let snapshots = plural(crank.instants().len(), "snapshot");
+    let mut out = format!(
+        "{TITLE}{}{TITLE:#}  run {}\n  feed        {simulated}{}, {snapshots}\n  fills       simulated by the engine: {}\n",
+        m.strategy,
+        short_hash(&m.run_id),
+        m.data_label,
+        m.settings.get("cross").map_or("", String::as_str),
+    );
+    let version = crank.thresholds().hash_hex();
+    let from = watched.map_or_else(String::new, |p| format!(", {} is watched", p.display()));
+    out.push_str(&format!(
+        "  thresholds  version 1, {}{from}\n\n",
+        short_hash(&version)
+    ));
+    out
+}
+
+/// The same as JSON.
+pub fn begin_json(live: &Live<'_>, watched: Option<&Path>) -> String {
+    let crank = live.crank();
+    let m = crank.manifest();
+    let value = json!({
+        "event": "begin", "schema_version": 1, "strategy": m.strategy, "run": m.run_id, "simulated": m.simulated,
+        "data": m.data_label, "simulated_fills": true, "snapshots": crank.instants().len(),
+        "thresholds": crank.thresholds().hash_hex(), "watched": watched.map(|p| p.to_string_lossy().into_owned()),
+    });
+    format!("{value}\n")
+}
+
+fn row(at: Option<Instant>, style: Style, word: &str, text: &str) -> String {
+    let at = at.map_or_else(|| " ".repeat(19), |at| at.to_string());
+    format!("{FAINT}{at}{FAINT:#}  {style}{word:<10}{style:#} {text}\n")
+}
+
+/// A line for people, or nothing for what would only be noise; `all` keeps the noise.
+pub fn line(happening: &Happening, all: bool) -> Option<String> {
+    Some(match happening {
+        Happening::Session(_) | Happening::Order(_) => return None,
+        Happening::Accepted {
+            version,
+            changes,
+            acked,
+        } => {
+            let changes: Vec<String> = changes
+                .iter()
+                .map(|c| format!("{} {} → {}", c.name, c.before, c.after))
+                .collect();
+            let acked = if *acked { " (acknowledged)" } else { "" };
+            let text = format!(
+                "{} accepted{acked}: {}; in force from the next tick",
+                short_hash(version),
+                changes.join(", ")
+            );
+            row(None, GOOD, "thresholds", &text)
+        }
+        Happening::Rejected(rejected) => {
+            let text = format!("refused, the last good values stay: {rejected}");
+            let help = row(None, PLAIN, "", &rejected.why.help());
+            row(None, BAD, "thresholds", &text) + &help
+        }
+        Happening::InForce(v) => {
+            let text = format!("version {} is in force, {}", v.version, short_hash(&v.hash));
+            row(Some(v.at), GOOD, "thresholds", &text)
+        }
+        Happening::Trade(t) => row(Some(t.at), GOOD, "fill", &trade(t)),
+        Happening::Linear(t) => {
+            if !all && t.order.is_empty() {
+                return None;
+            }
+            let text = format!("{} {:+} at {} by {}", t.symbol, t.quantity, t.price.share, t.key);
+            row(Some(t.at), GOOD, "fill", &text)
+        }
+        Happening::Decision(d) => {
+            let (style, word) = match d.verdict.as_str() {
+                "ordered" => (TITLE, "order"),
+                "guarded" => (NOTE, "guard"),
+                _ if !all => return None,
+                _ => (PLAIN, "skip"),
+            };
+            row(Some(d.at), style, word, &decision(d))
+        }
+        Happening::Layer(l) => row(Some(l.at), PLAIN, "layer", &format!("{}: {}", l.layer, l.words())),
+        Happening::Alert { at, key, text } => row(Some(*at), NOTE, "alert", &format!("{key}: {text}")),
+        Happening::MarginCall(c) => {
+            let text = format!(
+                "by {}: {} required, {} available",
+                c.rulebook,
+                dollars(c.required),
+                dollars(c.available)
+            );
+            row(Some(c.at), BAD, "margin", &text)
+        }
+        Happening::Tick(t) => {
+            if !all {
+                return None;
+            }
+            let text = format!(
+                "{} · equity {} · {}",
+                t.tick,
+                dollars(t.equity),
+                short_hash(&t.chain)
+            );
+            row(Some(t.at), FAINT, "tick", &text)
+        }
+    })
+}
+
+fn trade(t: &TradeRow) -> String {
+    let word = match t.kind {
+        alula_book::ExecutionKind::Open => "opened",
+        alula_book::ExecutionKind::Close => "closed",
+        alula_book::ExecutionKind::Roll => "rolled",
+        alula_book::ExecutionKind::Settle => "expired",
+    };
+    format!(
+        "{word} position {} of {}, {} at {} net, {} by {}",
+        t.position,
+        t.structure,
+        plural(usize::try_from(t.lots).unwrap_or(0), "lot"),
+        t.net.share,
+        cents(t.cash.share),
+        t.key
+    )
+}
+
+fn decision(d: &DecisionRow) -> String {
+    let position = d
+        .position
+        .map_or_else(String::new, |p| format!(" (position {p})"));
+    format!("{}{position}: {}", d.key, d.detail)
+}
+
+fn iso(at: Instant) -> String {
+    at.eastern().to_rfc3339()
+}
+
+fn truth(cell: Option<Cell>) -> Value {
+    cell.map_or(Value::Null, |c| match c.truth() {
+        Some(known) => known.into(),
+        None => json!({ "missing": c.cause().map(|x| x.to_string()) }),
+    })
+}
+
+/// One object on one line.
+pub fn json(happening: &Happening) -> String {
+    let value = match happening {
+        Happening::Session(date) => json!({ "event": "session", "date": date.to_string() }),
+        Happening::Accepted {
+            version,
+            changes,
+            acked,
+        } => {
+            let changes: Vec<Value> = changes
+                .iter()
+                .map(|c| json!({ "name": c.name, "before": c.before, "after": c.after }))
+                .collect();
+            json!({ "event": "thresholds_accepted", "sha256": version, "changes": changes, "acknowledged": acked })
+        }
+        Happening::Rejected(r) => {
+            let found: Vec<Value> = match &r.why {
+                Rejection::Content(found) => found
+                    .iter()
+                    .map(
+                        |f| json!({ "line": f.line, "column": f.column, "message": f.message, "fix": f.fix }),
+                    )
+                    .collect(),
+                _ => Vec::new(),
+            };
+            json!({
+                "event": "thresholds_rejected", "content_sha256": r.hash, "why": r.to_string(), "help": r.why.help(),
+                "findings": found,
+            })
+        }
+        Happening::InForce(v) => json!({
+            "event": "thresholds_in_force", "version": v.version, "sha256": v.hash, "tick": v.tick, "at": iso(v.at),
+        }),
+        Happening::Trade(t) => json!({
+            "event": "fill", "simulated_fill": true, "at": iso(t.at), "kind": kind(t), "position": t.position, "structure": t.structure,
+            "key": t.key, "order": t.order, "lots": t.lots, "net_points": t.net.share.to_f64(),
+            "cash_usd": t.cash.share.to_f64(), "fees_usd": t.fees.to_f64(),
+        }),
+        Happening::Linear(t) => json!({
+            "event": "fill", "simulated_fill": true, "at": iso(t.at), "kind": t.flow.word(), "position": t.position, "structure": t.structure,
+            "key": t.key, "order": t.order, "symbol": t.symbol, "quantity": t.quantity, "price": t.price.share.to_f64(),
+            "cash_usd": t.cash.share.to_f64(), "fees_usd": t.fees.to_f64(),
+        }),
+        Happening::Decision(d) => json!({
+            "event": "decision", "tick": d.tick, "at": iso(d.at), "key": d.key, "kind": d.kind.word(),
+            "position": d.position, "condition": truth(Some(d.condition)), "require": truth(d.require),
+            "verdict": d.verdict, "order": d.order, "detail": d.detail,
+        }),
+        Happening::Order(o) => json!({
+            "event": "order", "id": o.id, "key": o.key, "kind": o.kind, "structure": o.structure, "position": o.position,
+            "lots": o.lots, "package": o.package, "limit_points": o.limit.map(|l| l.to_f64()), "at": iso(o.decided_at),
+        }),
+        Happening::Layer(l) => json!({
+            "event": "layer", "tick": l.tick, "at": iso(l.at), "hedge": l.hedge, "layer": l.layer, "phase": l.phase,
+            "votes": l.votes, "lots": l.lots, "buys": l.buys, "sells": l.sells, "why": l.why,
+        }),
+        Happening::Alert { at, key, text } => {
+            json!({ "event": "alert", "at": iso(*at), "key": key, "text": text })
+        }
+        Happening::MarginCall(c) => json!({
+            "event": "margin_call", "at": iso(c.at), "rulebook": c.rulebook, "required_usd": c.required.to_f64(),
+            "available_usd": c.available.to_f64(),
+        }),
+        Happening::Tick(t) => json!({
+            "event": "tick", "tick": t.tick, "at": iso(t.at), "chain": t.chain, "equity_usd": t.equity.to_f64(),
+            "called": t.called, "orders": t.orders,
+        }),
+    };
+    format!("{value}\n")
+}
+
+const fn kind(t: &TradeRow) -> &'static str {
+    match t.kind {
+        alula_book::ExecutionKind::Open => "open",
+        alula_book::ExecutionKind::Close => "close",
+        alula_book::ExecutionKind::Roll => "roll",
+        alula_book::ExecutionKind::Settle => "expiry",
+    }
+}

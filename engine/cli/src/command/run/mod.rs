@@ -1,0 +1,205 @@
+//! `alula run FILE`: the same graph as a backtest, tick by tick as time passes, with thresholds that may change under way.
+
+mod lines;
+mod signals;
+
+use crate::args::{BrokerArg, FeedArg, OnSwapArg, RunArgs, TextFormat};
+use crate::command::backtest::{failure, market, text, with_terms};
+use crate::exit::{Exit, Failure};
+use crate::output::Output;
+use crate::project::Project;
+use crate::run_folder;
+use alula_dsl::graph::Graph;
+use alula_live::pace::Pace;
+use alula_live::source::Source;
+use alula_live::swap::{Desk, Rules};
+use alula_live::{Happening, Live};
+use alula_report::summary;
+use alula_run::{BacktestRequest, Crank, Entries, Mode, RunOutput};
+use serde_json::json;
+use signals::{Signal, Signals};
+use std::time::{Duration, Instant};
+
+/// Longest wait between two looks at what is due.
+const BREATH: Duration = Duration::from_millis(500);
+
+/// Runs a strategy over a feed until it ends or somebody stops it, then writes the run folder.
+///
+/// # Errors
+/// When strategy, thresholds, scripts or data do not do, the run had to stop, or the folder cannot be written.
+pub fn run(args: &RunArgs, out: &mut Output) -> Result<Exit, Failure> {
+    check(args)?;
+    let project = Project::load(&args.file)?;
+    let linked = project.checked(args.thresholds.as_deref(), out)?;
+    let graph = with_terms(&args.terms, linked.graph)?;
+    if let Some(dir) = &args.out {
+        run_folder::check_target(dir, args.force)?;
+    }
+    let history = market(args.data.as_deref(), args.seed, args.years, &graph)?;
+    let mut silent = |_| {};
+    let request = BacktestRequest {
+        from: args.from,
+        to: args.to,
+        mode: Mode::Streaming,
+        ..linked.request(&graph, history.as_ref(), &mut silent)
+    };
+    let crank = Crank::start(&request).map_err(|e| failure(&e))?;
+    drop(request);
+    let desk = Desk::new(&graph.settings.name, &graph.thresholds, rules(args));
+    let live = Live::new(crank, desk);
+    let source = watched(&project, args);
+    let run = Conductor::new(args, live, source, out).conduct()?;
+    finish(args, &graph, &run, out)
+}
+
+/// What cannot be meant.
+fn check(args: &RunArgs) -> Result<(), Failure> {
+    let BrokerArg::Internal = args.broker;
+    match (args.feed, &args.data) {
+        (Some(FeedArg::Replay), None) => Err(Failure::usage("a replay needs a store").help(
+            "name one with `--data`; `alula import` makes one, `alula simulate --store DIR` writes a simulated one",
+        )),
+        (Some(FeedArg::Simulated), Some(_)) => Err(Failure::usage("the simulated market reads no store")
+            .help("leave `--data` out, or choose `--feed replay`")),
+        (Some(FeedArg::Replay), Some(_)) if args.years.is_some() || args.seed.is_some() => Err(Failure::usage(
+            "`--seed` and `--years` belong to the simulated market",
+        )),
+        _ => Ok(()),
+    }
+}
+
+fn rules(args: &RunArgs) -> Rules {
+    Rules {
+        step_max: f64::from(args.max_step) / 100.0,
+        entries: match args.on_swap {
+            OnSwapArg::Wait => Entries::Wait,
+            OnSwapArg::Evaluate => Entries::Evaluate,
+        },
+    }
+}
+
+/// The thresholds file to watch: the one named, the one beside the strategy, or the one that may appear there.
+fn watched(project: &Project, args: &RunArgs) -> Option<Source> {
+    if project.path.as_os_str() == "-" && args.thresholds.is_none() {
+        return None;
+    }
+    let beside = || project.path.with_extension("thresholds.yaml");
+    let path = args.thresholds.clone().unwrap_or_else(beside);
+    Some(Source::new(&path))
+}
+
+fn finish(args: &RunArgs, graph: &Graph, run: &RunOutput, out: &mut Output) -> Result<Exit, Failure> {
+    let report = crate::explain::report(run, graph)?;
+    let dir = run_folder::write(args.out.as_deref(), run, &report, args.force)?;
+    match args.format {
+        TextFormat::Text => out.data(&format!("\n{}", text(&report, &dir, out.columns)))?,
+        TextFormat::Json => {
+            let summary = summary::json(&report, &dir.to_string_lossy());
+            let summary: serde_json::Value = serde_json::from_str(&summary).unwrap_or_default();
+            out.data(&format!("{}\n", json!({ "event": "ended", "summary": summary })))?;
+        }
+    }
+    Ok(Exit::Ok)
+}
+
+/// Brings together what may happen at any time: the next snapshot, a file that changed, a signal.
+struct Conductor<'r, 'a> {
+    args: &'r RunArgs,
+    live: Live<'a>,
+    source: Option<Source>,
+    pace: Pace,
+    signals: Signals,
+    started: Instant,
+    out: &'r mut Output,
+}
+
+impl<'r, 'a> Conductor<'r, 'a> {
+    fn new(args: &'r RunArgs, live: Live<'a>, source: Option<Source>, out: &'r mut Output) -> Self {
+        let signals = Signals::start(source.as_ref().map(Source::path));
+        Self {
+            args,
+            live,
+            source,
+            pace: Pace::new(args.speed),
+            signals,
+            started: Instant::now(),
+            out,
+        }
+    }
+
+    /// Until the feed ends or somebody stops it.
+    fn conduct(mut self) -> Result<RunOutput, Failure> {
+        for why in self.signals.troubles() {
+            self.out.warn(&why);
+        }
+        self.begin()?;
+        while let Some(next) = self.live.next() {
+            let now = self.started.elapsed();
+            let due = self.pace.due(next, now);
+            if let Some(read) = self.source.as_mut().and_then(|s| s.poll(now)) {
+                let news = self.live.offer(read).map_err(|e| failure(&e))?;
+                self.tell(&news)?;
+            }
+            if due <= now {
+                let news = self.live.turn().map_err(|e| failure(&e))?;
+                self.tell(&news)?;
+            }
+            if self.wait(due)? {
+                break;
+            }
+        }
+        self.out.flush()?;
+        self.live.finish().map_err(|e| failure(&e))
+    }
+
+    /// Waits for what comes first; says whether somebody wants the run to end.
+    fn wait(&mut self, due: Duration) -> Result<bool, Failure> {
+        let now = self.started.elapsed();
+        let file = self.source.as_ref().map_or(Duration::MAX, Source::due);
+        let until = due.min(file).saturating_sub(now).min(BREATH);
+        if !until.is_zero() {
+            self.out.flush()?;
+        }
+        let mut signal = self.signals.wait(until);
+        while let Some(got) = signal {
+            let now = self.started.elapsed();
+            match got {
+                Signal::Stop => return Ok(true),
+                Signal::Reload => {
+                    if let Some(source) = &mut self.source {
+                        source.reload(now);
+                    }
+                }
+                Signal::File => {
+                    if let Some(source) = &mut self.source {
+                        source.trigger(now);
+                    }
+                }
+            }
+            signal = self.signals.wait(Duration::ZERO);
+        }
+        Ok(false)
+    }
+
+    fn begin(&mut self) -> Result<(), Failure> {
+        let watched = self.source.as_ref().map(|s| s.path().to_owned());
+        let text = match self.args.format {
+            TextFormat::Text => lines::begin(&self.live, watched.as_deref()),
+            TextFormat::Json => lines::begin_json(&self.live, watched.as_deref()),
+        };
+        self.out.data(&text)
+    }
+
+    fn tell(&mut self, news: &[Happening]) -> Result<(), Failure> {
+        for happening in news {
+            let text = match self.args.format {
+                TextFormat::Text => lines::line(happening, self.out.verbose),
+                TextFormat::Json => Some(lines::json(happening)),
+            };
+            if let Some(text) = text {
+                self.out.data(&text)?;
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,224 @@
+//! A run under way: snapshots as they fall due, files as they are offered, and what has happened since the last look.
+
+use crate::source::Refusal;
+use crate::swap::{Desk, Judged, Rejected};
+use alula_core::thresholds::Change;
+use alula_market::time::{Date, Instant};
+use alula_run::output::{
+    DecisionRow, LayerRow, LinearRow, MarginCallRow, OrderRow, TickRow, TradeRow, VersionRow,
+};
+use alula_run::{Crank, RunError, RunOutput, Turned};
+
+/// Something that happened, in order.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Happening {
+    /// A session begins.
+    Session(Date),
+    /// A file was taken; it is in force from the next tick on.
+    Accepted {
+        /// Version hash of its values.
+        version: String,
+        /// What differs.
+        changes: Vec<Change>,
+        /// It acknowledged the version in force.
+        acked: bool,
+    },
+    /// A file was refused; what is in force stays.
+    Rejected(Rejected),
+    /// A version is in force.
+    InForce(VersionRow),
+    /// A fill or a settlement.
+    Trade(TradeRow),
+    /// A future or a share was traded, settled or split.
+    Linear(LinearRow),
+    /// A rule acted, or was kept from it.
+    Decision(DecisionRow),
+    /// An order was sent.
+    Order(OrderRow),
+    /// A layer does something else than before.
+    Layer(LayerRow),
+    /// A guard raised an alert.
+    Alert {
+        /// When.
+        at: Instant,
+        /// Guard.
+        key: String,
+        /// Its words.
+        text: String,
+    },
+    /// A margin call begins.
+    MarginCall(MarginCallRow),
+    /// A tick was decided.
+    Tick(TickRow),
+}
+
+/// How far the rows of a run have been told.
+#[derive(Clone, Copy, Debug, Default)]
+struct Told {
+    trades: usize,
+    linear: usize,
+    decisions: usize,
+    orders: usize,
+    layers: usize,
+    alerts: usize,
+    calls: usize,
+    ticks: usize,
+    versions: usize,
+}
+
+/// Counts for those who watch from outside.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Reloads {
+    /// Files that were offered.
+    pub attempts: u64,
+    /// Files that were put into force.
+    pub accepted: u64,
+    /// Contents that were refused.
+    pub rejected: u64,
+    /// The newest attempt succeeded; none before the first.
+    pub last_success: Option<bool>,
+    /// Why the newest one was refused.
+    pub last_error: Option<String>,
+}
+
+/// A run under way.
+#[derive(Debug)]
+pub struct Live<'a> {
+    crank: Crank<'a>,
+    desk: Desk,
+    told: Told,
+    reloads: Reloads,
+}
+
+impl<'a> Live<'a> {
+    /// A run before its first snapshot.
+    #[must_use]
+    pub fn new(crank: Crank<'a>, desk: Desk) -> Self {
+        Self {
+            crank,
+            desk,
+            told: Told::default(),
+            reloads: Reloads::default(),
+        }
+    }
+
+    /// The snapshot that is next, or nothing when the feed is at its end.
+    #[must_use]
+    pub fn next(&self) -> Option<Instant> {
+        self.crank.next()
+    }
+
+    /// The run.
+    #[must_use]
+    pub const fn crank(&self) -> &Crank<'a> {
+        &self.crank
+    }
+
+    /// Counts of changes of thresholds.
+    #[must_use]
+    pub const fn reloads(&self) -> &Reloads {
+        &self.reloads
+    }
+
+    /// What was read of the thresholds file. A good file takes effect between two ticks; nothing of the tick at hand changes.
+    ///
+    /// # Errors
+    /// When the run cannot take changes at all.
+    pub fn offer(&mut self, read: Result<Vec<u8>, Refusal>) -> Result<Vec<Happening>, RunError> {
+        let at = self
+            .crank
+            .next()
+            .or_else(|| self.crank.instants().last().copied());
+        let at = at.unwrap_or(Instant(i64::MIN));
+        self.reloads.attempts += 1;
+        match self.desk.judge(read, self.crank.next_thresholds(), at) {
+            Judged::Same => {
+                self.reloads.last_success = Some(true);
+                self.reloads.last_error = None;
+                Ok(Vec::new())
+            }
+            Judged::KnownBad => {
+                self.reloads.last_success = Some(false);
+                Ok(Vec::new())
+            }
+            Judged::Rejected(rejected) => {
+                self.reloads.rejected += 1;
+                self.reloads.last_success = Some(false);
+                self.reloads.last_error = Some(rejected.to_string());
+                Ok(vec![Happening::Rejected(rejected)])
+            }
+            Judged::Accepted(accepted) => {
+                let version = accepted.swap.set.hash_hex();
+                self.crank.swap(accepted.swap)?;
+                self.reloads.accepted += 1;
+                self.reloads.last_success = Some(true);
+                self.reloads.last_error = None;
+                Ok(vec![Happening::Accepted {
+                    version,
+                    changes: accepted.changes,
+                    acked: accepted.acked,
+                }])
+            }
+        }
+    }
+
+    /// Visits the next snapshot; says what happened, nothing at the end of the feed.
+    ///
+    /// # Errors
+    /// When the data cannot be read, a settlement is missing, or an invariant broke.
+    pub fn turn(&mut self) -> Result<Vec<Happening>, RunError> {
+        let at = self.crank.next();
+        let Some(turned) = self.crank.turn()? else {
+            return Ok(Vec::new());
+        };
+        Ok(self.news(at, turned))
+    }
+
+    /// The rows that are new since the last look.
+    fn news(&mut self, at: Option<Instant>, turned: Turned) -> Vec<Happening> {
+        let mut out = Vec::new();
+        if turned.new_session {
+            out.extend(at.map(|at| Happening::Session(at.date())));
+        }
+        let rows = self.crank.output();
+        let told = &mut self.told;
+        // Version 1 is what the run began with, and is told at its start.
+        told.versions = told.versions.max(usize::from(!rows.versions.is_empty()));
+        take(&mut out, &rows.trades, &mut told.trades, Happening::Trade);
+        take(&mut out, &rows.linear, &mut told.linear, Happening::Linear);
+        take(&mut out, &rows.versions, &mut told.versions, Happening::InForce);
+        take(&mut out, &rows.layers, &mut told.layers, Happening::Layer);
+        take(
+            &mut out,
+            &rows.decisions,
+            &mut told.decisions,
+            Happening::Decision,
+        );
+        take(&mut out, &rows.orders, &mut told.orders, Happening::Order);
+        take(&mut out, &rows.alerts, &mut told.alerts, |(at, key, text)| {
+            Happening::Alert { at, key, text }
+        });
+        take(
+            &mut out,
+            &rows.margin_calls,
+            &mut told.calls,
+            Happening::MarginCall,
+        );
+        take(&mut out, &rows.ticks, &mut told.ticks, Happening::Tick);
+        out
+    }
+
+    /// Ends the run where it stands and gives its results.
+    ///
+    /// # Errors
+    /// When a settlement is missing or the books do not add up.
+    pub fn finish(mut self) -> Result<RunOutput, RunError> {
+        self.crank.stop_here();
+        self.crank.finish()
+    }
+}
+
+fn take<T: Clone>(out: &mut Vec<Happening>, rows: &[T], told: &mut usize, of: impl Fn(T) -> Happening) {
+    out.extend(rows.get(*told..).unwrap_or_default().iter().cloned().map(of));
+    *told = rows.len();
+}

@@ -1,11 +1,12 @@
 //! One call from text to graph.
 
 use crate::check;
-use crate::diagnostic::{Diagnostic, MAX_FINDINGS, finish, has_errors};
+use crate::diagnostic::{Code, Diagnostic, MAX_FINDINGS, finish, has_errors};
 use crate::graph::Graph;
 use crate::lint;
 use crate::resolve::{imports, symbols};
 use crate::source::{SourceLoader, SourceMap};
+use crate::span::Span;
 
 pub use crate::resolve::ParsedFile;
 pub use crate::resolve::imports::{MAX_FILES, MAX_IMPORT_DEPTH};
@@ -21,6 +22,15 @@ pub struct Compiled {
     pub graph: Option<Graph>,
     /// The trees, imported files before those that import them, the entry last.
     pub files: Vec<ParsedFile>,
+}
+
+impl Compiled {
+    /// Whether the author lives with a warning in the item around a place: `#allow(code) because "…"`. For what is found
+    /// after compiling, in data; what the compiler finds has gone through it.
+    #[must_use]
+    pub fn allows(&self, code: Code, place: Span) -> bool {
+        lint::allow::allowed(self.files.iter().flat_map(|f| &f.ast.items), code, place)
+    }
 }
 
 /// Compiles a strategy: parses it and its imports, resolves names, checks units and shapes, lints, and lowers.

@@ -10,6 +10,7 @@
 //! promised in points are listed exactly, and shapes of two sides keep their sold put at or below their sold call: the engine
 //! refuses to order a package that breaks either.
 
+pub(crate) mod form;
 mod loss;
 mod strikes;
 pub(crate) mod words;

@@ -241,6 +241,14 @@ codes! {
     LAYERS_FIGHT = 622, "layers-fight", include_str!("pages/A0622.md");
     /// The target of a hedge lies outside the band that it names.
     TARGET_OUTSIDE_BAND = 623, "target-outside-band", include_str!("pages/A0623.md");
+    /// One value switches the layers of a hedge, and none is on in a stretch between them.
+    LAYER_GAP = 624, "layer-gap", include_str!("pages/A0624.md");
+    /// One value switches two layers of a hedge, and both are on in a stretch that belongs to neither alone.
+    LAYER_OVERLAP = 625, "layer-overlap", include_str!("pages/A0625.md");
+    /// Orders fill on the quotes that decided them.
+    FILL_LOOKS_AHEAD = 626, "fill-looks-ahead", include_str!("pages/A0626.md");
+    /// A value needs more bars than the data have.
+    WARM_UP_BEYOND_DATA = 627, "warm-up-beyond-data", include_str!("pages/A0627.md");
     /// A strike at less than one delta: a fraction was written.
     DELTA_AS_FRACTION = 629, "delta-as-fraction", include_str!("pages/A0629.md");
     /// The imported file could not be read.

@@ -1,5 +1,6 @@
 //! `#allow(code) because "reason"`: which warnings an author wants to live with.
 
+use crate::ast::Item;
 use crate::diagnostic::{Code, Diagnostic, Severity, codes};
 use crate::resolve::Symbols;
 use crate::resolve::suggest::did_you_mean;
@@ -39,7 +40,8 @@ pub(super) fn apply(symbols: &Symbols<'_>, findings: &mut Vec<Diagnostic>) {
             findings.retain(|d| {
                 !(d.code == info.code && d.severity != Severity::Error && inside(d.primary.span, item.span))
             });
-            if findings.len() == before {
+            // What only data can show is not missed here.
+            if findings.len() == before && info.code != codes::WARM_UP_BEYOND_DATA {
                 let message = format!("`{}` ({}) does not occur in this item", info.code, info.name);
                 let help = "remove the `#allow`, so that it cannot hide a later one";
                 reports.push(Diagnostic::warning(codes::UNUSED_ALLOW, written.span, message).help(help));
@@ -47,6 +49,15 @@ pub(super) fn apply(symbols: &Symbols<'_>, findings: &mut Vec<Diagnostic>) {
         }
     }
     findings.append(&mut reports);
+}
+
+/// Whether the item around a place allows a code.
+pub(crate) fn allowed<'a>(items: impl IntoIterator<Item = &'a Item>, code: Code, place: Span) -> bool {
+    let mut around = items.into_iter().filter(|i| inside(place, i.span));
+    around.any(|i| {
+        let written = i.allow.iter().filter_map(|a| codes::explain(&a.code.value));
+        can_be_allowed(code) && written.into_iter().any(|info| info.code == code)
+    })
 }
 
 fn inside(inner: Span, outer: Span) -> bool {

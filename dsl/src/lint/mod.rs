@@ -2,16 +2,17 @@
 //! `#allow(can-flap) because "rebalanced once a day"`.
 
 mod again;
-mod allow;
+pub(crate) mod allow;
 mod conditions;
 mod credits;
 mod expiry;
 mod hedges;
 pub(crate) mod interval;
+mod layers;
 mod ranges;
 mod risk;
 
-use crate::ast::ItemKind;
+use crate::ast::{ItemKind, Setting};
 use crate::diagnostic::{Diagnostic, codes, has_errors};
 use crate::graph::Graph;
 use crate::resolve::{Symbols, kind_word, name_of, walk};
@@ -27,6 +28,7 @@ pub(crate) fn lint(
 ) {
     let sound = !has_errors(findings);
     undocumented(symbols, findings);
+    same_bar(symbols, findings);
     // A broken item may use anything, and beside errors it is not the time to tidy up.
     if sound && symbols.broken.is_empty() {
         unused(symbols, entry, findings);
@@ -36,6 +38,7 @@ pub(crate) fn lint(
         credits::lint(graph, findings);
         expiry::lint(graph, findings);
         hedges::lint(graph, findings);
+        layers::lint(graph, findings);
         ranges::lint(graph, findings);
         risk::lint(graph, findings);
         again::lint(graph, findings);
@@ -54,6 +57,29 @@ fn undocumented(symbols: &Symbols<'_>, findings: &mut Vec<Diagnostic>) {
             findings
                 .push(Diagnostic::warning(codes::UNDOCUMENTED_THRESHOLD, t.name.span, message).help(help));
         }
+    }
+}
+
+/// `fill same bar`: the decision reads the quotes that it trades at.
+fn same_bar(symbols: &Symbols<'_>, findings: &mut Vec<Diagnostic>) {
+    for item in &symbols.items {
+        let ItemKind::Strategy(strategy) = &item.kind else {
+            continue;
+        };
+        // A second setting of the kind is an error of its own.
+        let mut fills = strategy
+            .settings
+            .iter()
+            .filter(|s| matches!(s.value, Setting::FillSameBar(_)));
+        let Some(setting) = fills.next().filter(|s| s.value == Setting::FillSameBar(true)) else {
+            continue;
+        };
+        let message = "orders fill on the quotes that decided them, which nobody can trade at";
+        findings.push(
+            Diagnostic::warning(codes::FILL_LOOKS_AHEAD, setting.span, message)
+                .label("the order is sent after these quotes are seen")
+                .help("write `fill next snapshot`, or say why it does not matter: `#allow(fill-looks-ahead) because \"…\"`"),
+        );
     }
 }
 

@@ -719,7 +719,7 @@ fn a_rule_whose_order_comes_after_the_settlement_is_said() {
     );
     // Minutes leave snapshots for the order, and on the same bar it needs none.
     assert_eq!(on("evaluate every 5m in SPX.regular", spx, "dte <= 0"), none);
-    assert_eq!(on(&format!("{daily} fill same bar"), spx, "dte <= 0"), none);
+    assert_eq!(on(&format!("{daily} fill same bar"), spx, "dte <= 0"), ["A0626"]);
 }
 
 #[test]

@@ -28,6 +28,10 @@ const GENERATED: &[(&str, &str)] = &[
     ("A0105", "a text file with bytes that are no text"),
     ("A0106", "a character that no editor shows"),
     ("A0609", "needs more mistakes than a person would read"),
+    (
+        "A0627",
+        "found in data, by the check against them, and tested there",
+    ),
     ("A0704", "needs more files than a person would read"),
     ("A0705", "found by the reader of script files, and tested there"),
     ("A0801", "a limit: needs a large file"),

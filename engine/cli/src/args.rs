@@ -156,7 +156,8 @@ pub enum TextFormat {
 #[derive(Debug, Args)]
 #[command(
     after_help = "Examples:\n  alula check condor.alula\n  alula check rules/*.alula --deny-warnings\n  \
-                        alula check condor.alula --format sarif > findings.sarif\n\n\
+                        alula check condor.alula --format sarif > findings.sarif\n  \
+                        alula check condor.alula --data spx_2019 --from 2019-05-01\n\n\
                         `condor.thresholds.yaml` beside `condor.alula` is checked with it.\n\
                         Leaves with 1 when there is an error (with --deny-warnings: or a warning)."
 )]
@@ -178,6 +179,15 @@ pub struct CheckArgs {
     /// Thresholds file to check with the strategy, instead of the one beside it
     #[arg(long, value_name = "YAML", value_hint = ValueHint::FilePath)]
     pub thresholds: Option<PathBuf>,
+    /// Also say what needs more bars than this store has
+    #[arg(long, value_name = "STORE", value_hint = ValueHint::DirPath, help_heading = "Against data")]
+    pub data: Option<PathBuf>,
+    /// First session that would be run; the store's first when left out
+    #[arg(long, value_name = "DATE", value_parser = parse_date, requires = "data", help_heading = "Against data")]
+    pub from: Option<chrono::NaiveDate>,
+    /// Last session that would be run; the store's last when left out
+    #[arg(long, value_name = "DATE", value_parser = parse_date, requires = "data", help_heading = "Against data")]
+    pub to: Option<chrono::NaiveDate>,
 }
 
 /// Arguments of `alula fmt`.

@@ -1,12 +1,13 @@
 //! A backtest over a history.
 
+use crate::course::Course;
+use crate::crank::{Crank, Setup, Shared};
 use crate::data::load;
 use crate::error::{ErrorClass, RunError};
 use crate::manifest;
 use crate::output::{Mode, RunOutput, TwinRow};
 use crate::terms::{Terms, terms};
-use crate::course::Course;
-use crate::crank::{Crank, Setup, Shared};
+use crate::warm_up::{self, WarmingUp};
 use alula_book::{Book, BookConfig, RunId};
 use alula_core::clock::{cadence, in_regular_session};
 use alula_core::plan::link;
@@ -245,6 +246,17 @@ pub(crate) fn prepare<'a>(request: &BacktestRequest<'a>) -> Result<(Setup<'a>, B
         thresholds: request.thresholds.clone(),
     };
     Ok((setup, book))
+}
+
+/// Values of a strategy that would be unknown at ticks of a run for want of bars, found without running it; with them what
+/// it reads and the data do not have.
+///
+/// # Errors
+/// When the strategy cannot be linked, the data cannot be read, or the period does not do.
+pub fn warming_up(request: &BacktestRequest<'_>) -> Result<(Vec<WarmingUp>, Vec<String>), RunError> {
+    let (setup, _) = prepare(request)?;
+    let found = warm_up::of(&setup.plan, &setup.data, &setup.ticks, setup.warm_up);
+    Ok((found, setup.absent))
 }
 
 /// The last second of an exchange day.

@@ -19,6 +19,7 @@ use crate::manifest;
 use crate::marks::{self, Facts, GuardActs};
 use crate::output::{Manifest, Mode, RunOutput, VersionRow};
 use crate::record::{Recorder, Submitted};
+use crate::warm_up;
 use alula_book::{Book, OrderId, Rulebook};
 use alula_core::batch::Batch;
 use alula_core::decision::{Decision, RuleKind};
@@ -664,6 +665,15 @@ impl<'a> Crank<'a> {
             calls: &recorder.output.margin_calls,
             cut: setup.cut.as_deref(),
             absent: &setup.absent,
+            warming_up: &warm_up::of(
+                &setup.plan,
+                &setup.data,
+                setup
+                    .ticks
+                    .get(..setup.warm_up + ticks.len())
+                    .unwrap_or(&setup.ticks),
+                setup.warm_up,
+            ),
             plugins: setup.registry.plugins(),
             without_rate: snapshots.without_rate,
             visited: setup.visited.get(..done).unwrap_or(&setup.visited),

@@ -24,8 +24,9 @@ pub mod reaction;
 mod record;
 pub mod tables;
 mod terms;
+mod warm_up;
 
-pub use backtest::{BacktestRequest, Inputs, Progress, Sweep, backtest};
+pub use backtest::{BacktestRequest, Inputs, Progress, Sweep, backtest, warming_up};
 pub use course::{Course, Entries, Swap, SwapFile};
 pub use crank::{Crank, Turned};
 pub use data::views_at;
@@ -33,3 +34,4 @@ pub use error::{ErrorClass, RunError};
 pub use explain::{Explainer, Moment};
 pub use output::{Mode, RunOutput};
 pub use terms::{Terms, fill_model, restore, set_fill_model, terms};
+pub use warm_up::WarmingUp;

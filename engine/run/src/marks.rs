@@ -1,6 +1,7 @@
 //! Marks: what a reader of the results has to know before believing them, one line each.
 
 use crate::output::{Manifest, MarginCallRow};
+use crate::warm_up::{self, WarmingUp};
 use alula_book::instrument::LinearExecution;
 use alula_book::{Book, NoFill};
 use alula_core::decision::{Decision, PickError, RuleOutcome, Skip, Verdict};
@@ -127,6 +128,8 @@ pub struct Facts<'a> {
     pub absent: &'a [String],
     /// Plugins that are loaded.
     pub plugins: Option<&'a Arc<dyn PluginHost>>,
+    /// Values that are unknown at ticks for want of bars.
+    pub warming_up: &'a [WarmingUp],
     /// Margin calls.
     pub calls: &'a [MarginCallRow],
     /// Some discount had to come from box spreads.
@@ -189,6 +192,7 @@ pub fn of(facts: &Facts<'_>) -> Vec<String> {
             format!("absent: {a} is not in the data; what rests on it is unknown until it is imported (`alula import FILE --append`)")
         }),
     );
+    marks.extend(warm_up::marks(facts.warming_up));
     marks.extend(coarser(plan.graph().settings.every, facts.visited));
     marks.extend(yesterdays(facts));
     let graph = plan.graph();

@@ -344,6 +344,26 @@ fn same_bar_fills_are_marked() {
 }
 
 #[test]
+fn a_window_that_the_data_fill_late_or_never_is_marked() {
+    let marks = |window: u32| {
+        let policy = format!(
+            "signal low = VIX.close < sma(VIX.close, {window}) * 2\n\
+             policy p on core {{\n    open when low or VIX.last < 35 vol size 2 lots\n}}"
+        );
+        let r = run(&strategy("", &policy), &flat(6));
+        let marks = r.manifest.marks.into_iter();
+        marks.filter(|m| m.starts_with("warming up")).collect::<Vec<_>>()
+    };
+    // Ticks come before the close: the first sees no close, the fourth three of them, the last five.
+    let late = "warming up: `sma(VIX.close, 3)` needs 3 sessions; it is unknown at the first 3 of 6 ticks";
+    assert_eq!(marks(3), [late]);
+    assert_eq!(marks(5).len(), 1);
+    let never =
+        "warming up: `sma(VIX.close, 6)` needs 6 sessions and the data have 5; it is unknown at every tick";
+    assert_eq!(marks(6), [never]);
+}
+
+#[test]
 fn a_limit_that_the_next_snapshot_does_not_meet_is_cancelled_and_said() {
     let policy = "policy p on core {\n    open when VIX.last < 35 vol size 1 lots limit 40 pts\n}";
     let r = run(&strategy("", policy), &flat(5));

@@ -1,7 +1,9 @@
 //! For other programs: one JSON document.
 
 use super::{Place, place, severity_word};
+use crate::certificate::{Certificate, form::CertificateForm};
 use crate::diagnostic::{Diagnostic, Label, Severity, codes};
+use crate::graph::Graph;
 use crate::source::SourceMap;
 use serde::Serialize;
 
@@ -15,6 +17,8 @@ struct Document {
     warnings: usize,
     notes: usize,
     diagnostics: Vec<Entry>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    certificates: Option<Vec<CertificateForm>>,
 }
 
 #[derive(Serialize)]
@@ -40,6 +44,28 @@ struct Marked {
 /// Lines and columns count from 1, columns in characters, ends are exclusive; `offset` is in bytes from 0.
 #[must_use]
 pub fn json(sources: &SourceMap, diagnostics: &[Diagnostic]) -> String {
+    document(sources, diagnostics, None)
+}
+
+/// The same with the certificates of the strategies, one for each that compiled. `sources` are those of all files; a graph's
+/// spans point into the sources beside it.
+#[must_use]
+pub fn json_with_certificates(
+    sources: &SourceMap,
+    diagnostics: &[Diagnostic],
+    certificates: &[(&SourceMap, &Graph, Certificate)],
+) -> String {
+    let forms = certificates
+        .iter()
+        .map(|(own, graph, c)| CertificateForm::new(own, graph, c));
+    document(sources, diagnostics, Some(forms.collect()))
+}
+
+fn document(
+    sources: &SourceMap,
+    diagnostics: &[Diagnostic],
+    certificates: Option<Vec<CertificateForm>>,
+) -> String {
     let marked = |l: &Label| Marked {
         place: place(sources, l.span),
         label: l.text.clone(),
@@ -62,6 +88,7 @@ pub fn json(sources: &SourceMap, diagnostics: &[Diagnostic]) -> String {
                 help: d.help.clone(),
             })
             .collect(),
+        certificates,
     };
     // Strings, numbers and lists serialise without error.
     serde_json::to_string_pretty(&document)

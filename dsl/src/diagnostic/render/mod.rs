@@ -9,7 +9,7 @@ mod sarif;
 
 pub use github::github;
 pub use human::human;
-pub use json::{JSON_SCHEMA_VERSION, json};
+pub use json::{JSON_SCHEMA_VERSION, json, json_with_certificates};
 pub use sarif::sarif;
 
 use super::Severity;
@@ -19,7 +19,7 @@ use crate::span::Span;
 /// A span as people and editors count: file name, lines and columns from 1 (columns in characters, the end exclusive),
 /// and byte offsets from 0.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
-struct Place {
+pub(crate) struct Place {
     file: String,
     start: Point,
     end: Point,
@@ -27,14 +27,14 @@ struct Place {
 
 /// One end of a [`Place`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
-struct Point {
+pub(crate) struct Point {
     line: u32,
     column: u32,
     offset: u32,
 }
 
 /// Resolves a span; a span of a file that is not there is shown at the start of a nameless file.
-fn place(sources: &SourceMap, span: Span) -> Place {
+pub(crate) fn place(sources: &SourceMap, span: Span) -> Place {
     let point = |offset: u32| {
         let (line, column) = sources.get(span.file).map_or((1, 1), |f| f.line_column(offset));
         Point { line, column, offset }

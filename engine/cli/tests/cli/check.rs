@@ -209,8 +209,28 @@ fn the_certificate_says_what_a_lot_can_lose_and_names_what_has_no_bound() {
     assert_eq!(found.code, 1, "{found}");
     let named = "no bound: `short call` is sold, and nothing bought covers it";
     assert!(found.stdout.contains(named), "{found}");
-    let machine = here.alula(&["check", "--certificate", "--format", "json", "condor.alula"]);
-    assert_eq!(machine.code, 2, "{machine}");
+    // A width that is promised is a number.
+    here.write("exact.alula", &CONDOR.replace("about ", ""));
+    let machine = here.alula(&["check", "--certificate", "--format", "json", "exact.alula"]);
+    assert_eq!(machine.code, 0, "{machine}");
+    let value: serde_json::Value = serde_json::from_str(&machine.stdout).unwrap();
+    let certificate = &value["certificates"][0];
+    let opened = &certificate["structures"][0]["packages"][0];
+    assert_eq!(certificate["certified"], true);
+    assert_eq!(
+        (&opened["points_max"], &opened["dollars_a_lot_max"]),
+        (&50.0.into(), &5000.0.into())
+    );
+    let naked = here.alula(&["check", "-q", "--certificate", "--format", "json", "naked.alula"]);
+    assert_eq!(naked.code, 1, "{naked}");
+    let value: serde_json::Value = serde_json::from_str(&naked.stdout).unwrap();
+    let broken = &value["certificates"][0]["structures"][0]["packages"][0]["no_bound"][0];
+    assert_eq!(
+        (&broken["leg"], &broken["reason"]),
+        (&"short call".into(), &"uncovered".into())
+    );
+    let sarif = here.alula(&["check", "--certificate", "--format", "sarif", "condor.alula"]);
+    assert_eq!(sarif.code, 2, "{sarif}");
 }
 
 #[test]

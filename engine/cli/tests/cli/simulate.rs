@@ -28,6 +28,23 @@ fn a_simulated_store_is_written_once_marked_and_read_by_other_commands() {
         made.stderr.contains("next: alula backtest STRATEGY --data sim"),
         "{made}"
     );
+    // What needs more bars than the store has is found before a run; the author may live with it.
+    let strategy = "alula 1\n\nstrategy s {\n    capital  $250_000\n    evaluate every 1 session in SPX.regular\n}\n\n\
+                    signal low = VIX.close < sma(VIX.close, 2000)\n\n\
+                    structure core = call on VIX {\n    expiry nearest 30 dte\n    strike at 30 delta\n}\n\n\
+                    policy p on core {\n    open when low size 1 lot\n}\n";
+    here.write("long.alula", strategy);
+    let long = here.alula(&["check", "long.alula", "--data", "sim", "--deny-warnings"]);
+    assert_eq!(long.code, 1, "{long}");
+    let words = "warning[A0627]: `sma(VIX.close, 2000)` needs 2000 sessions and the data have 511";
+    assert!(long.stdout.contains(words), "{long}");
+    let lived = strategy.replace(
+        "signal",
+        "#allow(warm-up-beyond-data) because \"a long view\"\nsignal",
+    );
+    here.write("long.alula", &lived);
+    let long = here.alula(&["check", "long.alula", "--data", "sim", "--deny-warnings"]);
+    assert_eq!(long.code, 0, "{long}");
     // A folder that is taken stays as it is.
     let manifest = here.read("sim/manifest.json");
     let again = here.alula(&args);

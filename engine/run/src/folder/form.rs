@@ -12,8 +12,8 @@ use alula_book::{Band, ExecutionKind};
 use alula_core::trace::Scope;
 use alula_core::value::{Cause, Cell};
 use schema::{
-    ALERTS, DAILY, DECISIONS, LAYERS, LINEAR, MARGIN_CALLS, NODES, ORDERS, POSITIONS, RULES, THRESHOLDS, TICKS,
-    TRACE, TRADE_LEGS, TRADES, TWIN,
+    ALERTS, DAILY, DECISIONS, LAYERS, LINEAR, MARGIN_CALLS, NODES, ORDERS, POSITIONS, RULES, THRESHOLDS,
+    TICKS, TRACE, TRADE_LEGS, TRADES, TWIN,
 };
 use std::collections::BTreeMap;
 

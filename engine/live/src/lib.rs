@@ -4,7 +4,9 @@
 
 pub mod broker;
 pub mod core;
+pub mod order;
 pub mod pace;
+pub mod rails;
 pub mod source;
 pub mod swap;
 

@@ -1,0 +1,337 @@
+//! Where intents become orders: journal first, broker after.
+//!
+//! Everything goes through two doors. [`OrderDesk::record`] writes an entry and applies it. [`OrderDesk::flush`] puts the
+//! batch on disk and only then sends what its entries allow. A journal that fails closes both doors for good.
+
+use super::{Draft, Notice, Order, OrderState, Orders, Purpose, Traded, Unreadable, convert, id, intent_out};
+use crate::broker::{Broker, BrokerEvent, BrokerOrder, ClientOrderId, Submission};
+use crate::rails::{Ask, Rails, Refusal, Seen, Verdict};
+use alula_journal::wire::{self, Record};
+use alula_journal::{Journal, JournalError, Room, Stamp};
+use alula_market::time::Instant;
+
+/// Why the desk cannot go on. Trading stops: the process ends and a new one recovers.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum DeskError {
+    /// The journal.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    /// An entry that this program does not know.
+    #[error("an entry of the journal cannot be read: {0}")]
+    Unreadable(#[from] Unreadable),
+    /// More intents in a run than names.
+    #[error("the run has no names left for orders")]
+    Names,
+}
+
+/// Something that may leave the process once its entry is on disk.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Effect {
+    Submit { entry: u64, order: Box<BrokerOrder> },
+    Cancel { entry: u64, order: ClientOrderId },
+}
+
+impl Effect {
+    const fn entry(&self) -> u64 {
+        match self {
+            Self::Submit { entry, .. } | Self::Cancel { entry, .. } => *entry,
+        }
+    }
+}
+
+/// The desk: the journal, the orders that it amounts to, the rails, and what waits to be sent.
+#[derive(Debug)]
+pub struct OrderDesk {
+    journal: Journal,
+    orders: Orders,
+    rails: Rails,
+    strategy: String,
+    outbox: Vec<Effect>,
+    /// Results of sending that wait for the journal.
+    epoch: u32,
+}
+
+impl OrderDesk {
+    /// A desk on the journal of a new run. What the run before leaves is its first entry, on disk when this returns.
+    ///
+    /// # Errors
+    /// When the journal cannot be written.
+    pub fn begin(
+        journal: Journal,
+        strategy: &str,
+        rails: Rails,
+        carried: wire::Carried,
+        stamp: Stamp,
+    ) -> Result<Self, DeskError> {
+        let mut desk = Self {
+            epoch: journal.manifest().epoch,
+            journal,
+            orders: Orders::default(),
+            rails,
+            strategy: strategy.to_owned(),
+            outbox: Vec::new(),
+        };
+        desk.record(stamp, 0, &carried.into())?;
+        desk.journal.commit()?;
+        Ok(desk)
+    }
+
+    /// Writes an entry and applies it. What the notices say may leave the process after the next [`OrderDesk::flush`].
+    ///
+    /// # Errors
+    /// When the journal takes nothing more, or the entry means nothing to this program; it is not written then.
+    pub fn record(
+        &mut self,
+        stamp: Stamp,
+        cause: u64,
+        record: &Record,
+    ) -> Result<(u64, Vec<Notice>), DeskError> {
+        let seq = self.journal.append(stamp, cause, record)?;
+        let notices = self.orders.apply(seq, record)?;
+        Ok((seq, notices))
+    }
+
+    /// Writes down what a broker said and applies it. Quotes are not for the desk: they stand in the entry of their tick.
+    ///
+    /// # Errors
+    /// As [`OrderDesk::record`].
+    pub fn take(&mut self, stamp: Stamp, event: &BrokerEvent) -> Result<(u64, Vec<Notice>), DeskError> {
+        let said = convert::event_out(event);
+        let (seq, notices) = self.record(stamp, 0, &wire::Broker { said }.into())?;
+        for notice in &notices {
+            match notice {
+                Notice::Alarm { key, text } => {
+                    let (key, text) = ((*key).to_owned(), text.clone());
+                    self.record(stamp, seq, &wire::Alarm { key, text }.into())?;
+                }
+                Notice::TakeBack(order) => {
+                    self.cancel(stamp, seq, order, "it counted as never sent")?;
+                }
+                _ => {}
+            }
+        }
+        Ok((seq, notices))
+    }
+
+    /// Asks the rails and, if they let it through, writes the intent down; it is sent by the next [`OrderDesk::flush`]. A
+    /// refusal is written down too. In shadow the intent is written and never sent.
+    ///
+    /// # Errors
+    /// As [`OrderDesk::record`].
+    pub fn intend(
+        &mut self,
+        stamp: Stamp,
+        cause: u64,
+        draft: &Draft,
+        seen: &Seen,
+    ) -> Result<Result<ClientOrderId, Refusal>, DeskError> {
+        let now = Instant(stamp.engine_ns.div_euclid(1_000_000_000));
+        let open = self.orders.open();
+        let entries = open.filter(|o| o.purpose != Purpose::Close).count();
+        let ask = Ask {
+            purpose: draft.purpose,
+            risk: draft.risk,
+            now,
+            not_after: draft.not_after,
+            open_intents: u32::try_from(entries).unwrap_or(u32::MAX),
+            open_orders_risk: self.orders.open_risk(),
+            room_is_low: self.journal.room() != Room::Enough,
+        };
+        let shadow = match self.rails.judge(&ask, seen) {
+            Verdict::Send => false,
+            Verdict::Shadow => true,
+            Verdict::Refuse(refusal) => {
+                let refused = wire::Refused {
+                    group: draft.group.as_ref().to_owned(),
+                    rule: draft.rule.as_ref().to_owned(),
+                    rail: refusal.rail.word().to_owned(),
+                    why: refusal.why.clone(),
+                };
+                self.record(stamp, cause, &refused.into())?;
+                return Ok(Err(refusal));
+            }
+        };
+        let number = self.orders.next_number();
+        let name = id::name(&self.strategy, self.epoch, number).ok_or(DeskError::Names)?;
+        let spec = BrokerOrder {
+            id: name.clone(),
+            group: draft.group.clone(),
+            legs: draft.legs.clone(),
+            quantity: draft.quantity,
+            limit: draft.limit,
+            not_after: draft.not_after,
+            life: draft.life,
+        };
+        let order = Order {
+            traded: Traded::of(&spec, std::iter::empty()),
+            rule: draft.rule.clone(),
+            purpose: draft.purpose,
+            risk: draft.risk,
+            thresholds: draft.thresholds,
+            number,
+            intent: 0,
+            shadow,
+            state: OrderState::Intent,
+            broker_order: None,
+            cancel_asked: false,
+            spec,
+        };
+        let (entry, _) = self.record(stamp, cause, &intent_out(&order).into())?;
+        if !shadow {
+            self.rails.sent(now, draft.purpose);
+            self.outbox.push(Effect::Submit {
+                entry,
+                order: Box::new(order.spec),
+            });
+        }
+        Ok(Ok(name))
+    }
+
+    /// Writes down that an order is to be taken back; the request leaves with the next [`OrderDesk::flush`]. False when the
+    /// order has ended or was asked for before.
+    ///
+    /// # Errors
+    /// As [`OrderDesk::record`].
+    pub fn cancel(
+        &mut self,
+        stamp: Stamp,
+        cause: u64,
+        order: &ClientOrderId,
+        why: &str,
+    ) -> Result<bool, DeskError> {
+        let asked = |o: &Order| o.cancel_asked || o.shadow;
+        let wanted = self
+            .orders
+            .get(order)
+            .is_some_and(|o| !asked(o) && (!o.state.is_end() || o.state == OrderState::Abandoned));
+        if !wanted {
+            return Ok(false);
+        }
+        let record = wire::CancelIntent {
+            order: order.to_string(),
+            why: why.to_owned(),
+        };
+        let (entry, _) = self.record(stamp, cause, &record.into())?;
+        self.outbox.push(Effect::Cancel {
+            entry,
+            order: order.clone(),
+        });
+        Ok(true)
+    }
+
+    /// Puts an order into the box again under its old name: only where the broker refuses a name that it has seen.
+    pub(crate) fn again(&mut self, entry: u64, order: &ClientOrderId) {
+        if let Some(order) = self.orders.get(order) {
+            self.outbox.push(Effect::Submit {
+                entry,
+                order: Box::new(order.spec.clone()),
+            });
+        }
+    }
+
+    /// Puts everything on disk, then sends what was written down. What is known after sending is written at once and is on
+    /// disk with the next batch.
+    ///
+    /// # Errors
+    /// When the journal cannot be written: nothing was sent that is not on disk, and nothing will be.
+    pub fn flush(&mut self, stamp: Stamp, broker: &mut dyn Broker) -> Result<Vec<Notice>, DeskError> {
+        let durable = self.journal.commit()?;
+        let mut notices = Vec::new();
+        for effect in std::mem::take(&mut self.outbox) {
+            let entry = effect.entry();
+            if entry > durable {
+                self.outbox.push(effect);
+                continue;
+            }
+            match effect {
+                Effect::Submit { order, .. } => {
+                    let submission = broker.submit(&order);
+                    let result = wire::SubmitResult {
+                        order: order.id.to_string(),
+                        submission: convert::submission_out(&submission),
+                    };
+                    notices.extend(self.record(stamp, entry, &result.into())?.1);
+                    if let Submission::NotSent(fault) | Submission::Unknown(fault) = submission {
+                        let text = format!("order `{}`: {}", order.id, fault.what);
+                        notices.push(Notice::Alarm { key: "submit", text });
+                    }
+                }
+                Effect::Cancel { order, .. } => {
+                    if let Err(fault) = broker.cancel(&order) {
+                        let text = format!("order `{order}` could not be taken back: {}", fault.what);
+                        let key = "cancel".to_owned();
+                        let alarm = wire::Alarm {
+                            key,
+                            text: text.clone(),
+                        };
+                        self.record(stamp, entry, &alarm.into())?;
+                        notices.push(Notice::Alarm { key: "cancel", text });
+                    }
+                }
+            }
+        }
+        Ok(notices)
+    }
+
+    /// Halts or lets go, written down.
+    ///
+    /// # Errors
+    /// As [`OrderDesk::record`].
+    pub fn halt(&mut self, stamp: Stamp, halt: &crate::rails::Halt) -> Result<(), DeskError> {
+        let record = wire::Halt {
+            level: halt.word().to_owned(),
+            why: halt.why().to_owned(),
+        };
+        self.record(stamp, 0, &record.into())?;
+        self.rails.halt = halt.clone();
+        Ok(())
+    }
+
+    /// Ends the run in good order; orders at work stay at work.
+    ///
+    /// # Errors
+    /// When the journal cannot be written.
+    pub fn end(self, stamp: Stamp, why: &str, link: alula_journal::Hash) -> Result<(), DeskError> {
+        let mut journal = self.journal;
+        let why = why.to_owned();
+        journal.append(
+            stamp,
+            0,
+            &wire::RunEnded {
+                why: why.clone(),
+                link,
+            }
+            .into(),
+        )?;
+        Ok(journal.end(stamp.received_ns, &why)?)
+    }
+
+    /// The orders.
+    #[must_use]
+    pub fn orders(&self) -> &Orders {
+        &self.orders
+    }
+
+    /// The journal.
+    #[must_use]
+    pub fn journal(&self) -> &Journal {
+        &self.journal
+    }
+
+    /// The rails.
+    #[must_use]
+    pub fn rails(&self) -> &Rails {
+        &self.rails
+    }
+
+    /// The rails, to change limits or say what blocks entries.
+    pub fn rails_mut(&mut self) -> &mut Rails {
+        &mut self.rails
+    }
+
+    /// Whether something waits to be sent.
+    #[must_use]
+    pub fn has_unsent(&self) -> bool {
+        !self.outbox.is_empty()
+    }
+}

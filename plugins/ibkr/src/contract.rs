@@ -1,0 +1,402 @@
+//! Our instruments and the broker's contracts, both ways.
+//!
+//! The broker names an option by underlying, trading class, *last trading day*, right and strike. The last trading day of
+//! what settles in the morning is a day before its expiry (SPX on a Thursday, VIX on a Tuesday), and it has been seen a day
+//! off in other time zones. What names a contract without doubt is its OCC symbol (`SPX   260116P05800000`), which comes as
+//! the local symbol, and the real expiration date of the contract's details. A contract is ours when one of these says so.
+
+use crate::amount;
+use crate::model::{Instrument, Kind, NANO, Right};
+use ibapi::contracts::{Contract, ContractDetails, OptionRight, SecurityType};
+
+/// What is known of a class of contracts at this broker.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Class {
+    /// Our name: `SPXW`.
+    pub trading_class: &'static str,
+    /// Underlying as we call it.
+    pub underlying: &'static str,
+    /// Symbol at the broker, which for futures is not the underlying.
+    pub symbol: &'static str,
+    /// Kind.
+    pub kind: Kind,
+    /// Where orders go.
+    pub exchange: &'static str,
+    /// Dollars for one point.
+    pub multiplier: i64,
+    /// It settles in the morning: its last trading day is before its expiry.
+    pub morning: bool,
+}
+
+const fn option(trading_class: &'static str, underlying: &'static str, morning: bool) -> Class {
+    Class {
+        trading_class,
+        underlying,
+        symbol: underlying,
+        kind: Kind::Option,
+        exchange: "SMART",
+        multiplier: 100,
+        morning,
+    }
+}
+
+/// The classes of this plugin. Options go to SMART, because only there a package is guaranteed to trade whole.
+pub const CLASSES: [Class; 9] = [
+    option("SPX", "SPX", true),
+    option("SPXW", "SPX", false),
+    option("XSP", "XSP", false),
+    option("VIX", "VIX", true),
+    option("VIXW", "VIX", true),
+    future("VX", "VIX", "VIX", "CFE", 1_000),
+    future("VXM", "VIX", "VXM", "CFE", 100),
+    future("ES", "SPX", "ES", "CME", 50),
+    future("MES", "SPX", "MES", "CME", 5),
+];
+
+const fn future(
+    trading_class: &'static str,
+    underlying: &'static str,
+    symbol: &'static str,
+    exchange: &'static str,
+    multiplier: i64,
+) -> Class {
+    Class {
+        trading_class,
+        underlying,
+        symbol,
+        kind: Kind::Future,
+        exchange,
+        multiplier,
+        morning: false,
+    }
+}
+
+/// A contract that the broker has confirmed, ready to be put into orders.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Resolved {
+    /// What it is.
+    pub instrument: Instrument,
+    /// The broker's number.
+    pub con_id: i32,
+    /// Symbol at the broker.
+    pub symbol: String,
+    /// Where orders go.
+    pub exchange: String,
+}
+
+impl Resolved {
+    /// The contract for an order or for quotes. The number says it all: the broker refuses an order (478) whose other words
+    /// differ from what it has under the number, so there are none but those it needs.
+    #[must_use]
+    pub fn contract(&self) -> Contract {
+        Contract {
+            contract_id: self.con_id,
+            symbol: self.symbol.as_str().into(),
+            security_type: security_type(self.instrument.kind),
+            exchange: self.exchange.as_str().into(),
+            currency: self.instrument.currency.as_str().into(),
+            ..Contract::default()
+        }
+    }
+}
+
+fn security_type(kind: Kind) -> SecurityType {
+    match kind {
+        Kind::Option => SecurityType::Option,
+        Kind::Future => SecurityType::Future,
+        Kind::Share => SecurityType::Stock,
+    }
+}
+
+/// The class of an instrument, when all that it says of itself agrees with it. Shares have none.
+///
+/// # Errors
+/// One line that names what is unknown or does not agree.
+pub fn class_of(instrument: &Instrument) -> Result<Option<&'static Class>, String> {
+    let wrong = |what: &str| Err(format!("`{instrument}`: {what}"));
+    if instrument.currency != "USD" {
+        return wrong("not in dollars");
+    }
+    if instrument.kind == Kind::Share {
+        let plain = instrument.expiry == 0 && instrument.right.is_none() && instrument.multiplier_e9 == NANO;
+        return if plain {
+            Ok(None)
+        } else {
+            wrong("a share has no expiry, right or multiplier")
+        };
+    }
+    let named = |c: &&Class| c.kind == instrument.kind && c.trading_class == instrument.trading_class;
+    let Some(class) = CLASSES.iter().find(named) else {
+        return wrong(&format!(
+            "no trading class `{}` is known here",
+            instrument.trading_class
+        ));
+    };
+    if instrument.symbol != class.underlying {
+        return wrong(&format!(
+            "the underlying of {} is {}, not `{}`",
+            class.trading_class, class.underlying, instrument.symbol
+        ));
+    }
+    if instrument.multiplier_e9 != class.multiplier * NANO {
+        return wrong(&format!(
+            "the multiplier of {} is {}",
+            class.trading_class, class.multiplier
+        ));
+    }
+    if !(19_000_101..=29_991_231).contains(&instrument.expiry) {
+        return wrong("the expiry is no date");
+    }
+    match (class.kind, instrument.right, instrument.strike_e9) {
+        (Kind::Option, Some(_), 1..) | (Kind::Future, None, 0) => Ok(Some(class)),
+        (Kind::Option, ..) => wrong("an option has a right and a strike"),
+        _ => wrong("a future has no right and no strike"),
+    }
+}
+
+/// What to ask the broker for, one after the other until an answer has the instrument.
+///
+/// # Errors
+/// As [`class_of`].
+pub fn queries(instrument: &Instrument) -> Result<Vec<Contract>, String> {
+    let Some(class) = class_of(instrument)? else {
+        return Ok(vec![Contract {
+            symbol: instrument.symbol.as_str().into(),
+            security_type: SecurityType::Stock,
+            exchange: "SMART".into(),
+            currency: "USD".into(),
+            ..Contract::default()
+        }]);
+    };
+    let base = Contract {
+        symbol: class.symbol.into(),
+        security_type: security_type(class.kind),
+        exchange: class.exchange.into(),
+        currency: "USD".into(),
+        trading_class: if class.kind == Kind::Option {
+            class.trading_class.into()
+        } else {
+            String::new()
+        },
+        strike: amount::to_f64(instrument.strike_e9),
+        right: instrument.right.map(|r| match r {
+            Right::Put => OptionRight::Put,
+            Right::Call => OptionRight::Call,
+        }),
+        ..Contract::default()
+    };
+    let with = |when: String| Contract {
+        last_trade_date_or_contract_month: when,
+        ..base.clone()
+    };
+    let month = instrument.expiry / 100;
+    let mut asked = Vec::new();
+    if !class.morning {
+        asked.push(with(instrument.expiry.to_string()));
+    }
+    asked.push(with(month.to_string()));
+    // The last trading day of an expiry on the first of a month is in the month before.
+    if class.morning && instrument.expiry % 100 <= 4 {
+        let before = if month % 100 == 1 { month - 89 } else { month - 1 };
+        asked.push(with(before.to_string()));
+    }
+    Ok(asked)
+}
+
+/// Why a contract of the broker is no instrument of ours.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Unidentified {
+    /// A kind or class that this plugin does not trade.
+    Foreign(String),
+    /// Its expiry cannot be told from it: its details have to be asked for.
+    NeedsDetails,
+    /// It contradicts itself.
+    Wrong(String),
+}
+
+/// The instrument that a contract of the broker is. `real_expiration` is that of its details, where they are known.
+///
+/// # Errors
+/// [`Unidentified`].
+pub fn identify(contract: &Contract, real_expiration: Option<&str>) -> Result<Instrument, Unidentified> {
+    let symbol = contract.symbol.to_string();
+    let what = || {
+        format!(
+            "{} {symbol} {}",
+            contract.security_type.as_str(),
+            contract.local_symbol
+        )
+    };
+    let foreign = || Unidentified::Foreign(what().trim_end().to_owned());
+    let wrong =
+        |why: &str| Unidentified::Wrong(format!("contract {} ({}): {why}", contract.contract_id, what()));
+    if contract.currency.to_string() != "USD" {
+        return Err(foreign());
+    }
+    let real = real_expiration.and_then(date);
+    let last = contract
+        .last_trade_date
+        .map(|d| d.to_string().replace('-', ""))
+        .as_deref()
+        .and_then(date)
+        .or_else(|| date(&contract.last_trade_date_or_contract_month));
+    let multiplier = contract
+        .multiplier
+        .trim()
+        .parse::<f64>()
+        .ok()
+        .and_then(amount::whole);
+    match contract.security_type {
+        SecurityType::Stock => Ok(Instrument {
+            kind: Kind::Share,
+            symbol: symbol.clone(),
+            trading_class: symbol,
+            currency: "USD".to_owned(),
+            expiry: 0,
+            right: None,
+            strike_e9: 0,
+            multiplier_e9: NANO,
+        }),
+        SecurityType::Future => {
+            // Positions come without an exchange, and weekly VX futures with a class of their own.
+            let mine = |c: &&Class| {
+                c.kind == Kind::Future && c.symbol == symbol && multiplier.is_none_or(|m| m == c.multiplier)
+            };
+            let class = CLASSES.iter().find(mine).ok_or_else(foreign)?;
+            let expiry = real.or(last).ok_or(Unidentified::NeedsDetails)?;
+            Ok(instrument(class, expiry, None, 0))
+        }
+        SecurityType::Option => {
+            let occ = Occ::parse(&contract.local_symbol);
+            let name = match (&occ, contract.trading_class.as_str()) {
+                (Some(occ), "") => occ.root.clone(),
+                (_, named) => named.to_owned(),
+            };
+            let mine = |c: &&Class| c.kind == Kind::Option && c.trading_class == name && c.symbol == symbol;
+            let class = CLASSES.iter().find(mine).ok_or_else(foreign)?;
+            if multiplier.is_some_and(|m| m != class.multiplier) {
+                return Err(wrong("not the multiplier of its class"));
+            }
+            let right = match contract.right {
+                Some(OptionRight::Put) => Right::Put,
+                Some(OptionRight::Call) => Right::Call,
+                None => return Err(wrong("neither put nor call")),
+            };
+            let strike = amount::from_f64(contract.strike)
+                .filter(|s| *s > 0)
+                .ok_or_else(|| wrong("no strike"))?;
+            if let Some(occ) = occ {
+                if (occ.root.as_str(), occ.right, occ.strike_e9) != (class.trading_class, right, strike) {
+                    return Err(wrong("its local symbol names another contract"));
+                }
+                return Ok(instrument(class, occ.expiry, Some(right), strike));
+            }
+            let expiry = if class.morning { real } else { real.or(last) };
+            Ok(instrument(
+                class,
+                expiry.ok_or(Unidentified::NeedsDetails)?,
+                Some(right),
+                strike,
+            ))
+        }
+        _ => Err(foreign()),
+    }
+}
+
+fn instrument(class: &Class, expiry: u32, right: Option<Right>, strike_e9: i64) -> Instrument {
+    Instrument {
+        kind: class.kind,
+        symbol: class.underlying.to_owned(),
+        trading_class: class.trading_class.to_owned(),
+        currency: "USD".to_owned(),
+        expiry,
+        right,
+        strike_e9,
+        multiplier_e9: class.multiplier * NANO,
+    }
+}
+
+/// The one contract among the broker's answers that is the instrument; `None` when there is none.
+///
+/// # Errors
+/// When several are.
+pub fn pick(instrument: &Instrument, rows: &[ContractDetails]) -> Result<Option<Resolved>, String> {
+    let mut found: Vec<&ContractDetails> = rows
+        .iter()
+        .filter(|row| row.contract.contract_id > 0)
+        .filter(|row| identify(&row.contract, Some(&row.real_expiration_date)).as_ref() == Ok(instrument))
+        .collect();
+    // The same contract is listed once for each exchange that trades it.
+    found.sort_by_key(|row| row.contract.contract_id);
+    found.dedup_by_key(|row| row.contract.contract_id);
+    match found.as_slice() {
+        [] => Ok(None),
+        [one] => {
+            let exchange = class_of(instrument)?.map_or("SMART", |c| c.exchange);
+            Ok(Some(Resolved {
+                instrument: instrument.clone(),
+                con_id: one.contract.contract_id,
+                symbol: one.contract.symbol.to_string(),
+                exchange: exchange.to_owned(),
+            }))
+        }
+        several => {
+            let ids: Vec<String> = several
+                .iter()
+                .map(|row| row.contract.contract_id.to_string())
+                .collect();
+            Err(format!(
+                "`{instrument}` is ambiguous: contracts {} all fit it",
+                ids.join(", ")
+            ))
+        }
+    }
+}
+
+/// yyyymmdd at the start of a text.
+fn date(text: &str) -> Option<u32> {
+    let digits = text.trim().get(..8)?;
+    digits
+        .bytes()
+        .all(|b| b.is_ascii_digit())
+        .then(|| digits.parse().ok())?
+}
+
+/// An OCC symbol in its long form: root padded to six, yymmdd, right, strike in mills on eight digits.
+struct Occ {
+    root: String,
+    expiry: u32,
+    right: Right,
+    strike_e9: i64,
+}
+
+impl Occ {
+    fn parse(text: &str) -> Option<Self> {
+        if text.len() != 21 || !text.is_ascii() {
+            return None;
+        }
+        let right = match text.get(12..13)? {
+            "P" => Right::Put,
+            "C" => Right::Call,
+            _ => return None,
+        };
+        let day = text
+            .get(6..12)
+            .filter(|t| t.bytes().all(|b| b.is_ascii_digit()))?;
+        let mills: i64 = text
+            .get(13..)
+            .filter(|t| t.bytes().all(|b| b.is_ascii_digit()))?
+            .parse()
+            .ok()?;
+        Some(Self {
+            root: text.get(..6)?.trim_end().to_owned(),
+            expiry: 20_000_000 + day.parse::<u32>().ok()?,
+            right,
+            strike_e9: mills * 1_000_000,
+        })
+    }
+}
+
+#[cfg(test)]
+#[path = "contract_tests.rs"]
+mod tests;

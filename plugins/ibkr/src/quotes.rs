@@ -1,0 +1,136 @@
+//! Streams of bid and ask, told when they change.
+
+use crate::amount;
+use crate::model::{Event, Instrument, Quote};
+use ibapi::client::blocking::Subscription;
+use ibapi::market_data::MarketDataType;
+use ibapi::market_data::realtime::{Quote as Ticks, TickTypes};
+use ibapi::subscriptions::SubscriptionItem;
+
+/// One stream.
+pub struct Watch {
+    /// What is watched.
+    pub instrument: Instrument,
+    stream: Subscription<TickTypes>,
+    ticks: Ticks,
+    told: Option<Quote>,
+    said_delayed: bool,
+}
+
+impl Watch {
+    /// Takes over a stream.
+    #[must_use]
+    pub fn new(instrument: Instrument, stream: Subscription<TickTypes>) -> Self {
+        Self {
+            instrument,
+            stream,
+            ticks: Ticks::default(),
+            told: None,
+            said_delayed: false,
+        }
+    }
+
+    /// Tells what has come. False when the stream is over.
+    pub fn pump(&mut self, now_ns: i64, out: &mut Vec<Event>) -> bool {
+        let mut news = false;
+        while let Some(item) = self.stream.try_next() {
+            match item {
+                Ok(SubscriptionItem::Data(tick)) => {
+                    self.ticks.apply(&tick);
+                    news = true;
+                }
+                Ok(SubscriptionItem::Notice(notice)) => {
+                    out.push(Event::Note(format!(
+                        "quotes of `{}`: {} [{}]",
+                        self.instrument, notice.message, notice.code
+                    )));
+                }
+                Err(error) => {
+                    out.push(Event::Note(format!(
+                        "quotes of `{}` ended: {error}",
+                        self.instrument
+                    )));
+                    return false;
+                }
+            }
+        }
+        if news {
+            self.tell(now_ns, out);
+        }
+        true
+    }
+
+    fn tell(&mut self, now_ns: i64, out: &mut Vec<Event>) {
+        let quote = read(&self.instrument, &self.ticks, now_ns);
+        if quote.delayed && !self.said_delayed {
+            self.said_delayed = true;
+            out.push(Event::Note(format!(
+                "quotes of `{}` are delayed: no subscription to live data",
+                self.instrument
+            )));
+        }
+        let same = |told: &Quote| {
+            Quote {
+                at_ns: told.at_ns,
+                ..quote.clone()
+            } == *told
+        };
+        let empty = quote.bid_e9.is_none() && quote.ask_e9.is_none();
+        if self.told.as_ref().is_some_and(same) || (self.told.is_none() && empty) {
+            return;
+        }
+        self.told = Some(quote.clone());
+        out.push(Event::Quote(quote));
+    }
+}
+
+/// A quote out of ticks. The wire says -1 where there is no bid or no ask.
+fn read(instrument: &Instrument, ticks: &Ticks, at_ns: i64) -> Quote {
+    let price = |p: Option<f64>| p.filter(|p| *p >= 0.0).and_then(amount::from_f64);
+    let size = |s: Option<f64>| s.and_then(amount::whole).filter(|s| *s >= 0);
+    let (bid_e9, ask_e9) = (price(ticks.bid), price(ticks.ask).filter(|a| *a > 0));
+    Quote {
+        instrument: instrument.clone(),
+        at_ns,
+        bid_e9,
+        ask_e9,
+        bid_size: size(ticks.bid_size).filter(|_| bid_e9.is_some()),
+        ask_size: size(ticks.ask_size).filter(|_| ask_e9.is_some()),
+        delayed: matches!(
+            ticks.market_data_type,
+            Some(MarketDataType::Delayed | MarketDataType::DelayedFrozen)
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Kind, NANO};
+
+    #[test]
+    fn no_bid_is_missing_and_not_minus_one() {
+        let spy = Instrument {
+            kind: Kind::Share,
+            symbol: "SPY".to_owned(),
+            trading_class: "SPY".to_owned(),
+            currency: "USD".to_owned(),
+            expiry: 0,
+            right: None,
+            strike_e9: 0,
+            multiplier_e9: NANO,
+        };
+        let mut ticks = Ticks::default();
+        (ticks.bid, ticks.ask, ticks.bid_size, ticks.ask_size) =
+            (Some(-1.0), Some(0.05), Some(0.0), Some(12.0));
+        let quote = read(&spy, &ticks, 5);
+        assert_eq!(
+            (quote.bid_e9, quote.ask_e9, quote.bid_size, quote.ask_size),
+            (None, Some(50_000_000), None, Some(12))
+        );
+        ticks.bid = Some(0.0);
+        assert_eq!(read(&spy, &ticks, 5).bid_e9, Some(0));
+        ticks.market_data_type = Some(MarketDataType::DelayedFrozen);
+        assert!(read(&spy, &ticks, 5).delayed);
+    }
+}

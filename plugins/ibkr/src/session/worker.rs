@@ -1,0 +1,410 @@
+//! The session's thread: connects, listens, asks, connects again.
+
+use super::{Shared, Task};
+use crate::codes::{self, LinkMessage};
+use crate::contract;
+use crate::model::{Event, Instrument};
+use crate::quotes::Watch;
+use crate::snapshot::{self, Answers};
+use crate::stamp;
+use ibapi::Error;
+use ibapi::accounts::types::AccountGroup;
+use ibapi::accounts::{AccountSummaryResult, PositionUpdate};
+use ibapi::client::blocking::{Client, NoticeStream, Subscription};
+use ibapi::contracts::Contract;
+use ibapi::market_data::MarketDataType;
+use ibapi::orders::{ExecutionFilter, Executions, OrderUpdate};
+use ibapi::subscriptions::SubscriptionItem;
+use std::sync::{Arc, PoisonError};
+use std::time::{Duration, Instant};
+
+/// Waits between attempts, in units of the first: each the sum of the two before.
+const STEPS: [u32; 8] = [1, 2, 3, 5, 8, 13, 21, 30];
+
+/// Runs until the session is dropped.
+pub(super) fn run(shared: &Shared) {
+    let mut failed = 0_usize;
+    let mut said = String::new();
+    let mut watched: Vec<Instrument> = Vec::new();
+    while !shared.stopped() {
+        if !shared.lock().wanted {
+            (failed, said) = (0, String::new());
+            pause(shared, Duration::from_millis(250), |wanted| !wanted);
+            continue;
+        }
+        match Link::open(shared) {
+            Ok(link) => {
+                (failed, said) = (0, String::new());
+                let why = link.listen(shared, &mut watched);
+                let mut out = Vec::new();
+                {
+                    let mut state = shared.lock();
+                    state.usable = false;
+                    state.client = None;
+                    state.tasks.retain(|task| matches!(task, Task::Watch(_)));
+                    state.desk.lost(&mut out);
+                }
+                out.push(Event::Down(why));
+                shared.tell(out);
+            }
+            Err(Refusal { why, for_good }) => {
+                // Once for each reason, not once for each attempt.
+                if why != said {
+                    shared.tell([Event::Down(why.clone())]);
+                    said = why;
+                }
+                if for_good {
+                    shared.lock().wanted = false;
+                }
+            }
+        }
+        let step = STEPS.get(failed).or(STEPS.last()).copied().unwrap_or(1);
+        failed += 1;
+        pause(shared, shared.config.waits.again * step, |wanted| wanted);
+    }
+}
+
+/// Waits while the host's wish stays as it is.
+fn pause(shared: &Shared, at_most: Duration, stay: impl Fn(bool) -> bool) {
+    let state = shared.lock();
+    let keep = |s: &mut super::State| stay(s.wanted) && !shared.stopped();
+    drop(
+        shared
+            .work
+            .wait_timeout_while(state, at_most, keep)
+            .unwrap_or_else(PoisonError::into_inner),
+    );
+}
+
+struct Refusal {
+    why: String,
+    /// Trying again changes nothing.
+    for_good: bool,
+}
+
+struct Link {
+    client: Arc<Client>,
+    updates: Subscription<OrderUpdate>,
+    notices: NoticeStream,
+}
+
+impl Link {
+    /// Connects, and listens to orders before anything is asked for.
+    fn open(shared: &Shared) -> Result<Self, Refusal> {
+        let config = &shared.config;
+        let again = |why: String| Refusal { why, for_good: false };
+        let address = format!("{}:{}", config.host, config.port);
+        // Connecting again is this thread's: between two connections it has a state to put in order.
+        let connected = Client::builder()
+            .address(&address)
+            .client_id(config.client_id)
+            .max_reconnect_attempts(0)
+            .one_shot_timeout(config.waits.answer)
+            .connect_with_notice_stream();
+        let (client, notices) = connected.map_err(|error| {
+            again(match error {
+                Error::Io(e) => format!("no connection to {address}: {e}; is TWS or the gateway running, with its API port on?"),
+                Error::ClientIdInUse { client_id } => format!("client number {client_id} is in use at {address}"),
+                Error::ServerVersion(need, has, _) => {
+                    format!("TWS or the gateway at {address} is too old: it speaks {has}, {need} is needed; update it")
+                },
+                other => format!("no connection to {address}: {other}"),
+            })
+        })?;
+        let accounts = client.handshake_managed_accounts();
+        let refuse = |why: String| Err(Refusal { why, for_good: true });
+        if !accounts.iter().any(|a| *a == config.account) {
+            return refuse(format!(
+                "the login at {address} has no account `{}`: it has {}",
+                config.account,
+                accounts.join(", ")
+            ));
+        }
+        if let Some(real) = accounts.iter().find(|a| !config.live && !a.starts_with("DU")) {
+            return refuse(format!(
+                "the login at {address} has the account `{real}`, which is no paper account"
+            ));
+        }
+        let updates = client
+            .order_update_stream()
+            .map_err(|e| again(format!("orders cannot be listened to: {e}")))?;
+        let kind = if config.delayed {
+            MarketDataType::Delayed
+        } else {
+            MarketDataType::Realtime
+        };
+        client
+            .switch_market_data_type(kind)
+            .map_err(|e| again(format!("quotes cannot be chosen: {e}")))?;
+        let client = Arc::new(client);
+        {
+            let mut state = shared.lock();
+            // The gateway counts only the orders that reached it. A number that was given away is never given again: an
+            // order that comes late under it would be taken for a change of the other.
+            state.next_number = state.next_number.max(client.next_order_id());
+            if !state.wanted {
+                return Err(again("not wanted any more".to_owned()));
+            }
+            state.client = Some(Arc::clone(&client));
+            state.usable = true;
+            state.events.push_back(Event::Up);
+        }
+        shared.news.notify_all();
+        Ok(Self {
+            client,
+            updates,
+            notices,
+        })
+    }
+
+    /// Listens until the connection is gone; says why.
+    fn listen(&self, shared: &Shared, watched: &mut Vec<Instrument>) -> String {
+        let mut watches = Vec::new();
+        let mut renew = true;
+        loop {
+            if shared.stopped() || !shared.lock().wanted {
+                self.client.disconnect();
+                return "disconnected, as asked".to_owned();
+            }
+            let mut out = Vec::new();
+            let mut item = self.updates.next_timeout(shared.config.waits.look);
+            while let Some(news) = item {
+                match news {
+                    Ok(SubscriptionItem::Data(update)) => self.update(shared, update, &mut out),
+                    Ok(SubscriptionItem::Notice(notice)) => shared.lock().desk.notice(&notice, &mut out),
+                    Err(error) => {
+                        shared.tell(out);
+                        return match error {
+                            Error::Shutdown | Error::ConnectionFailed | Error::ConnectionReset => {
+                                "the connection broke".to_owned()
+                            }
+                            other => format!("the connection broke: {other}"),
+                        };
+                    }
+                }
+                item = self.updates.try_next();
+            }
+            while let Some(notice) = self.notices.try_next() {
+                let text = format!("{} [{}]", notice.message.trim(), notice.code);
+                match codes::of_link(notice.code) {
+                    LinkMessage::Lost => Self::usable(shared, false, Event::Down(text), &mut out),
+                    LinkMessage::Back => Self::usable(shared, true, Event::Up, &mut out),
+                    LinkMessage::BackWithoutData => {
+                        Self::usable(shared, true, Event::Up, &mut out);
+                        renew = true;
+                    }
+                    LinkMessage::Reopen => {
+                        shared.tell(out);
+                        self.client.disconnect();
+                        return text;
+                    }
+                    LinkMessage::Words => out.push(Event::Note(text)),
+                }
+            }
+            shared.lock().desk.tick(Instant::now(), &mut out);
+            let task = shared.lock().tasks.pop_front();
+            match task {
+                Some(Task::Snapshot { request, since_ns }) => {
+                    self.snapshot(shared, request, since_ns, &mut out)
+                }
+                Some(Task::Watch(instruments)) => {
+                    *watched = instruments;
+                    renew = true;
+                }
+                None => {}
+            }
+            if std::mem::take(&mut renew) {
+                watches.clear();
+                watches.extend(
+                    watched
+                        .iter()
+                        .filter_map(|instrument| self.watch(shared, instrument, &mut out)),
+                );
+            }
+            let now_ns = shared.now_ns();
+            watches.retain_mut(|watch| watch.pump(now_ns, &mut out));
+            if !out.is_empty() {
+                shared.tell(out);
+            }
+            if !self.client.is_connected() {
+                return "the connection broke".to_owned();
+            }
+        }
+    }
+
+    fn usable(shared: &Shared, usable: bool, event: Event, out: &mut Vec<Event>) {
+        let was = std::mem::replace(&mut shared.lock().usable, usable);
+        if was != usable {
+            out.push(event);
+        }
+    }
+
+    fn update(&self, shared: &Shared, update: OrderUpdate, out: &mut Vec<Event>) {
+        match update {
+            OrderUpdate::OpenOrder(data) => shared.lock().desk.open_order(&data, out),
+            OrderUpdate::OrderStatus(status) => shared.lock().desk.status(&status, out),
+            OrderUpdate::CommissionReport(report) => shared.lock().desk.commission(&report, out),
+            OrderUpdate::OrderBound(_) => {}
+            OrderUpdate::ExecutionData(data) => {
+                if !shared.lock().desk.concerns(&data) {
+                    return;
+                }
+                let deadline = Instant::now() + shared.config.waits.answer;
+                let lost = |why: String| {
+                    Event::Note(format!(
+                        "execution {} is not told: {why}",
+                        data.execution.execution_id
+                    ))
+                };
+                match shared.identify(&self.client, &data.contract, deadline) {
+                    Ok(Some(instrument)) => {
+                        let mut state = shared.lock();
+                        match state.desk.trade(&data, instrument, shared.now_ns()) {
+                            Ok(trade) => state.desk.traded(trade, Instant::now(), out),
+                            Err(why) => out.push(lost(why)),
+                        }
+                    }
+                    Ok(None) => out.push(lost("it is not traded here".to_owned())),
+                    Err(why) => out.push(lost(why)),
+                }
+            }
+        }
+    }
+
+    fn watch(&self, shared: &Shared, instrument: &Instrument, out: &mut Vec<Event>) -> Option<Watch> {
+        let deadline = Instant::now() + shared.config.waits.answer;
+        let stream = shared
+            .resolve(&self.client, instrument, deadline)
+            .and_then(|known| {
+                self.client
+                    .market_data(&known.contract())
+                    .subscribe()
+                    .map_err(|e| format!("quotes of `{instrument}`: {e}"))
+            });
+        stream
+            .map_err(|why| out.push(Event::Note(why)))
+            .ok()
+            .map(|stream| Watch::new(instrument.clone(), stream))
+    }
+
+    /// All of a snapshot or nothing but its beginning.
+    fn snapshot(&self, shared: &Shared, request: u64, since_ns: i64, out: &mut Vec<Event>) {
+        out.push(Event::SnapshotBegin(request));
+        let mut rows = Vec::new();
+        match self.rows(shared, request, since_ns, &mut rows) {
+            Ok(()) => {
+                out.append(&mut rows);
+                out.push(Event::SnapshotEnd(request));
+            }
+            Err(why) => out.push(Event::Note(format!("snapshot {request} is not whole: {why}"))),
+        }
+    }
+
+    fn rows(
+        &self,
+        shared: &Shared,
+        request: u64,
+        since_ns: i64,
+        rows: &mut Vec<Event>,
+    ) -> Result<(), String> {
+        let account = &shared.config.account;
+        let answers = self.answers(shared, since_ns)?;
+        let deadline = Instant::now() + shared.config.waits.answer;
+        let mut identify = |contract: &Contract| shared.identify(&self.client, contract, deadline);
+        rows.extend(
+            snapshot::orders(account, &answers)?
+                .into_iter()
+                .map(|row| Event::SnapshotOrder(request, row)),
+        );
+        // Contracts are asked for without the lock; what they are is known under it.
+        for answer in &answers.executions {
+            if let Executions::ExecutionData(data) = answer {
+                identify(&data.contract)?;
+            }
+        }
+        let holdings = snapshot::holdings(account, &answers, &mut identify, rows)?;
+        let money = snapshot::account(account, &answers)?;
+        let trades = {
+            let mut state = shared.lock();
+            let known = state.instruments.clone();
+            let mut known = |c: &Contract| match known.get(&c.contract_id) {
+                Some(known) => Ok(known.clone()),
+                None => Ok(contract::identify(c, None).ok()),
+            };
+            let trades = snapshot::trades(&mut state.desk, &answers, shared.now_ns(), &mut known)?;
+            state.desk.tape.seen(&trades);
+            trades
+        };
+        rows.extend(
+            trades
+                .into_iter()
+                .map(|trade| Event::SnapshotFill(request, trade)),
+        );
+        rows.extend(
+            holdings
+                .into_iter()
+                .map(|row| Event::SnapshotHolding(request, row)),
+        );
+        rows.push(Event::SnapshotAccount(request, money));
+        Ok(())
+    }
+
+    /// The questions in their order: orders at work, orders that ended, executions, positions, account. The stream of orders
+    /// is open since before the first of them, so nothing falls between two answers.
+    fn answers(&self, shared: &Shared, since_ns: i64) -> Result<Answers, String> {
+        let wait = shared.config.waits.answer;
+        let client = &self.client;
+        let not = |what: &'static str| move |error: Error| format!("{what}: {error}");
+        let filter = ExecutionFilter {
+            account_code: shared.config.account.clone(),
+            last_n_days: stamp::days_back(since_ns, shared.now_ns()),
+            ..ExecutionFilter::default()
+        };
+        let open = client
+            .all_open_orders()
+            .and_then(|s| s.collect_to_end_within(wait))
+            .map_err(not("orders at work"))?;
+        let completed = client
+            .completed_orders(false)
+            .and_then(|s| s.collect_to_end_within(wait))
+            .map_err(not("ended orders"))?;
+        let executions = client
+            .executions(filter)
+            .and_then(|s| s.collect_to_end_within(wait))
+            .map_err(not("executions"))?;
+        let mut positions = Vec::new();
+        let stream = client.positions().map_err(not("positions"))?;
+        let deadline = Instant::now() + wait;
+        loop {
+            match stream.next_timeout(deadline.saturating_duration_since(Instant::now())) {
+                Some(Ok(SubscriptionItem::Data(PositionUpdate::Position(row)))) => positions.push(row),
+                Some(Ok(SubscriptionItem::Data(PositionUpdate::PositionEnd))) => break,
+                Some(Ok(SubscriptionItem::Notice(_))) => {}
+                Some(Err(error)) => return Err(not("positions")(error)),
+                None => return Err("positions: the gateway does not answer".to_owned()),
+            }
+        }
+        drop(stream);
+        let mut summary = Vec::new();
+        let stream = client
+            .account_summary(&AccountGroup("All".to_owned()), &snapshot::TAGS)
+            .map_err(not("account"))?;
+        let deadline = Instant::now() + wait;
+        loop {
+            match stream.next_timeout(deadline.saturating_duration_since(Instant::now())) {
+                Some(Ok(SubscriptionItem::Data(AccountSummaryResult::Summary(row)))) => summary.push(row),
+                Some(Ok(SubscriptionItem::Data(AccountSummaryResult::End))) => break,
+                Some(Ok(SubscriptionItem::Notice(_))) => {}
+                Some(Err(error)) => return Err(not("account")(error)),
+                None => return Err("account: the gateway does not answer".to_owned()),
+            }
+        }
+        Ok(Answers {
+            open,
+            completed,
+            executions,
+            positions,
+            summary,
+        })
+    }
+}

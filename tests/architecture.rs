@@ -13,6 +13,7 @@ const FLOORS: &[(&str, &str, u8)] = &[
     ("alula-plugin-sdk", "plugins/sdk", 1),
     ("alula-plugin-loader", "plugins/loader", 1),
     ("alula-volatility", "plugins/volatility", 2),
+    ("alula-ibkr", "plugins/ibkr", 2),
     ("alula-yaml", "engine/yaml", 0),
     ("alula-market", "engine/market", 1),
     ("alula-book", "engine/book", 2),
@@ -168,6 +169,7 @@ fn each_outside_engine_has_one_door() {
     only("serde_yaml", "engine/yaml/");
     only("granit_parser", "engine/yaml/");
     only("libloading", "plugins/loader/");
+    only("ibapi", "plugins/ibkr/");
     assert_eq!(
         files_naming("rhai")
             .iter()

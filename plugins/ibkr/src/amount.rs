@@ -95,8 +95,8 @@ mod tests {
         for none in [f64::NAN, f64::INFINITY, f64::MAX, 1e10] {
             assert_eq!(from_f64(none), None, "{none}");
         }
-        assert_eq!(to_f64(-1_150_000_000), -1.15);
-        assert_eq!(to_f64(5_925_500_000_000), 5925.5);
+        assert_eq!(to_f64(-1_150_000_000).to_bits(), (-1.15_f64).to_bits());
+        assert_eq!(to_f64(5_925_500_000_000).to_bits(), 5925.5_f64.to_bits());
     }
 
     #[test]

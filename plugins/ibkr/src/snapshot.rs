@@ -237,11 +237,13 @@ mod tests {
 
     #[test]
     fn an_account_needs_cash_and_worth_in_dollars_and_may_keep_its_margins_to_itself() {
-        let mut answers = Answers::default();
-        answers.summary = vec![
-            summary("TotalCashValue", "98000.25", "USD"),
-            summary("NetLiquidation", "101234.50", "USD"),
-        ];
+        let mut answers = Answers {
+            summary: vec![
+                summary("TotalCashValue", "98000.25", "USD"),
+                summary("NetLiquidation", "101234.50", "USD"),
+            ],
+            ..Answers::default()
+        };
         let row = account("DU1", &answers).unwrap();
         assert_eq!((row.cash_e9, row.initial_margin_e9), (98_000_250_000_000, None));
         answers.summary.push(summary("InitMarginReq", "4000", "EUR"));

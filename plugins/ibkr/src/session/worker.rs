@@ -113,7 +113,7 @@ impl Link {
         })?;
         let accounts = client.handshake_managed_accounts();
         let refuse = |why: String| Err(Refusal { why, for_good: true });
-        if !accounts.iter().any(|a| *a == config.account) {
+        if !accounts.contains(&config.account) {
             return refuse(format!(
                 "the login at {address} has no account `{}`: it has {}",
                 config.account,

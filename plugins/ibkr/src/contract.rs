@@ -230,7 +230,7 @@ pub fn identify(contract: &Contract, real_expiration: Option<&str>) -> Result<In
     let foreign = || Unidentified::Foreign(what().trim_end().to_owned());
     let wrong =
         |why: &str| Unidentified::Wrong(format!("contract {} ({}): {why}", contract.contract_id, what()));
-    if contract.currency != "USD".into() {
+    if contract.currency != "USD" {
         return Err(foreign());
     }
     let real = real_expiration.and_then(date);

@@ -9,4 +9,5 @@
 mod architecture;
 mod independent;
 mod language;
+mod live;
 mod support;

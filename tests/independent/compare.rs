@@ -4,7 +4,7 @@ use super::chains::Right;
 use super::ledger::{Fate, Kind, Numbers, Outcome, Reading, SHARE, Three};
 use super::walk::walk;
 use super::{by_hand, date, folder, print};
-use crate::support::root;
+use crate::support::{chain_store, root};
 use alula_book::fill::{Trying, price_open};
 use alula_book::{Band, Cross, ExecutionKind, FillModel, Leg, Package};
 use alula_core::registry::Registry;
@@ -19,23 +19,9 @@ use alula_market::store::StoreHistory;
 use alula_market::time::Instant;
 use alula_run::{BacktestRequest, Inputs, Mode, RunOutput, backtest};
 use chrono::NaiveDate;
-use std::path::Path;
 use std::sync::Arc;
 
 const RULES: &str = "rules/weekly_condor.alula";
-
-/// Imports what the rule reads into a store of its own.
-fn import(data: &Path, store: &Path) -> StoreHistory {
-    let inputs = [
-        "spx_chain_2019",
-        "context/GSPC_yahoo_2000_2025.csv",
-        "context/vix-daily_pddl.csv",
-        "rates/DFF_fred.csv",
-    ];
-    let inputs = inputs.map(|path| data.join(path)).to_vec();
-    run(&ImportRequest::new(inputs, store.to_owned()), &mut ()).expect("an import");
-    StoreHistory::open(store).expect("the store just written")
-}
 
 /// Threshold values in the graph's order, canonical scale.
 fn values(graph: &Graph, n: Numbers) -> Vec<f64> {
@@ -336,7 +322,7 @@ fn the_engine_trades_the_shipped_condor_as_a_hand_does() {
     let Some((data, out)) = by_hand() else { return };
     let Some(folder) = folder() else { return };
     let dir = tempfile::tempdir().expect("a folder");
-    let history = import(&folder, &dir.path().join("store"));
+    let history = chain_store(&folder, &dir.path().join("store"));
     let run = engine(&history, Mode::Batch, None);
     assert_same(&run, out);
     assert_same(&engine(&history, Mode::Streaming, None), out);
@@ -365,7 +351,7 @@ fn with_other_numbers_the_engine_trades_as_a_hand_does_too() {
     let Some((data, _)) = by_hand() else { return };
     let Some(folder) = folder() else { return };
     let dir = tempfile::tempdir().expect("a folder");
-    let history = import(&folder, &dir.path().join("store"));
+    let history = chain_store(&folder, &dir.path().join("store"));
     let mut notes: Vec<String> = Vec::new();
     for (short_delta, risk_share, profit_target, tested_delta, rolls_for_credit) in [
         (16, 200, 65, 40, false),

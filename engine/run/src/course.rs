@@ -3,6 +3,9 @@
 use alula_core::thresholds::ThresholdSet;
 use alula_market::time::Instant;
 
+/// Folder of the thresholds files taken under way, among the inputs of a run.
+pub const SWAPS: &str = "swaps/";
+
 /// Changes of thresholds of a run, and where it stops.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Course {

@@ -9,7 +9,7 @@
 
 use crate::Inputs;
 use crate::backtest::{BacktestRequest, end_of_day, prepare};
-use crate::course::{Entries, Swap};
+use crate::course::{Entries, SWAPS, Swap};
 use crate::data::Snapshots;
 use crate::driver::Driver;
 use crate::error::{ErrorClass, RunError};
@@ -407,7 +407,7 @@ impl<'a> Crank<'a> {
         let version = self.version();
         let source = swap.and_then(|s| s.file.as_ref()).map(|file| {
             let short: String = file.hash.chars().take(12).collect();
-            let name = format!("swaps/{version:04}-{short}.yaml");
+            let name = format!("{SWAPS}{version:04}-{short}.yaml");
             self.recorder
                 .output
                 .inputs

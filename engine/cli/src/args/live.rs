@@ -31,6 +31,17 @@ pub enum OnSwapArg {
     Evaluate,
 }
 
+impl OnSwapArg {
+    /// As the crank takes it.
+    #[must_use]
+    pub const fn entries(self) -> alula_run::Entries {
+        match self {
+            Self::Wait => alula_run::Entries::Wait,
+            Self::Evaluate => alula_run::Entries::Evaluate,
+        }
+    }
+}
+
 /// Arguments of `alula run`.
 #[derive(Debug, Args)]
 #[command(

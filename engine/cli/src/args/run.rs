@@ -109,7 +109,8 @@ pub struct TermsArgs {
 #[command(
     after_help = "Examples:\n  alula backtest condor.alula                        on the simulated market\n  \
                         alula backtest condor.alula --data spx_2019        on your own data\n  \
-                        alula backtest condor.alula --data spx_2019 --from 2019-05-01 --to 2019-06-28\n\n\
+                        alula backtest condor.alula --data spx_2019 --from 2019-05-01 --to 2019-06-28\n  \
+                        alula backtest condor.alula --swap 2019-05-20=tighter.yaml   as if pushed to a live run\n\n\
                         Without --data the market is simulated, and every result says so. The run folder holds a \
                         manifest,\ndecisions, trades and daily equity (Parquet and CSV) and report.html; the same \
                         inputs give the same bytes."
@@ -142,6 +143,20 @@ pub struct BacktestArgs {
     /// Which driver computes; the decisions are the same
     #[arg(long, value_name = "MODE", default_value = "batch")]
     pub mode: ModeArg,
+    /// Thresholds that change under way, from the first tick at or after the time; may be given several times. Streaming
+    #[arg(long, value_name = "TIME=YAML", help_heading = "As a live run")]
+    pub swap: Vec<String>,
+    /// What entries do that a change of thresholds alone makes true
+    #[arg(
+        long,
+        value_name = "WHAT",
+        default_value = "wait",
+        help_heading = "As a live run"
+    )]
+    pub on_swap: super::OnSwapArg,
+    /// Stop after the last snapshot at or before a day or a time, as a live run that was stopped then
+    #[arg(long, value_name = "TIME", help_heading = "As a live run")]
+    pub until: Option<String>,
     /// How to write the summary
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     pub format: TextFormat,

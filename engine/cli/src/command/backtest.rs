@@ -1,6 +1,7 @@
 //! `alula backtest FILE`.
 
 use crate::args::{BacktestArgs, ModeArg, TermsArgs, TextFormat};
+use crate::at;
 use crate::command::store;
 use crate::exit::{Exit, Failure};
 use crate::output::Output;
@@ -8,12 +9,16 @@ use crate::progress::Bar;
 use crate::project::{Linked, Project};
 use crate::run_folder;
 use alula_book::FillModelError;
+use alula_core::thresholds;
 use alula_dsl::graph::{Graph, Length};
 use alula_market::history::History;
 use alula_market::sim::{SimConfig, SimulatedMarket};
+use alula_market::time::Instant;
 use alula_report::model::Report;
 use alula_report::{summary, terminal};
-use alula_run::{BacktestRequest, ErrorClass, Mode, RunError, RunOutput, backtest};
+use alula_run::{
+    BacktestRequest, Course, ErrorClass, Mode, Moment, RunError, RunOutput, Swap, SwapFile, backtest,
+};
 use std::path::Path;
 
 /// Sessions simulated when a strategy looks at the market within the day: a quarter shows it, and two years would make
@@ -31,12 +36,13 @@ pub fn run(args: &BacktestArgs, out: &mut Output) -> Result<Exit, Failure> {
     let project = Project::load(&args.file)?;
     let linked = project.checked(args.thresholds.as_deref(), out)?;
     let graph = with_terms(&args.terms, linked.graph)?;
+    let course = course(args, &graph)?;
     let history = history(args.data.as_deref(), args.seed, &graph)?;
     if let Some(dir) = &args.out {
         // Better to say it before a long run than after.
         run_folder::check_target(dir, args.force)?;
     }
-    let run = turn(args, (&linked, &graph), history.as_ref(), out)?;
+    let run = turn(args, (&linked, &graph), (history.as_ref(), course), out)?;
     let report = crate::explain::report(&run, &graph)?;
     let dir = run_folder::write(args.out.as_deref(), &run, &report, args.force)?;
     match args.format {
@@ -66,6 +72,52 @@ pub fn with_terms(args: &TermsArgs, graph: &Graph) -> Result<Graph, Failure> {
     }
     settings.flatten_on_call |= args.flatten_on_call;
     Ok(graph)
+}
+
+/// What is to happen to the run under way.
+fn course(args: &BacktestArgs, graph: &Graph) -> Result<Course, Failure> {
+    let mut swaps = Vec::new();
+    for text in &args.swap {
+        let wrong = || {
+            Failure::usage(format!("`{text}` is no time and file"))
+                .help("write `--swap 2019-05-20=tighter.yaml` or `--swap 2019-05-20T10:30=tighter.yaml`")
+        };
+        let (time, path) = text.split_once('=').ok_or_else(wrong)?;
+        let at = begin_of(at::parse_as(time, "--swap")?);
+        let path = Path::new(path);
+        let bytes = crate::files::read(path)?;
+        let set = thresholds::read(&bytes, &graph.settings.name, &graph.thresholds).map_err(|found| {
+            let all: Vec<String> = found.iter().map(ToString::to_string).collect();
+            let fixes: Vec<&str> = found.iter().map(|f| f.fix.as_str()).collect();
+            Failure::new(
+                Exit::Findings,
+                format!("`{}`: {}", path.display(), all.join("; ")),
+            )
+            .help(fixes.join("\n"))
+        })?;
+        swaps.push(Swap {
+            at,
+            set,
+            file: Some(SwapFile::new(bytes)),
+            entries: args.on_swap.entries(),
+        });
+    }
+    // Equal times keep the order in which they were given.
+    swaps.sort_by_key(|s| s.at);
+    let until = args.until.as_deref().map(|text| at::parse_as(text, "--until"));
+    let until = until.transpose()?.map(|moment| match moment {
+        Moment::Day(date) => Instant(begin_of(Moment::Day(date.succ_opt().unwrap_or(date))).0 - 1),
+        Moment::At(at) => at,
+    });
+    Ok(Course { swaps, until })
+}
+
+/// A time, or the beginning of a day at the exchange.
+fn begin_of(moment: Moment) -> Instant {
+    match moment {
+        Moment::At(at) => at,
+        Moment::Day(date) => Instant::from_eastern(date, 0, 0).unwrap_or_default(),
+    }
 }
 
 /// The data: a store, or the simulated market of a seed as a strategy's cadence wants it.
@@ -114,7 +166,7 @@ fn grid(minutes: u32) -> u16 {
 fn turn(
     args: &BacktestArgs,
     (linked, graph): (&Linked<'_>, &Graph),
-    history: &dyn History,
+    (history, course): (&dyn History, Course),
     out: &Output,
 ) -> Result<RunOutput, Failure> {
     let bar = Bar::of_ticks(out);
@@ -131,9 +183,11 @@ fn turn(
         from: args.from,
         to: args.to,
         mode: match args.mode {
-            ModeArg::Batch => Mode::Batch,
-            ModeArg::Streaming => Mode::Streaming,
+            // Whole columns know one set of values.
+            ModeArg::Batch if course.swaps.is_empty() => Mode::Batch,
+            ModeArg::Batch | ModeArg::Streaming => Mode::Streaming,
         },
+        course,
         ..linked.request(graph, history, &mut progress)
     });
     drop(bar);

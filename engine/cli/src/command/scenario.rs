@@ -3,7 +3,7 @@
 use crate::args::{ScenarioArgs, TextFormat};
 use crate::at;
 use crate::command::backtest::{failure, history};
-use crate::command::verify::{same_data, seed, store_of};
+use crate::command::verify::{data_of, store_of};
 use crate::exit::{Exit, Failure};
 use crate::explain::strategy_of;
 use crate::files;
@@ -27,6 +27,7 @@ use alula_market::money::Usd;
 use alula_market::time::Instant;
 use alula_pricing::stress::{Shift, VolShift};
 use alula_report::scenario::{CellFigures, Path as ReportPath, PathStep, Scenarios};
+use alula_run::course::SWAPS;
 use alula_run::held::held;
 use alula_run::reaction::project;
 use alula_run::{Moment, terms, views_at};
@@ -344,17 +345,23 @@ fn of_run(args: &ScenarioArgs, out: &mut Output) -> Result<(Subject, Box<dyn His
     let (_, mut graph) = strategy_of(&recorded)?;
     alula_run::restore(&mut graph.settings, &recorded.manifest.settings);
     let store = args.data.clone().or_else(|| store_of(&args.what, &recorded));
-    let data = history(store.as_deref(), seed(&recorded), &graph)?;
-    same_data(&recorded, data.as_ref(), store.is_some())?;
-    let values: Vec<f64> = recorded.manifest.thresholds.iter().map(|t| t.value).collect();
+    let data = data_of(&recorded, store.as_deref(), &graph)?;
     let project = strategy_of(&recorded)?;
     let project = Project::load(&args.what.join("inputs").join(project.0))?;
-    let thresholds = recorded.inputs.keys().find(|name| name.ends_with(".yaml"));
+    let mut files = recorded.inputs.keys();
+    let thresholds = files.find(|name| name.ends_with(".yaml") && !name.starts_with(SWAPS));
     let thresholds = thresholds.map(|name| args.what.join("inputs").join(name));
     let registry = project.checked(thresholds.as_deref(), out)?.registry();
-    let plan = link(&Arc::new(graph.clone()), &values, &registry).map_err(|e| unlinked(&e))?;
     let moment = moment(args)?.or(recorded.manifest.last_tick.map(Moment::At));
     let when = snapshot_at(data.as_ref(), &recorded.manifest.underlying, moment)?;
+    let tick = recorded
+        .ticks
+        .iter()
+        .rev()
+        .find(|t| t.at <= when)
+        .map_or(0, |t| t.tick);
+    let values = recorded.thresholds_at(tick);
+    let plan = link(&Arc::new(graph.clone()), &values, &registry).map_err(|e| unlinked(&e))?;
     let account = held(&recorded, when).map_err(|e| failure(&e))?;
     if let Some((first, last)) = recorded.manifest.first_tick.zip(recorded.manifest.last_tick)
         && !(first..=last).contains(&when)

@@ -1,16 +1,18 @@
 //! `alula verify RUN`: is this run what its inputs give, whoever computes it and in whatever order the events came?
 
 use crate::args::{TextFormat, VerifyArgs};
-use crate::command::backtest::{failure, history};
+use crate::command::backtest::{failure, history, market};
 use crate::exit::{Exit, Failure};
 use crate::explain::strategy_of;
 use crate::output::Output;
 use crate::project::{Linked, Project};
 use crate::run_folder;
+use alula_core::thresholds::{ThresholdSet, read};
 use alula_dsl::graph::Graph;
 use alula_market::history::History;
+use alula_run::course::SWAPS;
 use alula_run::output::TickRow;
-use alula_run::{BacktestRequest, Mode, RunOutput, backtest};
+use alula_run::{BacktestRequest, Course, Mode, RunOutput, Swap, SwapFile, backtest};
 use anstyle::{AnsiColor, Style};
 use serde_json::{Value, json};
 use std::fmt::Write as _;
@@ -55,18 +57,29 @@ pub fn run(args: &VerifyArgs, out: &mut Output) -> Result<Exit, Failure> {
     let recorded = run_folder::read(&args.run)?.output;
     let (name, _) = strategy_of(&recorded)?;
     let project = Project::load(&inputs(&args.run).join(name))?;
-    let thresholds = recorded.inputs.keys().find(|name| name.ends_with(".yaml"));
+    let is_swap = |name: &str| name.starts_with(SWAPS);
+    let mut files = recorded.inputs.keys();
+    let thresholds = files.find(|name| name.ends_with(".yaml") && !is_swap(name));
     let thresholds = thresholds.map(|name| inputs(&args.run).join(name));
     let linked = project.checked(thresholds.as_deref(), out)?;
     let mut graph = linked.graph.clone();
     alula_run::restore(&mut graph.settings, &recorded.manifest.settings);
     let store = args.data.clone().or_else(|| store_of(&args.run, &recorded));
-    let data = history(store.as_deref(), seed(&recorded), &graph)?;
-    same_data(&recorded, data.as_ref(), store.is_some())?;
+    let data = data_of(&recorded, store.as_deref(), &graph)?;
     let mut all = Vec::new();
+    let course = course(&recorded, &graph)?;
     for (mode, about) in MODES {
+        // Whole columns know one set of values.
+        if mode == Mode::Batch && !course.swaps.is_empty() {
+            continue;
+        }
         out.detail(&format!("computing it {about}"));
-        all.push(again(&recorded, (&linked, &graph), data.as_ref(), mode, about)?);
+        all.push(again(
+            &recorded,
+            (&linked, &graph),
+            (data.as_ref(), &course),
+            (mode, about),
+        )?);
     }
     let good = all.iter().all(|a| a.same(&recorded));
     match args.format {
@@ -74,6 +87,38 @@ pub fn run(args: &VerifyArgs, out: &mut Output) -> Result<Exit, Failure> {
         TextFormat::Json => out.data(&format!("{:#}\n", value(&recorded, &all)))?,
     }
     Ok(if good { Exit::Ok } else { Exit::Findings })
+}
+
+/// What happened to the run under way, from its versions of the thresholds and the files that they came from.
+fn course(run: &RunOutput, graph: &Graph) -> Result<Course, Failure> {
+    let damaged = |what: String| Failure::usage(what).help("the run folder was not written by this program");
+    let mut swaps = Vec::new();
+    for version in run.versions.iter().skip(1) {
+        let bytes = run.inputs.get(&version.source).cloned();
+        let set = ThresholdSet::from_values(&graph.thresholds, version.values.clone())
+            .map_err(|e| damaged(format!("version {} of the thresholds: {e}", version.version)))?;
+        // What the file says and what was in force must be one thing.
+        let said = bytes
+            .as_ref()
+            .map(|b| read(b, &graph.settings.name, &graph.thresholds));
+        let differs = said.is_some_and(|said| said.map_or(true, |s| s.hash() != set.hash()));
+        if differs || set.hash_hex() != version.hash {
+            return Err(damaged(format!(
+                "version {} of the thresholds is not what `{}` says",
+                version.version, version.source
+            )));
+        }
+        swaps.push(Swap {
+            at: version.at,
+            set,
+            file: bytes.map(SwapFile::new),
+            entries: version.entries,
+        });
+    }
+    Ok(Course {
+        swaps,
+        until: run.manifest.stopped,
+    })
 }
 
 fn inputs(run: &Path) -> PathBuf {
@@ -93,13 +138,36 @@ pub(super) fn store_of(run: &Path, recorded: &RunOutput) -> Option<PathBuf> {
 }
 
 /// The seed of a run on the simulated market.
-pub(super) fn seed(run: &RunOutput) -> Option<u64> {
+fn seed(run: &RunOutput) -> Option<u64> {
     let (_, seed) = run.manifest.data_label.split_once("seed ")?;
     seed.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok()
 }
 
+/// The data of a run: a store, or the simulated market of its seed, as long as it was.
+pub(super) fn data_of(
+    run: &RunOutput,
+    store: Option<&Path>,
+    graph: &Graph,
+) -> Result<Box<dyn History>, Failure> {
+    let data = history(store, seed(run), graph)?;
+    let refused = match same_data(run, data.as_ref(), store.is_some()) {
+        Ok(()) => return Ok(data),
+        Err(refused) => refused,
+    };
+    // The label does not say for how many years `alula run` had it made.
+    if store.is_none() && run.manifest.simulated {
+        for years in 1..=20 {
+            let data = market(None, seed(run), Some(years), graph)?;
+            if same_data(run, data.as_ref(), false).is_ok() {
+                return Ok(data);
+            }
+        }
+    }
+    Err(refused)
+}
+
 /// Refuses data that are not those of the run; `named`: a store was.
-pub(super) fn same_data(run: &RunOutput, data: &dyn History, named: bool) -> Result<(), Failure> {
+fn same_data(run: &RunOutput, data: &dyn History, named: bool) -> Result<(), Failure> {
     let now = data.provenance();
     let was = run
         .manifest
@@ -125,14 +193,14 @@ pub(super) fn same_data(run: &RunOutput, data: &dyn History, named: bool) -> Res
 fn again(
     recorded: &RunOutput,
     (linked, graph): (&Linked<'_>, &Graph),
-    history: &dyn History,
-    mode: Mode,
-    about: &'static str,
+    (history, course): (&dyn History, &Course),
+    (mode, about): (Mode, &'static str),
 ) -> Result<Again, Failure> {
     let run = backtest(BacktestRequest {
         from: recorded.manifest.from,
         to: recorded.manifest.to,
         mode,
+        course: course.clone(),
         ..linked.request(graph, history, &mut |_| {})
     })
     .map_err(|e| failure(&e))?;

@@ -12,6 +12,7 @@ use alula_core::decision::RuleKind;
 use alula_core::value::Cell;
 use alula_core::why::{Condition, Why, miss, render};
 use alula_dsl::graph::Graph;
+use alula_report::text::short_hash;
 use alula_run::{Explainer, Mode, Moment, RunOutput};
 use anstyle::{AnsiColor, Style};
 use serde_json::{Value, json};
@@ -63,8 +64,11 @@ pub fn run(args: &WhyArgs, out: &mut Output) -> Result<Exit, Failure> {
                 "recorded data"
             };
             let name = &run.manifest.strategy;
+            let version = run.version_row(tick.tick).map_or_else(String::new, |v| {
+                format!(" · thresholds version {}, {}", v.version, short_hash(&v.hash))
+            });
             let mut text = format!(
-                "{TITLE}{name} at {}{TITLE:#} {DIM}· {label} · tick {}{DIM:#}\n",
+                "{TITLE}{name} at {}{TITLE:#} {DIM}· {label} · tick {}{version}{DIM:#}\n",
                 tick.at, tick.tick
             );
             if found.is_empty() {
@@ -95,6 +99,7 @@ pub fn run(args: &WhyArgs, out: &mut Output) -> Result<Exit, Failure> {
                 "strategy": run.manifest.strategy,
                 "run": run.manifest.run_id,
                 "simulated": run.manifest.simulated,
+                "thresholds_version": run.version_at(tick.tick),
                 "tick": tick.tick,
                 "at": tick.at.eastern().to_rfc3339(),
                 "rules": all,

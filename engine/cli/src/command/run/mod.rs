@@ -3,7 +3,7 @@
 mod lines;
 mod signals;
 
-use crate::args::{BrokerArg, FeedArg, OnSwapArg, RunArgs, TextFormat};
+use crate::args::{BrokerArg, FeedArg, RunArgs, TextFormat};
 use crate::command::backtest::{failure, market, text, with_terms};
 use crate::exit::{Exit, Failure};
 use crate::output::Output;
@@ -15,7 +15,7 @@ use alula_live::source::Source;
 use alula_live::swap::{Desk, Rules};
 use alula_live::{Happening, Live};
 use alula_report::summary;
-use alula_run::{BacktestRequest, Crank, Entries, Mode, RunOutput};
+use alula_run::{BacktestRequest, Crank, Mode, RunOutput};
 use serde_json::json;
 use signals::{Signal, Signals};
 use std::time::{Duration, Instant};
@@ -71,10 +71,7 @@ fn check(args: &RunArgs) -> Result<(), Failure> {
 fn rules(args: &RunArgs) -> Rules {
     Rules {
         step_max: f64::from(args.max_step) / 100.0,
-        entries: match args.on_swap {
-            OnSwapArg::Wait => Entries::Wait,
-            OnSwapArg::Evaluate => Entries::Evaluate,
-        },
+        entries: args.on_swap.entries(),
     }
 }
 

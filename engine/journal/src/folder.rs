@@ -123,6 +123,23 @@ impl Folder {
         Ok(found)
     }
 
+    /// Starts of runs since then, ns since 1970, for whoever counts restarts. Files that cannot be read count as none.
+    ///
+    /// # Errors
+    /// When the folder cannot be read.
+    pub fn starts(&self, since_ns: i64) -> Result<Vec<i64>, FolderError> {
+        let mut found = Vec::new();
+        for path in self.runs()?.into_iter().rev() {
+            let manifest = RedbStore::view(&path).and_then(|store| store.manifest());
+            match manifest {
+                Ok(manifest) if manifest.started_ns < since_ns => break,
+                Ok(manifest) => found.push(manifest.started_ns),
+                Err(_) => {}
+            }
+        }
+        Ok(found)
+    }
+
     /// The newest run with an entry, verified: marked as recovered where it died, as quarantined where it is broken. `None`
     /// without such a run.
     ///

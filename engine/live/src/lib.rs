@@ -7,6 +7,8 @@ pub mod core;
 pub mod order;
 pub mod pace;
 pub mod rails;
+pub mod reconcile;
+pub mod recovery;
 pub mod source;
 pub mod swap;
 

@@ -122,8 +122,6 @@ pub struct Orders {
     fills: Fills,
     /// Number of the next intent of this run.
     next: u64,
-    /// Orders at the broker that are not ours, as the last comparison saw them.
-    external: BTreeSet<Arc<str>>,
     halted: Halted,
     /// Last thresholds in force: version, canonical form.
     thresholds: (u64, Vec<u8>),
@@ -339,7 +337,31 @@ impl Orders {
         }
     }
 
+    /// A trade of no order of ours is somebody else's: it is told and does not count. A settlement closes what our trades
+    /// make, and no more.
     fn trade(&mut self, fill: &Fill, out: &mut Vec<Notice>) {
+        let mut fill = fill.clone();
+        let ours = fill.order.as_ref().is_some_and(|o| self.orders.contains_key(o));
+        if fill.kind == crate::broker::FillKind::Settlement {
+            if self.fills.knows(&fill.exec_id) {
+                return;
+            }
+            let held = self.positions().get(&fill.instrument).copied().unwrap_or(0);
+            let closes = held.signum() == -fill.quantity.signum();
+            let most = if closes { held.abs() } else { 0 };
+            fill.quantity = fill.quantity.clamp(-most, most);
+        } else if !ours {
+            let text = match &fill.order {
+                Some(order) => format!("a trade came of order `{order}`, which this journal does not know"),
+                None => format!(
+                    "trade `{}` in {} is of no order of ours",
+                    fill.exec_id, fill.instrument
+                ),
+            };
+            out.push(alarm("external-fill", text));
+            return;
+        }
+        let fill = &fill;
         match self.fills.add(fill) {
             Added::Again => return,
             Added::Differs => {
@@ -362,20 +384,8 @@ impl Orders {
                 });
             }
         }
-        match &fill.order {
-            Some(order) if self.orders.contains_key(order) => self.happen(order, Happened::Traded, out),
-            Some(order) => {
-                let text = format!("a trade came of order `{order}`, which this journal does not know");
-                out.push(alarm("external-fill", text));
-            }
-            None if fill.kind == crate::broker::FillKind::Trade => {
-                let text = format!(
-                    "trade `{}` in {} is of no order of ours",
-                    fill.exec_id, fill.instrument
-                );
-                out.push(alarm("external-fill", text));
-            }
-            None => {}
+        if let Some(order) = fill.order.as_ref().filter(|_| ours) {
+            self.happen(order, Happened::Traded, out);
         }
     }
 

@@ -5,7 +5,8 @@
 
 use super::{Draft, Notice, Order, OrderState, Orders, Purpose, Traded, Unreadable, convert, id, intent_out};
 use crate::broker::{Broker, BrokerEvent, BrokerOrder, ClientOrderId, Submission};
-use crate::rails::{Ask, Rails, Refusal, Seen, Verdict};
+use crate::rails::{Ask, Halt, Rails, Refusal, Seen, Verdict};
+use crate::reconcile::{Occasion, Plan};
 use alula_journal::wire::{self, Record};
 use alula_journal::{Journal, JournalError, Room, Stamp};
 use alula_market::time::Instant;
@@ -47,7 +48,6 @@ pub struct OrderDesk {
     rails: Rails,
     strategy: String,
     outbox: Vec<Effect>,
-    /// Results of sending that wait for the journal.
     epoch: u32,
 }
 
@@ -72,6 +72,8 @@ impl OrderDesk {
             outbox: Vec::new(),
         };
         desk.record(stamp, 0, &carried.into())?;
+        let halted = desk.orders.halted();
+        desk.rails.halt = Halt::of(&halted.level, &halted.why);
         desk.journal.commit()?;
         Ok(desk)
     }
@@ -219,14 +221,48 @@ impl OrderDesk {
         Ok(true)
     }
 
-    /// Puts an order into the box again under its old name: only where the broker refuses a name that it has seen.
-    pub(crate) fn again(&mut self, entry: u64, order: &ClientOrderId) {
-        if let Some(order) = self.orders.get(order) {
-            self.outbox.push(Effect::Submit {
-                entry,
-                order: Box::new(order.spec.clone()),
+    /// Settles a comparison: writes down what it found, and lets entries pass if everything fits. Orders to be sent again or
+    /// taken back leave with the next [`OrderDesk::flush`].
+    ///
+    /// # Errors
+    /// As [`OrderDesk::record`].
+    pub fn settle(
+        &mut self,
+        stamp: Stamp,
+        cause: u64,
+        occasion: Occasion,
+        plan: &Plan,
+    ) -> Result<Vec<Notice>, DeskError> {
+        let mut notices = Vec::new();
+        for record in &plan.records {
+            notices.extend(self.record(stamp, cause, record)?.1);
+        }
+        let breaks: Vec<String> = plan.mismatches.iter().map(ToString::to_string).collect();
+        let reconciled = wire::Reconciled {
+            occasion: occasion.word().to_owned(),
+            adopted: plan.adopted,
+            abandoned: plan.abandoned,
+            breaks: breaks.clone(),
+        };
+        let (entry, _) = self.record(stamp, cause, &reconciled.into())?;
+        for id in &plan.resend {
+            if let Some(order) = self.orders.get(id) {
+                let order = Box::new(order.spec.clone());
+                self.outbox.push(Effect::Submit { entry, order });
+            }
+        }
+        for id in &plan.take_back {
+            let order = id.clone();
+            self.outbox.push(Effect::Cancel { entry, order });
+        }
+        for text in &breaks {
+            notices.push(Notice::Alarm {
+                key: "mismatch",
+                text: text.clone(),
             });
         }
+        self.rails.unreconciled = breaks.into_iter().next();
+        Ok(notices)
     }
 
     /// Puts everything on disk, then sends what was written down. What is known after sending is written at once and is on
@@ -277,7 +313,7 @@ impl OrderDesk {
     ///
     /// # Errors
     /// As [`OrderDesk::record`].
-    pub fn halt(&mut self, stamp: Stamp, halt: &crate::rails::Halt) -> Result<(), DeskError> {
+    pub fn halt(&mut self, stamp: Stamp, halt: &Halt) -> Result<(), DeskError> {
         let record = wire::Halt {
             level: halt.word().to_owned(),
             why: halt.why().to_owned(),

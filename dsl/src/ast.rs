@@ -95,6 +95,36 @@ pub enum ItemKind {
     Overlay(Overlay),
     /// `guard NAME { … }`
     Guard(Guard),
+    /// `subaccount NAME { capital $…, holds …, … }`
+    Subaccount(Subaccount),
+}
+
+/// `subaccount NAME { … }`: what policies, hedges and overlays hold apart from the rest, with money of its own.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Subaccount {
+    /// Name.
+    pub name: Ident,
+    /// Clauses in textual order.
+    pub clauses: Vec<Node<SubaccountClause>>,
+}
+
+/// A clause of a subaccount.
+#[derive(Clone, Debug, PartialEq)]
+pub enum SubaccountClause {
+    /// `capital $40_000`: set apart from the strategy's.
+    Capital(Literal),
+    /// `holds spikes, alvh`: names of policies, hedges and overlays.
+    Holds(Vec<Ident>),
+}
+
+/// What a rule does when a contract that it would take stands the other way round in another position or order.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Conflict {
+    /// `conflict skip`: nothing is ordered. The default.
+    #[default]
+    Skip,
+    /// `conflict next`: the next nearest strike.
+    Next,
 }
 
 /// `strategy NAME { settings }`.
@@ -450,6 +480,8 @@ pub enum Rule {
         require: Option<Expr>,
         /// Order price.
         limit: Option<LimitPrice>,
+        /// `conflict skip|next`.
+        conflict: Option<Conflict>,
     },
     /// `close NAME when … [portion 50%] [limit …] [unknown hold|act]`
     Close {
@@ -465,7 +497,7 @@ pub enum Rule {
         /// When unknown.
         unknown: Option<OnUnknown>,
     },
-    /// `roll NAME when … to TARGET [, require …] [limit …] [unknown hold|act]`
+    /// `roll NAME when … to TARGET [, rank by …] [, require …] [limit …] [conflict skip|next] [unknown hold|act]`
     Roll {
         /// Name.
         name: Ident,
@@ -473,12 +505,16 @@ pub enum Rule {
         when: Expr,
         /// Where to.
         to: RollTarget,
+        /// `rank by EXPR`: of the expiries in the target's window, the one with the largest value.
+        rank: Option<Expr>,
         /// Conditions on the roll package.
         require: Option<Expr>,
         /// Order price.
         limit: Option<LimitPrice>,
         /// When unknown.
         unknown: Option<OnUnknown>,
+        /// `conflict skip|next`.
+        conflict: Option<Conflict>,
     },
 }
 

@@ -233,6 +233,12 @@ pub enum PositionObs {
     LegStrike(LegPick),
     /// Mid price of a leg. Points.
     LegPrice(LegPick),
+    /// Time value sold minus time value bought: what decays in the holder's favour. Dollars, by mids and intrinsic values at spot.
+    Extrinsic,
+    /// Lowest settlement value without profit or loss, premiums of the whole life counted, fees apart. Points.
+    BreakevenLow,
+    /// The highest.
+    BreakevenHigh,
     /// Candidate only: net premium of the package about to be traded (a roll's close and open together). Dollars.
     NetCredit,
 }

@@ -5,7 +5,7 @@
 //! them. Everything is keyed by stable text keys (item paths such as `income.take_profit` or `alvh.base.rotate`), which
 //! orders, traces, state, tests and hot swaps speak in.
 
-use crate::ast::{Direction, EventSide, GuardAction as AstGuardAction, OnUnknown, Right, Side};
+use crate::ast::{Conflict, Direction, EventSide, GuardAction as AstGuardAction, OnUnknown, Right, Side};
 use crate::builtin::{BookObs, Field, Indicator, Instrument, Math, PositionObs, VolEstimator};
 use crate::span::Span;
 use crate::unit::Unit;
@@ -634,6 +634,10 @@ pub struct RuleDef {
     pub limit: LimitDef,
     /// When `when` or `require` is unknown.
     pub unknown: OnUnknown,
+    /// Rolls: of several expiries, the one with the largest value (candidate domain).
+    pub rank: Option<NodeId>,
+    /// When a contract stands the other way round in another position or order.
+    pub conflict: Conflict,
     /// Documentation of the policy.
     pub doc: String,
     /// Where.
@@ -789,6 +793,23 @@ pub struct OverlayDef {
     pub span: Span,
 }
 
+/// What is held apart from the rest of the account, with money of its own.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SubaccountDef {
+    /// Name.
+    pub key: String,
+    /// Dollars set apart of the strategy's capital.
+    pub capital_usd: f64,
+    /// Names of the policies, hedges and overlays that it holds.
+    pub holds: Vec<String>,
+    /// Keys of the positions that belong to it: structures, layers, overlays.
+    pub structures: Vec<String>,
+    /// Documentation.
+    pub doc: String,
+    /// Where.
+    pub span: Span,
+}
+
 /// Settings of the strategy, defaults filled in.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Settings {
@@ -873,6 +894,8 @@ pub struct Graph {
     pub hedges: Vec<HedgeDef>,
     /// Overlays in textual order.
     pub overlays: Vec<OverlayDef>,
+    /// Subaccounts in textual order.
+    pub subaccounts: Vec<SubaccountDef>,
     /// Plugins' functions named by `use plugin`, in textual order.
     pub plugins: Vec<PluginDef>,
 }

@@ -131,6 +131,9 @@ pub const POSITION: &[Entry] = entries! {
     "gamma", "gamma", PositionOrCandidate, "gamma * 10 pts > -100 delta", "Gamma of the position.";
     "vega", "vega", PositionOrCandidate, "vega > -$2_000", "Vega of the position. Dollars for one vol point.";
     "theta", "theta", PositionOrCandidate, "theta > $0", "Theta of the position. Dollars for one calendar day.";
+    "extrinsic", "extrinsic", PositionOrCandidate, "extrinsic > $200", "Time value sold minus time value bought, by mids and intrinsic values at spot: what decays in the holder's favour. Dollars.";
+    "breakeven_low", "breakeven_low", PositionOrCandidate, "breakeven_low < 97% of SPX.last", "Lowest settlement value without profit or loss; premiums of the whole life counted, fees apart. Points.";
+    "breakeven_high", "breakeven_high", PositionOrCandidate, "breakeven_high > SPX.last", "The highest such value. Points.";
     "net_credit", "net credit", Candidate, "net credit >= $0", "Net premium of the package about to be traded, a roll's close and open together. Dollars.";
 };
 
@@ -310,6 +313,9 @@ pub(crate) fn position(name: &str) -> Option<PositionObs> {
         "days_held" => PositionObs::DaysHeld,
         "lots" => PositionObs::Lots,
         "net_credit" => PositionObs::NetCredit,
+        "extrinsic" => PositionObs::Extrinsic,
+        "breakeven_low" => PositionObs::BreakevenLow,
+        "breakeven_high" => PositionObs::BreakevenHigh,
         _ => PositionObs::Greek(greek(name)?),
     })
 }
@@ -324,7 +330,9 @@ pub(crate) const fn position_unit(obs: PositionObs, underlying: Instrument) -> U
         | PositionObs::MaxLoss
         | PositionObs::Margin
         | PositionObs::Notional
+        | PositionObs::Extrinsic
         | PositionObs::NetCredit => Unit::USD,
+        PositionObs::BreakevenLow | PositionObs::BreakevenHigh => price_unit(underlying),
         PositionObs::CreditPoints | PositionObs::LegPrice(_) => Unit::PTS,
         PositionObs::Dte | PositionObs::DaysHeld | PositionObs::Lots => Unit::NONE,
         PositionObs::Greek(greek) => greek_unit(greek),

@@ -21,6 +21,7 @@ mod shape;
 mod slots;
 mod strategy;
 mod strike;
+mod subaccount;
 mod value;
 mod window;
 
@@ -28,7 +29,7 @@ use crate::ast::{Expr, ItemKind, LitUnit};
 use crate::diagnostic::{Code, Diagnostic, codes};
 use crate::format::expr_text;
 use crate::graph::{
-    EventDef, FeedDef, Graph, GuardRuleDef, HedgeDef, Length, NodeId, OverlayDef, PluginDef, PolicyDef,
+    EventDef, FeedDef, Graph, GuardRuleDef, HedgeDef, Length, NodeId, OverlayDef, SubaccountDef, PluginDef, PolicyDef,
     ScriptDef, StructureDef, StructureId, ThresholdDef,
 };
 use crate::lower::{Builder, Origin, finish};
@@ -61,6 +62,7 @@ pub(crate) struct Checker<'a> {
     policies: Vec<PolicyDef>,
     hedges: Vec<HedgeDef>,
     overlays: Vec<OverlayDef>,
+    subaccounts: Vec<SubaccountDef>,
     plugins: Vec<PluginDef>,
     /// Cadence, when the strategy says one.
     every: Option<Length>,
@@ -91,6 +93,7 @@ pub(crate) fn check(
         policies: Vec::new(),
         hedges: Vec::new(),
         overlays: Vec::new(),
+        subaccounts: Vec::new(),
         plugins: Vec::new(),
         every: None,
     };
@@ -113,6 +116,12 @@ pub(crate) fn check(
             _ => {}
         }
     }
+    let capital = settings.as_ref().map(|s| s.capital_usd);
+    for item in &symbols.items {
+        if let ItemKind::Subaccount(a) = &item.kind {
+            c.subaccount(a, item, capital);
+        }
+    }
     findings.append(&mut c.findings);
     let graph = Graph {
         settings: settings?,
@@ -126,6 +135,7 @@ pub(crate) fn check(
         policies: c.policies,
         hedges: c.hedges,
         overlays: c.overlays,
+        subaccounts: c.subaccounts,
         plugins: c.plugins,
     };
     Some(finish(graph, c.builder.into_nodes()))

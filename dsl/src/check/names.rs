@@ -275,7 +275,10 @@ impl<'a> Checker<'a> {
         };
         let origin = Origin::new(format!("{prefix}.{}", text.replace(' ', "_")), text, span);
         let affine = match obs {
-            PositionObs::LegStrike(_) | PositionObs::LegPrice(_) => Affine::Level,
+            PositionObs::LegStrike(_)
+            | PositionObs::LegPrice(_)
+            | PositionObs::BreakevenLow
+            | PositionObs::BreakevenHigh => Affine::Level,
             _ => Affine::Free,
         };
         let id = self.builder.emit(

@@ -3,7 +3,7 @@
 use super::Checker;
 use super::value::{Hand, Place};
 use crate::ast::{
-    Amount, ExpirySelector, Expr, Guard, GuardAction, Ident, Item, ItemKind, LimitPrice, LitUnit, OnUnknown,
+    Amount, Conflict, ExpirySelector, Expr, Guard, GuardAction, Ident, Item, ItemKind, LimitPrice, LitUnit, OnUnknown,
     Policy, Right, RollStrikes, RollTarget, Rule, SizeExpr, StrikeSelector,
 };
 use crate::diagnostic::{Diagnostic, codes};
@@ -117,6 +117,7 @@ impl<'a> Checker<'a> {
                 up_to,
                 require,
                 limit,
+                conflict,
             } => {
                 let when = self.rule_condition(when, Place::Book, &format!("{key}.when"));
                 let size = self.entry_size(size, hand, &format!("{key}.size"));
@@ -156,6 +157,8 @@ impl<'a> Checker<'a> {
                     require,
                     limit,
                     unknown: OnUnknown::Hold,
+                    rank: None,
+                    conflict: conflict.unwrap_or_default(),
                     doc,
                     span,
                 })
@@ -186,6 +189,8 @@ impl<'a> Checker<'a> {
                     require: None,
                     limit,
                     unknown,
+                    rank: None,
+                    conflict: Conflict::Skip,
                     doc,
                     span,
                 })
@@ -194,15 +199,22 @@ impl<'a> Checker<'a> {
                 name: _,
                 when,
                 to,
+                rank,
                 require,
                 limit,
                 unknown,
+                conflict,
             } => {
                 let when = self.rule_condition(when, position, &format!("{key}.when"));
+                let several = rank.as_ref().map(|e| self.ranked(to, e, candidate, &key));
                 let to = self.roll(to, hand, &format!("{key}.to"), span);
                 let require = self.requirement(require.as_ref(), candidate, &key);
                 let limit = self.limit(limit.as_ref(), candidate, &key);
                 let unknown = unknown.unwrap_or(OnUnknown::Hold);
+                let rank = match several {
+                    None => None,
+                    Some(found) => Some(found?),
+                };
                 let action = RuleAction::Roll { to: to? };
                 let (when, require, limit, doc) = (when?, require?, limit?, doc.to_owned());
                 Some(RuleDef {
@@ -212,6 +224,8 @@ impl<'a> Checker<'a> {
                     require,
                     limit,
                     unknown,
+                    rank,
+                    conflict: conflict.unwrap_or_default(),
                     doc,
                     span,
                 })
@@ -231,6 +245,22 @@ impl<'a> Checker<'a> {
             None => Some(None),
             Some(e) => self.rule_condition(e, place, &format!("{key}.require")).map(Some),
         }
+    }
+
+    /// What orders the expiries of a roll's window: any number about the package that would be held.
+    fn ranked(&mut self, to: &RollTarget, e: &Expr, place: Place, key: &str) -> Option<NodeId> {
+        let several = matches!(&to.expiry, ExpirySelector::Nearest { window: Some(_), .. });
+        if !several {
+            let message = "there is one expiry to roll to, and nothing to rank";
+            return self.error(
+                codes::BAD_ROLL,
+                e.span,
+                message,
+                "give the target a window: `to 45 dte in 30..60 dte, recentred, rank by extrinsic`",
+            );
+        }
+        let (v, _) = self.quantity(e, place, &format!("{key}.rank"))?;
+        Some(self.builder.at_tick(v.id))
     }
 
     fn limit(&mut self, limit: Option<&LimitPrice>, place: Place, key: &str) -> Option<LimitDef> {

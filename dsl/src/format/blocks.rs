@@ -8,8 +8,8 @@ use super::phrases::{
 };
 use super::pieces::{INDENT, Line, WIDTH, rank};
 use crate::ast::{
-    Expr, Guard, GuardAction, Hedge, HedgeClause, Layer, LayerClause, LegClause, LimitPrice, Node, OnUnknown,
-    Overlay, OverlayClause, Policy, Rule, Shape, Structure,
+    Conflict, Expr, Guard, GuardAction, Hedge, HedgeClause, Layer, LayerClause, LegClause, LimitPrice, Node, OnUnknown,
+    Overlay, OverlayClause, Policy, Rule, Shape, Structure, Subaccount, SubaccountClause,
 };
 use crate::span::Span;
 
@@ -34,6 +34,16 @@ impl Parts {
                 None
             };
             self.lines.push((clause("limit", |line| limit(line, l)), end));
+        }
+    }
+
+    fn conflict(&mut self, c: Option<Conflict>) {
+        if let Some(c) = c {
+            let word = match c {
+                Conflict::Skip => "conflict skip",
+                Conflict::Next => "conflict next",
+            };
+            self.lines.push((Line::new(word), None));
         }
     }
 
@@ -109,6 +119,7 @@ impl Printer<'_> {
                 up_to,
                 require,
                 limit,
+                conflict,
             } => {
                 together = false;
                 let mut end = end_of_size(s);
@@ -127,6 +138,7 @@ impl Printer<'_> {
                 }
                 parts.require(require.as_ref());
                 parts.limit(limit.as_ref());
+                parts.conflict(*conflict);
                 (
                     name.as_ref()
                         .map_or("open".to_owned(), |n| format!("open {}", n.value)),
@@ -154,13 +166,19 @@ impl Printer<'_> {
                 name,
                 when,
                 to,
+                rank,
                 require,
                 limit,
                 unknown,
+                conflict,
             } => {
                 parts.lines.push((roll_target(to), None));
+                if let Some(e) = rank {
+                    parts.lines.push((clause("rank by", |l| l.expr(e)), Some(e.span.end)));
+                }
                 parts.require(require.as_ref());
                 parts.limit(limit.as_ref());
+                parts.conflict(*conflict);
                 parts.unknown(*unknown);
                 (format!("roll {:roll$}", name.value), when)
             }
@@ -200,6 +218,27 @@ impl Printer<'_> {
             }
             self.clause_row(rule.span, end, lines);
         }
+    }
+
+    pub fn subaccount(&mut self, a: &Subaccount, span: Span) {
+        self.header(
+            format!("subaccount {}", a.name.value),
+            Span {
+                end: a.name.span.end,
+                ..span
+            },
+        );
+        for c in &a.clauses {
+            let line = match &c.value {
+                SubaccountClause::Capital(l) => Line::new(format!("capital {}", literal_text(l))),
+                SubaccountClause::Holds(names) => {
+                    let names: Vec<&str> = names.iter().map(|n| n.value.as_str()).collect();
+                    Line::new(format!("holds   {}", names.join(", ")))
+                }
+            };
+            self.line(c.span, &line, INDENT);
+        }
+        self.close_block(span);
     }
 
     pub fn hedge(&mut self, h: &Hedge, span: Span) {

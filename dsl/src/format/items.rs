@@ -16,6 +16,7 @@ fn is_block(item: &Item) -> bool {
             | ItemKind::Hedge(_)
             | ItemKind::Overlay(_)
             | ItemKind::Guard(_)
+            | ItemKind::Subaccount(_)
     )
 }
 
@@ -67,6 +68,7 @@ fn first_end(item: &Item) -> u32 {
         ItemKind::Hedge(h) => h.on.span.end,
         ItemKind::Overlay(o) => o.on.span.end,
         ItemKind::Guard(g) => g.name.span.end,
+        ItemKind::Subaccount(s) => s.name.span.end,
         _ => item.span.end,
     }
 }
@@ -217,6 +219,7 @@ impl Printer<'_> {
             ItemKind::Hedge(h) => return self.hedge(h, span),
             ItemKind::Overlay(o) => return self.overlay(o, span),
             ItemKind::Guard(g) => return self.guard(g, span),
+            ItemKind::Subaccount(s) => return self.subaccount(s, span),
         };
         self.line(span, &line, INDENT);
     }

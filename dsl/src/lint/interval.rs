@@ -145,6 +145,8 @@ const fn position(what: PositionObs) -> Interval {
         | PositionObs::Notional
         | PositionObs::Margin
         | PositionObs::LegStrike(_)
+        | PositionObs::BreakevenLow
+        | PositionObs::BreakevenHigh
         | PositionObs::LegPrice(_) => Interval::POSITIVE,
         PositionObs::LegDelta(leg) => match leg.right {
             Some(Right::Call) => Interval::new(0.0, 1.0),

@@ -75,6 +75,9 @@ fn visit_rule(rule: &mut RuleDef, f: &mut dyn FnMut(&mut NodeId)) {
     if let Some(require) = &mut rule.require {
         f(require);
     }
+    if let Some(rank) = &mut rule.rank {
+        f(rank);
+    }
     if let LimitDef::At(id) = &mut rule.limit {
         f(id);
     }

@@ -53,6 +53,7 @@ pub(crate) fn kind_word(kind: &ItemKind) -> &'static str {
         ItemKind::Hedge(_) => "hedge",
         ItemKind::Overlay(_) => "overlay",
         ItemKind::Guard(_) => "guard",
+        ItemKind::Subaccount(_) => "subaccount",
     }
 }
 
@@ -71,6 +72,7 @@ pub(crate) fn name_of(item: &Item) -> Option<&Ident> {
         ItemKind::Hedge(x) => Some(&x.name),
         ItemKind::Overlay(x) => Some(&x.name),
         ItemKind::Guard(x) => Some(&x.name),
+        ItemKind::Subaccount(x) => Some(&x.name),
     }
 }
 

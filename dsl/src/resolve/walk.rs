@@ -2,7 +2,7 @@
 
 use crate::ast::{
     Amount, Anchor, Arg, ExpirySelector, Expr, ExprKind, GuardAction, HedgeClause, ItemKind, LayerClause,
-    LegClause, LimitPrice, OverlayClause, RollStrikes, Rule, Shape, SizeExpr, StrikeSelector,
+    LegClause, LimitPrice, OverlayClause, RollStrikes, Rule, Shape, SizeExpr, StrikeSelector, SubaccountClause,
 };
 use crate::span::Span;
 
@@ -76,6 +76,13 @@ pub(crate) fn item(kind: &ItemKind, f: &mut dyn FnMut(&str, Span)) {
                         option(until.as_ref(), f);
                     }
                     OverlayClause::Require(e) => expr(e, f),
+                }
+            }
+        }
+        ItemKind::Subaccount(x) => {
+            for clause in &x.clauses {
+                if let SubaccountClause::Holds(names) = &clause.value {
+                    names.iter().for_each(|n| f(&n.value, n.span));
                 }
             }
         }
@@ -183,6 +190,7 @@ fn rule(r: &Rule, f: &mut dyn FnMut(&str, Span)) {
         Rule::Roll {
             when,
             to,
+            rank,
             require,
             limit: l,
             ..
@@ -192,6 +200,7 @@ fn rule(r: &Rule, f: &mut dyn FnMut(&str, Span)) {
             if let RollStrikes::Tested(s) | RollStrikes::Side(_, s) = &to.strikes {
                 strike(s, f);
             }
+            option(rank.as_ref(), f);
             option(require.as_ref(), f);
             limit(l.as_ref(), f);
         }

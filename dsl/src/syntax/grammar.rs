@@ -29,6 +29,7 @@ fn rule_of(keyword: &str) -> Option<Rule> {
         "hedge" => Rule::hedge_item,
         "overlay" => Rule::overlay_item,
         "guard" => Rule::guard_item,
+        "subaccount" => Rule::subaccount_item,
         _ => return None,
     })
 }

@@ -12,7 +12,7 @@ use crate::diagnostic::{Diagnostic, codes};
 use crate::span::{FileId, Span};
 
 /// The words that begin an item.
-pub(super) const ITEM_KEYWORDS: [&str; 13] = [
+pub(super) const ITEM_KEYWORDS: [&str; 14] = [
     "import",
     "use",
     "strategy",
@@ -26,6 +26,7 @@ pub(super) const ITEM_KEYWORDS: [&str; 13] = [
     "hedge",
     "overlay",
     "guard",
+    "subaccount",
 ];
 
 /// After these words an expression goes on, so `script` after them is a call and not an item.

@@ -386,7 +386,8 @@ fn rule() -> impl Strategy<Value = Rule> {
             at_most,
             up_to,
             require,
-            limit
+            limit,
+            conflict: None
         }),
         close.prop_map(|(name, when, portion, limit, unknown)| Rule::Close {
             name,
@@ -399,9 +400,11 @@ fn rule() -> impl Strategy<Value = Rule> {
             name,
             when,
             to,
+            rank: None,
             require,
             limit,
-            unknown
+            unknown,
+            conflict: None
         }),
     ]
 }

@@ -4,7 +4,7 @@ use crate::package::{Leg, Package};
 use alula_market::contract::{Right, Settlement};
 use alula_market::money::Price;
 use alula_market::time::Date;
-use alula_pricing::payoff::{Bound, Payoff, PayoffLeg};
+use alula_pricing::payoff::{Bound, Breakeven, Payoff, PayoffLeg};
 
 /// Lowest and highest value of legs at expiry, in points per package. `None` where there is no bound.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,9 +24,7 @@ pub fn intrinsic(right: Right, strike: Price, settlement: Price) -> Price {
     }
 }
 
-/// Range of a package's value at expiry over every settlement value from zero up, all legs settling at one value.
-#[must_use]
-pub fn range(legs: &[Leg]) -> Range {
+fn payoff_legs(legs: &[Leg]) -> Vec<PayoffLeg> {
     let leg = |l: &Leg| PayoffLeg {
         right: match l.contract.right {
             Right::Put => alula_pricing::Right::Put,
@@ -35,7 +33,28 @@ pub fn range(legs: &[Leg]) -> Range {
         strike_mills: l.contract.strike.0,
         ratio: i64::from(l.ratio),
     };
-    let legs: Vec<PayoffLeg> = legs.iter().map(leg).collect();
+    legs.iter().map(leg).collect()
+}
+
+/// Settlement values in points at which a package neither wins nor loses with so many points in hand (a credit positive),
+/// ascending; none where its legs settle apart. Of a stretch without profit or loss its first value.
+#[must_use]
+pub fn breakevens(package: &Package, cash: Price) -> Vec<f64> {
+    if !one_settlement(package) {
+        return Vec::new();
+    }
+    let found = Payoff::new(&payoff_legs(package.legs()), cash.0).map(|p| p.breakevens());
+    let value = |b: Breakeven| match b {
+        Breakeven::At { mills, .. } => Price(mills).to_f64(),
+        Breakeven::Flat { from_mills, .. } => Price(from_mills).to_f64(),
+    };
+    found.unwrap_or_default().into_iter().map(value).collect()
+}
+
+/// Range of a package's value at expiry over every settlement value from zero up, all legs settling at one value.
+#[must_use]
+pub fn range(legs: &[Leg]) -> Range {
+    let legs = payoff_legs(legs);
     let price = |b: Bound| match b {
         Bound::Mills(mills) => Some(Price(mills)),
         Bound::Unbounded => None,

@@ -7,7 +7,7 @@ use alula_book::{NoFill, OrderId, OrderRequest, PackageError, PositionId, Submit
 use alula_dsl::graph::{GuardAct, SizeBasis};
 use alula_market::contract::{NotListed, OptionContract};
 use alula_market::money::{Price, Usd};
-use alula_market::time::Instant;
+use alula_market::time::{Date, Instant};
 use std::fmt;
 use std::sync::Arc;
 
@@ -213,6 +213,15 @@ pub enum Skip {
     OrderWorking(OrderId),
     /// A guard blocks opening at this tick.
     Blocked(Arc<str>),
+    /// The subaccount has not the money.
+    Subaccount {
+        /// Its name.
+        name: Arc<str>,
+        /// What the order would take: its debit, its margin, its fees.
+        needed: Usd,
+        /// What is free.
+        free: Usd,
+    },
     /// Opening was halted by a guard at an earlier tick.
     Halted(Arc<str>),
     /// As many positions as allowed are open.
@@ -300,6 +309,9 @@ impl fmt::Display for Skip {
             Self::OrderWorking(order) => write!(f, "order {order} is at work"),
             Self::Blocked(key) => write!(f, "guard `{key}` blocks opening"),
             Self::Halted(key) => write!(f, "opening is halted since guard `{key}` failed"),
+            Self::Subaccount { name, needed, free } => {
+                write!(f, "the subaccount `{name}` has ${free} free, and the order takes ${needed}")
+            }
             Self::UpTo { open, limit } => write!(f, "{open} of {limit} positions are open"),
             Self::Pick { leg, reason } if leg.is_empty() => write!(f, "{reason}"),
             Self::Pick { leg, reason } => write!(f, "{leg}: {reason}"),
@@ -424,6 +436,91 @@ pub struct Candidate {
     pub lots: Option<u32>,
 }
 
+/// An expiry that a roll could go to, as it stood at the decision.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RollOption {
+    /// Nearest expiry of the package.
+    pub expiry: Date,
+    /// Days to it.
+    pub days: i64,
+    /// Legs in words.
+    pub package: String,
+    /// Value that ranks it; missing where the rule does not rank.
+    pub rank: Cell,
+    /// Time value sold minus bought, in dollars for all lots.
+    pub extrinsic: Cell,
+    /// What the roll takes in, in points per package.
+    pub net: Price,
+    /// Settlement values without profit or loss after it, premiums of the whole life counted.
+    pub breakevens: Vec<f64>,
+    /// Why it is out of the question.
+    pub out: Option<Skip>,
+    /// It is the one.
+    pub chosen: bool,
+}
+
+/// What a roll chose from.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RollTrace {
+    /// Key of the rule.
+    pub key: Arc<str>,
+    /// Position.
+    pub position: PositionId,
+    /// Break-evens of what is held.
+    pub before: Vec<f64>,
+    /// Whether the rule ranks.
+    pub ranked: bool,
+    /// Expiries in order, with what was found.
+    pub options: Vec<RollOption>,
+}
+
+/// Points in words: `4210.50 and 4790.10`.
+struct Points<'a>(&'a [f64]);
+
+impl fmt::Display for Points<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0.is_empty() {
+            return f.write_str("none");
+        }
+        for (n, point) in self.0.iter().enumerate() {
+            if n > 0 {
+                f.write_str(" and ")?;
+            }
+            write!(f, "{point:.2}")?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for RollTrace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "break-evens {}", Points(&self.before))?;
+        if let Some(o) = self.options.iter().find(|o| o.chosen) {
+            write!(f, ", then {}", Points(&o.breakevens))?;
+        }
+        if !self.ranked {
+            return Ok(());
+        }
+        f.write_str("; ranked: ")?;
+        for (n, o) in self.options.iter().enumerate() {
+            if n > 0 {
+                f.write_str(", ")?;
+            }
+            write!(f, "{} ({} dte)", o.expiry, o.days)?;
+            match o.rank.get() {
+                Ok(value) => write!(f, " {value:.2}")?,
+                Err(cause) => write!(f, " unknown ({cause})")?,
+            }
+            match (&o.out, o.chosen) {
+                (Some(why), _) => write!(f, ", out: {why}")?,
+                (None, true) => f.write_str(", chosen")?,
+                (None, false) => {}
+            }
+        }
+        Ok(())
+    }
+}
+
 /// An alert that a guard raised.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Alert {
@@ -446,6 +543,8 @@ pub struct Decision {
     pub linear: Vec<LinearRequest>,
     /// Packages that were put together, acted upon or not.
     pub candidates: Vec<Candidate>,
+    /// What rolls chose from.
+    pub rolls: Vec<RollTrace>,
     /// Alerts.
     pub alerts: Vec<Alert>,
     /// Hedges: what each carried, and what its layers asked for and were granted.

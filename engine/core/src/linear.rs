@@ -257,7 +257,12 @@ fn of_legs(
                 _ => Err(Cause::NoLeg),
             }
         }
-        PositionObs::Width | PositionObs::LegDelta(_) | PositionObs::LegStrike(_) => Err(Cause::NoLeg),
+        PositionObs::Width
+        | PositionObs::LegDelta(_)
+        | PositionObs::LegStrike(_)
+        | PositionObs::Extrinsic
+        | PositionObs::BreakevenLow
+        | PositionObs::BreakevenHigh => Err(Cause::NoLeg),
         _ => return None,
     })
 }

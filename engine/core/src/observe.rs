@@ -261,6 +261,7 @@ fn of_package(
             nearest.map(|e| days(sight.date, e)).ok_or(Cause::NoLeg)
         }
         PositionObs::Lots => Ok(f64::from(lots)),
+        PositionObs::Extrinsic => extrinsic(sight, package).map(dollars),
         PositionObs::Greek(which) => package_greek(sight, package, lots, which),
         PositionObs::LegDelta(pick) => leg_of(sight, package, origin, pick)
             .and_then(|l| sight.greeks(&l))
@@ -277,6 +278,8 @@ fn of_package(
         | PositionObs::CreditPoints
         | PositionObs::MaxLoss
         | PositionObs::DaysHeld
+        | PositionObs::BreakevenLow
+        | PositionObs::BreakevenHigh
         | PositionObs::NetCredit => return None,
     })
 }
@@ -335,6 +338,9 @@ pub fn position(sight: &Sight<'_>, position: &Position, what: PositionObs) -> Ce
             .map(Usd::to_f64)
             .ok_or(Cause::Unbounded),
         PositionObs::DaysHeld => Ok(days(position.opened_at.date(), sight.date)),
+        PositionObs::BreakevenLow | PositionObs::BreakevenHigh => {
+            breakeven(package, position.credit_points.share, what)
+        }
         _ => Err(Cause::NoPosition),
     })
 }
@@ -392,8 +398,32 @@ pub fn candidate(sight: &Sight<'_>, candidate: &CandidateView<'_>, what: Positio
         PositionObs::DaysHeld => Ok(from.map_or(0.0, |p| days(p.opened_at.date(), sight.date))),
         PositionObs::Profit => profit.get(),
         PositionObs::Loss => profit.get().map(|p| -p),
+        PositionObs::BreakevenLow | PositionObs::BreakevenHigh => {
+            breakeven(package, points + price.net.share, what)
+        }
         _ => Err(Cause::NoPosition),
     })
+}
+
+/// Time value sold minus time value bought, in points per package: mids above intrinsic values at spot.
+fn extrinsic(sight: &Sight<'_>, package: &Package) -> Result<Price, Cause> {
+    let spot = sight.spot(package)?;
+    let mut sum = Price::ZERO;
+    for leg in package.legs() {
+        let intrinsic = payoff::intrinsic(leg.contract.right, leg.contract.strike, spot);
+        sum += (sight.mid(leg)? - intrinsic).times(-i64::from(leg.ratio));
+    }
+    Ok(sum)
+}
+
+fn breakeven(package: &Package, credit: Price, which: PositionObs) -> Result<f64, Cause> {
+    let all = payoff::breakevens(package, credit);
+    let found = if which == PositionObs::BreakevenLow {
+        all.first()
+    } else {
+        all.last()
+    };
+    found.copied().ok_or(Cause::OutOfDomain)
 }
 
 fn held(position: &Position) -> Result<&Package, Cause> {

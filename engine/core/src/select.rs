@@ -64,12 +64,90 @@ const fn signed(def: &LegDef) -> Option<i32> {
     })
 }
 
+/// What a pick is told besides the structure.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Told<'a> {
+    /// Strikes that a leg (by its place in the structure) may not take: the next nearest is taken.
+    pub avoid: &'a [(usize, Price)],
+    /// Legs that choose their expiry by days take this one of the snapshot.
+    pub expiry: Option<usize>,
+}
+
 /// Picks the whole structure, as an `open` does.
 ///
 /// # Errors
 /// The first leg that has no contract, and why.
 pub fn pick(structure: &StructureDef, view: &SnapshotView, amount: Amount<'_>) -> Result<Package, NoPick> {
-    pick_in(structure, view, amount, &|def| Ok(def.expiry.clone()), &[])
+    pick_told(structure, view, amount, Told::default())
+}
+
+/// The same with something told.
+///
+/// # Errors
+/// As [`pick`].
+pub fn pick_told(
+    structure: &StructureDef,
+    view: &SnapshotView,
+    amount: Amount<'_>,
+    told: Told<'_>,
+) -> Result<Package, NoPick> {
+    pick_in(structure, (view, told), amount, &|def| Ok(def.expiry.clone()), &[])
+}
+
+/// The expiries in the window of a roll's target, by their places in the snapshot; none where the target has no window.
+///
+/// # Errors
+/// When an amount of the window is missing.
+pub fn roll_expiries(to: &RollDef, view: &SnapshotView, amount: Amount<'_>) -> Result<Vec<usize>, NoPick> {
+    let (RollDef::Recentred(expiry) | RollDef::SameStrikes(expiry) | RollDef::Side { expiry, .. }) = to;
+    let ExpiryPick::Nearest {
+        window: Some((lo, hi)),
+        only,
+        ..
+    } = expiry
+    else {
+        return Ok(Vec::new());
+    };
+    let number = |id: NodeId| amount(id).get().map_err(PickError::Amount);
+    let (lo, hi) = (number(*lo)?, number(*hi)?);
+    let at = view.snapshot.at;
+    let mut found: Vec<usize> = Vec::new();
+    let chains = &view.snapshot.expiries;
+    for (index, chain) in chains.iter().enumerate() {
+        let days = days_between(at.date(), chain.expiry);
+        if chain.last_trade_at <= at || !allowed(chain, *only) || days < lo || days > hi {
+            continue;
+        }
+        // Of two roots on one date the PM-settled one, which comes later.
+        let before = found.last().and_then(|i| chains.get(*i));
+        if before.is_some_and(|b| b.expiry == chain.expiry) {
+            if chain.settlement != Settlement::Pm {
+                continue;
+            }
+            found.pop();
+        }
+        found.push(index);
+    }
+    Ok(found)
+}
+
+/// The leg to choose anew when a leg may not have its strike: itself, or the one that it is measured from.
+#[must_use]
+pub fn chosen_by(structure: &StructureDef, leg: usize) -> Option<usize> {
+    let mut at = leg;
+    for _ in 0..structure.legs.len() {
+        match &structure.legs.get(at)?.strike {
+            StrikePick::Offset {
+                anchor: StrikeAnchor::Leg(to),
+                exact: true,
+                ..
+            }
+            | StrikePick::SameAs(to) => at = usize::from(*to),
+            StrikePick::Held => return None,
+            _ => return Some(at),
+        }
+    }
+    None
 }
 
 /// Picks the whole structure with every leg in the monthly expiry of a number, counted from the front.
@@ -82,13 +160,19 @@ pub fn pick_month(
     amount: Amount<'_>,
     month: u8,
 ) -> Result<Package, NoPick> {
-    pick_in(structure, view, amount, &|_| Ok(ExpiryPick::Month(month)), &[])
+    pick_in(
+        structure,
+        (view, Told::default()),
+        amount,
+        &|_| Ok(ExpiryPick::Month(month)),
+        &[],
+    )
 }
 
 /// Picks every leg; `expiry_of` says which expiry each takes, `held` are the legs held (rolls), in structure order.
 fn pick_in(
     structure: &StructureDef,
-    view: &SnapshotView,
+    (view, told): (&SnapshotView, Told<'_>),
     amount: Amount<'_>,
     expiry_of: &dyn Fn(&LegDef) -> Result<ExpiryPick, PickError>,
     held: &[PositionLeg],
@@ -96,6 +180,7 @@ fn pick_in(
     let mut picker = Picker {
         view,
         amount,
+        told,
         strikes: Vec::new(),
     };
     let mut legs = Vec::new();
@@ -105,7 +190,7 @@ fn pick_in(
             reason,
         };
         let pick = expiry_of(def).map_err(fail)?;
-        let leg = picker.leg(def, &pick, &def.strike, held.get(at)).map_err(fail)?;
+        let leg = picker.leg((at, def), &pick, &def.strike, held.get(at)).map_err(fail)?;
         picker.strikes.push(leg.contract.strike);
         legs.push(leg);
     }
@@ -158,6 +243,20 @@ pub fn roll_target(
     view: &SnapshotView,
     amount: Amount<'_>,
 ) -> Result<Package, NoPick> {
+    roll_told(structure, to, held, (view, Told::default()), amount)
+}
+
+/// The same with something told.
+///
+/// # Errors
+/// As [`roll_target`].
+pub fn roll_told(
+    structure: &StructureDef,
+    to: &RollDef,
+    held: &[PositionLeg],
+    (view, told): (&SnapshotView, Told<'_>),
+    amount: Amount<'_>,
+) -> Result<Package, NoPick> {
     let partly = || PickError::PartlyExpired {
         left: held.len(),
         of: structure.legs.len(),
@@ -169,7 +268,7 @@ pub fn roll_target(
             side.map(market_right),
             (strike, expiry),
             &held,
-            view,
+            (view, told),
             amount,
         );
     }
@@ -185,15 +284,18 @@ pub fn roll_target(
         })
     };
     match to {
-        RollDef::Recentred(expiry) => pick_in(structure, view, amount, &|def| rolled(def, expiry), held),
+        RollDef::Recentred(expiry) => {
+            pick_in(structure, (view, told), amount, &|def| rolled(def, expiry), held)
+        }
         RollDef::SameStrikes(expiry) => {
             let mut picker = Picker {
                 view,
                 amount,
+                told,
                 strikes: Vec::new(),
             };
             let mut legs = Vec::new();
-            for (def, now) in structure.legs.iter().zip(held) {
+            for (at, (def, now)) in structure.legs.iter().zip(held).enumerate() {
                 let fail = |reason| NoPick {
                     leg: def.name.clone(),
                     reason,
@@ -201,7 +303,7 @@ pub fn roll_target(
                 let pick = rolled(def, expiry).map_err(fail)?;
                 legs.push(
                     picker
-                        .leg(def, &pick, &StrikePick::Held, Some(now))
+                        .leg((at, def), &pick, &StrikePick::Held, Some(now))
                         .map_err(fail)?,
                 );
             }
@@ -249,7 +351,7 @@ fn roll_side(
     side: Option<Right>,
     (strike, expiry): (&StrikePick, &ExpiryPick),
     held: &[(&LegDef, &PositionLeg)],
-    view: &SnapshotView,
+    (view, told): (&SnapshotView, Told<'_>),
     amount: Amount<'_>,
 ) -> Result<Package, NoPick> {
     let shorts = held.iter().copied().filter(|(def, leg)| {
@@ -282,10 +384,12 @@ fn roll_side(
     let mut picker = Picker {
         view,
         amount,
+        told,
         strikes: held.iter().map(|(_, l)| l.contract.strike).collect(),
     };
+    let place = structure.legs.iter().position(|l| std::ptr::eq(l, def)).unwrap_or(0);
     let moved = picker
-        .leg(def, expiry, strike, Some(short))
+        .leg((place, def), expiry, strike, Some(short))
         .map_err(|e| fail(&def.name, e))?;
     let shift = moved.contract.strike - short.contract.strike;
     let mut legs = Vec::new();
@@ -313,6 +417,7 @@ fn roll_side(
 struct Picker<'a> {
     view: &'a SnapshotView,
     amount: Amount<'a>,
+    told: Told<'a>,
     /// Strikes of the legs before (or, for a moved side, of all legs held).
     strikes: Vec<Price>,
 }
@@ -324,7 +429,7 @@ impl<'a> Picker<'a> {
 
     fn leg(
         &mut self,
-        def: &LegDef,
+        (place, def): (usize, &LegDef),
         expiry: &ExpiryPick,
         strike: &StrikePick,
         held: Option<&PositionLeg>,
@@ -333,7 +438,7 @@ impl<'a> Picker<'a> {
         let right = market_right(right);
         let ratio = signed(def).ok_or(PickError::Unsupported("a ratio of that size"))?;
         let (chain, analytics) = self.expiry(expiry, held)?;
-        let contract = self.strike(chain, analytics, right, strike, held)?;
+        let contract = self.strike((chain, analytics), (place, right), strike, held)?;
         Ok(Leg { contract, ratio })
     }
 
@@ -348,6 +453,10 @@ impl<'a> Picker<'a> {
                 return self.view.of(&contract).ok_or(PickError::ExpiryGone);
             }
             ExpiryPick::Month(month) => return self.month(*month),
+            ExpiryPick::Nearest { .. } if self.told.expiry.is_some() => {
+                let index = self.told.expiry.unwrap_or_default();
+                return self.view.at(index).ok_or(PickError::NoExpiry);
+            }
             ExpiryPick::Nearest { dte, window, only } => (self.number(*dte)?, window, *only),
         };
         let window = match window {
@@ -451,12 +560,12 @@ impl<'a> Picker<'a> {
 
     fn strike(
         &self,
-        chain: &ExpiryChain,
-        analytics: &ExpiryAnalytics,
-        right: Right,
+        (chain, analytics): (&ExpiryChain, &ExpiryAnalytics),
+        (place, right): (usize, Right),
         pick: &StrikePick,
         held: Option<&PositionLeg>,
     ) -> Result<OptionContract, PickError> {
+        let free = |strike: Price| !self.told.avoid.contains(&(place, strike));
         let spot = self.view.snapshot.spot.to_f64();
         let out = match right {
             Right::Put => -1.0,
@@ -469,8 +578,8 @@ impl<'a> Picker<'a> {
                 .map_err(PickError::Analytics)
         };
         let level = match pick {
-            StrikePick::Delta(id) => return by_delta(chain, analytics, right, self.number(*id)?),
-            StrikePick::Premium(id) => return by_premium(chain, right, self.number(*id)?),
+            StrikePick::Delta(id) => return by_delta(chain, analytics, right, self.number(*id)?, &free),
+            StrikePick::Premium(id) => return by_premium(chain, right, self.number(*id)?, &free),
             StrikePick::Held => {
                 let strike = held.ok_or(PickError::ExpiryGone)?.contract.strike;
                 return exact(chain, right, strike);
@@ -503,7 +612,7 @@ impl<'a> Picker<'a> {
                     let strike = Price::from_f64(wanted).ok_or(PickError::StrikeNotListed { wanted })?;
                     return exact(chain, right, strike);
                 }
-                let found = nearest(chain, right, wanted)?;
+                let found = nearest(chain, right, wanted, &free)?;
                 // Rounding to a listed strike must not make two legs one, or turn a wing around.
                 let beyond = (found.strike.to_f64() - from) * sign > 0.0;
                 let leg = matches!(anchor, StrikeAnchor::Leg(_));
@@ -514,7 +623,7 @@ impl<'a> Picker<'a> {
                 };
             }
         };
-        nearest(chain, right, level)
+        nearest(chain, right, level, &free)
     }
 
     fn anchor_leg(&self, leg: u8) -> Result<Price, PickError> {
@@ -585,8 +694,13 @@ fn further_out(right: Right, a: Price, b: Price) -> bool {
 }
 
 /// The quoted strike nearest to a level that the quoted strikes bracket.
-fn nearest(chain: &ExpiryChain, right: Right, level: f64) -> Result<OptionContract, PickError> {
-    let quoted = || chain.quotes(right).map(|(strike, _)| strike);
+fn nearest(
+    chain: &ExpiryChain,
+    right: Right,
+    level: f64,
+    free: &dyn Fn(Price) -> bool,
+) -> Result<OptionContract, PickError> {
+    let quoted = || chain.quotes(right).map(|(strike, _)| strike).filter(|k| free(*k));
     let (first, last) = quoted()
         .next()
         .zip(quoted().next_back())
@@ -610,10 +724,12 @@ fn by_delta(
     analytics: &ExpiryAnalytics,
     right: Right,
     wanted: f64,
+    free: &dyn Fn(Price) -> bool,
 ) -> Result<OptionContract, PickError> {
     analytics.terms().map_err(PickError::Analytics)?;
     let points = analytics.points(chain, right);
-    let found = closest(points, right, wanted, |p| p.delta.abs())?;
+    let open = points.iter().filter(|p| free(p.strike));
+    let found = closest(open, right, wanted, |p| p.delta.abs())?;
     // Between the deltas on either side, whatever the order in which noisy quotes put them.
     let below = points.iter().any(|p| p.delta.abs() <= wanted);
     let above = points.iter().any(|p| p.delta.abs() >= wanted);
@@ -626,13 +742,18 @@ fn by_delta(
     Ok(contract(chain, right, found.strike))
 }
 
-fn by_premium(chain: &ExpiryChain, right: Right, wanted: f64) -> Result<OptionContract, PickError> {
+fn by_premium(
+    chain: &ExpiryChain,
+    right: Right,
+    wanted: f64,
+    free: &dyn Fn(Price) -> bool,
+) -> Result<OptionContract, PickError> {
     let mids: Vec<(Price, f64)> = chain
         .quotes(right)
         .map(|(strike, quote)| (strike, quote.mid().to_f64()))
         .collect();
     let mut best: Option<(Price, f64)> = None;
-    for &(strike, mid) in &mids {
+    for &(strike, mid) in mids.iter().filter(|(k, _)| free(*k)) {
         let better = best.is_none_or(|(k, m)| {
             let order = (mid - wanted).abs().total_cmp(&(m - wanted).abs());
             order.is_lt() || (order.is_eq() && further_out(right, strike, k))
@@ -651,8 +772,8 @@ fn by_premium(chain: &ExpiryChain, right: Right, wanted: f64) -> Result<OptionCo
 }
 
 /// The point whose measure is nearest to `wanted`.
-fn closest(
-    points: &[StrikePoint],
+fn closest<'p>(
+    points: impl Iterator<Item = &'p StrikePoint>,
     right: Right,
     wanted: f64,
     measure: impl Fn(&StrikePoint) -> f64,

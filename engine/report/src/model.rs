@@ -278,6 +278,10 @@ pub enum Sum {
     None,
     /// The layers of a hedge.
     Hedge,
+    /// What a subaccount holds.
+    Subaccount,
+    /// What no subaccount holds.
+    Rest,
     /// Everything.
     Book,
 }
@@ -289,6 +293,8 @@ impl Sum {
         match self {
             Self::None => "owner",
             Self::Hedge => "hedge",
+            Self::Subaccount => "subaccount",
+            Self::Rest => "main account",
             Self::Book => "book",
         }
     }
@@ -352,12 +358,53 @@ pub fn attribution(report: &Report) -> Vec<Attribution> {
         }
         book.add(trade);
     }
-    if owners.len() < 2 {
+    let accounts = by_subaccount(report);
+    if owners.len() < 2 && accounts.is_empty() {
         return owners.into_values().collect();
     }
     owners
         .into_values()
         .chain(hedges.into_values())
+        .chain(accounts)
         .chain([book])
         .collect()
+}
+
+/// What names of settings begin with that describe a subaccount, and the start of the third part of such a setting: the keys
+/// of its positions.
+const SUBACCOUNT: &str = "subaccount ";
+
+/// P&L of each subaccount with its capital, and of the rest; empty without subaccounts. Together they are the book.
+fn by_subaccount(report: &Report) -> Vec<Attribution> {
+    let accounts: Vec<(&str, &str, Vec<&str>)> = report
+        .settings
+        .iter()
+        .filter_map(|(name, value)| {
+            let name = name.strip_prefix(SUBACCOUNT)?;
+            let mut parts = value.split("; ");
+            let capital = parts.next()?;
+            Some((name, capital, parts.nth(1)?.split(", ").collect()))
+        })
+        .collect();
+    if accounts.is_empty() {
+        return Vec::new();
+    }
+    let mut rows: Vec<Attribution> = accounts
+        .iter()
+        .map(|(name, capital, _)| {
+            Attribution::none(format!("{name} (subaccount of {capital})"), Sum::Subaccount)
+        })
+        .collect();
+    let mut rest = Attribution::none("main account".to_owned(), Sum::Rest);
+    for trade in &report.trades {
+        let own = accounts
+            .iter()
+            .position(|(_, _, held)| held.contains(&trade.structure.as_str()));
+        match own.and_then(|at| rows.get_mut(at)) {
+            Some(row) => row.add(trade),
+            None => rest.add(trade),
+        }
+    }
+    rows.push(rest);
+    rows
 }

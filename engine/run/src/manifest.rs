@@ -22,7 +22,14 @@ pub fn start(
 ) -> (Manifest, BTreeMap<String, String>) {
     let graph = plan.graph();
     let provenance = request.history.provenance();
-    let settings = settings_table(&graph.settings);
+    let mut settings = settings_table(&graph.settings);
+    settings.extend(graph.subaccounts.iter().map(|s| {
+        let (holds, own) = (s.holds.join(", "), s.structures.join(", "));
+        (
+            format!("{SUBACCOUNT}{}", s.key),
+            format!("${:.2}; {holds}; {own}", s.capital_usd),
+        )
+    }));
     let mut hashes = input_hashes(&request.inputs);
     hashes.insert("graph".to_owned(), graph_hash(graph));
     hashes.insert("threshold values".to_owned(), values_hash(plan.thresholds()));
@@ -113,6 +120,10 @@ fn thresholds(graph: &Graph, values: &[f64]) -> Vec<ThresholdRow> {
     })
     .collect()
 }
+
+/// What the names of settings begin with that describe a subaccount: its capital, what it holds, and the keys of its
+/// positions, separated by semicolons.
+pub const SUBACCOUNT: &str = "subaccount ";
 
 /// Settings by name, as text.
 pub fn settings_table(settings: &Settings) -> BTreeMap<String, String> {

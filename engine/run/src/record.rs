@@ -209,6 +209,14 @@ impl Recorder {
                 Verdict::Skipped(skip) => (None, skip.to_string()),
                 Verdict::Idle => (None, String::new()),
             };
+            let roll = decision
+                .rolls
+                .iter()
+                .find(|r| r.key == outcome.key && Some(r.position) == outcome.position);
+            let detail = match roll {
+                Some(roll) if !detail.is_empty() => format!("{detail}; {roll}"),
+                _ => detail,
+            };
             self.output.decisions.push(DecisionRow {
                 tick,
                 at: decision.at,

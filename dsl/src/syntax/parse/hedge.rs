@@ -3,7 +3,7 @@
 use super::{Builder, Kids, Rule, has};
 use crate::ast::{
     Expr, ExprKind, Guard, GuardAction, GuardRule, Hedge, HedgeClause, Ident, Layer, LayerClause, Node,
-    Overlay, OverlayClause,
+    Overlay, OverlayClause, Subaccount, SubaccountClause,
 };
 use pest::iterators::Pair;
 
@@ -147,6 +147,28 @@ impl Builder {
             clauses.push(Node::new(clause, span));
         }
         Some(Overlay { name, on, clauses })
+    }
+
+    pub(super) fn subaccount(&mut self, mut kids: Kids<'_>) -> Option<Subaccount> {
+        let name = self.next_ident(&mut kids)?;
+        let mut clauses = Vec::new();
+        while let Some(p) = kids.next() {
+            let (rule, span) = (p.as_rule(), self.span(&p));
+            let mut parts = Kids::of(p);
+            let clause = match rule {
+                Rule::capital => SubaccountClause::Capital(self.next_literal(&mut parts)?),
+                Rule::holds => {
+                    let mut names = Vec::new();
+                    while let Some(p) = parts.next_if(Rule::name) {
+                        names.push(self.ident(&p));
+                    }
+                    SubaccountClause::Holds(names)
+                }
+                _ => return None,
+            };
+            clauses.push(Node::new(clause, span));
+        }
+        Some(Subaccount { name, clauses })
     }
 
     pub(super) fn guard(&mut self, mut kids: Kids<'_>) -> Option<Guard> {

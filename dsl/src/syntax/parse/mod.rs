@@ -169,6 +169,7 @@ impl Builder {
             Rule::hedge_item => ItemKind::Hedge(self.hedge(kids)?),
             Rule::overlay_item => ItemKind::Overlay(self.overlay(kids)?),
             Rule::guard_item => ItemKind::Guard(self.guard(kids)?),
+            Rule::subaccount_item => ItemKind::Subaccount(self.subaccount(kids)?),
             _ => return None,
         };
         Some((allow, kind))

@@ -3,7 +3,7 @@
 use super::structure::right;
 use super::{Builder, Kids, Rule, has};
 use crate::ast::{
-    Amount, ExpirySelector, Expr, ExprKind, LimitPrice, LitUnit, Node, OnUnknown, Policy, RollStrikes,
+    Amount, Conflict, ExpirySelector, Expr, ExprKind, LimitPrice, LitUnit, Node, OnUnknown, Policy, RollStrikes,
     RollTarget, SizeExpr,
 };
 use crate::diagnostic::{Diagnostic, codes};
@@ -21,6 +21,8 @@ struct Clauses {
     portion: Option<Amount>,
     unknown: Option<(OnUnknown, Span)>,
     to: Option<RollTarget>,
+    rank: Option<Expr>,
+    conflict: Option<Conflict>,
 }
 
 impl Builder {
@@ -72,6 +74,7 @@ impl Builder {
                     up_to,
                     require,
                     limit,
+                    conflict: c.conflict,
                 }
             }
             Rule::close_rule => crate::ast::Rule::Close {
@@ -96,9 +99,11 @@ impl Builder {
                     name: name?,
                     when,
                     to,
+                    rank: c.rank,
                     require: c.require,
                     limit: c.limit,
                     unknown,
+                    conflict: c.conflict,
                 }
             }
             _ => return None,
@@ -134,6 +139,11 @@ impl Builder {
                 Rule::limit => c.limit = Some(self.limit(p)?),
                 Rule::portion => c.portion = Some(self.next_amount(&mut Kids::of(p))?),
                 Rule::unknown => c.unknown = Some((self.on_unknown(&p), span)),
+                Rule::rank => c.rank = Some(self.next_expr(&mut Kids::of(p))?),
+                Rule::conflict => {
+                    let next = has(&p, Rule::kw_next);
+                    c.conflict = Some(if next { Conflict::Next } else { Conflict::Skip });
+                }
                 Rule::roll_to => c.to = Some(self.roll_to(p)?),
                 _ => return None,
             }

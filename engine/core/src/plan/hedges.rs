@@ -3,7 +3,8 @@
 use super::rules::{leg_reads, size_reads};
 use alula_dsl::ast::OnUnknown;
 use alula_dsl::builtin::Greek;
-use alula_dsl::graph::{Graph, HedgeDef, LayerDef, NodeId, SizeDef, StructureId};
+use alula_dsl::graph::{Graph, HedgeDef, LayerDef, NodeId, SizeDef, StructureId, SubaccountDef};
+use alula_market::money::Usd;
 use std::sync::Arc;
 
 /// How often a layer changes its contracts for fresh ones.
@@ -102,6 +103,27 @@ pub struct PlanHedge {
     pub band: Option<usize>,
     /// Layers in textual order.
     pub layers: Vec<PlanLayer>,
+}
+
+/// A subaccount.
+#[derive(Clone, Debug)]
+pub struct PlanSubaccount {
+    /// Name.
+    pub key: Arc<str>,
+    /// Money set apart.
+    pub capital: Usd,
+    /// Keys of the positions that belong to it.
+    pub structures: Vec<Arc<str>>,
+}
+
+/// The subaccounts of a graph.
+pub(super) fn subaccounts(graph: &Graph) -> Vec<PlanSubaccount> {
+    let one = |s: &SubaccountDef| PlanSubaccount {
+        key: Arc::from(s.key.as_str()),
+        capital: Usd::from_f64(s.capital_usd).unwrap_or_default(),
+        structures: s.structures.iter().map(|k| Arc::from(k.as_str())).collect(),
+    };
+    graph.subaccounts.iter().map(one).collect()
 }
 
 fn clause(clauses: &[(String, NodeId)], word: &str) -> Option<NodeId> {

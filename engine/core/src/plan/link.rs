@@ -111,6 +111,7 @@ pub fn link(graph: &Arc<Graph>, thresholds: &[f64], registry: &Registry) -> Resu
         guards,
         rules,
         hedges,
+        subaccounts: hedges::subaccounts(graph),
         position_nodes,
         structure_keys: graph
             .structures
@@ -638,6 +639,8 @@ impl Linker<'_> {
                     require: rule.require.map(tick),
                     limit: rule.limit,
                     unknown: rule.unknown,
+                    rank: rule.rank.map(tick),
+                    conflict: rule.conflict,
                     position_nodes: self.reached(&reads, Domain::Position),
                     candidate_nodes: self.reached(&reads, Domain::Candidate),
                 });

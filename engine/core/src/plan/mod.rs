@@ -10,7 +10,7 @@ mod hedges;
 mod link;
 mod rules;
 
-pub use hedges::{Budgets, Every, Migration, PlanHedge, PlanLayer, PlanTarget};
+pub use hedges::{Budgets, Every, Migration, PlanHedge, PlanLayer, PlanSubaccount, PlanTarget};
 pub use link::link;
 pub use rules::{PlanGuard, PlanOverlay, PlanRule, rule_keys};
 
@@ -219,6 +219,7 @@ pub struct Plan {
     guards: Vec<PlanGuard>,
     rules: Vec<PlanRule>,
     hedges: Vec<PlanHedge>,
+    subaccounts: Vec<PlanSubaccount>,
     /// Position-domain nodes that the rules on a structure read, inputs first, by the structure's key.
     position_nodes: BTreeMap<String, Vec<usize>>,
     /// Keys of the structures, as the book names them.
@@ -306,6 +307,12 @@ impl Plan {
     #[must_use]
     pub fn hedges(&self) -> &[PlanHedge] {
         &self.hedges
+    }
+
+    /// Subaccounts in textual order.
+    #[must_use]
+    pub fn subaccounts(&self) -> &[PlanSubaccount] {
+        &self.subaccounts
     }
 
     /// Position-domain nodes that the rules on a structure read, inputs first.

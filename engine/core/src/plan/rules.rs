@@ -6,7 +6,8 @@ use alula_dsl::graph::{
     ExpiryPick, Graph, GuardAct, GuardUnknown, LegDef, NodeId, OffsetAmount, OverlayDef, RollDef, RuleAction,
     RuleDef, SizeDef, StrikePick, StructureId,
 };
-use alula_dsl::{ast::OnUnknown, graph::LimitDef};
+use alula_dsl::ast::{Conflict, OnUnknown};
+use alula_dsl::graph::LimitDef;
 use std::sync::Arc;
 
 /// A close, roll or open rule.
@@ -28,6 +29,10 @@ pub struct PlanRule {
     pub limit: LimitDef,
     /// When unknown.
     pub unknown: OnUnknown,
+    /// Rolls: of several expiries, the one with the largest value.
+    pub rank: Option<usize>,
+    /// When a contract stands the other way round in another position or order.
+    pub conflict: Conflict,
     /// Position-domain nodes that the rule reads, inputs first.
     pub position_nodes: Vec<usize>,
     /// Candidate-domain nodes that the rule reads, inputs first.
@@ -101,6 +106,7 @@ pub fn rule_keys(graph: &Graph) -> Vec<&str> {
 pub(super) fn rule_reads(rule: &RuleDef) -> Vec<NodeId> {
     let mut ids = vec![rule.when];
     ids.extend(rule.require);
+    ids.extend(rule.rank);
     if let LimitDef::At(id) = rule.limit {
         ids.push(id);
     }

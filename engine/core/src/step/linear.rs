@@ -54,6 +54,7 @@ impl Walk<'_> {
         let limit = self.limit(rule.limit, Some(net), &own)?;
         self.linear_margin_fits(&legs)?;
         let structure = self.plan.structure_key(rule.structure);
+        self.subaccount_fits_linear(&structure, &legs)?;
         Ok(self.order_linear(LinearRequest {
             key: Arc::clone(&rule.key),
             structure,

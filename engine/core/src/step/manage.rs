@@ -5,7 +5,7 @@ use crate::decision::{Alert, Candidate, PickError, RuleKind, Skip, Verdict};
 use crate::margin::{AccountMargin, Change, Stake};
 use crate::observe::CandidateView;
 use crate::plan::PlanRule;
-use crate::select::{NoPick, roll_target};
+use crate::select::NoPick;
 use crate::state::State;
 use crate::trace::Scope;
 use crate::value::{Cause, Cell};
@@ -317,7 +317,7 @@ impl<'a> Walk<'a> {
         })
     }
 
-    fn position_cell(&self, id: PositionId, node: NodeId) -> Cell {
+    pub(super) fn position_cell(&self, id: PositionId, node: NodeId) -> Cell {
         let index = self.plan.at_tick(node);
         self.positions
             .get(id)
@@ -363,38 +363,14 @@ impl<'a> Walk<'a> {
         to: &RollDef,
         require: &mut Option<Cell>,
     ) -> Result<usize, Skip> {
-        let (structure, view) = self.market_of(rule)?;
-        let id = position.id;
-        let target = {
-            let amount = |node: NodeId| self.position_cell(id, node);
-            roll_target(structure, to, &position.legs, view, &amount).map_err(pick_skip)?
-        };
         let held = position.held().ok_or(Skip::Missing {
             what: "position",
             cause: Cause::NoPosition,
         })?;
-        if target.change_from(held).is_empty() {
-            return Err(Skip::NothingToRoll);
-        }
-        self.no_conflict(&target, Some(id))?;
-        let trying = self.trying(position.lots);
-        let price = fill::price_roll(held, &target, &view.snapshot, trying).map_err(no_price)?;
-        let candidate = CandidateView {
-            package: &target,
-            lots: position.lots,
-            price: &price,
-            from: Some(position),
-        };
-        let own = self.weigh(index, rule, &candidate, Some(id));
-        self.required(rule, &own, require)?;
-        let limit = self.limit(rule.limit, Some(price.net), &own)?;
-        self.margin_fits(&target, position.lots, &price, Some(position))?;
-        self.note(rule, &target, Some(&price), Some(position.lots));
-        let kind = OrderKind::Roll {
-            position: id,
-            to: target,
-        };
-        Ok(self.order(&rule.key, &position.structure, kind, position.lots, limit))
+        let mut found = self.roll_found(rule, position, held, to)?;
+        let order = self.roll_chosen(index, rule, (position, held), &mut found, require);
+        self.decision.rolls.push(found.trace);
+        order
     }
 
     /// Evaluates the candidate nodes of a rule on a package and records them.

@@ -11,6 +11,8 @@ mod linear;
 mod manage;
 mod open;
 mod overlay;
+mod roll;
+mod subaccount;
 
 use crate::analytics::SnapshotView;
 use crate::decision::{Decision, PickError, RuleKind, RuleOutcome, Skip, Verdict};

@@ -1,12 +1,12 @@
 //! Opens: guards, room, package, size, requirement.
 
 use super::Walk;
-use super::manage::{missing, no_price, pick_skip};
+use super::manage::{missing, no_price};
 use crate::decision::{RuleKind, Skip, Verdict};
 use crate::futures::is_futures;
 use crate::observe::{self, CandidateView, package_greek, package_margin};
 use crate::plan::PlanRule;
-use crate::select::pick;
+use crate::select::{Told, pick_told};
 use crate::value::{Cause, Cell};
 use alula_book::instrument::{LinearKind, LinearLeg, LinearRequest};
 use alula_book::{Band, Book, OrderKind, Package, PackagePrice, fill, fill::Trying};
@@ -78,9 +78,12 @@ impl Walk<'_> {
         let (structure, view) = self.market_of(rule)?;
         let package = {
             let amount = |node: NodeId| self.cell(plan.at_tick(node));
-            pick(structure, view, &amount).map_err(pick_skip)?
+            let picked = |avoid: &[(usize, Price)]| {
+                let told = Told { avoid, expiry: None };
+                pick_told(structure, view, &amount, told)
+            };
+            self.pick_free((structure, rule), None, &picked)?
         };
-        self.no_conflict(&package, None)?;
         let model = self.book.config().fills;
         let price_of =
             |lots| fill::price_open(&package, &view.snapshot, Trying { model, lots }).map_err(no_price);
@@ -105,6 +108,7 @@ impl Walk<'_> {
         let lots = sized?;
         let limit = self.limit(rule.limit, Some(price.net), &own)?;
         self.margin_fits(&package, lots, &price, None)?;
+        self.subaccount_fits(&name, &package, (lots, &price), None)?;
         let order = self.order(&rule.key, &name, OrderKind::Open { package }, lots, limit);
         Ok(Verdict::Ordered(order))
     }

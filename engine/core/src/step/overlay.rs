@@ -119,6 +119,7 @@ impl Walk<'_> {
         self.note_overlay(overlay, &legs);
         self.weigh_overlay(index, overlay, (&legs, exposure), require)?;
         self.linear_margin_fits(&legs)?;
+        self.subaccount_fits_linear(&overlay.key, &legs)?;
         Ok(Some(self.adjust(overlay, legs)))
     }
 

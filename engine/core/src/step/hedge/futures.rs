@@ -151,6 +151,7 @@ impl Walk<'_> {
     ) -> Result<usize, Skip> {
         let legs = times(&lot.legs, lots);
         self.linear_margin_fits(&legs)?;
+        self.subaccount_fits_linear(structure, &legs)?;
         self.note_futures(key, lot, lots);
         Ok(self.order_linear(LinearRequest {
             key: Arc::clone(key),
@@ -177,6 +178,7 @@ impl Walk<'_> {
             return Ok(None);
         }
         self.linear_margin_fits(&legs)?;
+        self.subaccount_fits_linear(structure, &legs)?;
         self.note_futures(key, lot, lots);
         Ok(Some(self.order_linear(LinearRequest {
             key: Arc::clone(key),

@@ -679,6 +679,7 @@ impl<'a> Walk<'a> {
         self.no_conflict(package, None)?;
         let price = self.open_price(package, lots)?;
         self.margin_fits(package, lots, &price, None)?;
+        self.subaccount_fits(structure, package, (lots, &price), None)?;
         self.note_package(key, package, &price, lots);
         let kind = OrderKind::Open {
             package: package.clone(),

@@ -281,6 +281,8 @@ impl<'a> Walk<'a> {
         self.no_conflict(to, Some(position.id)).map_err(No::Skip)?;
         self.margin_fits(to, lots, &price, Some(position))
             .map_err(No::Skip)?;
+        self.subaccount_fits(structure, to, (lots, &price), Some(held))
+            .map_err(No::Skip)?;
         let paid = (-price.net.share)
             .dollars(held.multiplier(), i64::from(lots))
             .to_f64()

@@ -1,0 +1,141 @@
+//! Subaccounts: whether an order's money is there, apart from the rest of the account.
+//!
+//! What a subaccount has free is its capital, and every flow of money of its positions since, fees deducted, less the margin
+//! that its positions require by the rulebook in force, each alone. Orders at work and of this tick count as if they had
+//! filled. An order takes its debit, its margin and its fees; a roll the margin that it needs more than what it replaces.
+//! Closing is always allowed.
+
+use super::Walk;
+use crate::decision::Skip;
+use crate::linear;
+use crate::observe::{self, AccountView, package_margin};
+use crate::plan::PlanSubaccount;
+use crate::value::Cause;
+use alula_book::instrument::{LinearKind, LinearLeg};
+use alula_book::{OrderKind, Package, PackagePrice};
+use alula_dsl::builtin::BookObs;
+use alula_market::contract::Instrument;
+use alula_market::money::Usd;
+use std::sync::Arc;
+
+impl Walk<'_> {
+    fn subaccount_of(&self, structure: &str) -> Option<&PlanSubaccount> {
+        self.plan
+            .subaccounts()
+            .iter()
+            .find(|s| s.structures.iter().any(|k| **k == *structure))
+    }
+
+    /// Whether the subaccount of a structure has the money for a package of options.
+    pub(super) fn subaccount_fits(
+        &self,
+        structure: &Arc<str>,
+        package: &Package,
+        (lots, price): (u32, &PackagePrice),
+        from: Option<&Package>,
+    ) -> Result<(), Skip> {
+        let Some(own) = self.subaccount_of(structure) else {
+            return Ok(());
+        };
+        let margin = |p: &Package| package_margin(&self.sight, p, lots).map_err(unknown);
+        let before = from.map_or(Ok(Usd::ZERO), margin)?;
+        let fees = self.book.fees_of(price, lots, self.tick.at.date());
+        let needed = margin(package)? - before
+            - price.net.share.dollars(package.multiplier(), i64::from(lots))
+            + fees.map_or(Usd::ZERO, |f| f.total());
+        self.has_free(own, needed)
+    }
+
+    /// The same for futures and shares.
+    pub(super) fn subaccount_fits_linear(&self, structure: &Arc<str>, legs: &[LinearLeg]) -> Result<(), Skip> {
+        let Some(own) = self.subaccount_of(structure) else {
+            return Ok(());
+        };
+        let price_of = |i: &Instrument| self.sight.linear.price(i);
+        let held: Vec<LinearLeg> = self
+            .book
+            .ledger()
+            .positions()
+            .filter(|p| p.structure == *structure)
+            .flat_map(|p| p.held.iter().copied())
+            .collect();
+        let margin = |legs: &[LinearLeg]| {
+            linear::margin(legs, &price_of, self.tick.at.date()).map_err(unknown)
+        };
+        let mut after = held.clone();
+        for leg in legs {
+            match after.iter_mut().find(|l| l.instrument == leg.instrument) {
+                Some(l) => l.quantity = l.quantity.saturating_add(leg.quantity),
+                None => after.push(*leg),
+            }
+        }
+        let needed = margin(&after)? - margin(&held)? + self.linear_fees(legs);
+        self.has_free(own, needed)
+    }
+
+    fn has_free(&self, own: &PlanSubaccount, needed: Usd) -> Result<(), Skip> {
+        if needed <= Usd::ZERO {
+            return Ok(());
+        }
+        let free = self.free(own).map_err(unknown)?;
+        if needed <= free {
+            return Ok(());
+        }
+        Err(Skip::Subaccount {
+            name: Arc::clone(&own.key),
+            needed,
+            free,
+        })
+    }
+
+    /// Money of a subaccount that nothing uses.
+    fn free(&self, own: &PlanSubaccount) -> Result<Usd, Cause> {
+        let mut free = own.capital;
+        for structure in &own.structures {
+            let view = AccountView {
+                book: self.book,
+                peak: Usd::ZERO,
+                structure: Some(structure),
+            };
+            let read = |what| {
+                let found = observe::account(&self.sight, &view, what).get()?;
+                Usd::from_f64(found).ok_or(Cause::OutOfDomain)
+            };
+            free += read(BookObs::Cash)? - read(BookObs::Margin)?;
+        }
+        let mine = |structure: &Arc<str>| own.structures.iter().any(|k| k == structure);
+        let working = self.book.orders().iter().map(|o| &o.request);
+        for request in working.chain(&self.decision.orders).filter(|r| mine(&r.structure)) {
+            if let OrderKind::Open { package } = &request.kind {
+                free = free - package_margin(&self.sight, package, request.lots)? - self.paid(package, request.lots);
+            }
+        }
+        let price_of = |i: &Instrument| self.sight.linear.price(i);
+        let orders = self.book.ledger().orders().iter().map(|o| &o.request);
+        for request in orders.chain(&self.decision.linear).filter(|r| mine(&r.structure)) {
+            if request.kind == LinearKind::Open {
+                free = free - linear::margin(&request.legs, &price_of, self.tick.at.date())?;
+            }
+        }
+        Ok(free)
+    }
+
+    /// What a package costs by its mids; nothing where it brings money in.
+    fn paid(&self, package: &Package, lots: u32) -> Usd {
+        let mut points = alula_market::money::Price::ZERO;
+        for leg in package.legs() {
+            let Ok(mid) = self.sight.mid(leg) else { continue };
+            points += mid.times(i64::from(leg.ratio));
+        }
+        points
+            .dollars(package.multiplier(), i64::from(lots))
+            .max(Usd::ZERO)
+    }
+}
+
+const fn unknown(cause: Cause) -> Skip {
+    Skip::Missing {
+        what: "free money of the subaccount",
+        cause,
+    }
+}

@@ -29,8 +29,8 @@ use crate::ast::{Expr, ItemKind, LitUnit};
 use crate::diagnostic::{Code, Diagnostic, codes};
 use crate::format::expr_text;
 use crate::graph::{
-    EventDef, FeedDef, Graph, GuardRuleDef, HedgeDef, Length, NodeId, OverlayDef, SubaccountDef, PluginDef, PolicyDef,
-    ScriptDef, StructureDef, StructureId, ThresholdDef,
+    EventDef, FeedDef, Graph, GuardRuleDef, HedgeDef, Length, NodeId, OverlayDef, PluginDef, PolicyDef,
+    ScriptDef, StructureDef, StructureId, SubaccountDef, ThresholdDef,
 };
 use crate::lower::{Builder, Origin, finish};
 use crate::resolve::{ParsedFile, Symbols};

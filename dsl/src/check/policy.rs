@@ -3,8 +3,8 @@
 use super::Checker;
 use super::value::{Hand, Place};
 use crate::ast::{
-    Amount, Conflict, ExpirySelector, Expr, Guard, GuardAction, Ident, Item, ItemKind, LimitPrice, LitUnit, OnUnknown,
-    Policy, Right, RollStrikes, RollTarget, Rule, SizeExpr, StrikeSelector,
+    Amount, Conflict, ExpirySelector, Expr, Guard, GuardAction, Ident, Item, ItemKind, LimitPrice, LitUnit,
+    OnUnknown, Policy, Right, RollStrikes, RollTarget, Rule, SizeExpr, StrikeSelector,
 };
 use crate::diagnostic::{Diagnostic, codes};
 use crate::graph::{

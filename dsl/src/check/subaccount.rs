@@ -45,10 +45,7 @@ impl Checker<'_> {
         }
         let taken: f64 = self.subaccounts.iter().map(|s| s.capital_usd).sum();
         if let Some(all) = capital.filter(|all| taken + own > *all) {
-            let message = format!(
-                "subaccounts take ${:.0} of a capital of ${all:.0}",
-                taken + own
-            );
+            let message = format!("subaccounts take ${:.0} of a capital of ${all:.0}", taken + own);
             let d = Diagnostic::error(codes::BAD_CONSTANT, at, message);
             self.report(d.help("set apart less, or give the strategy more capital"));
         }

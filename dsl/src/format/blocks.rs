@@ -8,8 +8,8 @@ use super::phrases::{
 };
 use super::pieces::{INDENT, Line, WIDTH, rank};
 use crate::ast::{
-    Conflict, Expr, Guard, GuardAction, Hedge, HedgeClause, Layer, LayerClause, LegClause, LimitPrice, Node, OnUnknown,
-    Overlay, OverlayClause, Policy, Rule, Shape, Structure, Subaccount, SubaccountClause,
+    Conflict, Expr, Guard, GuardAction, Hedge, HedgeClause, Layer, LayerClause, LegClause, LimitPrice, Node,
+    OnUnknown, Overlay, OverlayClause, Policy, Rule, Shape, Structure, Subaccount, SubaccountClause,
 };
 use crate::span::Span;
 
@@ -174,7 +174,9 @@ impl Printer<'_> {
             } => {
                 parts.lines.push((roll_target(to), None));
                 if let Some(e) = rank {
-                    parts.lines.push((clause("rank by", |l| l.expr(e)), Some(e.span.end)));
+                    parts
+                        .lines
+                        .push((clause("rank by", |l| l.expr(e)), Some(e.span.end)));
                 }
                 parts.require(require.as_ref());
                 parts.limit(limit.as_ref());

@@ -2,7 +2,8 @@
 
 use crate::ast::{
     Amount, Anchor, Arg, ExpirySelector, Expr, ExprKind, GuardAction, HedgeClause, ItemKind, LayerClause,
-    LegClause, LimitPrice, OverlayClause, RollStrikes, Rule, Shape, SizeExpr, StrikeSelector, SubaccountClause,
+    LegClause, LimitPrice, OverlayClause, RollStrikes, Rule, Shape, SizeExpr, StrikeSelector,
+    SubaccountClause,
 };
 use crate::span::Span;
 

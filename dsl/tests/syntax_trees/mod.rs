@@ -2,11 +2,12 @@
 
 use alula_dsl::ast::Strategy as Strategy_;
 use alula_dsl::ast::{
-    Allow, Amount, Anchor, Arg, BinaryOp, Crossing, Direction, EventDecl, EventSide, ExpirySelector, Expr,
-    ExprKind, File, Guard, GuardAction, GuardRule, Hedge, HedgeClause, Ident, Item, ItemKind, Layer,
-    LayerClause, LegClause, LegRef, LimitPrice, LitUnit, Literal, Node, OnUnknown, Overlay, OverlayClause,
-    PluginFunction, PluginParam, Policy, Right, RollStrikes, RollTarget, Rule, Script, Series, Setting,
-    Shape, Shift, Side, Signal, SizeExpr, StrikeSelector, Structure, Threshold, UnaryOp, UsePlugin,
+    Allow, Amount, Anchor, Arg, BinaryOp, Conflict, Crossing, Direction, EventDecl, EventSide,
+    ExpirySelector, Expr, ExprKind, File, Guard, GuardAction, GuardRule, Hedge, HedgeClause, Ident, Item,
+    ItemKind, Layer, LayerClause, LegClause, LegRef, LimitPrice, LitUnit, Literal, Node, OnUnknown, Overlay,
+    OverlayClause, PluginFunction, PluginParam, Policy, Right, RollStrikes, RollTarget, Rule, Script, Series,
+    Setting, Shape, Shift, Side, Signal, SizeExpr, StrikeSelector, Structure, Subaccount, SubaccountClause,
+    Threshold, UnaryOp, UsePlugin,
 };
 use alula_dsl::span::Span;
 use proptest::collection::vec;
@@ -377,6 +378,7 @@ fn rule() -> impl Strategy<Value = Rule> {
         option::of(expr()),
         option::of(limit()),
         option::of(unknown()),
+        (option::of(expr()), option::of(conflict())),
     );
     prop_oneof![
         open.prop_map(|(name, when, size, at_most, up_to, require, limit)| Rule::Open {
@@ -396,16 +398,29 @@ fn rule() -> impl Strategy<Value = Rule> {
             limit,
             unknown
         }),
-        roll.prop_map(|(name, when, to, require, limit, unknown)| Rule::Roll {
-            name,
-            when,
-            to,
-            rank: None,
-            require,
-            limit,
-            unknown,
-            conflict: None
-        }),
+        roll.prop_map(
+            |(name, when, to, require, limit, unknown, (rank, conflict))| Rule::Roll {
+                name,
+                when,
+                to,
+                rank,
+                require,
+                limit,
+                unknown,
+                conflict
+            }
+        ),
+    ]
+}
+
+fn conflict() -> impl Strategy<Value = Conflict> {
+    select(vec![Conflict::Skip, Conflict::Next])
+}
+
+fn subaccount_clause() -> impl Strategy<Value = SubaccountClause> {
+    prop_oneof![
+        literal().prop_map(SubaccountClause::Capital),
+        vec(ident(), 1..4).prop_map(SubaccountClause::Holds),
     ]
 }
 
@@ -545,6 +560,8 @@ fn kind() -> impl Strategy<Value = ItemKind> {
         1 => hedge().prop_map(ItemKind::Hedge),
         1 => overlay().prop_map(ItemKind::Overlay),
         1 => guard().prop_map(ItemKind::Guard),
+        1 => (ident(), vec(subaccount_clause().prop_map(node), 0..4))
+            .prop_map(|(name, clauses)| ItemKind::Subaccount(Subaccount { name, clauses })),
     ]
 }
 

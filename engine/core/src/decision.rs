@@ -310,7 +310,10 @@ impl fmt::Display for Skip {
             Self::Blocked(key) => write!(f, "guard `{key}` blocks opening"),
             Self::Halted(key) => write!(f, "opening is halted since guard `{key}` failed"),
             Self::Subaccount { name, needed, free } => {
-                write!(f, "the subaccount `{name}` has ${free} free, and the order takes ${needed}")
+                write!(
+                    f,
+                    "the subaccount `{name}` has ${free} free, and the order takes ${needed}"
+                )
             }
             Self::UpTo { open, limit } => write!(f, "{open} of {limit} positions are open"),
             Self::Pick { leg, reason } if leg.is_empty() => write!(f, "{reason}"),

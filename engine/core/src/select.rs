@@ -91,7 +91,13 @@ pub fn pick_told(
     amount: Amount<'_>,
     told: Told<'_>,
 ) -> Result<Package, NoPick> {
-    pick_in(structure, (view, told), amount, &|def| Ok(def.expiry.clone()), &[])
+    pick_in(
+        structure,
+        (view, told),
+        amount,
+        &|def| Ok(def.expiry.clone()),
+        &[],
+    )
 }
 
 /// The expiries in the window of a roll's target, by their places in the snapshot; none where the target has no window.
@@ -190,7 +196,9 @@ fn pick_in(
             reason,
         };
         let pick = expiry_of(def).map_err(fail)?;
-        let leg = picker.leg((at, def), &pick, &def.strike, held.get(at)).map_err(fail)?;
+        let leg = picker
+            .leg((at, def), &pick, &def.strike, held.get(at))
+            .map_err(fail)?;
         picker.strikes.push(leg.contract.strike);
         legs.push(leg);
     }
@@ -387,7 +395,11 @@ fn roll_side(
         told,
         strikes: held.iter().map(|(_, l)| l.contract.strike).collect(),
     };
-    let place = structure.legs.iter().position(|l| std::ptr::eq(l, def)).unwrap_or(0);
+    let place = structure
+        .legs
+        .iter()
+        .position(|l| std::ptr::eq(l, def))
+        .unwrap_or(0);
     let moved = picker
         .leg((place, def), expiry, strike, Some(short))
         .map_err(|e| fail(&def.name, e))?;

@@ -392,7 +392,8 @@ fn by_subaccount(report: &Report) -> Vec<Attribution> {
     let mut rows: Vec<Attribution> = accounts
         .iter()
         .map(|(name, capital, _)| {
-            Attribution::none(format!("{name} (subaccount of {capital})"), Sum::Subaccount)
+            let whole = capital.trim_end_matches(".00");
+            Attribution::none(format!("{name} (subaccount of {whole})"), Sum::Subaccount)
         })
         .collect();
     let mut rest = Attribution::none("main account".to_owned(), Sum::Rest);

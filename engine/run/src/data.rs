@@ -4,8 +4,9 @@ use crate::error::RunError;
 use alula_core::analytics::SnapshotView;
 use alula_core::market::{MarketData, ViewSource, Views};
 use alula_core::plan::Plan;
+use alula_market::calendar::ExchangeCalendar;
 use alula_market::history::History;
-use alula_market::series::{BarSize, SeriesData};
+use alula_market::series::{BarSize, EventData, EventRow, SeriesData};
 use alula_market::time::Instant;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -40,13 +41,41 @@ pub fn load(plan: &Plan, history: &dyn History) -> Result<(MarketData, Vec<Strin
         data.series.push(series);
     }
     for id in plan.events() {
-        let events = history.events(id)?;
+        let events = match history.events(id)? {
+            None if id == OPEX => Some(Arc::new(expirations())),
+            found => found,
+        };
         if events.is_none() {
             absent.push(format!("event calendar `{id}`"));
         }
         data.events.push(events);
     }
     Ok((data, absent))
+}
+
+/// The calendar of monthly expirations, which no file has to bring: the exchange's rule gives it.
+const OPEX: &str = "OPEX";
+/// Years whose expirations are known by the rule.
+const OPEX_YEARS: std::ops::RangeInclusive<i32> = 1990..=2040;
+/// Days before an expiration at which its date is public: years, in truth.
+const OPEX_KNOWN_SECS: i64 = 730 * 24 * 3600;
+
+/// Third Fridays, or the session before a holiday: the morning on which the AM-settled series settle.
+fn expirations() -> EventData {
+    let calendar = ExchangeCalendar::nyse();
+    let months = OPEX_YEARS.flat_map(|year| (1..=12).map(move |month| (year, month)));
+    let row = |(year, month)| {
+        let at = calendar.open_at(calendar.spx_monthly_expiry(year, month)?)?;
+        Some(EventRow {
+            at,
+            scheduled_known_at: Instant(at.0 - OPEX_KNOWN_SECS),
+            actual: None,
+            consensus: None,
+        })
+    };
+    EventData {
+        rows: months.filter_map(row).collect(),
+    }
 }
 
 /// Bars of a size put together from finer ones of the same session, whose length divides it.

@@ -3,8 +3,8 @@
 use super::structure::right;
 use super::{Builder, Kids, Rule, has};
 use crate::ast::{
-    Amount, Conflict, ExpirySelector, Expr, ExprKind, LimitPrice, LitUnit, Node, OnUnknown, Policy, RollStrikes,
-    RollTarget, SizeExpr,
+    Amount, Conflict, ExpirySelector, Expr, ExprKind, LimitPrice, LitUnit, Node, OnUnknown, Policy,
+    RollStrikes, RollTarget, SizeExpr,
 };
 use crate::diagnostic::{Diagnostic, codes};
 use crate::span::Span;

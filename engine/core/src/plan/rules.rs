@@ -1,13 +1,13 @@
 //! The rules of a plan, in the order in which a tick walks them.
 
 use crate::decision::RuleKind;
+use alula_dsl::ast::{Conflict, OnUnknown};
 use alula_dsl::builtin::Instrument;
+use alula_dsl::graph::LimitDef;
 use alula_dsl::graph::{
     ExpiryPick, Graph, GuardAct, GuardUnknown, LegDef, NodeId, OffsetAmount, OverlayDef, RollDef, RuleAction,
     RuleDef, SizeDef, StrikePick, StructureId,
 };
-use alula_dsl::ast::{Conflict, OnUnknown};
-use alula_dsl::graph::LimitDef;
 use std::sync::Arc;
 
 /// A close, roll or open rule.

@@ -121,7 +121,13 @@ impl Walk<'_> {
         let id = position.id;
         let amount = |node: NodeId| self.position_cell(id, node);
         let pick = |avoid: &[(usize, Price)]| {
-            roll_told(structure, to, &position.legs, (view, Told { avoid, expiry }), &amount)
+            roll_told(
+                structure,
+                to,
+                &position.legs,
+                (view, Told { avoid, expiry }),
+                &amount,
+            )
         };
         let package = self.pick_free((structure, rule), Some(id), &pick)?;
         if package.change_from(held).is_empty() {
@@ -178,10 +184,11 @@ impl Walk<'_> {
     ) -> Result<usize, Skip> {
         let at = self.best(rule, position.id, &found.trace);
         let nothing = || {
-            let mut why = found.trace.options.iter().filter_map(|o| o.out.clone());
-            why.next().unwrap_or(Skip::Missing {
+            let options = || found.trace.options.iter();
+            let cause = options().find_map(|o| o.rank.cause());
+            options().find_map(|o| o.out.clone()).unwrap_or(Skip::Missing {
                 what: "rank",
-                cause: Cause::OutOfDomain,
+                cause: cause.unwrap_or(Cause::NoData),
             })
         };
         let at = at.ok_or_else(nothing)?;
@@ -243,9 +250,8 @@ impl Walk<'_> {
                 continue;
             };
             let off = off(option);
-            let better = best.is_none_or(|(_, most, near)| {
-                value.total_cmp(&most).then(near.total_cmp(&off)).is_gt()
-            });
+            let better =
+                best.is_none_or(|(_, most, near)| value.total_cmp(&most).then(near.total_cmp(&off)).is_gt());
             if better {
                 best = Some((at, value, off));
             }

@@ -1,9 +1,9 @@
 //! Subaccounts: whether an order's money is there, apart from the rest of the account.
 //!
-//! What a subaccount has free is its capital, and every flow of money of its positions since, fees deducted, less the margin
-//! that its positions require by the rulebook in force, each alone. Orders at work and of this tick count as if they had
-//! filled. An order takes its debit, its margin and its fees; a roll the margin that it needs more than what it replaces.
-//! Closing is always allowed.
+//! What a subaccount has free is its capital and the P&L of its positions, less the margin that they require by the rulebook in
+//! force, structure by structure; long options require what they cost. Opening orders at work and of this tick count as if
+//! they had filled. An order takes its margin and its fees; a roll the margin that it needs more than what it replaces. Closing
+//! is always allowed.
 
 use super::Walk;
 use crate::decision::Skip;
@@ -40,14 +40,16 @@ impl Walk<'_> {
         let margin = |p: &Package| package_margin(&self.sight, p, lots).map_err(unknown);
         let before = from.map_or(Ok(Usd::ZERO), margin)?;
         let fees = self.book.fees_of(price, lots, self.tick.at.date());
-        let needed = margin(package)? - before
-            - price.net.share.dollars(package.multiplier(), i64::from(lots))
-            + fees.map_or(Usd::ZERO, |f| f.total());
+        let needed = margin(package)? - before + fees.map_or(Usd::ZERO, |f| f.total());
         self.has_free(own, needed)
     }
 
     /// The same for futures and shares.
-    pub(super) fn subaccount_fits_linear(&self, structure: &Arc<str>, legs: &[LinearLeg]) -> Result<(), Skip> {
+    pub(super) fn subaccount_fits_linear(
+        &self,
+        structure: &Arc<str>,
+        legs: &[LinearLeg],
+    ) -> Result<(), Skip> {
         let Some(own) = self.subaccount_of(structure) else {
             return Ok(());
         };
@@ -59,9 +61,8 @@ impl Walk<'_> {
             .filter(|p| p.structure == *structure)
             .flat_map(|p| p.held.iter().copied())
             .collect();
-        let margin = |legs: &[LinearLeg]| {
-            linear::margin(legs, &price_of, self.tick.at.date()).map_err(unknown)
-        };
+        let margin =
+            |legs: &[LinearLeg]| linear::margin(legs, &price_of, self.tick.at.date()).map_err(unknown);
         let mut after = held.clone();
         for leg in legs {
             match after.iter_mut().find(|l| l.instrument == leg.instrument) {
@@ -101,13 +102,16 @@ impl Walk<'_> {
                 let found = observe::account(&self.sight, &view, what).get()?;
                 Usd::from_f64(found).ok_or(Cause::OutOfDomain)
             };
-            free += read(BookObs::Cash)? - read(BookObs::Margin)?;
+            free += read(BookObs::Equity)? - read(BookObs::Margin)?;
         }
         let mine = |structure: &Arc<str>| own.structures.iter().any(|k| k == structure);
         let working = self.book.orders().iter().map(|o| &o.request);
-        for request in working.chain(&self.decision.orders).filter(|r| mine(&r.structure)) {
+        for request in working
+            .chain(&self.decision.orders)
+            .filter(|r| mine(&r.structure))
+        {
             if let OrderKind::Open { package } = &request.kind {
-                free = free - package_margin(&self.sight, package, request.lots)? - self.paid(package, request.lots);
+                free = free - package_margin(&self.sight, package, request.lots)?;
             }
         }
         let price_of = |i: &Instrument| self.sight.linear.price(i);
@@ -118,18 +122,6 @@ impl Walk<'_> {
             }
         }
         Ok(free)
-    }
-
-    /// What a package costs by its mids; nothing where it brings money in.
-    fn paid(&self, package: &Package, lots: u32) -> Usd {
-        let mut points = alula_market::money::Price::ZERO;
-        for leg in package.legs() {
-            let Ok(mid) = self.sight.mid(leg) else { continue };
-            points += mid.times(i64::from(leg.ratio));
-        }
-        points
-            .dollars(package.multiplier(), i64::from(lots))
-            .max(Usd::ZERO)
     }
 }
 

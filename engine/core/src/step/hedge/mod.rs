@@ -603,7 +603,12 @@ impl<'a> Walk<'a> {
                 wanted,
                 held,
                 fresh: one.as_ref().map(|f| f.lot),
-                by_target: matches!(w.measure, Measure::Target(_) | Measure::Basis(SizeBasis::Vega)),
+                by_target: match w.measure {
+                    Measure::Target(_) => true,
+                    // Without a target nothing is carried, and the measure alone says how much.
+                    Measure::Basis(SizeBasis::Vega) => aim.has_target(),
+                    Measure::Basis(_) | Measure::Lots => false,
+                },
             });
             askers.push(Asker {
                 layer: at,

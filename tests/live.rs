@@ -75,14 +75,17 @@ fn lived(
     let mut files = files.iter().peekable();
     while let Some(at) = live.next() {
         while let Some((_, text)) = files.next_if(|(when, _)| *when <= at) {
-            news.extend(live.offer(Ok(text.clone().into_bytes())).expect("an offer"));
+            news.extend(
+                live.offer(Ok(text.clone().into_bytes()), "file", 0)
+                    .expect("an offer"),
+            );
         }
         if stop.is_some_and(|n| live.crank().done() >= n) {
             break;
         }
-        news.extend(live.turn().expect("a turn"));
+        news.extend(live.turn(0).expect("a turn"));
     }
-    (live.finish().expect("an end"), news)
+    (live.finish("the feed ended", 0).expect("an end"), news)
 }
 
 /// What a run says happened to it, for a backtest.
@@ -95,6 +98,7 @@ fn course(graph: &Graph, run: &RunOutput) -> Course {
     });
     Course {
         swaps: swaps.collect(),
+        acts: run.manifest.operator.clone(),
         until: run.manifest.stopped,
     }
 }

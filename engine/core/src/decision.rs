@@ -202,6 +202,9 @@ impl fmt::Display for PickError {
     }
 }
 
+/// Stands for the guard where an operator halted opening.
+pub const OPERATOR: &str = "operator";
+
 /// Why a rule whose condition called for action did nothing.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Skip {
@@ -308,6 +311,7 @@ impl fmt::Display for Skip {
             Self::Outranked(key) => write!(f, "`{key}` comes first and acted"),
             Self::OrderWorking(order) => write!(f, "order {order} is at work"),
             Self::Blocked(key) => write!(f, "guard `{key}` blocks opening"),
+            Self::Halted(key) if **key == *OPERATOR => f.write_str("opening is halted by the operator"),
             Self::Halted(key) => write!(f, "opening is halted since guard `{key}` failed"),
             Self::Subaccount { name, needed, free } => {
                 write!(

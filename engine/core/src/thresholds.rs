@@ -6,6 +6,7 @@
 //!   vix_rsi_hot: 70
 //!   curve_inverted: -2%
 //!   hedge_share: 35%
+//! ...
 //! ```
 //!
 //! A value is written as in the strategy: its number and the unit of its declaration. A declared threshold that the file
@@ -148,10 +149,21 @@ impl ThresholdSet {
         alula_market::digest::hex(&self.hash)
     }
 
-    /// The set as a file: every threshold in declared order, with its documentation and range. Reading it gives this set.
+    /// The set as a file: every threshold in declared order, with its documentation and range, and the end marker. Reading
+    /// it gives this set.
     #[must_use]
     pub fn canonical_text(&self, strategy: &str, defs: &[ThresholdDef]) -> String {
-        let mut out = format!("strategy: {strategy}\nthresholds:");
+        self.text_for(strategy, defs, None)
+    }
+
+    /// The same, acknowledging the version that it was chosen against.
+    #[must_use]
+    pub fn text_for(&self, strategy: &str, defs: &[ThresholdDef], ack: Option<&Self>) -> String {
+        let mut out = format!("strategy: {strategy}\n");
+        if let Some(before) = ack {
+            let _ = writeln!(out, "ack: {}", before.hash_hex());
+        }
+        out.push_str("thresholds:");
         if defs.is_empty() {
             out.push_str(" {}");
         }
@@ -167,6 +179,7 @@ impl ThresholdSet {
             let _ = writeln!(out, "  # {}:{note} {}", def.name, range_text(def));
             let _ = writeln!(out, "  {}: {}", def.name, value_text(*value, def.suffix));
         }
+        out.push_str("...\n");
         out
     }
 

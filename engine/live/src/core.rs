@@ -1,13 +1,15 @@
 //! A run under way: snapshots as they fall due, files as they are offered, and what has happened since the last look.
 
+use crate::keeper::Keeper;
 use crate::source::Refusal;
 use crate::swap::{Desk, Judged, Rejected};
 use alula_core::thresholds::Change;
+use alula_journal::JournalError;
 use alula_market::time::{Date, Instant};
 use alula_run::output::{
     DecisionRow, LayerRow, LinearRow, MarginCallRow, OrderRow, TickRow, TradeRow, VersionRow,
 };
-use alula_run::{Crank, RunError, RunOutput, Turned};
+use alula_run::{Act, Crank, OperatorAct, RunError, RunOutput, Turned};
 
 /// Something that happened, in order.
 #[derive(Clone, Debug, PartialEq)]
@@ -25,6 +27,8 @@ pub enum Happening {
     },
     /// A file was refused; what is in force stays.
     Rejected(Rejected),
+    /// An operator did something.
+    Operator(OperatorAct),
     /// A version is in force.
     InForce(VersionRow),
     /// A fill or a settlement.
@@ -86,8 +90,20 @@ pub struct Reloads {
 pub struct Live<'a> {
     crank: Crank<'a>,
     desk: Desk,
+    keeper: Option<Keeper>,
     told: Told,
     reloads: Reloads,
+}
+
+/// Why a run had to stop.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum LiveError {
+    /// The run itself.
+    #[error(transparent)]
+    Run(#[from] RunError),
+    /// The journal: nothing may be done that it does not hold.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
 }
 
 impl<'a> Live<'a> {
@@ -97,9 +113,30 @@ impl<'a> Live<'a> {
         Self {
             crank,
             desk,
+            keeper: None,
             told: Told::default(),
             reloads: Reloads::default(),
         }
+    }
+
+    /// Writes a journal from here on.
+    pub fn keep(&mut self, keeper: Keeper) {
+        self.keeper = Some(keeper);
+    }
+
+    /// Who writes the journal, if there is one.
+    #[must_use]
+    pub const fn keeper(&self) -> Option<&Keeper> {
+        self.keeper.as_ref()
+    }
+
+    /// The instant from which something counts that happens now: that of the next snapshot.
+    fn now(&self) -> Instant {
+        let at = self
+            .crank
+            .next()
+            .or_else(|| self.crank.instants().last().copied());
+        at.unwrap_or(Instant(i64::MIN))
     }
 
     /// The snapshot that is next, or nothing when the feed is at its end.
@@ -123,13 +160,14 @@ impl<'a> Live<'a> {
     /// What was read of the thresholds file. A good file takes effect between two ticks; nothing of the tick at hand changes.
     ///
     /// # Errors
-    /// When the run cannot take changes at all.
-    pub fn offer(&mut self, read: Result<Vec<u8>, Refusal>) -> Result<Vec<Happening>, RunError> {
-        let at = self
-            .crank
-            .next()
-            .or_else(|| self.crank.instants().last().copied());
-        let at = at.unwrap_or(Instant(i64::MIN));
+    /// When the journal cannot be written, or the run cannot take changes at all.
+    pub fn offer(
+        &mut self,
+        read: Result<Vec<u8>, Refusal>,
+        source: &str,
+        received_ns: i64,
+    ) -> Result<Vec<Happening>, LiveError> {
+        let at = self.now();
         self.reloads.attempts += 1;
         match self.desk.judge(read, self.crank.next_thresholds(), at) {
             Judged::Same => {
@@ -145,10 +183,21 @@ impl<'a> Live<'a> {
                 self.reloads.rejected += 1;
                 self.reloads.last_success = Some(false);
                 self.reloads.last_error = Some(rejected.to_string());
+                if let Some(keeper) = &mut self.keeper {
+                    keeper.rejected(&rejected, at, source, received_ns)?;
+                }
                 Ok(vec![Happening::Rejected(rejected)])
             }
             Judged::Accepted(accepted) => {
                 let version = accepted.swap.set.hash_hex();
+                if let Some(keeper) = &mut self.keeper {
+                    let graph = self.crank.plan().graph();
+                    let text = accepted
+                        .swap
+                        .set
+                        .canonical_text(&graph.settings.name, &graph.thresholds);
+                    keeper.applied(&accepted, text, source, received_ns)?;
+                }
                 self.crank.swap(accepted.swap)?;
                 self.reloads.accepted += 1;
                 self.reloads.last_success = Some(true);
@@ -166,12 +215,51 @@ impl<'a> Live<'a> {
     ///
     /// # Errors
     /// When the data cannot be read, a settlement is missing, or an invariant broke.
-    pub fn turn(&mut self) -> Result<Vec<Happening>, RunError> {
+    pub fn turn(&mut self, received_ns: i64) -> Result<Vec<Happening>, LiveError> {
         let at = self.crank.next();
+        if let Some(keeper) = &mut self.keeper
+            && let Some(tick) = self.crank.peek()?
+        {
+            keeper.tick(tick, received_ns)?;
+        }
         let Some(turned) = self.crank.turn()? else {
             return Ok(Vec::new());
         };
+        if let (Some(keeper), Some(_)) = (&mut self.keeper, turned.tick) {
+            let rows = self.crank.output();
+            if let Some(tick) = rows.ticks.last() {
+                let newest = rows.decisions.iter().rposition(|d| d.tick != tick.tick);
+                let decisions = rows
+                    .decisions
+                    .get(newest.map_or(0, |i| i + 1)..)
+                    .unwrap_or_default();
+                keeper.decision(tick, decisions, self.crank.version(), received_ns)?;
+            }
+        }
         Ok(self.news(at, turned))
+    }
+
+    /// What an operator did; in force from the next tick.
+    ///
+    /// # Errors
+    /// When the journal cannot be written.
+    pub fn act(
+        &mut self,
+        act: Act,
+        why: &str,
+        uid: Option<u32>,
+        received_ns: i64,
+    ) -> Result<Vec<Happening>, LiveError> {
+        let act = OperatorAct {
+            at: self.now(),
+            act,
+            why: why.to_owned(),
+        };
+        if let Some(keeper) = &mut self.keeper {
+            keeper.operator(&act, uid, received_ns)?;
+        }
+        self.crank.act(act.clone());
+        Ok(vec![Happening::Operator(act)])
     }
 
     /// The rows that are new since the last look.
@@ -211,10 +299,15 @@ impl<'a> Live<'a> {
     /// Ends the run where it stands and gives its results.
     ///
     /// # Errors
-    /// When a settlement is missing or the books do not add up.
-    pub fn finish(mut self) -> Result<RunOutput, RunError> {
+    /// When a settlement is missing, the books do not add up, or the journal cannot be written.
+    pub fn finish(mut self, why: &str, received_ns: i64) -> Result<RunOutput, LiveError> {
         self.crank.stop_here();
-        self.crank.finish()
+        let output = self.crank.finish()?;
+        if let Some(keeper) = self.keeper {
+            let link = output.ticks.last().map_or("", |t| t.chain.as_str());
+            keeper.end(why, link, received_ns)?;
+        }
+        Ok(output)
     }
 }
 

@@ -4,6 +4,7 @@
 
 pub mod broker;
 pub mod core;
+pub mod keeper;
 pub mod order;
 pub mod pace;
 pub mod rails;
@@ -12,4 +13,4 @@ pub mod recovery;
 pub mod source;
 pub mod swap;
 
-pub use crate::core::{Happening, Live, Reloads};
+pub use crate::core::{Happening, Live, LiveError, Reloads};

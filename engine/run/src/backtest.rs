@@ -170,6 +170,7 @@ pub(crate) fn with_twin<'a>(crank: Crank<'a>, shared: &mut Shared<'a>) -> Result
         mode: setup.mode,
         course: Course {
             swaps: crank.applied().to_vec(),
+            acts: crank.output().manifest.operator.clone(),
             until: setup.manifest.stopped,
         },
         progress: &mut |_| {},

@@ -11,6 +11,8 @@ pub const SWAPS: &str = "swaps/";
 pub struct Course {
     /// Changes, earliest first.
     pub swaps: Vec<Swap>,
+    /// What an operator did, earliest first.
+    pub acts: Vec<OperatorAct>,
     /// No snapshot after this instant; all of the period when `None`.
     pub until: Option<Instant>,
 }
@@ -26,6 +28,43 @@ pub struct Swap {
     pub file: Option<SwapFile>,
     /// What entries do that the change alone makes true.
     pub entries: Entries,
+}
+
+/// Something that an operator did, in force from the first tick at or after its instant.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OperatorAct {
+    /// When.
+    pub at: Instant,
+    /// What.
+    pub act: Act,
+    /// Why, in the operator's words.
+    pub why: String,
+}
+
+/// What an operator can do to a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Act {
+    /// Nothing new is opened; exits, rolls and hedges go on.
+    Halt,
+    /// Lifts a halt, whoever called it.
+    Resume,
+}
+
+impl Act {
+    /// `halt` or `resume`.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Halt => "halt",
+            Self::Resume => "resume",
+        }
+    }
+
+    /// From its word.
+    #[must_use]
+    pub fn from_word(word: &str) -> Option<Self> {
+        [Self::Halt, Self::Resume].into_iter().find(|a| a.word() == word)
+    }
 }
 
 /// A thresholds file as it was read.

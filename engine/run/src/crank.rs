@@ -9,7 +9,7 @@
 
 use crate::Inputs;
 use crate::backtest::{BacktestRequest, end_of_day, prepare};
-use crate::course::{Entries, SWAPS, Swap};
+use crate::course::{Act, Entries, OperatorAct, SWAPS, Swap};
 use crate::data::Snapshots;
 use crate::driver::Driver;
 use crate::error::{ErrorClass, RunError};
@@ -22,7 +22,7 @@ use crate::record::{Recorder, Submitted};
 use crate::warm_up;
 use alula_book::{Book, OrderId, Rulebook};
 use alula_core::batch::Batch;
-use alula_core::decision::{Decision, RuleKind};
+use alula_core::decision::{Decision, OPERATOR, RuleKind};
 use alula_core::linear::LinearMarket;
 use alula_core::market::{MarketData, ViewSource, Views};
 use alula_core::observe::Sight;
@@ -139,6 +139,8 @@ pub struct Crank<'a> {
     pending: VecDeque<Swap>,
     /// Changes that took effect.
     applied: Vec<Swap>,
+    /// What an operator did and waits for its tick, earliest first.
+    acts: VecDeque<OperatorAct>,
     /// The newest decision.
     newest: Option<Decision>,
 }
@@ -194,6 +196,7 @@ impl<'a> Crank<'a> {
             set,
             pending: VecDeque::new(),
             applied: Vec::new(),
+            acts: request.course.acts.iter().cloned().collect(),
             newest: None,
             setup,
             book,
@@ -312,6 +315,26 @@ impl<'a> Crank<'a> {
         Ok(())
     }
 
+    /// Takes what an operator did. It is in force from the first tick at or after its instant.
+    pub fn act(&mut self, act: OperatorAct) {
+        self.acts.push_back(act);
+    }
+
+    /// The next snapshot, if it is a tick: its number, its instant and a hash of everything that was quoted there.
+    ///
+    /// # Errors
+    /// When the data cannot be read.
+    pub fn peek(&mut self) -> Result<Option<(u32, Instant, [u8; 32])>, RunError> {
+        let at = self.next();
+        let number = self.setup.warm_up + self.tick;
+        let Some(at) = at.filter(|at| self.setup.ticks.get(number) == Some(at)) else {
+            return Ok(None);
+        };
+        let views = self.snapshots.views(at)?;
+        let tick = u32::try_from(self.tick).unwrap_or(u32::MAX);
+        Ok(Some((tick, at, crate::hash::of_views(&views))))
+    }
+
     /// Visits the next snapshot; nothing when there is none.
     ///
     /// # Errors
@@ -347,6 +370,7 @@ impl<'a> Crank<'a> {
         if is_tick {
             turned.tick = u32::try_from(self.tick).ok();
             turned.swaps = self.take_swaps(at, &views)?;
+            self.take_acts(at);
             self.decide(at, number, &views)?;
             if let Some(day) = &mut self.day {
                 day.seen = Some((at, views));
@@ -401,6 +425,21 @@ impl<'a> Crank<'a> {
             self.state.swapped(called);
         }
         Ok(self.applied.len() - before)
+    }
+
+    /// Does what an operator did that is due at a tick.
+    fn take_acts(&mut self, at: Instant) {
+        while let Some(act) = self.acts.pop_front_if(|a| a.at <= at) {
+            match act.act {
+                Act::Halt => self.state.halted = Some(Arc::from(OPERATOR)),
+                Act::Resume => self.state.resume(),
+            }
+            self.recorder
+                .output
+                .manifest
+                .operator
+                .push(OperatorAct { at, ..act });
+        }
     }
 
     fn note_version(&mut self, tick: u32, at: Instant, swap: Option<&Swap>) {
@@ -690,13 +729,29 @@ impl<'a> Crank<'a> {
                 "thresholds: changed {times} while the run was under way; `thresholds.csv` says what was in force when"
             ));
         }
+        for act in &recorder.output.manifest.operator {
+            let why = if act.why.is_empty() {
+                String::new()
+            } else {
+                format!(": {}", act.why)
+            };
+            setup
+                .manifest
+                .marks
+                .push(format!("operator: {} at {}{why}", act.act.word(), act.at));
+        }
         if let Some(at) = setup.manifest.stopped {
             setup.manifest.marks.push(format!(
                 "stopped: the run was stopped at {at}, before the end of what it was to visit"
             ));
         }
         shared.snapshots = shared.keep.then_some(snapshots);
-        if setup.manifest.stopped.is_some() || !applied.is_empty() {
+        setup.manifest.operator = std::mem::take(&mut recorder.output.manifest.operator);
+        if setup.manifest.stopped.is_some() || !applied.is_empty() || !setup.manifest.operator.is_empty() {
+            for (i, act) in setup.manifest.operator.iter().enumerate() {
+                let text = format!("{} {} {}", act.at.0, act.act.word(), act.why);
+                setup.identity.insert(format!("operator {i:06}"), text);
+            }
             for (i, row) in recorder.output.versions.iter().enumerate().skip(1) {
                 setup.identity.insert(
                     format!("thresholds {i:06}"),

@@ -3,8 +3,10 @@
 use alula_book::instrument::LinearExecution;
 use alula_book::{Band, Book, Execution, OrderId};
 use alula_core::decision::{Decision, RuleOutcome, Skip, Verdict};
+use alula_core::market::Views;
 use alula_core::state::State;
 use alula_core::value::Cell;
+use alula_market::chain::ChainSnapshot;
 pub use alula_market::digest::{hex, sha256};
 use alula_market::money::{Price, Usd};
 use alula_market::time::Instant;
@@ -209,6 +211,42 @@ impl Chain {
         }
         self.link = Sha256::digest(&out).into();
         self.bytes = out;
+    }
+}
+
+/// Hash of everything that stands in the snapshots of a tick.
+pub fn of_views(views: &Views) -> [u8; 32] {
+    let mut out = Vec::new();
+    count(&mut out, views.len());
+    for view in views {
+        optional(&mut out, view.as_ref(), |h, view| add_snapshot(h, &view.snapshot));
+    }
+    Sha256::digest(&out).into()
+}
+
+fn add_snapshot(out: &mut Vec<u8>, snapshot: &ChainSnapshot) {
+    out.extend_from_slice(&snapshot.at.0.to_le_bytes());
+    part(out, snapshot.underlying.as_bytes());
+    out.extend_from_slice(&snapshot.spot.0.to_le_bytes());
+    count(out, snapshot.expiries.len());
+    for chain in &snapshot.expiries {
+        part(out, chain.root.symbol().as_bytes());
+        text(out, format_args!("{}", chain.expiry));
+        count(out, chain.strikes.len());
+        let sides = [&chain.puts, &chain.calls];
+        let prices = sides.iter().flat_map(|s| [&s.bid, &s.ask]);
+        for column in std::iter::once(&chain.strikes).chain(prices) {
+            column
+                .iter()
+                .for_each(|p| out.extend_from_slice(&p.0.to_le_bytes()));
+        }
+        for side in sides {
+            for column in [&side.volume, &side.open_interest, &side.bid_size, &side.ask_size] {
+                column
+                    .iter()
+                    .for_each(|n| out.extend_from_slice(&n.to_le_bytes()));
+            }
+        }
     }
 }
 

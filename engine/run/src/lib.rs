@@ -27,7 +27,7 @@ mod terms;
 mod warm_up;
 
 pub use backtest::{BacktestRequest, Inputs, Progress, Sweep, backtest, warming_up};
-pub use course::{Course, Entries, Swap, SwapFile};
+pub use course::{Act, Course, Entries, OperatorAct, Swap, SwapFile};
 pub use crank::{Crank, Turned};
 pub use data::views_at;
 pub use error::{ErrorClass, RunError};

@@ -3,7 +3,7 @@
 //! Money is exact, in dollars; prices are points; greeks are floats in the units of the pricing room times contracts and
 //! multiplier. Every list is in the order of events.
 
-use crate::course::Entries;
+use crate::course::{Entries, OperatorAct};
 use alula_book::instrument::Flow;
 use alula_book::{Band, ExecutionKind};
 use alula_core::decision::RuleKind;
@@ -82,6 +82,8 @@ pub struct Manifest {
     pub last_tick: Option<Instant>,
     /// The run was stopped: no snapshot after this instant was visited, and the account is as it was then.
     pub stopped: Option<Instant>,
+    /// What an operator did, with the ticks' instants from which it counted.
+    pub operator: Vec<OperatorAct>,
     /// Ticks evaluated.
     pub ticks: u64,
     /// `batch` or `streaming`; not part of the run identity.

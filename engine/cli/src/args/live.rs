@@ -90,6 +90,9 @@ pub struct RunArgs {
     /// Largest change of a value in one swap, in percent of it, unless the file says `ack:`
     #[arg(long, value_name = "PERCENT", default_value = "50", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     pub max_step: u32,
+    /// Keep a journal in this folder: inputs before they count, decisions before they act
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub state: Option<PathBuf>,
     /// Run folder; `runs/<strategy>-<hash>` when left out
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub out: Option<PathBuf>,
@@ -106,4 +109,24 @@ pub struct RunArgs {
 
 fn parse_speed(text: &str) -> Result<alula_live::pace::Speed, String> {
     alula_live::pace::Speed::parse(text).ok_or_else(|| "a speed is written 1x, 60x, 0.5x or max".to_owned())
+}
+
+/// Arguments of `alula replay`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  alula replay state/condor/20261121T101503123.redb\n  \
+                        alula replay state/condor/20261121T101503123.redb --data spx_2019\n\n\
+                        The journal holds the strategy, its settings, every change of thresholds and every word of an operator. \
+                        Each tick must see the\nsame quotes and give the same link of the chain of decisions. Leaves with 1 when one differs."
+)]
+pub struct ReplayArgs {
+    /// Journal of a run, as `alula run --state` wrote it
+    #[arg(value_name = "JOURNAL", value_hint = ValueHint::FilePath)]
+    pub journal: PathBuf,
+    /// Store that the run rests on; none for the simulated market
+    #[arg(long, value_name = "STORE", value_hint = ValueHint::DirPath)]
+    pub data: Option<PathBuf>,
+    /// How to write it
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub format: TextFormat,
 }

@@ -109,7 +109,11 @@ fn course(args: &BacktestArgs, graph: &Graph) -> Result<Course, Failure> {
         Moment::Day(date) => Instant(begin_of(Moment::Day(date.succ_opt().unwrap_or(date))).0 - 1),
         Moment::At(at) => at,
     });
-    Ok(Course { swaps, until })
+    Ok(Course {
+        swaps,
+        acts: Vec::new(),
+        until,
+    })
 }
 
 /// A time, or the beginning of a day at the exchange.

@@ -16,6 +16,7 @@ pub mod man;
 pub mod mutate;
 pub mod new;
 pub mod plugin;
+pub mod replay;
 pub mod run;
 pub mod scenario;
 pub mod simulate;

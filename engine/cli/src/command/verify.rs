@@ -117,6 +117,7 @@ fn course(run: &RunOutput, graph: &Graph) -> Result<Course, Failure> {
     }
     Ok(Course {
         swaps,
+        acts: run.manifest.operator.clone(),
         until: run.manifest.stopped,
     })
 }

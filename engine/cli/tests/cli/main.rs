@@ -12,6 +12,7 @@ mod import;
 mod market;
 mod new;
 mod plugin;
+mod run;
 mod scenario;
 mod simulate;
 mod streams;

@@ -1,6 +1,7 @@
 //! The manifest as JSON, keys sorted.
 
 use super::file_error;
+use crate::course::{Act, OperatorAct};
 use crate::error::RunError;
 use crate::output::{Manifest, ThresholdRow};
 use alula_market::money::Usd;
@@ -23,6 +24,8 @@ struct ManifestFile {
     last_tick: Option<i64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     stopped: Option<i64>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    operator: Vec<ActFile>,
     ticks: u64,
     mode: String,
     capital_micro_usd: i64,
@@ -37,6 +40,13 @@ struct ManifestFile {
     chain: String,
     thresholds: Vec<ThresholdFile>,
     files: BTreeMap<String, String>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct ActFile {
+    at: i64,
+    act: String,
+    why: String,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -63,6 +73,15 @@ pub(super) fn to_json(m: &Manifest) -> Result<Vec<u8>, RunError> {
         first_tick: m.first_tick.map(|t| t.0),
         last_tick: m.last_tick.map(|t| t.0),
         stopped: m.stopped.map(|t| t.0),
+        operator: m
+            .operator
+            .iter()
+            .map(|a| ActFile {
+                at: a.at.0,
+                act: a.act.word().to_owned(),
+                why: a.why.clone(),
+            })
+            .collect(),
         ticks: m.ticks,
         mode: m.mode.clone(),
         capital_micro_usd: m.capital.0,
@@ -153,6 +172,18 @@ pub(super) fn from_json(bytes: &[u8]) -> Result<Manifest, RunError> {
         first_tick: file.first_tick.map(Instant),
         last_tick: file.last_tick.map(Instant),
         stopped: file.stopped.map(Instant),
+        operator: file
+            .operator
+            .into_iter()
+            .map(|a| {
+                let act = Act::from_word(&a.act).ok_or_else(|| bad(format!("no act `{}`", a.act)))?;
+                Ok(OperatorAct {
+                    at: Instant(a.at),
+                    act,
+                    why: a.why,
+                })
+            })
+            .collect::<Result<_, RunError>>()?,
         ticks: file.ticks,
         mode: file.mode,
         capital: Usd(file.capital_micro_usd),

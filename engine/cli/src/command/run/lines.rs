@@ -82,6 +82,10 @@ pub fn line(happening: &Happening, all: bool) -> Option<String> {
             let help = row(None, PLAIN, "", &rejected.why.help());
             row(None, BAD, "thresholds", &text) + &help
         }
+        Happening::Operator(act) => {
+            let text = format!("{} {}; in force from the next tick", act.act.word(), act.why);
+            row(None, NOTE, "operator", &text)
+        }
         Happening::InForce(v) => {
             let text = format!("version {} is in force, {}", v.version, short_hash(&v.hash));
             row(Some(v.at), GOOD, "thresholds", &text)
@@ -195,6 +199,7 @@ pub fn json(happening: &Happening) -> String {
                 "findings": found,
             })
         }
+        Happening::Operator(act) => json!({ "event": "operator", "act": act.act.word(), "why": act.why }),
         Happening::InForce(v) => json!({
             "event": "thresholds_in_force", "version": v.version, "sha256": v.hash, "tick": v.tick, "at": iso(v.at),
         }),

@@ -1,7 +1,9 @@
 //! `alula run FILE`: the same graph as a backtest, tick by tick as time passes, with thresholds that may change under way.
 
+pub mod basis;
 mod lines;
 mod signals;
+mod state;
 
 use crate::args::{BrokerArg, FeedArg, RunArgs, TextFormat};
 use crate::command::backtest::{failure, market, text, with_terms};
@@ -13,7 +15,7 @@ use alula_dsl::graph::Graph;
 use alula_live::pace::Pace;
 use alula_live::source::Source;
 use alula_live::swap::{Desk, Rules};
-use alula_live::{Happening, Live};
+use alula_live::{Happening, Live, LiveError};
 use alula_report::summary;
 use alula_run::{BacktestRequest, Crank, Mode, RunOutput};
 use serde_json::json;
@@ -29,6 +31,8 @@ const BREATH: Duration = Duration::from_millis(500);
 /// When strategy, thresholds, scripts or data do not do, the run had to stop, or the folder cannot be written.
 pub fn run(args: &RunArgs, out: &mut Output) -> Result<Exit, Failure> {
     check(args)?;
+    // Looked at before it is read: a change in between is then noticed, not missed.
+    let source = watched(args);
     let project = Project::load(&args.file)?;
     let linked = project.checked(args.thresholds.as_deref(), out)?;
     let graph = with_terms(&args.terms, linked.graph)?;
@@ -46,8 +50,16 @@ pub fn run(args: &RunArgs, out: &mut Output) -> Result<Exit, Failure> {
     let crank = Crank::start(&request).map_err(|e| failure(&e))?;
     drop(request);
     let desk = Desk::new(&graph.settings.name, &graph.thresholds, rules(args));
-    let live = Live::new(crank, desk);
-    let source = watched(&project, args);
+    let kept = args.state.as_deref();
+    let kept = kept
+        .map(|dir| state::begin(dir, args, (&linked, &crank), out))
+        .transpose()?;
+    let mut live = Live::new(crank, desk);
+    // The lock of the state folder is held until the end.
+    let _lock = kept.map(|(folder, keeper)| {
+        live.keep(keeper);
+        folder
+    });
     let run = Conductor::new(args, live, source, out).conduct()?;
     finish(args, &graph, &run, out)
 }
@@ -76,11 +88,11 @@ fn rules(args: &RunArgs) -> Rules {
 }
 
 /// The thresholds file to watch: the one named, the one beside the strategy, or the one that may appear there.
-fn watched(project: &Project, args: &RunArgs) -> Option<Source> {
-    if project.path.as_os_str() == "-" && args.thresholds.is_none() {
+fn watched(args: &RunArgs) -> Option<Source> {
+    if args.file.as_os_str() == "-" && args.thresholds.is_none() {
         return None;
     }
-    let beside = || project.path.with_extension("thresholds.yaml");
+    let beside = || args.file.with_extension("thresholds.yaml");
     let path = args.thresholds.clone().unwrap_or_else(beside);
     Some(Source::new(&path))
 }
@@ -97,6 +109,14 @@ fn finish(args: &RunArgs, graph: &Graph, run: &RunOutput, out: &mut Output) -> R
         }
     }
     Ok(Exit::Ok)
+}
+
+/// What an error of a live run means for the exit code.
+fn stopped(error: &LiveError) -> Failure {
+    match error {
+        LiveError::Run(e) => failure(e),
+        LiveError::Journal(e) => state::broken(e),
+    }
 }
 
 /// Brings together what may happen at any time: the next snapshot, a file that changed, a signal.
@@ -130,23 +150,28 @@ impl<'r, 'a> Conductor<'r, 'a> {
             self.out.warn(&why);
         }
         self.begin()?;
+        let mut why = "the feed ended";
         while let Some(next) = self.live.next() {
             let now = self.started.elapsed();
             let due = self.pace.due(next, now);
             if let Some(read) = self.source.as_mut().and_then(|s| s.poll(now)) {
-                let news = self.live.offer(read).map_err(|e| failure(&e))?;
+                let news = self
+                    .live
+                    .offer(read, "file", state::now_ns())
+                    .map_err(|e| stopped(&e))?;
                 self.tell(&news)?;
             }
             if due <= now {
-                let news = self.live.turn().map_err(|e| failure(&e))?;
+                let news = self.live.turn(state::now_ns()).map_err(|e| stopped(&e))?;
                 self.tell(&news)?;
             }
             if self.wait(due)? {
+                why = "stopped by a signal";
                 break;
             }
         }
         self.out.flush()?;
-        self.live.finish().map_err(|e| failure(&e))
+        self.live.finish(why, state::now_ns()).map_err(|e| stopped(&e))
     }
 
     /// Waits for what comes first; says whether somebody wants the run to end.

@@ -1,5 +1,6 @@
 //! `alula thresholds`: the numbers that may change while a strategy runs, before they do.
 
+mod change;
 mod preview;
 mod schema;
 
@@ -29,6 +30,10 @@ pub fn run(args: &ThresholdsArgs, out: &mut Output) -> Result<Exit, Failure> {
         ThresholdsCommand::Init(args) => init(args, out),
         ThresholdsCommand::Diff(args) => diff(args, out),
         ThresholdsCommand::Preview(args) => preview::run(args, out),
+        ThresholdsCommand::Check(args) => change::check(args, out),
+        ThresholdsCommand::Push(args) => change::push(args, out),
+        ThresholdsCommand::History(args) => change::history(args, out),
+        ThresholdsCommand::Rollback(args) => change::rollback(args, out),
         ThresholdsCommand::Schema(args) => print_schema(args, out),
     }
 }

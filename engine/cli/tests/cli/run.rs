@@ -1,0 +1,237 @@
+use crate::support::{CONDOR, Folder};
+use serde_json::Value;
+
+const TIGHT: &str = "strategy: condor\nthresholds:\n  vix_ceiling: 25 vol\n...\n";
+
+fn here() -> Folder {
+    Folder::new(&[("condor.alula", CONDOR), ("tight.yaml", TIGHT)])
+}
+
+#[test]
+fn a_run_as_fast_as_it_goes_writes_the_folder_of_the_backtest() {
+    let here = here();
+    let live = here.alula(&[
+        "run",
+        "condor.alula",
+        "--speed",
+        "max",
+        "--years",
+        "1",
+        "--seed",
+        "5",
+        "--out",
+        "live",
+    ]);
+    assert_eq!(live.code, 0, "{live}");
+    assert!(live.stdout.contains("SIMULATED"), "{live}");
+    assert!(
+        live.stdout.contains("fills       simulated by the engine"),
+        "{live}"
+    );
+    let again = here.alula(&["verify", "live"]);
+    assert_eq!(again.code, 0, "{again}");
+}
+
+#[test]
+fn a_backtest_with_swaps_is_verified_from_its_folder_and_why_names_the_version() {
+    let here = here();
+    let swap = [
+        "--swap",
+        "2023-03-01=tight.yaml",
+        "--until",
+        "2023-06-15",
+        "--out",
+        "bt",
+    ];
+    let run = here.alula(&[&["backtest", "condor.alula"], &swap[..]].concat());
+    assert_eq!(run.code, 0, "{run}");
+    assert!(
+        run.stdout.contains("changed once while the run was under way"),
+        "{run}"
+    );
+    let again = here.alula(&["verify", "bt"]);
+    assert_eq!(again.code, 0, "{again}");
+    assert!(
+        again.stdout.contains("streaming") && !again.stdout.contains("batch"),
+        "{again}"
+    );
+    let why = |at: &str| here.alula(&["why", "bt", "--at", at, "--format", "json"]);
+    let version = |at: &str| {
+        let value: Value = serde_json::from_str(&why(at).stdout).unwrap();
+        value["thresholds_version"].as_u64().unwrap()
+    };
+    assert_eq!((version("2023-02-28"), version("2023-03-01")), (1, 2));
+    let text = here.alula(&["why", "bt", "--at", "2023-03-01", "income.open"]);
+    assert!(text.stdout.contains("thresholds version 2"), "{text}");
+    assert!(text.stdout.contains("vix_ceiling 25 vol"), "{text}");
+    let history = here.alula(&["thresholds", "history", "bt"]);
+    assert!(
+        history.stdout.contains("vix_ceiling 35 vol → 25 vol"),
+        "{history}"
+    );
+    let back = here.alula(&["thresholds", "rollback", "condor.alula", "2", "--from", "bt"]);
+    assert_eq!(back.code, 0, "{back}");
+    let pushed = std::fs::read_to_string(here.join("condor.thresholds.yaml")).unwrap();
+    assert!(
+        pushed.contains("vix_ceiling: 25 vol") && pushed.ends_with("...\n"),
+        "{pushed}"
+    );
+}
+
+#[test]
+fn nonsense_about_swaps_is_refused_with_what_to_write() {
+    let here = here();
+    for (swap, what) in [
+        ("tight.yaml", "no time and file"),
+        ("yesterday=tight.yaml", "neither a day nor a time"),
+        ("2023-03-01=nope.yaml", "no such file"),
+        ("2023-03-01=condor.alula", "condor.alula"),
+    ] {
+        let run = here.alula(&["backtest", "condor.alula", "--swap", swap]);
+        assert_ne!(run.code, 0, "{run}");
+        assert!(run.stderr.contains(what), "{what}: {run}");
+    }
+    let feed = here.alula(&["run", "condor.alula", "--feed", "replay"]);
+    assert_eq!(feed.code, 2, "{feed}");
+    assert!(feed.stderr.contains("--data"), "{feed}");
+    let speed = here.alula(&["run", "condor.alula", "--speed", "warp"]);
+    assert_eq!(speed.code, 2, "{speed}");
+}
+
+#[test]
+fn a_journal_gives_the_same_links_again_and_notices_when_it_was_changed() {
+    let here = here();
+    let live = here.alula(&[
+        "run",
+        "condor.alula",
+        "--speed",
+        "max",
+        "--years",
+        "1",
+        "--seed",
+        "5",
+        "--state",
+        "state",
+        "--format",
+        "json",
+    ]);
+    assert_eq!(live.code, 0, "{live}");
+    let events: Vec<Value> = live
+        .stdout
+        .lines()
+        .map(|l| serde_json::from_str(l).unwrap())
+        .collect();
+    assert_eq!(events.first().unwrap()["event"], "begin");
+    assert_eq!(events.last().unwrap()["event"], "ended");
+    let ticks = events.iter().filter(|e| e["event"] == "tick").count();
+    let journal = std::fs::read_dir(here.join("state/condor")).unwrap();
+    let mut journal: Vec<_> = journal.map(|e| e.unwrap().path()).collect();
+    journal.retain(|p| p.extension().is_some_and(|e| e == "redb"));
+    let journal = journal.pop().unwrap();
+    let path = journal.to_str().unwrap().to_owned();
+    let again = here.alula(&["replay", &path, "--format", "json"]);
+    assert_eq!(again.code, 0, "{again}");
+    let value: Value = serde_json::from_str(&again.stdout).unwrap();
+    assert_eq!(value["decisions"].as_u64().unwrap() as usize, ticks);
+    assert_eq!(value["same"], true);
+    let history = here.alula(&["thresholds", "history", "state/condor"]);
+    assert!(history.stdout.contains("as it began"), "{history}");
+    let mut bytes = std::fs::read(&journal).unwrap();
+    let at = bytes.windows(11).rposition(|w| w == b"income.open").unwrap();
+    bytes[at] ^= 1;
+    std::fs::write(&journal, bytes).unwrap();
+    let broken = here.alula(&["replay", &path]);
+    assert_ne!(broken.code, 0, "{broken}");
+}
+
+#[test]
+fn a_push_is_checked_as_the_engine_will_and_replaces_the_file_in_one_step() {
+    let here = here();
+    let push = |args: &[&str]| here.alula(&[&["thresholds", "push", "condor.alula"], args].concat());
+    let pushed = push(&["tight.yaml"]);
+    assert_eq!(pushed.code, 0, "{pushed}");
+    let same = push(&["tight.yaml"]);
+    assert!(same.stdout.contains("nothing to push"), "{same}");
+    here.write("far.yaml", "thresholds:\n  vix_ceiling: 60 vol\n...\n");
+    let far = push(&["far.yaml"]);
+    assert_eq!(far.code, 1, "{far}");
+    assert!(far.stderr.contains("--ack"), "{far}");
+    let check = here.alula(&["thresholds", "check", "condor.alula", "far.yaml"]);
+    assert_eq!(check.code, 1, "{check}");
+    assert!(check.stdout.contains("ack: "), "{check}");
+    let acked = push(&["far.yaml", "--ack"]);
+    assert_eq!(acked.code, 0, "{acked}");
+    here.write("torn.yaml", "thresholds:\n  vix_ceiling: 50 vol\n");
+    let torn = here.alula(&["thresholds", "check", "condor.alula", "torn.yaml"]);
+    assert!(torn.stdout.contains("the last line is not `...`"), "{torn}");
+    here.write("wrong.yaml", "thresholds:\n  vix_cieling: 50 vol\n...\n");
+    assert_eq!(push(&["wrong.yaml"]).code, 1);
+    // A broken file in place does not keep a good one out.
+    here.write("condor.thresholds.yaml", "thresholds: {{{");
+    let mended = push(&["tight.yaml"]);
+    assert_eq!(mended.code, 0, "{mended}");
+    assert!(mended.stderr.contains("broken as it stands"), "{mended}");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_file_pushed_to_a_running_engine_counts_from_the_next_tick_and_an_interrupt_ends_it_well() {
+    use std::io::{BufRead as _, BufReader};
+    use std::process::{Command, Stdio};
+    let here = here();
+    let intraday = CONDOR.replace("every 1 session", "every 30m");
+    here.write("condor.alula", &intraday);
+    let mut child = Command::new(env!("CARGO_BIN_EXE_alula"))
+        .args([
+            "run",
+            "condor.alula",
+            "--speed",
+            "3600x",
+            "--seed",
+            "5",
+            "--out",
+            "live",
+            "--format",
+            "json",
+        ])
+        .current_dir(here.path())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let mut wait = |event: &str| -> Value {
+        loop {
+            let line = lines.next().expect("the run goes on").unwrap();
+            let value: Value = serde_json::from_str(&line).unwrap();
+            if value["event"] == event {
+                return value;
+            }
+        }
+    };
+    wait("tick");
+    let pushed = here.alula(&["thresholds", "push", "condor.alula", "tight.yaml"]);
+    assert_eq!(pushed.code, 0, "{pushed}");
+    let accepted = wait("thresholds_accepted");
+    let in_force = wait("thresholds_in_force");
+    assert_eq!(accepted["sha256"], in_force["sha256"]);
+    assert_eq!(in_force["version"], 2);
+    // The decision that comes next is of that very tick.
+    assert_eq!(wait("tick")["tick"], in_force["tick"]);
+    here.write(
+        "condor.thresholds.yaml",
+        "thresholds:\n  vix_ceiling: .nan\n...\n",
+    );
+    let refused = wait("thresholds_rejected");
+    assert_eq!(refused["findings"][0]["line"], 2);
+    wait("tick");
+    let stop = Command::new("kill")
+        .args(["-INT", &child.id().to_string()])
+        .status();
+    assert!(stop.unwrap().success());
+    let ended = wait("ended");
+    assert!(ended["summary"].is_object());
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+    let again = here.alula(&["verify", "live"]);
+    assert_eq!(again.code, 0, "{again}");
+}

@@ -1,0 +1,265 @@
+//! What a run writes down: every input before it is applied, every decision before anything leaves the process.
+//!
+//! The journal alone is enough to compute the run again: its first entries hold the strategy with its files and settings, the
+//! ticks name what they saw by its hash, and changes of thresholds and words of operators stand between the ticks that they
+//! came between.
+
+use crate::swap::{Accepted, Rejected};
+use alula_core::thresholds::ThresholdSet;
+use alula_journal::wire::{self, Blob, Change};
+use alula_journal::{Hash, Journal, JournalError, Record, Stamp};
+use alula_market::time::Instant;
+use alula_run::output::{DecisionRow, TickRow};
+use alula_run::{Entries, OperatorAct};
+
+/// What a run is made of, for its first entries.
+#[derive(Clone, Debug)]
+pub struct Basis {
+    /// Sources and settings, in whatever layout the reader of the journal knows.
+    pub sources: Vec<u8>,
+    /// SHA-256 of the strategy.
+    pub rules: [u8; 32],
+    /// `paper`.
+    pub mode: String,
+    /// Broker and its version.
+    pub broker: String,
+    /// Feed.
+    pub feed: String,
+}
+
+/// Writes the journal of one run.
+#[derive(Debug)]
+pub struct Keeper {
+    journal: Journal,
+    feed: String,
+    versions: u64,
+    /// Hash of the thresholds in force.
+    in_force: Hash,
+    /// Entry of the tick at hand.
+    tick: u64,
+}
+
+/// Time by which the run decides and time of the machine.
+fn stamp(at: Instant, received_ns: i64) -> Stamp {
+    Stamp {
+        engine_ns: at.0.saturating_mul(1_000_000_000),
+        received_ns,
+    }
+}
+
+impl Keeper {
+    /// Writes the first entries: the run, its strategy and the values that it begins with. They are on disk when this returns.
+    ///
+    /// # Errors
+    /// When the journal cannot be written.
+    pub fn begin(
+        mut journal: Journal,
+        basis: &Basis,
+        thresholds: (&ThresholdSet, String),
+        received_ns: i64,
+    ) -> Result<Self, JournalError> {
+        let manifest = journal.manifest().clone();
+        let now = Stamp {
+            engine_ns: received_ns,
+            received_ns,
+        };
+        let started = wire::RunStarted {
+            run: manifest.run,
+            parent: manifest.parent,
+            parent_head: manifest.parent_head,
+            mode: basis.mode.clone(),
+            broker: basis.broker.clone(),
+            safe_mode: None,
+        };
+        let start = journal.append(now, 0, &started.into())?;
+        let strategy = wire::StrategySwapped {
+            version: 1,
+            sha256: Hash(basis.rules),
+            previous: Hash::default(),
+            sources: Blob(basis.sources.clone()),
+            dropped: Vec::new(),
+        };
+        journal.append(now, start, &strategy.into())?;
+        let (set, text) = thresholds;
+        let in_force = Hash(*set.hash());
+        let applied = wire::ThresholdsApplied {
+            version: 1,
+            sha256: in_force,
+            previous: Hash::default(),
+            canonical: Blob(text.into_bytes()),
+            changes: Vec::new(),
+            source: "start".to_owned(),
+            uid: None,
+            modified_ns: 0,
+        };
+        journal.append(now, start, &applied.into())?;
+        journal.commit()?;
+        Ok(Self {
+            journal,
+            feed: basis.feed.clone(),
+            versions: 1,
+            in_force,
+            tick: start,
+        })
+    }
+
+    fn write(
+        &mut self,
+        at: Instant,
+        received_ns: i64,
+        cause: u64,
+        record: Record,
+    ) -> Result<u64, JournalError> {
+        self.journal.append(stamp(at, received_ns), cause, &record)
+    }
+
+    /// A tick that is about to be decided, with a hash of all that was quoted there.
+    ///
+    /// # Errors
+    /// When the journal takes nothing more.
+    pub fn tick(
+        &mut self,
+        (number, at, snapshot): (u32, Instant, [u8; 32]),
+        received_ns: i64,
+    ) -> Result<(), JournalError> {
+        let tick = wire::Tick {
+            at_s: at.0,
+            source: self.feed.clone(),
+            number: u64::from(number),
+            snapshot: Hash(snapshot),
+            levels: Vec::new(),
+            quotes: Vec::new(),
+            rest: Blob::default(),
+        };
+        self.tick = self.write(at, received_ns, 0, tick.into())?;
+        Ok(())
+    }
+
+    /// What was decided at the tick at hand; on disk when this returns.
+    ///
+    /// # Errors
+    /// When the journal cannot be written.
+    pub fn decision(
+        &mut self,
+        tick: &TickRow,
+        rows: &[DecisionRow],
+        version: u32,
+        received_ns: i64,
+    ) -> Result<(), JournalError> {
+        let words = rows.iter().filter(|d| d.tick == tick.tick);
+        let words: Vec<String> = words
+            .map(|d| format!("{} {}: {}", d.key, d.verdict, d.detail))
+            .collect();
+        let decision = wire::Decision {
+            at_s: tick.at.0,
+            outcome: Hash::of(words.join("\n").as_bytes()),
+            link: Hash::parse(&tick.chain).unwrap_or_default(),
+            thresholds: u64::from(version),
+            strategy: 1,
+            words,
+        };
+        let cause = self.tick;
+        self.write(tick.at, received_ns, cause, decision.into())?;
+        self.journal.commit().map(|_| ())
+    }
+
+    /// A thresholds file that is about to be put into force; on disk when this returns.
+    ///
+    /// # Errors
+    /// When the journal cannot be written.
+    pub fn applied(
+        &mut self,
+        accepted: &Accepted,
+        text: String,
+        source: &str,
+        received_ns: i64,
+    ) -> Result<(), JournalError> {
+        let swap = &accepted.swap;
+        let changes = accepted.changes.iter().map(|c| Change {
+            field: c.name.clone(),
+            before: c.before.clone(),
+            after: c.after.clone(),
+        });
+        let previous = std::mem::replace(&mut self.in_force, Hash(*swap.set.hash()));
+        self.versions += 1;
+        let waits = match swap.entries {
+            Entries::Wait => "",
+            Entries::Evaluate => ", entries evaluate",
+        };
+        let record = wire::ThresholdsApplied {
+            version: self.versions,
+            sha256: self.in_force,
+            previous,
+            canonical: Blob(text.into_bytes()),
+            changes: changes.collect(),
+            source: format!("{source}{waits}"),
+            uid: None,
+            modified_ns: 0,
+        };
+        self.write(swap.at, received_ns, 0, record.into())?;
+        self.journal.commit().map(|_| ())
+    }
+
+    /// A thresholds file that was refused; on disk when this returns.
+    ///
+    /// # Errors
+    /// When the journal cannot be written.
+    pub fn rejected(
+        &mut self,
+        rejected: &Rejected,
+        at: Instant,
+        source: &str,
+        received_ns: i64,
+    ) -> Result<(), JournalError> {
+        let record = wire::ThresholdsRejected {
+            sha256: Hash::parse(&rejected.hash).unwrap_or_default(),
+            errors: vec![rejected.to_string()],
+            source: source.to_owned(),
+        };
+        self.write(at, received_ns, 0, record.into())?;
+        self.journal.commit().map(|_| ())
+    }
+
+    /// What an operator said; on disk when this returns.
+    ///
+    /// # Errors
+    /// When the journal cannot be written.
+    pub fn operator(
+        &mut self,
+        act: &OperatorAct,
+        uid: Option<u32>,
+        received_ns: i64,
+    ) -> Result<(), JournalError> {
+        let record = wire::Operator {
+            uid,
+            command: act.act.word().to_owned(),
+            arguments: vec![act.why.clone()],
+            answer: "in force from the next tick".to_owned(),
+        };
+        self.write(act.at, received_ns, 0, record.into())?;
+        self.journal.commit().map(|_| ())
+    }
+
+    /// Ends the journal in good order; `link` is the last one of the chain of decisions.
+    ///
+    /// # Errors
+    /// When the journal cannot be written.
+    pub fn end(mut self, why: &str, link: &str, received_ns: i64) -> Result<(), JournalError> {
+        let ended = wire::RunEnded {
+            why: why.to_owned(),
+            link: Hash::parse(link).unwrap_or_default(),
+        };
+        let now = Stamp {
+            engine_ns: received_ns,
+            received_ns,
+        };
+        self.journal.append(now, 0, &ended.into())?;
+        self.journal.end(received_ns, why)
+    }
+
+    /// The journal.
+    #[must_use]
+    pub const fn journal(&self) -> &Journal {
+        &self.journal
+    }
+}

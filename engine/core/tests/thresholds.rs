@@ -1,7 +1,7 @@
 //! Thresholds files: what is read, what is refused and with which words.
 #![expect(clippy::panic, clippy::indexing_slicing, reason = "a test may fail loudly")]
 
-use alula_core::thresholds::{MAX_BYTES, ThresholdSet, ValueError, Violation, read};
+use alula_core::thresholds::{MAX_BYTES, ThresholdSet, ValueError, Violation, read, read_file};
 use alula_dsl::graph::{ThresholdDef, ThresholdId};
 use alula_dsl::span::Span;
 use alula_dsl::unit::Unit;
@@ -346,10 +346,28 @@ fn the_canonical_text_reads_back_to_the_same_version() {
         "strategy: condor\nthresholds:\n  # vix_rsi_hot: RSI(14) of VIX above which the adaptive shell votes; 50..95\n  \
          vix_rsi_hot: 70\n  # curve_inverted: -20%..0%\n  curve_inverted: -2%\n  # hedge_share: 30%..40%\n  \
          hedge_share: 33.3%\n  # stop: -$8_000..$8_000\n  stop: -$1_500.25\n  # level: 10 vol..80 vol\n  level: 35 vol\n  \
-         # short_delta: 5 delta..30 delta\n  short_delta: 16 delta\n  # target: 0 dte..90 dte\n  target: 45 dte\n"
+         # short_delta: 5 delta..30 delta\n  short_delta: 16 delta\n  # target: 0 dte..90 dte\n  target: 45 dte\n...\n"
     );
     let again = read(text.as_bytes(), "condor", &defs).unwrap();
     assert_eq!((again.values(), again.hash()), (set.values(), set.hash()));
+}
+
+#[test]
+fn a_file_may_name_the_version_that_it_was_chosen_against_and_say_that_it_is_whole() {
+    let defs = defs();
+    let before = ThresholdSet::defaults(&defs);
+    let text = before.text_for("condor", &defs, Some(&before));
+    let file = read_file(text.as_bytes(), "condor", &defs).unwrap();
+    assert_eq!((file.ack, file.ended), (Some(before.hash_hex()), true));
+    let plain = read_file(b"thresholds: {}\n", "condor", &defs).unwrap();
+    assert_eq!((plain.ack, plain.ended), (None, false));
+    // A version of digits alone is one too, and what is no version is refused at its place.
+    let digits = read_file(b"ack: 123456789012\nthresholds: {}\n", "condor", &defs).unwrap();
+    assert_eq!(digits.ack.as_deref(), Some("123456789012"));
+    for bad in ["ack: yes", "ack: 0123", "ack: 0123456789AB", "ack: [1]"] {
+        let found = read_file(format!("{bad}\nthresholds: {{}}\n").as_bytes(), "condor", &defs).unwrap_err();
+        assert_eq!((found[0].line, found.len()), (1, 1), "{bad}");
+    }
 }
 
 #[test]

@@ -16,6 +16,10 @@ pub(super) fn schema(strategy: &str, defs: &[ThresholdDef]) -> Value {
         "additionalProperties": false,
         "properties": {
             "strategy": { "const": strategy, "description": "The strategy that these values were chosen for." },
+            "ack": {
+                "type": "string", "pattern": "^[0-9a-f]{12,64}$",
+                "description": "The version that a large change was chosen against, as `alula thresholds show` prints it.",
+            },
             "thresholds": { "type": "object", "additionalProperties": false, "properties": properties },
         },
     })

@@ -14,6 +14,7 @@ const FLOORS: &[(&str, &str, u8)] = &[
     ("alula-plugin-loader", "plugins/loader", 1),
     ("alula-volatility", "plugins/volatility", 2),
     ("alula-ibkr", "plugins/ibkr", 2),
+    ("alula-paper", "plugins/paper", 3),
     ("alula-yaml", "engine/yaml", 0),
     ("alula-market", "engine/market", 1),
     ("alula-book", "engine/book", 2),

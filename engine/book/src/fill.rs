@@ -203,7 +203,10 @@ pub(crate) fn roll_legs(held: &Package, to: &Package) -> Vec<TradeLeg> {
 }
 
 /// Prices the legs of one trade. See the module for the rules.
-pub(crate) fn price(
+///
+/// # Errors
+/// Why it cannot trade at this snapshot.
+pub fn price(
     legs: &[TradeLeg],
     snapshot: &ChainSnapshot,
     how: Trying,
@@ -308,7 +311,7 @@ fn displayed(leg: &Leg, snapshot: &ChainSnapshot, model: FillModel) -> Result<u3
 ///
 /// # Errors
 /// [`NoFill::Depth`] when not one package fits, [`NoFill::NoSize`] when a size is not known.
-pub(crate) fn fillable(
+pub fn fillable(
     legs: &[TradeLeg],
     snapshot: &ChainSnapshot,
     model: FillModel,

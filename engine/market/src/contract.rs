@@ -11,7 +11,7 @@ pub mod symbol;
 pub mod tick;
 
 pub use future::FutureContract;
-pub use instrument::Instrument;
+pub use instrument::{Fields, Instrument, date_of, day_number};
 pub use listing::{NotListed, listed};
 pub use share::Share;
 pub use since::Since;

@@ -1,6 +1,10 @@
 //! What every indicator must do, as checks that can be run on any of them: by an author as unit tests, by `alula plugin check`
 //! in a process of its own for each check. Inputs are invented from a fixed sequence.
 
+mod broker;
+
+pub use broker::{BROKER_CASES, BrokerCase, Fresh};
+
 use crate::float::Mode;
 use crate::host::{Factory, FaultKind, Given, IndicatorInfo, Instance, PortInfo, Row};
 use std::sync::Arc;

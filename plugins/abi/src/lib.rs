@@ -8,6 +8,7 @@
 #[allow(unsafe_code, reason = "tables of a plugin are shared between threads")]
 pub mod raw;
 
+pub mod broker;
 pub mod conformance;
 #[allow(unsafe_code, reason = "reads and sets the processor's control word")]
 pub mod float;

@@ -4,7 +4,7 @@ use crate::cache;
 use crate::error::{LoadError, Refusal};
 use crate::sha256;
 use alula_plugin_abi::float::Mode;
-use alula_plugin_abi::host::{Factory, borrowed_text, text_at};
+use alula_plugin_abi::host::{Brokers, Factory, borrowed_text, text_at};
 use alula_plugin_abi::raw;
 use std::collections::BTreeMap;
 use std::ffi::{c_char, c_void};
@@ -29,6 +29,8 @@ pub struct Library {
     pub minor: u16,
     /// Its indicators.
     pub factory: Factory,
+    /// Its brokers.
+    pub brokers: Brokers,
 }
 
 /// What a plugin has to say.
@@ -127,13 +129,27 @@ fn start(path: &Path, hash: &str) -> Result<Library, LoadError> {
             let said = unsafe { text_at(slot.message.as_ptr(), "the error") }.unwrap_or_default();
             return Err(contract(&format!("its start failed (status {status}): {said}")));
         }
-        // SAFETY: the library was started; the id ends with a zero.
-        let factory = unsafe { get_factory(raw::FACTORY_INDICATOR.as_ptr()) };
-        if factory.is_null() {
-            return Err(contract("it offers no indicators"));
+        // SAFETY: the library was started; the ids end with a zero.
+        let (indicators, brokers) = unsafe {
+            (
+                get_factory(raw::FACTORY_INDICATOR.as_ptr()),
+                get_factory(raw::FACTORY_BROKER.as_ptr()),
+            )
+        };
+        if indicators.is_null() && brokers.is_null() {
+            return Err(contract("it offers no indicators and no brokers"));
         }
-        // SAFETY: what `get_factory` gives for this id is such a factory, and the library is never unloaded.
-        unsafe { Factory::new(factory.cast()) }.map_err(|f| contract(&f.text))
+        let mut made = (Factory::default(), Brokers::default());
+        if !indicators.is_null() {
+            // SAFETY: what `get_factory` gives for this id is such a factory, and the library is never unloaded.
+            made.0 = unsafe { Factory::new(indicators.cast()) }.map_err(|f| contract(&f.text))?;
+        }
+        if !brokers.is_null() {
+            // SAFETY: as above; the host's services are a static of this program.
+            made.1 =
+                unsafe { Brokers::new(brokers.cast(), &raw const HOST.0) }.map_err(|f| contract(&f.text))?;
+        }
+        Ok(made)
     })();
     if Mode::now() != Mode::PLAIN {
         Mode::restore();
@@ -143,7 +159,7 @@ fn start(path: &Path, hash: &str) -> Result<Library, LoadError> {
         ));
     }
     let minor = entry.abi_minor;
-    let factory = made?;
+    let (factory, brokers) = made?;
     // Never closed: threads, thread-local values and the factory's functions may be in use until the end.
     std::mem::forget(library);
     Ok(Library {
@@ -151,6 +167,7 @@ fn start(path: &Path, hash: &str) -> Result<Library, LoadError> {
         build,
         minor,
         factory,
+        brokers,
     })
 }
 
@@ -266,7 +283,7 @@ static HOST: HostTable = HostTable(raw::Host {
     abi_minor: raw::MINOR,
     ctx: std::ptr::null_mut(),
     log: Some(log),
-    now_ns: None,
+    now_ns: Some(now_ns),
     get_extension: Some(get_extension),
 });
 
@@ -277,6 +294,11 @@ unsafe extern "C" fn log(_: *mut c_void, level: u32, message: raw::Str) {
     if messages.len() < MESSAGES_MAX {
         messages.push(Message { level, text });
     }
+}
+
+unsafe extern "C" fn now_ns(_: *mut c_void) -> i64 {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    since.map_or(0, |d| i64::try_from(d.as_nanos()).unwrap_or(i64::MAX))
 }
 
 const unsafe extern "C" fn get_extension(_: *mut c_void, _: *const c_char) -> *const c_void {

@@ -11,6 +11,9 @@
 //! kind = "indicator"
 //! capabilities = []
 //! ```
+//!
+//! A plugin with brokers is of kind `broker`. Its only capability is `live`: without it, a broker that trades real money is
+//! refused whatever else is asked for.
 
 use crate::LIBRARY_BYTES_MAX;
 use crate::error::{LoadError, Refusal};
@@ -27,6 +30,8 @@ const VERSION: u64 = 1;
 const LOCK_BYTES_MAX: u64 = 1 << 20;
 /// Most plugins.
 const PLUGINS_MAX: usize = 256;
+/// The capability of trading real money.
+const LIVE: &str = "live";
 /// Longest id, in bytes.
 const ID_MAX: usize = 64;
 
@@ -35,6 +40,8 @@ const ID_MAX: usize = 64;
 pub enum Kind {
     /// Numbers in, numbers out.
     Indicator,
+    /// Orders out, fills in; it may have indicators too.
+    Broker,
 }
 
 impl Kind {
@@ -43,6 +50,7 @@ impl Kind {
     pub const fn word(self) -> &'static str {
         match self {
             Self::Indicator => "indicator",
+            Self::Broker => "broker",
         }
     }
 }
@@ -58,6 +66,8 @@ pub struct Pin {
     pub sha256: String,
     /// What it is for.
     pub kind: Kind,
+    /// Its brokers may trade real money.
+    pub live: bool,
 }
 
 /// A lock file.
@@ -173,10 +183,11 @@ impl Lock {
             // Writing to a string cannot fail.
             let _ = write!(
                 text,
-                "\n[[plugin]]\nid = \"{}\"\nfile = \"{file}\"\nsha256 = \"{}\"\nkind = \"{}\"\ncapabilities = []\n",
+                "\n[[plugin]]\nid = \"{}\"\nfile = \"{file}\"\nsha256 = \"{}\"\nkind = \"{}\"\ncapabilities = [{}]\n",
                 pin.id,
                 pin.sha256,
-                pin.kind.word()
+                pin.kind.word(),
+                if pin.live { "\"live\"" } else { "" }
             );
         }
         text
@@ -285,6 +296,7 @@ struct Draft {
     file: Option<PathBuf>,
     sha256: Option<String>,
     kind: Option<Kind>,
+    live: Option<bool>,
 }
 
 type At<T> = Result<T, (usize, String)>;
@@ -347,16 +359,22 @@ fn parse(text: &str) -> At<Vec<Pin>> {
                 }
             }
             (Some(d), "kind", Value::Text(kind)) => {
-                if kind != Kind::Indicator.word() {
+                let known = [Kind::Indicator, Kind::Broker]
+                    .into_iter()
+                    .find(|k| k.word() == kind);
+                let Some(known) = known else {
                     return wrong(format!("this version knows no plugins of kind `{kind}`"));
-                }
-                if d.kind.replace(Kind::Indicator).is_some() {
+                };
+                if d.kind.replace(known).is_some() {
                     return twice();
                 }
             }
-            (Some(_), "capabilities", Value::Texts(words)) => {
-                if let Some(word) = words.first() {
-                    return wrong(format!("an indicator has no capability `{word}`"));
+            (Some(d), "capabilities", Value::Texts(words)) => {
+                if let Some(word) = words.iter().find(|w| *w != LIVE) {
+                    return wrong(format!("there is no capability `{word}`"));
+                }
+                if d.live.replace(!words.is_empty()).is_some() {
+                    return twice();
                 }
             }
             _ => {
@@ -380,7 +398,11 @@ fn parse(text: &str) -> At<Vec<Pin>> {
             file: d.file.ok_or_else(|| missing("file"))?,
             sha256: d.sha256.ok_or_else(|| missing("sha256"))?,
             kind: d.kind.ok_or_else(|| missing("kind"))?,
+            live: d.live.unwrap_or(false),
         };
+        if pin.live && pin.kind != Kind::Broker {
+            return Err((line, format!("an indicator has no capability `{LIVE}`")));
+        }
         if pins.iter().any(|p| p.id == pin.id) {
             return Err((line, format!("the plugin `{}` is there twice", pin.id)));
         }
@@ -425,7 +447,12 @@ mod tests {
                 id: id.to_owned(),
                 file: Path::new("plugins").join(format!("lib{id}.so")),
                 sha256: HASH.to_owned(),
-                kind: Kind::Indicator,
+                kind: if id == "breadth" {
+                    Kind::Broker
+                } else {
+                    Kind::Indicator
+                },
+                live: id == "breadth",
             });
         }
         assert_eq!(parse(&lock.text()).unwrap(), lock.pins);
@@ -454,12 +481,22 @@ mod tests {
             (entry("file = \"x.so\"\nfile = \"y.so\""), 7, "is there twice"),
             (
                 entry("file = \"x.so\"\ncapabilities = [\"live\"]"),
-                7,
+                2,
                 "no capability `live`",
+            ),
+            (
+                entry("file = \"x.so\"\ncapabilities = [\"root\"]"),
+                7,
+                "no capability `root`",
             ),
             (entry("file = \"x.so\"\nsize = 3"), 7, "`size` is not known here"),
             (entry(""), 2, "has no `file`"),
-            (entry("kind = \"broker\""), 6, "knows no plugins of kind `broker`"),
+            (entry("kind = \"broker\""), 6, "is there twice"),
+            (
+                entry("").replace("\"indicator\"", "\"feed\""),
+                5,
+                "knows no plugins of kind `feed`",
+            ),
         ] {
             let (at, said) = parse(&text).unwrap_err();
             assert!(said.contains(why) && at == line, "{text}: line {at}: {said}");

@@ -75,6 +75,7 @@ fn pinned(bytes: &[u8]) -> (TempDir, Lock) {
         file: PathBuf::from("plugins/probe.so"),
         sha256: sha256(bytes),
         kind: Kind::Indicator,
+        live: false,
     });
     fs::write(&lock.path, lock.text()).unwrap();
     let lock = Lock::read(&lock.path).unwrap();
@@ -127,7 +128,7 @@ fn what_does_not_fit_is_refused_with_a_sentence_that_says_what_to_do() {
     let far = refused(&["-DP_SYMBOL=somebody_elses_entry"]).unwrap();
     assert_eq!(far.what, "it has no symbol `alula_plugin_entry_v1`");
     let needs = refused(&["-DP_MINOR=9", "-DP_MIN_HOST=7"]).unwrap();
-    assert_eq!(needs.what, "it needs version 1.7 of the contract, this is 1.0");
+    assert_eq!(needs.what, "it needs version 1.7 of the contract, this is 1.1");
     assert_eq!(
         refused(&["-DP_SIZE=0"]).unwrap().what,
         "its entry says that it has 0 bytes"

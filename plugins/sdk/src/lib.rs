@@ -1,6 +1,6 @@
-//! Indicators for Alula in safe Rust.
+//! Indicators and brokers for Alula in safe Rust.
 //!
-//! Write a type, implement [`Indicator`], name it in [`export_plugin!`](crate::export_plugin), build a `cdylib`. There is no
+//! Write a type, implement [`Indicator`] or [`Broker`], name it in [`export_plugin!`](crate::export_plugin), build a `cdylib`. There is no
 //! `unsafe` in a plugin: this crate checks what comes in, catches panics, and turns both into errors of the contract.
 //!
 //! ```
@@ -57,6 +57,7 @@ compile_error!(
     "a plugin must unwind: with `panic = \"abort\"` its first panic would end the engine. Remove it from the profile"
 );
 
+mod broker;
 mod indicator;
 #[allow(unsafe_code, reason = "the plugin's side of the contract")]
 pub mod shim;
@@ -64,27 +65,35 @@ mod state;
 pub mod testing;
 
 pub use alula_plugin_abi as abi;
+pub use broker::{Broker, Level, Refused, Services, Setting, Settings};
 pub use indicator::{Indicator, Param, Params, Port, Ready};
 pub use state::{Reader, Writer};
 
 /// What a plugin needs.
 pub mod prelude {
     pub use crate::export_plugin;
+    pub use crate::{Broker, Level, Refused, Services, Setting, Settings};
     pub use crate::{Indicator, Param, Params, Port, Reader, Ready, Writer};
+    pub use alula_plugin_abi::broker::{Caps, Contract, Event, Execution, FinalValue, Order, Quote, WhatIf};
     pub use std::ffi::CStr;
 }
 
-/// Makes the library's entry symbol for these indicators.
+/// Makes the library's entry symbol for these indicators, or for brokers: `export_plugin!(brokers: Paper)`, and for both:
+/// `export_plugin!(brokers: Paper; indicators: Rsi, Bands)`.
 #[macro_export]
 macro_rules! export_plugin {
-    ($($indicator:ty),+ $(,)?) => {
-        /// The indicators of this library.
+    (brokers: $($broker:ty),+ $(; indicators: $($indicator:ty),+)? $(,)?) => {
+        $crate::export_plugin!(@ [$($($indicator),+)?] [$($broker),+]);
+    };
+    (@ [$($indicator:ty),*] [$($broker:ty),*]) => {
+        /// What this library offers.
         #[doc(hidden)]
         #[derive(Debug)]
         pub struct AlulaPlugin;
 
         impl $crate::shim::Plugin for AlulaPlugin {
-            const TABLE: &'static [$crate::shim::Made] = &[$($crate::shim::Made::of::<$indicator>()),+];
+            const TABLE: &'static [$crate::shim::Made] = &[$($crate::shim::Made::of::<$indicator>()),*];
+            const BROKERS: &'static [$crate::shim::MadeBroker] = &[$($crate::shim::MadeBroker::of::<$broker>()),*];
             const BUILD: &'static ::std::ffi::CStr = c"alula-plugin-sdk 0.1.0";
         }
 
@@ -93,5 +102,8 @@ macro_rules! export_plugin {
         #[unsafe(no_mangle)]
         #[used]
         pub static alula_plugin_entry_v1: $crate::abi::raw::Entry = $crate::shim::entry::<AlulaPlugin>();
+    };
+    ($($indicator:ty),+ $(,)?) => {
+        $crate::export_plugin!(@ [$($indicator),+] []);
     };
 }

@@ -9,13 +9,19 @@ use std::ffi::{CStr, c_char, c_void};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr;
 
+mod broker;
+
+pub use broker::{MadeBroker, factory as broker_factory};
+
 /// Most parameters, inputs or outputs; the host allows no more.
 const PORTS_MAX: usize = 64;
 
-/// The indicators of a library.
+/// The indicators and brokers of a library.
 pub trait Plugin: 'static {
-    /// All of them.
-    const TABLE: &'static [Made];
+    /// All indicators.
+    const TABLE: &'static [Made] = &[];
+    /// All brokers.
+    const BROKERS: &'static [MadeBroker] = &[];
     /// What built the library.
     const BUILD: &'static CStr;
 }
@@ -104,8 +110,11 @@ unsafe extern "C" fn get_factory<P: Plugin>(id: *const c_char) -> *const c_void 
         return ptr::null();
     }
     // SAFETY: the host passes a text that ends with a zero.
-    if unsafe { CStr::from_ptr(id) } == raw::FACTORY_INDICATOR {
+    let id = unsafe { CStr::from_ptr(id) };
+    if id == raw::FACTORY_INDICATOR && !P::TABLE.is_empty() {
         ptr::from_ref(factory::<P>()).cast()
+    } else if id == raw::FACTORY_BROKER && !P::BROKERS.is_empty() {
+        ptr::from_ref(broker_factory::<P>()).cast()
     } else {
         ptr::null()
     }

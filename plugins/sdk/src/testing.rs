@@ -1,9 +1,11 @@
 //! An author's unit tests: the conformance checks, and rows in, rows out, through the same calls that the engine makes.
 
+use crate::broker::Broker;
 use crate::indicator::Indicator;
-use crate::shim::{Made, Plugin, factory};
-use alula_plugin_abi::conformance::CASES;
-use alula_plugin_abi::host::{Factory, Row};
+use crate::shim::{Made, MadeBroker, Plugin, broker_factory, factory};
+use alula_plugin_abi::broker::Caps;
+use alula_plugin_abi::conformance::{BROKER_CASES, CASES};
+use alula_plugin_abi::host::{Brokers, Factory, Row};
 use std::ffi::CStr;
 use std::marker::PhantomData;
 
@@ -65,4 +67,45 @@ pub fn rows<T: Indicator>(params: &[(&str, f64)], rows: &[&[f64]]) -> Result<Vec
         out.push(ready.then(|| instance.outputs().to_vec()));
     }
     Ok(out)
+}
+
+struct OnlyBroker<T>(PhantomData<T>);
+
+impl<T: Broker> Plugin for OnlyBroker<T> {
+    const BROKERS: &'static [MadeBroker] = &[MadeBroker::of::<T>()];
+    const BUILD: &'static CStr = c"testing";
+}
+
+/// The host's side of a broker, to talk to it as the engine does.
+///
+/// # Errors
+/// When its tables are not as the contract says.
+pub fn brokers<T: Broker>() -> Result<Brokers, String> {
+    let factory = broker_factory::<OnlyBroker<T>>();
+    #[expect(unsafe_code, reason = "the tables are this crate's own")]
+    // SAFETY: a factory of this crate, in a static of this program; a broker takes the absence of services.
+    let brokers = unsafe { Brokers::new(factory, std::ptr::null()) };
+    brokers.map_err(|f| f.text)
+}
+
+/// Runs every conformance check on a broker; `fresh` gives its settings, with a fresh folder each time where it has one.
+///
+/// # Errors
+/// One line for each check that fails.
+pub fn broker_conforms<T: Broker>(mut fresh: impl FnMut() -> Vec<(String, String)>) -> Result<(), String> {
+    let brokers = brokers::<T>()?;
+    let mut failed = Vec::new();
+    for info in brokers.brokers() {
+        let may_send = info.caps.has(Caps::SIMULATED);
+        for case in BROKER_CASES.iter().filter(|c| may_send || !c.sends) {
+            if let Err(why) = (case.run)(&brokers, info, &mut fresh) {
+                failed.push(format!("{}: {why}", case.name));
+            }
+        }
+    }
+    if failed.is_empty() {
+        Ok(())
+    } else {
+        Err(failed.join("\n"))
+    }
 }

@@ -1,8 +1,39 @@
 //! Anything that can be held: an option, a future, a share.
 
-use super::{FutureContract, OptionContract, Share};
+use super::{FutureContract, FutureRoot, OptionContract, Right, Root, Share};
+use crate::money::Price;
 use crate::time::{Date, Instant};
+use chrono::Datelike as _;
 use std::fmt;
+
+/// An instrument as plain fields, as brokers and files write it: the class alone says what it is, and SPX and SPXW of one
+/// day and strike are two.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Fields<'a> {
+    /// Class: `SPXW`, `VX`, `SPY`.
+    pub class: &'a str,
+    /// Year, month and day as one number; 0 for a share.
+    pub expiry: u32,
+    /// Of an option.
+    pub right: Option<Right>,
+    /// Of an option; zero elsewhere.
+    pub strike: Price,
+}
+
+/// A date as one number of year, month and day, and back.
+#[must_use]
+pub fn day_number(date: Date) -> u32 {
+    let year = u32::try_from(date.year()).unwrap_or(0);
+    year.saturating_mul(10_000)
+        .saturating_add(date.month() * 100 + date.day())
+}
+
+/// The date of such a number.
+#[must_use]
+pub fn date_of(number: u32) -> Option<Date> {
+    let year = i32::try_from(number / 10_000).ok()?;
+    Date::from_ymd_opt(year, number / 100 % 100, number % 100)
+}
 
 /// Anything that can be held.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -16,6 +47,42 @@ pub enum Instrument {
 }
 
 impl Instrument {
+    /// Its fields.
+    #[must_use]
+    pub fn fields(&self) -> Fields<'static> {
+        let (right, strike) = match self {
+            Self::Option(c) => (Some(c.right), c.strike),
+            Self::Future(_) | Self::Share(_) => (None, Price::ZERO),
+        };
+        Fields {
+            class: self.class(),
+            expiry: self.expiry().map_or(0, day_number),
+            right,
+            strike,
+        }
+    }
+
+    /// The instrument of these fields; `None` when the class is not known or the fields do not go with it.
+    #[must_use]
+    pub fn from_fields(fields: &Fields<'_>) -> Option<Self> {
+        let bare = fields.right.is_none() && fields.strike == Price::ZERO;
+        if let Some(root) = Root::parse(fields.class) {
+            return Some(Self::Option(OptionContract {
+                root,
+                expiry: date_of(fields.expiry)?,
+                right: fields.right?,
+                strike: Some(fields.strike).filter(|s| *s > Price::ZERO)?,
+            }));
+        }
+        if let Some(root) = FutureRoot::parse(fields.class).filter(|_| bare) {
+            let expiry = date_of(fields.expiry)?;
+            return Some(Self::Future(FutureContract { root, expiry }));
+        }
+        Share::parse(fields.class)
+            .filter(|_| bare && fields.expiry == 0)
+            .map(Self::Share)
+    }
+
     /// Dollars for one point.
     #[must_use]
     pub const fn multiplier(&self) -> i64 {
@@ -84,6 +151,43 @@ impl fmt::Display for Instrument {
             Self::Option(c) => c.fmt(f),
             Self::Future(c) => c.fmt(f),
             Self::Share(s) => s.fmt(f),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fields_lead_back_to_the_instrument_and_nothing_else_does() {
+        let day = Date::from_ymd_opt(2024, 6, 21).unwrap();
+        let option = |root| {
+            Instrument::Option(OptionContract {
+                root,
+                expiry: day,
+                right: Right::Put,
+                strike: Price(5_100_500),
+            })
+        };
+        let future = Instrument::Future(FutureContract {
+            root: FutureRoot::Vxm,
+            expiry: day,
+        });
+        for instrument in [option(Root::Spx), option(Root::Spxw), future, Instrument::Share(Share::Spy)] {
+            assert_eq!(Instrument::from_fields(&instrument.fields()), Some(instrument));
+        }
+        let fields = option(Root::Spx).fields();
+        assert_eq!(fields.expiry, 20_240_621);
+        for wrong in [
+            Fields { class: "SPY", ..fields },
+            Fields { class: "SPXX", ..fields },
+            Fields { expiry: 20_240_231, ..fields },
+            Fields { right: None, ..fields },
+            Fields { strike: Price::ZERO, ..fields },
+            Fields { class: "VX", ..fields },
+        ] {
+            assert_eq!(Instrument::from_fields(&wrong), None, "{wrong:?}");
         }
     }
 }

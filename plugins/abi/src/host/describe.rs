@@ -224,7 +224,7 @@ fn is_truth(value: f64) -> bool {
     bits == 0.0_f64.to_bits() || bits == 1.0_f64.to_bits()
 }
 
-fn is_name(text: &str) -> bool {
+pub(super) fn is_name(text: &str) -> bool {
     text.len() <= NAME_MAX
         && text.starts_with(|c: char| c.is_ascii_lowercase())
         && text

@@ -94,7 +94,8 @@ fn take_part(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
 }
 
 /// CRC-32C (Castagnoli), as in RFC 3720 section 12.1.
-fn crc32c(bytes: &[u8]) -> u32 {
+#[must_use]
+pub fn crc32c(bytes: &[u8]) -> u32 {
     let mut crc = u32::MAX;
     for byte in bytes {
         crc ^= u32::from(*byte);

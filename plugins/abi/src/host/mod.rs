@@ -1,12 +1,16 @@
-//! The host's side: a plugin's indicators as values of Rust, each call checked.
+//! The host's side: a plugin's indicators and brokers as values of Rust, each call checked.
 
+#[allow(unsafe_code, reason = "calls through the plugin's tables")]
+mod broker;
 mod describe;
 mod envelope;
 mod instance;
 #[allow(unsafe_code, reason = "calls through the plugin's tables")]
-mod table;
+pub(crate) mod table;
 
+pub use broker::{BrokerInfo, Brokers, Connection, SettingInfo, SettingKind, SettingValue, Submitted};
 pub use describe::{IndicatorInfo, ParamInfo, PortInfo};
+pub use envelope::crc32c;
 pub use instance::{Given, Instance, Row, Start};
 pub use table::{Factory, borrowed_text, text_at};
 
@@ -29,6 +33,8 @@ pub enum FaultKind {
     Mode,
     /// It does not understand saved state.
     State,
+    /// It was asked for something that it does not do.
+    Unsupported,
 }
 
 /// A fault with its text: one line, lower case.

@@ -22,7 +22,7 @@ const PORTS_MAX: u32 = 64;
 /// Most bytes of saved state.
 const STATE_MAX: usize = 64 << 20;
 
-fn contract(text: impl Into<String>) -> Fault {
+pub(super) fn contract(text: impl Into<String>) -> Fault {
     Fault::new(FaultKind::Contract, text)
 }
 
@@ -68,7 +68,7 @@ pub unsafe fn borrowed_text(text: raw::Str) -> String {
 ///
 /// # Safety
 /// `base` leads to `size` bytes of a struct of the contract, and `T` is its field at `offset`.
-unsafe fn late_field<T: Copy>(base: *const u8, size: u32, offset: usize) -> Option<T> {
+pub(super) unsafe fn late_field<T: Copy>(base: *const u8, size: u32, offset: usize) -> Option<T> {
     let end = offset.checked_add(size_of::<T>())?;
     // SAFETY: the field ends inside the struct's own size; tables are aligned, and this asks for no alignment at all.
     (end <= usize::try_from(size).ok()?).then(|| unsafe { base.add(offset).cast::<T>().read_unaligned() })
@@ -78,7 +78,7 @@ unsafe fn late_field<T: Copy>(base: *const u8, size: u32, offset: usize) -> Opti
 ///
 /// # Safety
 /// A pointer that is not null leads to a struct that begins with a `u32` of its own size.
-unsafe fn read<T: Copy>(at: *const T, what: &str) -> Result<T, Fault> {
+pub(crate) unsafe fn read<T: Copy>(at: *const T, what: &str) -> Result<T, Fault> {
     if at.is_null() {
         return Err(contract(format!("{what} is absent")));
     }
@@ -95,7 +95,7 @@ unsafe fn read<T: Copy>(at: *const T, what: &str) -> Result<T, Fault> {
 ///
 /// # Safety
 /// As for [`read`], for each of `n` elements.
-unsafe fn read_all<T: Copy>(at: *const T, n: u32, what: &str) -> Result<Vec<T>, Fault> {
+pub(super) unsafe fn read_all<T: Copy>(at: *const T, n: u32, what: &str) -> Result<Vec<T>, Fault> {
     if n > PORTS_MAX {
         return Err(contract(format!("{n} {what}: there may be {PORTS_MAX}")));
     }
@@ -210,10 +210,10 @@ unsafe fn indicator(desc: &raw::IndicatorDesc) -> Result<IndicatorInfo, Fault> {
     Ok(info)
 }
 
-/// A plugin's indicators.
-#[derive(Clone, Debug)]
+/// A plugin's indicators; none by default.
+#[derive(Clone, Debug, Default)]
 pub struct Factory {
-    create: raw::Create,
+    create: Option<raw::Create>,
     indicators: Vec<Arc<IndicatorInfo>>,
 }
 
@@ -244,7 +244,10 @@ impl Factory {
             }
             indicators.push(Arc::new(info));
         }
-        Ok(Self { create, indicators })
+        Ok(Self {
+            create: Some(create),
+            indicators,
+        })
     }
 
     /// What it offers.
@@ -307,13 +310,14 @@ impl Factory {
                 f: g.f,
             })
             .collect();
+        let make = self.create.ok_or_else(|| contract("it has no indicators"))?;
         let mut this = ptr::null_mut();
         let mut vtbl = ptr::null();
         let mut slot = Slot::new();
         let count = u32::try_from(params.len()).unwrap_or(u32::MAX);
         // SAFETY: `create` as the header says: all pointers lead to values that live through the call.
         let status = unsafe {
-            (self.create)(
+            make(
                 id.as_ptr(),
                 params.as_ptr(),
                 count,
@@ -340,7 +344,7 @@ impl Factory {
 }
 
 /// The floating-point mode must be what it was.
-fn plain(doing: &str) -> Result<(), Fault> {
+pub(super) fn plain(doing: &str) -> Result<(), Fault> {
     if Mode::now() == Mode::PLAIN {
         return Ok(());
     }
@@ -351,16 +355,16 @@ fn plain(doing: &str) -> Result<(), Fault> {
     ))
 }
 
-fn size(bytes: usize) -> u32 {
+pub(super) fn size(bytes: usize) -> u32 {
     u32::try_from(bytes).unwrap_or(u32::MAX)
 }
 
 /// The slot for a plugin's error text.
 #[derive(Clone, Debug)]
-struct Slot(Box<raw::Error>);
+pub(super) struct Slot(Box<raw::Error>);
 
 impl Slot {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self(Box::new(raw::Error {
             struct_size: size(size_of::<raw::Error>()),
             code: raw::OK,
@@ -368,7 +372,7 @@ impl Slot {
         }))
     }
 
-    fn clear(&mut self) -> *mut raw::Error {
+    pub(super) fn clear(&mut self) -> *mut raw::Error {
         self.0.code = raw::OK;
         // Zeroing all of it would cost more than the call.
         if let Some(first) = self.0.message.first_mut() {
@@ -377,7 +381,7 @@ impl Slot {
         &raw mut *self.0
     }
 
-    fn fault(&self, status: raw::Status, doing: &str) -> Fault {
+    pub(super) fn fault(&self, status: raw::Status, doing: &str) -> Fault {
         let bytes: Vec<u8> = self
             .0
             .message
@@ -391,6 +395,7 @@ impl Slot {
         let kind = match status {
             raw::E_PANIC => FaultKind::Panicked,
             raw::E_STATE_VERSION => FaultKind::State,
+            raw::E_UNSUPPORTED => FaultKind::Unsupported,
             _ => FaultKind::Failed,
         };
         let text = match (status, said.trim()) {

@@ -3,6 +3,10 @@
 //! Each struct is written once: the macro makes the struct and the table of its layout, and a test compiles the header and
 //! compares every size and offset with that table.
 
+mod broker;
+
+pub use broker::*;
+
 use std::ffi::{c_char, c_void};
 
 /// A struct's place in the table of layouts.
@@ -16,12 +20,12 @@ pub struct Layout {
     pub fields: &'static [(&'static str, usize, usize)],
 }
 
-const fn size_of_field<S, F>(_: fn(&S) -> &F) -> usize {
+pub(crate) const fn size_of_field<S, F>(_: fn(&S) -> &F) -> usize {
     size_of::<F>()
 }
 
 macro_rules! mirror {
-    ($(
+    ($table:ident; $(
         $(#[$doc:meta])*
         struct $name:ident = $c:literal { $( $(#[$field_doc:meta])* $field:ident: $type:ty, )* }
     )*) => {
@@ -31,17 +35,24 @@ macro_rules! mirror {
             #[repr(C)]
             pub struct $name { $( $(#[$field_doc])* pub $field: $type, )* }
         )*
-        /// All structs of the header.
-        pub const LAYOUTS: &[Layout] = &[$( Layout {
+        /// Structs of this part of the header.
+        pub(super) const $table: &[Layout] = &[$( Layout {
             name: $c,
             size: size_of::<$name>(),
             fields: &[$( (
                 stringify!($field),
                 std::mem::offset_of!($name, $field),
-                size_of_field::<$name, $type>(|s| &s.$field),
+                $crate::raw::size_of_field::<$name, $type>(|s| &s.$field),
             ), )*],
         }, )*];
     };
+}
+
+pub(crate) use mirror;
+
+/// Every struct of the header, part by part.
+pub fn layouts() -> impl Iterator<Item = &'static Layout> {
+    COMMON.iter().chain(broker::BROKER)
 }
 
 /// `alula_status`.
@@ -58,6 +69,14 @@ pub const E_UNSUPPORTED: Status = -2;
 pub const E_PANIC: Status = -3;
 /// Saved state is not understood.
 pub const E_STATE_VERSION: Status = -4;
+/// Brokers: certainly not sent.
+pub const E_IO: Status = -5;
+/// Brokers: certainly refused.
+pub const E_REJECTED: Status = -6;
+/// Brokers: the order is there already.
+pub const E_DUPLICATE: Status = -7;
+/// Brokers: nobody can say what became of it.
+pub const E_UNKNOWN: Status = -8;
 /// Something else.
 pub const E_INTERNAL: Status = -9;
 
@@ -66,7 +85,7 @@ pub const MAGIC: u64 = 0x315F_4942_415F_4C41;
 /// Major version of the contract.
 pub const MAJOR: u16 = 1;
 /// Minor version of the contract.
-pub const MINOR: u16 = 0;
+pub const MINOR: u16 = 1;
 /// Symbol of the entry.
 pub const ENTRY_SYMBOL: &str = "alula_plugin_entry_v1";
 /// Id of the factory of indicators.
@@ -140,7 +159,7 @@ pub type Create = unsafe extern "C" fn(
     err: *mut Error,
 ) -> Status;
 
-mirror! {
+mirror! { COMMON;
     /// Borrowed text.
     struct Str = "alula_str" {
         /// First byte.
@@ -169,7 +188,7 @@ mirror! {
         ctx: *mut c_void,
         /// Takes a message.
         log: Option<Log>,
-        /// The engine's clock; none for indicators.
+        /// The host's clock; not for indicators.
         now_ns: Option<NowNs>,
         /// Services of later versions.
         get_extension: Option<GetExtension>,

@@ -1,0 +1,823 @@
+//! A broker at work: everything that it says is checked, and it is dead after the first thing that is wrong.
+
+use super::describe::is_name;
+use super::table::{Slot, contract, late_field, plain, read, read_all, size, text_at};
+use super::{Fault, FaultKind};
+use crate::broker::pass;
+use crate::broker::{Caps, Event, FinalValue, Order, Quote, TEXT_MAX, WhatIf, is_order_id, one_line};
+use crate::float::Mode;
+use crate::raw;
+use std::collections::BTreeSet;
+use std::ffi::{CString, c_void};
+use std::mem::offset_of;
+use std::ptr;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Most brokers in a plugin.
+const BROKERS_MAX: u32 = 16;
+/// Most events of one poll; the rest comes with the next.
+const EVENTS_MAX: usize = 65_536;
+/// Snapshots that were asked for and have not ended, at most.
+const ASKED_MAX: usize = 64;
+
+/// What a setting can be.
+#[derive(Clone, Debug, PartialEq)]
+pub enum SettingKind {
+    /// A whole number.
+    Whole {
+        /// Smallest.
+        min: i64,
+        /// Largest.
+        max: i64,
+        /// Where none is given.
+        default: i64,
+    },
+    /// A number.
+    Number {
+        /// Smallest.
+        min: f64,
+        /// Largest.
+        max: f64,
+        /// Where none is given.
+        default: f64,
+    },
+    /// A text.
+    Text {
+        /// Where none is given; `None`: it must be given.
+        default: Option<String>,
+    },
+}
+
+/// A setting that a broker is made with.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SettingInfo {
+    /// Name.
+    pub name: String,
+    /// What it is.
+    pub doc: String,
+    /// Kind, range and default.
+    pub kind: SettingKind,
+}
+
+/// A value of a setting.
+#[derive(Clone, Debug, PartialEq)]
+pub enum SettingValue {
+    /// A whole number.
+    Whole(i64),
+    /// A number.
+    Number(f64),
+    /// A text.
+    Text(String),
+}
+
+impl SettingInfo {
+    /// A value from words.
+    ///
+    /// # Errors
+    /// When they are no such value, or it is out of range.
+    pub fn parse(&self, words: &str) -> Result<SettingValue, Fault> {
+        let wrong = |why: String| {
+            Fault::new(
+                FaultKind::Parameters,
+                format!("`{}` is `{words}`, {why}", self.name),
+            )
+        };
+        match &self.kind {
+            SettingKind::Text { .. } => {
+                if words.len() > TEXT_MAX || words.chars().any(char::is_control) {
+                    return Err(wrong(format!("no line of at most {TEXT_MAX} bytes")));
+                }
+                Ok(SettingValue::Text(words.to_owned()))
+            }
+            SettingKind::Whole { min, max, .. } => {
+                let value = words.parse().ok().filter(|i| (min..=max).contains(&i));
+                value
+                    .map(SettingValue::Whole)
+                    .ok_or_else(|| wrong(format!("no whole number in {min}..{max}")))
+            }
+            SettingKind::Number { min, max, .. } => {
+                let value = words.parse::<f64>().ok().filter(|x| x >= min && x <= max);
+                value
+                    .map(SettingValue::Number)
+                    .ok_or_else(|| wrong(format!("no number in {min}..{max}")))
+            }
+        }
+    }
+
+    /// The default as words; `None`: it must be given.
+    #[must_use]
+    pub fn default_words(&self) -> Option<String> {
+        match &self.kind {
+            SettingKind::Whole { default, .. } => Some(default.to_string()),
+            SettingKind::Number { default, .. } => Some(default.to_string()),
+            SettingKind::Text { default } => default.clone(),
+        }
+    }
+}
+
+/// A broker of a plugin.
+#[derive(Clone, Debug, PartialEq)]
+pub struct BrokerInfo {
+    /// Name.
+    pub id: String,
+    /// Version.
+    pub version: String,
+    /// What it is.
+    pub doc: String,
+    /// What it can do.
+    pub caps: Caps,
+    /// Settings.
+    pub settings: Vec<SettingInfo>,
+}
+
+impl BrokerInfo {
+    fn check(&self) -> Result<(), Fault> {
+        let id = &self.id;
+        let wrong = |what: String| Err(contract(format!("`{id}`: {what}")));
+        if !is_name(id) {
+            return wrong("it is no name: lower-case letters, digits and underscores".to_owned());
+        }
+        if self.caps.has(Caps::LIVE.and(Caps::SIMULATED)) {
+            return wrong("it says that it is simulated and that it trades real money".to_owned());
+        }
+        let mut seen = BTreeSet::new();
+        for setting in &self.settings {
+            let name = &setting.name;
+            if !is_name(name) || !seen.insert(name) {
+                return wrong(format!("`{name}` is no name, or is there twice"));
+            }
+            let sound = match &setting.kind {
+                SettingKind::Whole { min, max, default } => (min..=max).contains(&default),
+                SettingKind::Number { min, max, default } => {
+                    min.is_finite() && max.is_finite() && default >= min && default <= max
+                }
+                SettingKind::Text { default } => default.as_ref().is_none_or(|d| d.len() <= TEXT_MAX),
+            };
+            if !sound {
+                return wrong(format!("the default of `{name}` is outside its own range"));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// # Safety
+/// The descriptor's texts and tables are there for the numbers that it gives.
+unsafe fn info(desc: &raw::BrokerDesc) -> Result<BrokerInfo, Fault> {
+    // SAFETY: by the caller's promise, for each of them; a doc that is null is not read.
+    let info = unsafe {
+        let doc = |at: *const std::ffi::c_char, what: &str| {
+            if at.is_null() {
+                Ok(String::new())
+            } else {
+                text_at(at, what)
+            }
+        };
+        let settings = read_all::<raw::SettingDesc>(desc.settings, desc.n_settings, "settings")?;
+        let setting = |d: &raw::SettingDesc| -> Result<SettingInfo, Fault> {
+            #[expect(
+                clippy::cast_possible_truncation,
+                reason = "an `as` saturates; ranges are checked after it"
+            )]
+            let kind = match d.kind {
+                raw::SETTING_I64 => SettingKind::Whole {
+                    min: d.min as i64,
+                    max: d.max as i64,
+                    default: d.def as i64,
+                },
+                raw::SETTING_F64 => SettingKind::Number {
+                    min: d.min,
+                    max: d.max,
+                    default: d.def,
+                },
+                raw::SETTING_STR => SettingKind::Text {
+                    default: if d.text.is_null() {
+                        None
+                    } else {
+                        Some(text_at(d.text, "a default")?)
+                    },
+                },
+                kind => return Err(contract(format!("a setting is of kind {kind}"))),
+            };
+            Ok(SettingInfo {
+                name: text_at(d.name, "a setting")?,
+                doc: doc(d.doc, "a setting's doc")?,
+                kind,
+            })
+        };
+        BrokerInfo {
+            id: text_at(desc.id, "a broker's id")?,
+            version: text_at(desc.version, "a broker's version")?,
+            doc: doc(desc.doc, "a broker's doc")?,
+            caps: Caps(desc.caps),
+            settings: settings.iter().map(setting).collect::<Result<_, _>>()?,
+        }
+    };
+    info.check()?;
+    Ok(info)
+}
+
+/// The host's services, which outlive every broker.
+#[derive(Clone, Copy, Debug)]
+struct Services(*const raw::Host);
+
+// SAFETY: an immutable table whose functions may be called from any thread, by the contract.
+unsafe impl Send for Services {}
+// SAFETY: as for `Send`.
+unsafe impl Sync for Services {}
+
+/// A plugin's brokers; none by default.
+#[derive(Clone, Debug, Default)]
+pub struct Brokers {
+    made_by: Option<(raw::CreateBroker, Services)>,
+    brokers: Vec<Arc<BrokerInfo>>,
+}
+
+impl Brokers {
+    /// Reads the tables of a factory.
+    ///
+    /// # Errors
+    /// When they are not as the contract says.
+    ///
+    /// # Safety
+    /// `factory` is null, or leads to a factory that obeys `alula_plugin.h` in a library that is never unloaded; `host` leads to
+    /// services that last as long as the process.
+    pub unsafe fn new(factory: *const raw::BrokerFactory, host: *const raw::Host) -> Result<Self, Fault> {
+        // SAFETY: by the caller's promise.
+        let table = unsafe { read(factory, "the factory of brokers") }?;
+        let (Some(describe), Some(create)) = (table.describe, table.create) else {
+            return Err(contract(
+                "the factory of brokers has no `describe` or no `create`",
+            ));
+        };
+        if table.count == 0 || table.count > BROKERS_MAX {
+            return Err(contract(format!("the factory has {} brokers", table.count)));
+        }
+        let mut brokers: Vec<Arc<BrokerInfo>> = Vec::new();
+        for index in 0..table.count {
+            // SAFETY: a function of the plugin called as the header says; what it leads to is read as far as it says it goes.
+            let info = unsafe { info(&read(describe(index), "a description of a broker")?) }?;
+            if brokers.iter().any(|b| b.id == info.id) {
+                return Err(contract(format!("`{}` is there twice", info.id)));
+            }
+            brokers.push(Arc::new(info));
+        }
+        Ok(Self {
+            made_by: Some((create, Services(host))),
+            brokers,
+        })
+    }
+
+    /// What it offers.
+    #[must_use]
+    pub fn brokers(&self) -> &[Arc<BrokerInfo>] {
+        &self.brokers
+    }
+
+    /// The broker of a name.
+    #[must_use]
+    pub fn find(&self, id: &str) -> Option<&Arc<BrokerInfo>> {
+        self.brokers.iter().find(|b| b.id == id)
+    }
+
+    /// A broker with these settings, as words; those that are not named have their defaults.
+    ///
+    /// # Errors
+    /// A setting that is not known, not given or out of range; or the plugin's refusal.
+    pub fn open(&self, info: &Arc<BrokerInfo>, settings: &[(String, String)]) -> Result<Connection, Fault> {
+        let refuse = |text: String| Fault::new(FaultKind::Parameters, text);
+        let mut values = Vec::new();
+        for (at, (name, words)) in settings.iter().enumerate() {
+            let Some(setting) = info.settings.iter().find(|s| s.name == *name) else {
+                let known: Vec<String> = info.settings.iter().map(|s| format!("`{}`", s.name)).collect();
+                let known = if known.is_empty() {
+                    "none".to_owned()
+                } else {
+                    known.join(", ")
+                };
+                return Err(refuse(format!(
+                    "`{}` has no setting `{name}`; it has {known}",
+                    info.id
+                )));
+            };
+            if settings.iter().take(at).any(|(n, _)| n == name) {
+                return Err(refuse(format!("`{name}` is given twice")));
+            }
+            values.push((name.clone(), setting.parse(words)?));
+        }
+        let missing = info
+            .settings
+            .iter()
+            .find(|s| s.default_words().is_none() && !values.iter().any(|(n, _)| *n == s.name));
+        if let Some(missing) = missing {
+            return Err(refuse(format!(
+                "`{}` needs a `{}`: {}",
+                info.id, missing.name, missing.doc
+            )));
+        }
+        self.try_open(info, &values)
+    }
+
+    /// As [`Brokers::open`], with whatever is given: for checks of what a plugin refuses.
+    ///
+    /// # Errors
+    /// The plugin's refusal.
+    pub fn try_open(
+        &self,
+        info: &Arc<BrokerInfo>,
+        values: &[(String, SettingValue)],
+    ) -> Result<Connection, Fault> {
+        let (create, host) = self.made_by.ok_or_else(|| contract("it has no brokers"))?;
+        let no_zero = |text: &str| CString::new(text).map_err(|_| contract("a name has a zero in it"));
+        let id = no_zero(&info.id)?;
+        let names: Vec<CString> = values.iter().map(|(n, _)| no_zero(n)).collect::<Result<_, _>>()?;
+        let rows: Vec<raw::Setting> = values
+            .iter()
+            .zip(&names)
+            .map(|((_, value), name)| {
+                let text = match value {
+                    SettingValue::Text(text) => text.as_str(),
+                    _ => "",
+                };
+                raw::Setting {
+                    struct_size: size(size_of::<raw::Setting>()),
+                    kind: match value {
+                        SettingValue::Whole(_) => raw::SETTING_I64,
+                        SettingValue::Number(_) => raw::SETTING_F64,
+                        SettingValue::Text(_) => raw::SETTING_STR,
+                    },
+                    name: name.as_ptr(),
+                    i: if let SettingValue::Whole(i) = value { *i } else { 0 },
+                    f: if let SettingValue::Number(f) = value {
+                        *f
+                    } else {
+                        0.0
+                    },
+                    s: raw::Str {
+                        ptr: text.as_ptr().cast(),
+                        len: text.len() as u64,
+                    },
+                }
+            })
+            .collect();
+        let pointers: Vec<*const raw::Setting> = rows.iter().map(ptr::from_ref).collect();
+        let (mut this, mut vtbl, mut slot) = (ptr::null_mut(), ptr::null(), Slot::new());
+        let count = u32::try_from(pointers.len()).unwrap_or(u32::MAX);
+        // SAFETY: `create` as the header says: all pointers lead to values that live through the call, the host's for ever.
+        let status = unsafe {
+            create(
+                id.as_ptr(),
+                pointers.as_ptr(),
+                count,
+                host.0,
+                &raw mut this,
+                &raw mut vtbl,
+                slot.clear(),
+            )
+        };
+        plain("making the broker")?;
+        if status != raw::OK {
+            let mut fault = slot.fault(status, "the plugin refuses");
+            if status == raw::E_INVALID_ARG {
+                fault.kind = FaultKind::Parameters;
+            }
+            return Err(fault);
+        }
+        if this.is_null() {
+            return Err(contract("`create` said yes and gave no broker"));
+        }
+        // SAFETY: the table that came with the broker, read as far as it says it goes.
+        let calls = unsafe { Calls::read(vtbl, info.caps) }?;
+        Ok(Connection {
+            this,
+            calls,
+            slot,
+            info: Arc::clone(info),
+            dead: None,
+            asked: BTreeSet::new(),
+            giving: None,
+        })
+    }
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Calls {
+    destroy: raw::Destroy,
+    connect: raw::Plain,
+    disconnect: raw::Plain,
+    poll: raw::Poll,
+    submit: raw::Submit,
+    cancel: raw::Cancel,
+    request_snapshot: raw::RequestSnapshot,
+    what_if: Option<raw::AskWhatIf>,
+    quotes: Option<raw::Quotes>,
+    final_values: Option<raw::FinalValues>,
+}
+
+impl Calls {
+    /// # Safety
+    /// The pointer is null or leads to as many bytes as its first field says.
+    unsafe fn read(vtbl: *const raw::BrokerVtbl, caps: Caps) -> Result<Self, Fault> {
+        if vtbl.is_null() {
+            return Err(contract("`create` said yes and gave no functions"));
+        }
+        let base = vtbl.cast::<u8>();
+        // SAFETY: by the caller's promise; fields past the table's own size are not read.
+        let calls = unsafe {
+            let size = base.cast::<u32>().read_unaligned();
+            macro_rules! call {
+                ($field:ident) => {
+                    late_field(base, size, offset_of!(raw::BrokerVtbl, $field)).flatten()
+                };
+            }
+            let wanted = || contract("a function of the broker is absent that every broker has");
+            Self {
+                destroy: call!(destroy).ok_or_else(wanted)?,
+                connect: call!(connect).ok_or_else(wanted)?,
+                disconnect: call!(disconnect).ok_or_else(wanted)?,
+                poll: call!(poll).ok_or_else(wanted)?,
+                submit: call!(submit).ok_or_else(wanted)?,
+                cancel: call!(cancel).ok_or_else(wanted)?,
+                request_snapshot: call!(request_snapshot).ok_or_else(wanted)?,
+                what_if: call!(what_if),
+                quotes: call!(quotes),
+                final_values: call!(final_values),
+            }
+        };
+        if caps.has(Caps::SIMULATED) && (calls.quotes.is_none() || calls.final_values.is_none()) {
+            return Err(contract(
+                "it says that it is simulated, and takes no quotes or no final values",
+            ));
+        }
+        if caps.has(Caps::WHAT_IF) && calls.what_if.is_none() {
+            return Err(contract("it says that it has `what_if`, and has none"));
+        }
+        Ok(calls)
+    }
+}
+
+/// What is known after sending.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Submitted {
+    /// Handed over, or there already.
+    Sent,
+    /// It certainly never left, or was refused.
+    NotSent(Fault),
+    /// Nobody can say.
+    Unknown(Fault),
+}
+
+/// A broker of a plugin, destroyed when this goes.
+#[derive(Debug)]
+pub struct Connection {
+    this: *mut c_void,
+    calls: Calls,
+    slot: Slot,
+    info: Arc<BrokerInfo>,
+    dead: Option<Fault>,
+    /// Snapshots that were asked for and have not begun.
+    asked: BTreeSet<u64>,
+    /// The snapshot whose rows are coming.
+    giving: Option<u64>,
+}
+
+// SAFETY: the contract lets a broker's functions be called from any thread, one at a time; `&mut self` says one at a time.
+unsafe impl Send for Connection {}
+
+impl Connection {
+    /// What it is.
+    #[must_use]
+    pub const fn info(&self) -> &Arc<BrokerInfo> {
+        &self.info
+    }
+
+    /// Why it may not be called again.
+    #[must_use]
+    pub const fn dead(&self) -> Option<&Fault> {
+        self.dead.as_ref()
+    }
+
+    fn alive(&self) -> Result<(), Fault> {
+        self.dead.as_ref().map_or(Ok(()), |fault| Err(fault.clone()))
+    }
+
+    fn kill(&mut self, fault: Fault) -> Fault {
+        self.dead.get_or_insert(fault).clone()
+    }
+
+    /// What a status says, after a call that either worked or did not.
+    fn done(&mut self, status: raw::Status, doing: &str) -> Result<(), Fault> {
+        if let Err(fault) = plain(doing) {
+            return Err(self.kill(fault));
+        }
+        match status {
+            raw::OK => Ok(()),
+            raw::E_PANIC => {
+                let fault = self.slot.fault(status, doing);
+                Err(self.kill(fault))
+            }
+            status if status > 0 => {
+                let fault = contract(format!("{doing} gave the status {status}, which means nothing"));
+                Err(self.kill(fault))
+            }
+            status => Err(self.slot.fault(status, &format!("{doing} failed"))),
+        }
+    }
+
+    /// Starts to connect.
+    ///
+    /// # Errors
+    /// When it cannot even start, or it is dead.
+    pub fn connect(&mut self) -> Result<(), Fault> {
+        self.alive()?;
+        // SAFETY: the broker lives until `drop`; the slot lives through the call.
+        let status = unsafe { (self.calls.connect)(self.this, self.slot.clear()) };
+        self.done(status, "connecting")
+    }
+
+    /// Ends the connection.
+    ///
+    /// # Errors
+    /// When it cannot, or it is dead.
+    pub fn disconnect(&mut self) -> Result<(), Fault> {
+        self.alive()?;
+        // SAFETY: as above.
+        let status = unsafe { (self.calls.disconnect)(self.this, self.slot.clear()) };
+        self.done(status, "disconnecting")
+    }
+
+    /// Appends what has happened; waits at most so long.
+    ///
+    /// # Errors
+    /// When it fails or broke a rule; events before that count.
+    pub fn poll(&mut self, wait: Duration, events: &mut Vec<Event>) -> Result<(), Fault> {
+        self.alive()?;
+        let mut taking = Taking {
+            events,
+            left: EVENTS_MAX,
+            stopped: false,
+            wrong: None,
+            asked: &mut self.asked,
+            giving: &mut self.giving,
+        };
+        let sink = raw::EventSink {
+            struct_size: size(size_of::<raw::EventSink>()),
+            reserved0: 0,
+            ctx: (&raw mut taking).cast(),
+            event: Some(take),
+        };
+        let wait_ns = i64::try_from(wait.as_nanos()).unwrap_or(i64::MAX);
+        // SAFETY: the broker lives; sink, events and slot live through the call, and nobody else touches them.
+        let status = unsafe { (self.calls.poll)(self.this, wait_ns, &raw const sink, self.slot.clear()) };
+        let wrong = taking.wrong.take();
+        if let Some(why) = wrong {
+            return Err(self.kill(contract(format!("it broke the contract: {why}"))));
+        }
+        self.done(status, "polling")
+    }
+
+    /// Sends an order.
+    pub fn submit(&mut self, order: &Order) -> Submitted {
+        if let Err(fault) = self.alive() {
+            return Submitted::NotSent(fault);
+        }
+        if let Err(why) = order.check() {
+            return Submitted::NotSent(Fault::new(FaultKind::Parameters, why));
+        }
+        if order.legs.len() > 1 && !self.info.caps.has(Caps::COMBOS) {
+            let text = format!("`{}` takes no packages of several legs", self.info.id);
+            return Submitted::NotSent(Fault::new(FaultKind::Unsupported, text));
+        }
+        let slot = self.slot.clear();
+        // SAFETY: the broker lives; order and slot live through the call.
+        let status = pass::with_order(order, |o| unsafe { (self.calls.submit)(self.this, o, slot) });
+        if let Err(fault) = plain("sending an order") {
+            return Submitted::Unknown(self.kill(fault));
+        }
+        match status {
+            raw::OK | raw::E_DUPLICATE => Submitted::Sent,
+            raw::E_IO | raw::E_REJECTED | raw::E_INVALID_ARG | raw::E_UNSUPPORTED => {
+                Submitted::NotSent(self.slot.fault(status, "the order was not sent"))
+            }
+            raw::E_PANIC => {
+                let fault = self.slot.fault(status, "sending an order");
+                Submitted::Unknown(self.kill(fault))
+            }
+            status if status > 0 => {
+                let text = format!("sending an order gave the status {status}, which means nothing");
+                Submitted::Unknown(self.kill(contract(text)))
+            }
+            status => Submitted::Unknown(
+                self.slot
+                    .fault(status, "nobody can say whether the order was sent"),
+            ),
+        }
+    }
+
+    /// Asks to take an order back.
+    ///
+    /// # Errors
+    /// When the request did not leave.
+    pub fn cancel(&mut self, order: &str) -> Result<(), Fault> {
+        self.alive()?;
+        if !is_order_id(order) {
+            return Err(Fault::new(FaultKind::Parameters, "the order's id is none"));
+        }
+        let id = raw::Str {
+            ptr: order.as_ptr().cast(),
+            len: order.len() as u64,
+        };
+        // SAFETY: the broker lives; id and slot live through the call.
+        let status = unsafe { (self.calls.cancel)(self.this, id, self.slot.clear()) };
+        self.done(status, "taking an order back")
+    }
+
+    /// Asks for a snapshot under a number that was not used before.
+    ///
+    /// # Errors
+    /// When the request did not leave.
+    pub fn request_snapshot(&mut self, request: u64, since_ns: i64) -> Result<(), Fault> {
+        self.alive()?;
+        if self.asked.len() >= ASKED_MAX {
+            return Err(Fault::new(
+                FaultKind::Failed,
+                format!("{ASKED_MAX} snapshots were asked for, and none has come"),
+            ));
+        }
+        // SAFETY: the broker and the slot live through the call.
+        let status =
+            unsafe { (self.calls.request_snapshot)(self.this, request, since_ns, self.slot.clear()) };
+        self.done(status, "asking for a snapshot")?;
+        self.asked.insert(request);
+        Ok(())
+    }
+
+    /// What an order would take.
+    ///
+    /// # Errors
+    /// When it cannot tell.
+    pub fn what_if(&mut self, order: &Order) -> Result<WhatIf, Fault> {
+        self.alive()?;
+        let none = || {
+            Fault::new(
+                FaultKind::Unsupported,
+                "this broker cannot tell what an order would take",
+            )
+        };
+        let call = self.calls.what_if.ok_or_else(none)?;
+        order
+            .check()
+            .map_err(|why| Fault::new(FaultKind::Parameters, why))?;
+        let mut out = raw::WhatIf {
+            struct_size: size(size_of::<raw::WhatIf>()),
+            reserved0: 0,
+            initial_margin_e9: raw::NOT_TOLD,
+            maintenance_margin_e9: raw::NOT_TOLD,
+            fee_e9: raw::NOT_TOLD,
+        };
+        let slot = self.slot.clear();
+        // SAFETY: the broker lives; order, place and slot live through the call.
+        let status = pass::with_order(order, |o| unsafe { call(self.this, o, &raw mut out, slot) });
+        self.done(status, "asking what an order would take")?;
+        let told = [out.initial_margin_e9, out.maintenance_margin_e9, out.fee_e9];
+        if told.contains(&raw::NOT_TOLD) {
+            return Err(self.kill(contract("`what_if` said yes and told nothing")));
+        }
+        Ok(WhatIf {
+            initial_margin_e9: out.initial_margin_e9,
+            maintenance_margin_e9: out.maintenance_margin_e9,
+            fee_e9: out.fee_e9,
+        })
+    }
+
+    /// Hands a simulated broker the quotes of an instant; others are left alone.
+    ///
+    /// # Errors
+    /// When it fails, or it is dead.
+    pub fn quotes(&mut self, at_ns: i64, quotes: &[Quote]) -> Result<(), Fault> {
+        self.alive()?;
+        let Some(call) = self.calls.quotes.filter(|_| self.info.caps.has(Caps::SIMULATED)) else {
+            return Ok(());
+        };
+        let slot = self.slot.clear();
+        // SAFETY: the broker lives; rows and slot live through the call.
+        let status = pass::with_quotes(quotes, |rows, n| unsafe { call(self.this, at_ns, rows, n, slot) });
+        self.done(status, "taking quotes")
+    }
+
+    /// Hands a simulated broker what contracts settle to; others are left alone.
+    ///
+    /// # Errors
+    /// When it fails, or it is dead.
+    pub fn final_values(&mut self, at_ns: i64, values: &[FinalValue]) -> Result<(), Fault> {
+        self.alive()?;
+        let Some(call) = self
+            .calls
+            .final_values
+            .filter(|_| self.info.caps.has(Caps::SIMULATED))
+        else {
+            return Ok(());
+        };
+        let slot = self.slot.clear();
+        // SAFETY: the broker lives; rows and slot live through the call.
+        let status =
+            pass::with_final_values(values, |rows, n| unsafe { call(self.this, at_ns, rows, n, slot) });
+        self.done(status, "taking final values")
+    }
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        // SAFETY: the broker is alive, and is never used again.
+        unsafe { (self.calls.destroy)(self.this) }
+        if Mode::now() != Mode::PLAIN {
+            Mode::restore();
+        }
+    }
+}
+
+/// The events of one poll.
+struct Taking<'a> {
+    events: &'a mut Vec<Event>,
+    left: usize,
+    /// The broker was told to stop.
+    stopped: bool,
+    wrong: Option<String>,
+    asked: &'a mut BTreeSet<u64>,
+    giving: &'a mut Option<u64>,
+}
+
+impl Taking<'_> {
+    /// Rows of a snapshot stand between its begin and its end, and it was asked for.
+    fn in_place(&mut self, event: &Event) -> Result<(), String> {
+        let Some(request) = event.request() else {
+            return Ok(());
+        };
+        match (event, *self.giving) {
+            (Event::SnapshotBegin { .. }, None) => {
+                if !self.asked.remove(&request) {
+                    return Err(format!("nobody asked for snapshot {request}"));
+                }
+                *self.giving = Some(request);
+                Ok(())
+            }
+            (Event::SnapshotBegin { .. }, Some(other)) => {
+                // The one before never ended: it proves nothing, and whoever asked sees no end.
+                if !self.asked.remove(&request) {
+                    return Err(format!("snapshot {request} begins inside snapshot {other}"));
+                }
+                *self.giving = Some(request);
+                Ok(())
+            }
+            (_, Some(giving)) if giving == request => {
+                if matches!(event, Event::SnapshotEnd { .. }) {
+                    *self.giving = None;
+                }
+                Ok(())
+            }
+            _ => Err(format!("a row of snapshot {request} stands outside of it")),
+        }
+    }
+
+    /// Whether the broker may go on.
+    fn take(&mut self, event: Result<Event, String>) -> bool {
+        if self.wrong.is_some() {
+            return false;
+        }
+        if self.stopped {
+            self.wrong = Some("it goes on with events after it was told to stop".to_owned());
+            return false;
+        }
+        let event = event.and_then(|event| self.in_place(&event).map(|()| event));
+        match event {
+            Ok(mut event) => {
+                if let Event::Down { text } | Event::Rejected { text, .. } | Event::Cancelled { text, .. } =
+                    &mut event
+                {
+                    *text = one_line(text);
+                }
+                self.events.push(event);
+                self.left = self.left.saturating_sub(1);
+                self.stopped = self.left == 0;
+                !self.stopped
+            }
+            Err(why) => {
+                self.wrong = Some(why);
+                false
+            }
+        }
+    }
+}
+
+/// `event` of the sink that [`Connection::poll`] makes.
+unsafe extern "C" fn take(ctx: *mut c_void, event: *const raw::BrokerEvent) -> i32 {
+    if ctx.is_null() {
+        return 1;
+    }
+    // SAFETY: `ctx` is the list of the call under way, which nobody else borrows.
+    let taking = unsafe { &mut *ctx.cast::<Taking<'_>>() };
+    // SAFETY: the plugin says that an event is there, for the duration of this call.
+    let event = unsafe { pass::event(event) };
+    i32::from(!taking.take(event))
+}

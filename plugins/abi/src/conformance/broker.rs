@@ -542,9 +542,8 @@ fn snapshot(brokers: &Brokers, info: &Arc<BrokerInfo>, fresh: Fresh<'_>) -> Resu
             Event::SnapshotHolding {
                 contract, quantity, ..
             } => {
-                if said.insert(*contract, *quantity).is_some() {
-                    return Err("a position stands twice in one snapshot".to_owned());
-                }
+                let before = said.insert(*contract, *quantity);
+                before.map_or(Ok(()), |_| Err("a position stands twice in one snapshot"))?;
             }
             Event::SnapshotOrder { row, .. } if row.status == Status::Working => {
                 orders.extend(row.order.clone());

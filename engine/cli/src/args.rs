@@ -12,8 +12,8 @@ pub use market::{
     SimulateArgs, StoreArgs, SurfaceArgs, SurfaceFormat, UnderlyingFrom, VixArgs, ZoneArg,
 };
 pub use plugin::{
-    PluginArgs, PluginCheckArgs, PluginCommand, PluginInspectArgs, PluginLanguage, PluginListArgs,
-    PluginNewArgs, PluginRunCheckArgs, PluginTrustArgs,
+    BrokerHostArgs, PluginArgs, PluginCheckArgs, PluginCommand, PluginInspectArgs, PluginLanguage,
+    PluginListArgs, PluginNewArgs, PluginRunCheckArgs, PluginTrustArgs,
 };
 pub use run::{BacktestArgs, CompareArgs, ModeArg, ScenarioArgs, TermsArgs, VerifyArgs, WhyArgs};
 
@@ -122,6 +122,9 @@ pub enum Command {
     Calendar(CalendarArgs),
     /// Native plugins: list, inspect, check, trust, and write a new one
     Plugin(PluginArgs),
+    /// The process that a broker lives in
+    #[command(hide = true)]
+    BrokerHost(BrokerHostArgs),
     /// Write a new strategy that checks and runs, to change
     New(NewArgs),
     /// Print shell completions

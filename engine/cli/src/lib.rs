@@ -5,6 +5,7 @@
 
 pub mod args;
 pub mod at;
+pub mod broker;
 pub mod command;
 pub mod exit;
 pub mod explain;
@@ -80,6 +81,10 @@ pub fn run(command: &Command, out: &mut Output) -> Result<Exit, Failure> {
         Command::Contracts(args) => command::contracts::run(args, out),
         Command::Calendar(args) => command::calendar::run(args, out),
         Command::Plugin(args) => command::plugin::run(args, out),
+        #[cfg(unix)]
+        Command::BrokerHost(args) => broker::host::run(args, out),
+        #[cfg(not(unix))]
+        Command::BrokerHost(_) => Err(Failure::usage("this system has no unix sockets")),
         Command::New(args) => command::new::run(args, out),
         Command::Completions(args) => command::completions::run(args, out),
         Command::Man(args) => command::man::run(args, out),

@@ -65,6 +65,20 @@ pub struct PluginCheckArgs {
     /// Seconds that a check may take
     #[arg(long, value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=3600))]
     pub deadline: u64,
+    /// A setting of a broker, for its checks; `folder` is a fresh folder unless it is given
+    #[arg(long = "set", value_name = "NAME=VALUE", value_parser = setting)]
+    pub settings: Vec<(String, String)>,
+}
+
+/// `NAME=VALUE` as its two parts.
+///
+/// # Errors
+/// When there is no `=` or no name before it.
+pub fn setting(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
+        _ => Err("write NAME=VALUE".to_owned()),
+    }
 }
 
 /// Arguments of one check.
@@ -72,10 +86,32 @@ pub struct PluginCheckArgs {
 pub struct PluginRunCheckArgs {
     /// Plugin
     pub plugin: String,
-    /// Indicator
+    /// Indicator, or `broker:` and a broker
     pub indicator: String,
     /// Check
     pub case: String,
+    /// A setting of a broker
+    #[arg(long = "set", value_name = "NAME=VALUE", value_parser = setting)]
+    pub settings: Vec<(String, String)>,
+}
+
+/// Arguments of a broker's process.
+#[derive(Debug, Args)]
+pub struct BrokerHostArgs {
+    /// Lock file
+    pub lock: PathBuf,
+    /// Plugin
+    pub plugin: String,
+    /// Hash of its library
+    pub sha256: String,
+    /// Broker
+    pub broker: String,
+    /// Private folder of opened libraries
+    #[arg(long)]
+    pub cache: PathBuf,
+    /// Real money is allowed
+    #[arg(long)]
+    pub live: bool,
 }
 
 /// Arguments of `alula plugin trust`.
@@ -90,6 +126,9 @@ pub struct PluginTrustArgs {
     /// Lock file; the one beside or above the current folder when left out
     #[arg(long, value_name = "LOCK", value_hint = ValueHint::FilePath)]
     pub lock: Option<PathBuf>,
+    /// Let its brokers trade real money, once a run is armed for it too
+    #[arg(long)]
+    pub allow_live: bool,
 }
 
 /// Languages that a plugin can be begun in.

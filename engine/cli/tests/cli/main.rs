@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests may fail loudly, as tests do")]
 
 mod backtest;
+mod broker;
 mod check;
 mod compare;
 mod explain;

@@ -5,14 +5,14 @@ use crate::support::{Folder, Outcome};
 use std::path::Path;
 use std::process::Command;
 
-fn here(folder: &Folder, args: &[&str]) -> Outcome {
+pub fn here(folder: &Folder, args: &[&str]) -> Outcome {
     let state = folder.join("state");
     folder.alula_with(args, "", &[("XDG_STATE_HOME", &state.to_string_lossy())])
 }
 
 /// Compiles a file of C in the folder; false where there is no compiler.
 #[expect(clippy::print_stdout, reason = "says that a test was skipped")]
-fn cc(folder: &Folder, source: &Path, flags: &[&str], library: &str) -> bool {
+pub fn cc(folder: &Folder, source: &Path, flags: &[&str], library: &str) -> bool {
     if Command::new("cc").arg("--version").output().is_err() {
         println!("skipped: cc absent");
         return false;

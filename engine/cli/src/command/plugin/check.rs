@@ -4,7 +4,9 @@ use super::{library, name_of};
 use crate::args::{PluginCheckArgs, PluginRunCheckArgs};
 use crate::exit::{Exit, Failure, reason};
 use crate::output::Output;
-use alula_plugin_abi::conformance::{CASES, Case};
+use alula_plugin_abi::broker::Caps;
+use alula_plugin_abi::conformance::{BROKER_CASES, BrokerCase, CASES, Case};
+use alula_plugin_abi::host::BrokerInfo;
 use alula_plugin_loader::environment::{Environment, resident_bytes};
 use std::io::Read as _;
 use std::path::Path;
@@ -13,6 +15,8 @@ use std::time::{Duration, Instant};
 
 /// The check that the library loads and leaves the process as it was.
 pub const LOADS: &str = "loads";
+/// What stands before a broker's name where indicators have none.
+pub const BROKER: &str = "broker:";
 /// What a child writes last when its check passed: a plugin that ends the process does not write it.
 const PASSED: &str = "passed";
 /// How often a child is looked at.
@@ -25,14 +29,14 @@ const LEFT_BYTES_MAX: u64 = 1 << 20;
 /// # Errors
 /// When there is no such plugin, or this program cannot start itself.
 pub fn run(args: &PluginCheckArgs, out: &mut Output) -> Result<Exit, Failure> {
-    let deadline = Duration::from_secs(args.deadline);
+    let how = (Duration::from_secs(args.deadline), args.settings.as_slice());
     let path = Path::new(&args.plugin);
     let name = if path.is_file() {
         name_of(path)
     } else {
         args.plugin.clone()
     };
-    let first = one(&args.plugin, "", LOADS, deadline)?;
+    let first = one(&args.plugin, "", LOADS, how)?;
     let mut failed = 0_usize;
     let mut show = |name: &str, result: &Result<String, String>, about: &str| {
         let (mark, text) = match result {
@@ -50,11 +54,29 @@ pub fn run(args: &PluginCheckArgs, out: &mut Output) -> Result<Exit, Failure> {
     let Ok(said) = first else {
         return Ok(Exit::Findings);
     };
-    let indicators: Vec<String> = said.lines().map(str::to_owned).collect();
-    for id in &indicators {
+    let offered: Vec<String> = said.lines().map(str::to_owned).collect();
+    for id in &offered {
+        if let Some(broker) = id.strip_prefix(BROKER) {
+            let (broker, sends) = broker.split_once(' ').unwrap_or((broker, ""));
+            show_title(&mut show, broker, &name)?;
+            let id = format!("{BROKER}{broker}");
+            for case in BROKER_CASES {
+                if case.sends && sends.is_empty() {
+                    show(
+                        case.name,
+                        &Ok(String::new()),
+                        "not run: it sends orders, and this broker is not simulated",
+                    )?;
+                    continue;
+                }
+                let result = one(&args.plugin, &id, case.name, how)?;
+                show(case.name, &result, case.about)?;
+            }
+            continue;
+        }
         show_title(&mut show, id, &name)?;
         for case in CASES {
-            let result = one(&args.plugin, id, case.name, deadline)?;
+            let result = one(&args.plugin, id, case.name, how)?;
             show(case.name, &result, case.about)?;
         }
     }
@@ -74,12 +96,17 @@ pub fn one(
     plugin: &str,
     id: &str,
     case: &str,
-    deadline: Duration,
+    (deadline, settings): (Duration, &[(String, String)]),
 ) -> Result<Result<String, String>, Failure> {
     let program = std::env::current_exe()
         .map_err(|e| Failure::usage(format!("cannot start a check: {}", reason(&e))))?;
     let mut child = Command::new(program)
         .args(["plugin", "run-check", plugin, id, case])
+        .args(
+            settings
+                .iter()
+                .map(|(name, value)| format!("--set={name}={value}")),
+        )
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
@@ -136,6 +163,10 @@ pub fn child(args: &PluginRunCheckArgs, out: &mut Output) -> Result<Exit, Failur
     let _ = std::thread::spawn(|| {}).join();
     let result = if args.case == LOADS {
         loads(&args.plugin)
+    } else if let Some(broker) = args.indicator.strip_prefix(BROKER) {
+        let case = BROKER_CASES.iter().find(|c| c.name == args.case);
+        let case = case.ok_or_else(|| Failure::usage(format!("there is no check `{}`", args.case)))?;
+        broker_case(args, broker, case).map(|()| String::new())
     } else {
         let case = CASES.iter().find(|c| c.name == args.case);
         let case = case.ok_or_else(|| Failure::usage(format!("there is no check `{}`", args.case)))?;
@@ -164,7 +195,45 @@ fn loads(plugin: &str) -> Result<String, String> {
         return Err(format!("it changes the process: {}", changes.join("; ")));
     }
     let ids = library.factory.indicators().iter();
-    Ok(ids.map(|i| format!("{}\n", i.id)).collect())
+    let brokers = library.brokers.brokers().iter();
+    let simulated = |b: &BrokerInfo| {
+        if b.caps.has(Caps::SIMULATED) {
+            " simulated"
+        } else {
+            ""
+        }
+    };
+    let brokers = brokers.map(|b| format!("{BROKER}{}{}\n", b.id, simulated(b)));
+    Ok(ids.map(|i| format!("{}\n", i.id)).chain(brokers).collect())
+}
+
+/// Runs a check of a broker; what it is left with must be what it began with.
+fn broker_case(args: &PluginRunCheckArgs, id: &str, case: &BrokerCase) -> Result<(), String> {
+    let library = library(&args.plugin).map_err(|f| f.what)?;
+    let info = library
+        .brokers
+        .find(id)
+        .ok_or_else(|| format!("there is no broker `{id}`"))?;
+    let whole = tempfile::tempdir().map_err(|e| format!("no folder for its account: {}", reason(&e)))?;
+    let mut folders = 0_u32;
+    let mut fresh = || {
+        let mut settings = args.settings.clone();
+        let wants = info.settings.iter().any(|s| s.name == "folder");
+        if wants && !settings.iter().any(|(name, _)| name == "folder") {
+            folders = folders.saturating_add(1);
+            let folder = whole.path().join(folders.to_string());
+            settings.push(("folder".to_owned(), folder.to_string_lossy().into_owned()));
+        }
+        settings
+    };
+    let before = Environment::now();
+    (case.run)(&library.brokers, info, &mut fresh)?;
+    let changes = Environment::now().changes(&before);
+    if changes.is_empty() {
+        Ok(())
+    } else {
+        Err(format!("it changes the process: {}", changes.join("; ")))
+    }
 }
 
 fn case_of(plugin: &str, id: &str, case: &Case) -> Result<(), String> {

@@ -9,7 +9,7 @@ use crate::exit::{Exit, Failure};
 use crate::files;
 use crate::output::Output;
 use crate::plugins::{cache_folder, failure, lock_of};
-use alula_plugin_abi::host::{IndicatorInfo, ParamInfo, PortInfo};
+use alula_plugin_abi::host::{BrokerInfo, IndicatorInfo, ParamInfo, PortInfo, SettingInfo, SettingKind};
 use alula_plugin_loader::{LIBRARY_BYTES_MAX, LOCK_NAME, Library, Lock, load, open};
 use serde_json::{Value, json};
 use std::fmt::Write as _;
@@ -76,8 +76,10 @@ fn list(format: TextFormat, out: &mut Output) -> Result<Exit, Failure> {
         // Writing to a string cannot fail.
         let _ = match &result {
             Ok(l) => {
-                let names: Vec<&str> = l.factory.indicators().iter().map(|i| i.id.as_str()).collect();
-                writeln!(text, "  ✓ {:<16} {short}  {}", pin.id, names.join(", "))
+                let brokers = l.brokers.brokers().iter().map(|b| format!("broker {}", b.id));
+                let names: Vec<String> = names(l).into_iter().chain(brokers).collect();
+                let live = if pin.live { "  (real money allowed)" } else { "" };
+                writeln!(text, "  ✓ {:<16} {short}  {}{live}", pin.id, names.join(", "))
             }
             Err(e) => writeln!(text, "  ✗ {:<16} {short}  {e}", pin.id),
         };
@@ -85,6 +87,8 @@ fn list(format: TextFormat, out: &mut Output) -> Result<Exit, Failure> {
             "id": pin.id, "file": pin.file.to_string_lossy(), "sha256": pin.sha256, "kind": pin.kind.word(),
             "refused": result.as_ref().err().map(|e| e.what.clone()),
             "indicators": result.as_ref().map(|l| names(l)).unwrap_or_default(),
+            "brokers": result.as_ref().map(|l| l.brokers.brokers().iter().map(|b| b.id.clone()).collect::<Vec<_>>()).unwrap_or_default(),
+            "live": pin.live,
         }));
     }
     if lock.pins.is_empty() {
@@ -133,7 +137,15 @@ fn inspect(plugin: &str, format: TextFormat, out: &mut Output) -> Result<Exit, F
             .iter()
             .map(|i| value(i, &name))
             .collect();
-        let all = json!({ "sha256": library.sha256, "build": library.build, "indicators": indicators });
+        let brokers: Vec<Value> = library
+            .brokers
+            .brokers()
+            .iter()
+            .map(|b| broker_value(b))
+            .collect();
+        let all = json!({
+            "sha256": library.sha256, "build": library.build, "indicators": indicators, "brokers": brokers,
+        });
         out.data(&format!("{all:#}\n"))?;
         return Ok(Exit::Ok);
     }
@@ -154,8 +166,50 @@ fn inspect(plugin: &str, format: TextFormat, out: &mut Output) -> Result<Exit, F
             let _ = writeln!(text, "  gives  {}", port_text(port));
         }
     }
+    for broker in library.brokers.brokers() {
+        let _ = write!(
+            text,
+            "\nbroker {} {}: {}\n",
+            broker.id, broker.version, broker.doc
+        );
+        let _ = writeln!(text, "  can    {}", broker.caps.words().join(", "));
+        for setting in &broker.settings {
+            let _ = writeln!(text, "  set    {}", setting_text(setting));
+        }
+    }
     out.data(&text)?;
     Ok(Exit::Ok)
+}
+
+fn setting_text(setting: &SettingInfo) -> String {
+    let range = match &setting.kind {
+        SettingKind::Whole { min, max, .. } => format!("whole in {min}..{max}, "),
+        SettingKind::Number { min, max, .. } => format!("number in {min}..{max}, "),
+        SettingKind::Text { .. } => String::new(),
+    };
+    let default = match setting.default_words() {
+        Some(words) => format!("{words} if not said"),
+        None => "must be given".to_owned(),
+    };
+    let (name, doc) = (&setting.name, &setting.doc);
+    format!("{name:<16} {range}{default}  {doc}")
+        .trim_end()
+        .to_owned()
+}
+
+fn broker_value(info: &BrokerInfo) -> Value {
+    let setting = |s: &SettingInfo| {
+        let (kind, range) = match &s.kind {
+            SettingKind::Whole { min, max, .. } => ("whole", json!([min, max])),
+            SettingKind::Number { min, max, .. } => ("number", json!([min, max])),
+            SettingKind::Text { .. } => ("text", Value::Null),
+        };
+        json!({ "name": s.name, "doc": s.doc, "kind": kind, "range": range, "default": s.default_words() })
+    };
+    json!({
+        "id": info.id, "version": info.version, "doc": info.doc, "capabilities": info.caps.words(),
+        "settings": info.settings.iter().map(setting).collect::<Vec<_>>(),
+    })
 }
 
 fn port_text(port: &PortInfo) -> String {

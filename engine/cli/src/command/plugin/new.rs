@@ -9,69 +9,43 @@ use std::path::Path;
 /// Longest name, in characters.
 const NAME_CHARS_MAX: usize = 48;
 
+/// A file of the kit with its text.
+macro_rules! vendored {
+    ($file:literal) => {
+        ($file, include_str!(concat!("../../../../../plugins/", $file)))
+    };
+}
+
 /// The kit and the contract, as they go into a new Rust plugin.
-const VENDORED: [(&str, &str); 16] = [
-    (
-        "abi/src/lib.rs",
-        include_str!("../../../../../plugins/abi/src/lib.rs"),
-    ),
-    (
-        "abi/src/raw.rs",
-        include_str!("../../../../../plugins/abi/src/raw.rs"),
-    ),
-    (
-        "abi/src/float.rs",
-        include_str!("../../../../../plugins/abi/src/float.rs"),
-    ),
-    (
-        "abi/src/conformance.rs",
-        include_str!("../../../../../plugins/abi/src/conformance.rs"),
-    ),
-    (
-        "abi/src/host/mod.rs",
-        include_str!("../../../../../plugins/abi/src/host/mod.rs"),
-    ),
-    (
-        "abi/src/host/describe.rs",
-        include_str!("../../../../../plugins/abi/src/host/describe.rs"),
-    ),
-    (
-        "abi/src/host/envelope.rs",
-        include_str!("../../../../../plugins/abi/src/host/envelope.rs"),
-    ),
-    (
-        "abi/src/host/instance.rs",
-        include_str!("../../../../../plugins/abi/src/host/instance.rs"),
-    ),
-    (
-        "abi/src/host/table.rs",
-        include_str!("../../../../../plugins/abi/src/host/table.rs"),
-    ),
+const VENDORED: &[(&str, &str)] = &[
     ("abi/include/alula_plugin.h", HEADER),
-    (
-        "sdk/src/lib.rs",
-        include_str!("../../../../../plugins/sdk/src/lib.rs"),
-    ),
-    (
-        "sdk/src/indicator.rs",
-        include_str!("../../../../../plugins/sdk/src/indicator.rs"),
-    ),
-    (
-        "sdk/src/shim.rs",
-        include_str!("../../../../../plugins/sdk/src/shim.rs"),
-    ),
-    (
-        "sdk/src/state.rs",
-        include_str!("../../../../../plugins/sdk/src/state.rs"),
-    ),
-    (
-        "sdk/src/testing.rs",
-        include_str!("../../../../../plugins/sdk/src/testing.rs"),
-    ),
     (
         "README.md",
         "The plugin kit of alula, copied so that this plugin builds on its own. Do not edit it.\n",
     ),
+    vendored!("abi/src/lib.rs"),
+    vendored!("abi/src/raw/mod.rs"),
+    vendored!("abi/src/raw/broker.rs"),
+    vendored!("abi/src/float.rs"),
+    vendored!("abi/src/broker/mod.rs"),
+    vendored!("abi/src/broker/event.rs"),
+    vendored!("abi/src/broker/pass.rs"),
+    vendored!("abi/src/broker/wire.rs"),
+    vendored!("abi/src/conformance.rs"),
+    vendored!("abi/src/conformance/broker.rs"),
+    vendored!("abi/src/host/mod.rs"),
+    vendored!("abi/src/host/broker.rs"),
+    vendored!("abi/src/host/describe.rs"),
+    vendored!("abi/src/host/envelope.rs"),
+    vendored!("abi/src/host/instance.rs"),
+    vendored!("abi/src/host/table.rs"),
+    vendored!("sdk/src/lib.rs"),
+    vendored!("sdk/src/broker.rs"),
+    vendored!("sdk/src/indicator.rs"),
+    vendored!("sdk/src/shim.rs"),
+    vendored!("sdk/src/shim/broker.rs"),
+    vendored!("sdk/src/state.rs"),
+    vendored!("sdk/src/testing.rs"),
 ];
 
 const HEADER: &str = include_str!("../../../../../plugins/abi/include/alula_plugin.h");
@@ -191,7 +165,7 @@ fn content(folder: &str, name: &str, lang: PluginLanguage) -> Vec<(String, Strin
                     "[dependencies]\nalula-plugin-abi = { path = \"../abi\" }\n",
                 ),
             ));
-            for (file, text) in VENDORED {
+            for (file, text) in VENDORED.iter().copied() {
                 files.push((format!("kit/{file}"), text.to_owned()));
             }
         }
@@ -224,6 +198,31 @@ mod tests {
                     .iter()
                     .all(|(n, t)| n.starts_with("kit/") || !t.contains("NAME"))
             );
+        }
+    }
+
+    #[test]
+    fn a_new_plugin_in_rust_gets_every_file_of_the_kit() {
+        fn files(folder: &Path, found: &mut Vec<std::path::PathBuf>) {
+            for entry in std::fs::read_dir(folder).unwrap().flatten() {
+                if entry.path().is_dir() {
+                    files(&entry.path(), found);
+                } else {
+                    found.push(entry.path());
+                }
+            }
+        }
+        let plugins = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../plugins");
+        let mut found = Vec::new();
+        files(&plugins.join("abi/src"), &mut found);
+        files(&plugins.join("sdk/src"), &mut found);
+        for path in found {
+            let name = path
+                .strip_prefix(&plugins)
+                .unwrap()
+                .to_string_lossy()
+                .replace('\\', "/");
+            assert!(VENDORED.iter().any(|(file, _)| *file == name), "{name}");
         }
     }
 

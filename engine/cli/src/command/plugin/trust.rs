@@ -1,6 +1,6 @@
 //! `alula plugin trust`: writes a library's hash into `plugins.lock`.
 
-use super::check::{LOADS, one};
+use super::check::{BROKER, LOADS, one};
 use super::name_of;
 use crate::args::PluginTrustArgs;
 use crate::exit::{Exit, Failure};
@@ -31,14 +31,22 @@ pub fn run(args: &PluginTrustArgs, out: &mut Output) -> Result<Exit, Failure> {
         Lock::empty(path)
     };
     let file = args.file.to_string_lossy();
-    let functions = one(&file, "", LOADS, DEADLINE)?
+    let functions = one(&file, "", LOADS, (DEADLINE, &[]))?
         .map_err(|why| Failure::usage(format!("`{file}` is not trusted: {why}")))?;
+    let brokers = functions.lines().any(|l| l.starts_with(BROKER));
+    if args.allow_live && !brokers {
+        return Err(
+            Failure::usage(format!("`{file}` has no brokers that could trade real money"))
+                .help("leave `--allow-live` out"),
+        );
+    }
     let below = below(&lock, &args.file, &bytes, &id)?;
     lock.set(Pin {
         id: id.clone(),
         file: below,
         sha256: sha256(&bytes),
-        kind: Kind::Indicator,
+        kind: if brokers { Kind::Broker } else { Kind::Indicator },
+        live: args.allow_live,
     });
     // Read again before it is written: what is not valid must not replace what is.
     Lock::check(&lock.text()).map_err(|why| {
@@ -48,11 +56,18 @@ pub fn run(args: &PluginTrustArgs, out: &mut Output) -> Result<Exit, Failure> {
     out.data(&format!(
         "{id} is trusted in {}: {}\n",
         lock.path.display(),
-        functions.lines().collect::<Vec<_>>().join(", ")
+        functions
+            .lines()
+            .map(|l| l.replace(BROKER, "broker "))
+            .collect::<Vec<_>>()
+            .join(", ")
     ))?;
-    out.note(&format!(
-        "next: alula plugin inspect {id}    how a strategy declares it"
-    ));
+    let shows = if brokers {
+        "what it is set up with"
+    } else {
+        "how a strategy declares it"
+    };
+    out.note(&format!("next: alula plugin inspect {id}    {shows}"));
     out.note(&format!(
         "      alula plugin check {id}      what it must be able to do"
     ));

@@ -1,0 +1,285 @@
+//! Between the engine's types and the contract's plain values: prices in mills and billionths, instants in seconds and
+//! nanoseconds. Nothing is rounded on the way out; on the way in a price finer than a mill is a fault, a fee is rounded to
+//! the micro-dollar.
+
+use alula_live::broker as port;
+use alula_market::contract::{Fields, Instrument, Right, day_number};
+use alula_market::money::{Price, Usd};
+use alula_market::time::Instant;
+use alula_plugin_abi::broker as plain;
+use alula_plugin_abi::broker::{Caps, Contract, Kind, Leg, Life, SCALE, Word};
+
+/// Billionths of a mill.
+const MILL: i64 = 1_000_000;
+/// Billionths of a micro-dollar.
+const MICRO: i64 = 1_000;
+
+pub const fn nanoseconds(at: Instant) -> i64 {
+    at.0.saturating_mul(SCALE)
+}
+
+const fn instant(ns: i64) -> Instant {
+    Instant(ns.div_euclid(SCALE))
+}
+
+const fn usd(e9: i64) -> Usd {
+    // Half away from zero.
+    let half = if e9 < 0 { -MICRO / 2 } else { MICRO / 2 };
+    Usd(e9.saturating_add(half) / MICRO)
+}
+
+const fn e9(price: Price) -> i64 {
+    price.0.saturating_mul(MILL)
+}
+
+fn mills(e9: i64, what: &str) -> Result<Price, String> {
+    if e9 % MILL == 0 {
+        Ok(Price(e9 / MILL))
+    } else {
+        Err(format!("{what} of {e9} billionths is finer than a mill"))
+    }
+}
+
+fn word(text: &str) -> Result<Word, String> {
+    Word::new(text).ok_or_else(|| format!("`{text}` is no symbol"))
+}
+
+/// The contract's value for an instrument.
+pub fn contract(instrument: &Instrument) -> Result<Contract, String> {
+    let fields = instrument.fields();
+    Ok(Contract {
+        kind: kind(instrument),
+        symbol: word(instrument.underlying())?,
+        class: word(fields.class)?,
+        currency: word("USD")?,
+        expiry: fields.expiry,
+        right: fields.right.map(|r| match r {
+            Right::Call => plain::Right::Call,
+            Right::Put => plain::Right::Put,
+        }),
+        strike_e9: e9(fields.strike),
+        multiplier_e9: instrument.multiplier().saturating_mul(SCALE),
+    })
+}
+
+const fn kind(instrument: &Instrument) -> Kind {
+    match instrument {
+        Instrument::Option(_) => Kind::Option,
+        Instrument::Future(_) => Kind::Future,
+        Instrument::Share(_) => Kind::Share,
+    }
+}
+
+/// The instrument of a contract's value; `None` for one that the engine does not know.
+fn instrument(contract: &Contract) -> Option<Instrument> {
+    let found = Instrument::from_fields(&Fields {
+        class: contract.class.as_str(),
+        expiry: contract.expiry,
+        right: contract.right.map(|r| match r {
+            plain::Right::Call => Right::Call,
+            plain::Right::Put => Right::Put,
+        }),
+        strike: mills(contract.strike_e9, "a strike").ok()?,
+    })?;
+    let same = contract.multiplier_e9 == found.multiplier().saturating_mul(SCALE)
+        && contract.kind == kind(&found)
+        && contract.currency.as_str() == "USD";
+    same.then_some(found)
+}
+
+/// An order as the plugin gets it.
+pub fn order(order: &port::BrokerOrder) -> Result<plain::Order, String> {
+    let leg = |leg: &alula_book::instrument::LinearLeg| {
+        Ok(Leg {
+            contract: contract(&leg.instrument)?,
+            ratio: i32::try_from(leg.quantity)
+                .map_err(|_| format!("a leg of {} contracts is too large", leg.quantity))?,
+        })
+    };
+    Ok(plain::Order {
+        id: order.id.as_str().to_owned(),
+        group: order.group.to_string(),
+        legs: order.legs.iter().map(leg).collect::<Result<_, String>>()?,
+        quantity: order.quantity,
+        // The engine counts what comes in, the contract what is paid.
+        limit_e9: order.limit.map(|limit| e9(-limit)),
+        not_after_ns: nanoseconds(order.not_after),
+        life: match order.life {
+            port::OrderLife::Day => Life::Day,
+            port::OrderLife::UntilCancelled => Life::UntilCancelled,
+        },
+    })
+}
+
+/// A quote as the plugin gets it.
+pub fn quote(quote: &port::Quote) -> Result<plain::Quote, String> {
+    Ok(plain::Quote {
+        contract: contract(&quote.instrument)?,
+        at_ns: nanoseconds(quote.at),
+        bid_e9: quote.bid.map(e9),
+        ask_e9: quote.ask.map(e9),
+        bid_size: quote.bid_size,
+        ask_size: quote.ask_size,
+    })
+}
+
+/// A final value as the plugin gets it.
+pub fn final_value(value: &port::FinalValue) -> Result<plain::FinalValue, String> {
+    let (kind, class, expiry) = match value.of {
+        port::Expired::Options(root, expiry) => (Kind::Option, root.symbol(), expiry),
+        port::Expired::Future(future) => (Kind::Future, future.root.symbol(), future.expiry),
+    };
+    Ok(plain::FinalValue {
+        kind,
+        class: word(class)?,
+        expiry: day_number(expiry),
+        price_e9: e9(value.price),
+        approximate: value.approximate,
+    })
+}
+
+/// What a broker can do.
+pub const fn capabilities(caps: Caps) -> port::Capabilities {
+    port::Capabilities {
+        combos: caps.has(Caps::COMBOS),
+        // No call of the contract changes an order.
+        replace: false,
+        dedup: caps.has(Caps::DEDUP),
+        orders: caps.has(Caps::ORDERS),
+        fills: caps.has(Caps::FILLS),
+        positions: caps.has(Caps::HOLDINGS),
+        what_if: caps.has(Caps::WHAT_IF),
+        quotes: caps.has(Caps::QUOTES),
+        simulated: caps.has(Caps::SIMULATED),
+        live: caps.has(Caps::LIVE),
+    }
+}
+
+/// What an order would take.
+pub const fn what_if(answer: &plain::WhatIf) -> port::WhatIf {
+    port::WhatIf {
+        initial_margin: usd(answer.initial_margin_e9),
+        maintenance_margin: usd(answer.maintenance_margin_e9),
+        fee: usd(answer.fee_e9),
+    }
+}
+
+fn ours(id: &str) -> Result<port::ClientOrderId, String> {
+    port::ClientOrderId::new(id).ok_or_else(|| format!("`{id}` is no order id"))
+}
+
+fn fill(e: &plain::Execution) -> Result<Option<port::Fill>, String> {
+    let Some(instrument) = instrument(&e.contract) else {
+        // Other holdings of the account are nobody's business here, unless an order of ours made them.
+        return match &e.order {
+            Some(order) => Err(format!(
+                "order `{order}` traded `{}`, which is unknown",
+                e.contract.class
+            )),
+            None => Ok(None),
+        };
+    };
+    Ok(Some(port::Fill {
+        kind: match e.kind {
+            plain::ExecKind::Trade => port::FillKind::Trade,
+            plain::ExecKind::Settlement => port::FillKind::Settlement,
+        },
+        exec_id: e.id.as_str().into(),
+        corrects: e.corrects.as_deref().map(Into::into),
+        order: e.order.as_deref().map(ours).transpose()?,
+        instrument,
+        quantity: e.quantity,
+        price: mills(e.price_e9, "a price")?,
+        fee: e.fee_e9.map(usd),
+        at: instant(e.at_ns),
+    }))
+}
+
+fn price_of_quote(e9: Option<i64>) -> Option<Price> {
+    // A quote is for looking: the nearest mill will do.
+    e9.map(|e9| Price(e9.saturating_add(MILL / 2).div_euclid(MILL)))
+}
+
+/// An event as the engine gets it; `None` for a row about something that the engine does not know and does not own.
+pub fn event(event: &plain::Event) -> Result<Option<port::BrokerEvent>, String> {
+    use plain::Event;
+    use port::BrokerEvent as E;
+    Ok(Some(match event {
+        Event::Up => E::Up,
+        Event::Down { text } => E::Down(text.clone()),
+        Event::Acknowledged { order, broker_order } => E::Acknowledged {
+            order: ours(order)?,
+            broker_order: broker_order.as_str().into(),
+        },
+        Event::Rejected { order, text } => E::Rejected {
+            order: ours(order)?,
+            why: text.clone(),
+        },
+        Event::Cancelled { order, text } => E::Cancelled {
+            order: ours(order)?,
+            why: text.clone(),
+        },
+        Event::Expired { order } => E::Expired { order: ours(order)? },
+        Event::Filled(execution) => return Ok(fill(execution)?.map(E::Filled)),
+        Event::SnapshotBegin { request } => E::SnapshotBegin { request: *request },
+        Event::SnapshotEnd { request } => E::SnapshotEnd { request: *request },
+        Event::SnapshotOrder { request, row } => E::SnapshotOrder {
+            request: *request,
+            row: port::OrderRow {
+                order: row.order.as_deref().map(ours).transpose()?,
+                broker_order: row.broker_order.as_str().into(),
+                status: match row.status {
+                    plain::Status::Working => port::OrderStatus::Working,
+                    plain::Status::Filled => port::OrderStatus::Filled,
+                    plain::Status::Cancelled => port::OrderStatus::Cancelled,
+                    plain::Status::Expired => port::OrderStatus::Expired,
+                    plain::Status::Rejected => port::OrderStatus::Rejected,
+                },
+                filled: row.filled,
+                left: row.left,
+            },
+        },
+        Event::SnapshotHolding {
+            request,
+            contract,
+            quantity,
+        } => {
+            let Some(instrument) = instrument(contract) else {
+                return Ok(None);
+            };
+            E::SnapshotPosition {
+                request: *request,
+                held: alula_book::instrument::LinearLeg {
+                    instrument,
+                    quantity: *quantity,
+                },
+            }
+        }
+        Event::SnapshotFill { request, execution } => {
+            let request = *request;
+            return Ok(fill(execution)?.map(|fill| E::SnapshotFill { request, fill }));
+        }
+        Event::SnapshotAccount { request, account } => E::SnapshotAccount {
+            request: *request,
+            row: port::AccountRow {
+                cash: usd(account.cash_e9),
+                net_liquidation: usd(account.net_liquidation_e9),
+                initial_margin: account.initial_margin_e9.map(usd),
+                maintenance_margin: account.maintenance_margin_e9.map(usd),
+            },
+        },
+        Event::Quote(quote) => {
+            let Some(instrument) = instrument(&quote.contract) else {
+                return Ok(None);
+            };
+            E::Quote(port::Quote {
+                instrument,
+                bid: price_of_quote(quote.bid_e9),
+                ask: price_of_quote(quote.ask_e9),
+                bid_size: quote.bid_size,
+                ask_size: quote.ask_size,
+                at: instant(quote.at_ns),
+            })
+        }
+    }))
+}

@@ -1,0 +1,150 @@
+//! `alula broker-host`: the process that a broker lives in. It answers calls on its standard input, which is a socket, until
+//! the other end is gone; then it goes too, whatever the broker is doing.
+
+use super::protocol::{Answer, Call, Failed, receive, send};
+use crate::args::BrokerHostArgs;
+use crate::exit::{Exit, Failure, reason};
+use crate::output::Output;
+use alula_plugin_abi::host::{Connection, Fault, FaultKind, Submitted};
+use alula_plugin_loader::Lock;
+use std::os::fd::AsFd as _;
+use std::os::unix::net::UnixStream;
+use std::sync::mpsc::channel;
+use std::time::Duration;
+
+/// Messages up to this weight go to standard error: errors and warnings.
+const SHOWN: u32 = 2;
+
+/// Answers calls until the line ends.
+///
+/// # Errors
+/// When standard input is no socket, or the lock no longer names the broker.
+pub fn run(args: &BrokerHostArgs, out: &mut Output) -> Result<Exit, Failure> {
+    let no_socket = |e: std::io::Error| {
+        Failure::usage(format!("standard input is no line to an engine: {}", reason(&e)))
+            .help("`alula broker-host` is started by `alula run`")
+    };
+    let fd = std::io::stdin().as_fd().try_clone_to_owned().map_err(no_socket)?;
+    let stream = UnixStream::from(fd);
+    stream.peer_addr().map_err(no_socket)?;
+    let mut reader = stream.try_clone().map_err(no_socket)?;
+    let (calls, queue) = channel::<Call>();
+    // A thread of its own for the line, so that its end is seen while the broker hangs.
+    let reading = std::thread::Builder::new()
+        .name("line".to_owned())
+        .spawn(move || {
+            while let Ok(call) = receive::<Call>(&mut reader) {
+                if calls.send(call).is_err() {
+                    return;
+                }
+            }
+            drop(calls);
+            // The broker may be in the middle of something short; then the process goes.
+            std::thread::sleep(Duration::from_secs(1));
+            std::process::exit(i32::from(Exit::Stopped as u8));
+        });
+    reading.map_err(no_socket)?;
+    let mut broker: Option<Connection> = None;
+    for call in &queue {
+        let answer = match (&mut broker, call) {
+            (None, Call::Open { settings }) => match open(args, &settings) {
+                Ok(opened) => {
+                    broker = Some(opened);
+                    Answer::Done
+                }
+                Err(text) => Answer::Failed(Failed {
+                    fault: Fault::new(FaultKind::Parameters, text),
+                    dead: true,
+                }),
+            },
+            (Some(broker), call) => answer(broker, call),
+            (None, _) => Answer::Failed(Failed {
+                fault: Fault::new(FaultKind::Contract, "a call before the broker was made"),
+                dead: true,
+            }),
+        };
+        for message in alula_plugin_loader::take_messages() {
+            if message.level <= SHOWN {
+                out.note(&format!("broker {}: {}", args.broker, message.text));
+            }
+        }
+        if send(&mut &stream, &answer).is_err() {
+            break;
+        }
+    }
+    Ok(Exit::Ok)
+}
+
+/// Makes the broker of the library that the engine looked at.
+fn open(args: &BrokerHostArgs, settings: &[(String, String)]) -> Result<Connection, String> {
+    let said = |f: Failure| f.what;
+    let lock = Lock::read(&args.lock).map_err(|e| e.what)?;
+    let (library, info) =
+        super::find((&lock, &args.cache), &args.plugin, Some(&args.broker), args.live).map_err(said)?;
+    if library.sha256 != args.sha256 {
+        return Err(format!(
+            "the library of `{}` has changed since it was looked at",
+            args.plugin
+        ));
+    }
+    library.brokers.open(&info, settings).map_err(|fault| fault.text)
+}
+
+fn answer(broker: &mut Connection, call: Call) -> Answer {
+    let done = |broker: &Connection, result: Result<(), Fault>| match result {
+        Ok(()) => Answer::Done,
+        Err(fault) => Answer::Failed(failed(broker, fault)),
+    };
+    match call {
+        Call::Open { .. } => Answer::Failed(failed(
+            broker,
+            Fault::new(FaultKind::Contract, "the broker is made already"),
+        )),
+        Call::Connect => {
+            let result = broker.connect();
+            done(broker, result)
+        }
+        Call::Disconnect => {
+            let result = broker.disconnect();
+            done(broker, result)
+        }
+        Call::Poll { wait_ns } => {
+            let mut events = Vec::new();
+            let wait = Duration::from_nanos(u64::try_from(wait_ns).unwrap_or(0));
+            let result = broker.poll(wait, &mut events);
+            Answer::Events(events, result.err().map(|fault| failed(broker, fault)))
+        }
+        Call::Submit(order) => match broker.submit(&order) {
+            Submitted::Sent => Answer::Sent,
+            Submitted::NotSent(fault) => Answer::NotSent(failed(broker, fault)),
+            Submitted::Unknown(fault) => Answer::Unknown(failed(broker, fault)),
+        },
+        Call::Cancel(order) => {
+            let result = broker.cancel(&order);
+            done(broker, result)
+        }
+        Call::Snapshot { request, since_ns } => {
+            let result = broker.request_snapshot(request, since_ns);
+            done(broker, result)
+        }
+        Call::WhatIf(order) => match broker.what_if(&order) {
+            Ok(answer) => Answer::WhatIf(answer),
+            Err(fault) => Answer::Failed(failed(broker, fault)),
+        },
+        Call::Quotes { at_ns, rows } => {
+            let result = broker.quotes(at_ns, &rows);
+            done(broker, result)
+        }
+        Call::FinalValues { at_ns, rows } => {
+            let result = broker.final_values(at_ns, &rows);
+            done(broker, result)
+        }
+    }
+}
+
+fn failed(broker: &Connection, fault: Fault) -> Failed {
+    Failed {
+        fault,
+        dead: broker.dead().is_some(),
+    }
+}

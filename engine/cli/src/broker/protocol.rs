@@ -1,0 +1,246 @@
+//! Calls and answers between the engine and a broker's process: frames of a length and bytes, in the contract's own layout.
+
+use alula_plugin_abi::broker::wire::{In, Out, VERSION, Wire, bytes_of, value_of};
+use alula_plugin_abi::broker::{Event, FinalValue, Order, Quote, WhatIf};
+use alula_plugin_abi::host::{Fault, FaultKind};
+use std::io::{Error, ErrorKind, Read, Write};
+
+/// Longest frame, in bytes.
+const FRAME_MAX: usize = 256 << 20;
+
+/// What the engine asks.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Call {
+    /// First of all: the version of the layout, and the settings.
+    Open {
+        settings: Vec<(String, String)>,
+    },
+    Connect,
+    Disconnect,
+    Poll {
+        wait_ns: i64,
+    },
+    Submit(Order),
+    Cancel(String),
+    Snapshot {
+        request: u64,
+        since_ns: i64,
+    },
+    WhatIf(Order),
+    Quotes {
+        at_ns: i64,
+        rows: Vec<Quote>,
+    },
+    FinalValues {
+        at_ns: i64,
+        rows: Vec<FinalValue>,
+    },
+}
+
+/// A fault as it crosses, and whether the broker is dead of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failed {
+    pub fault: Fault,
+    pub dead: bool,
+}
+
+/// What the broker's process answers.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Answer {
+    Done,
+    Failed(Failed),
+    /// Events of a poll, and the fault that ended it.
+    Events(Vec<Event>, Option<Failed>),
+    Sent,
+    NotSent(Failed),
+    Unknown(Failed),
+    WhatIf(WhatIf),
+}
+
+const KINDS: [FaultKind; 8] = [
+    FaultKind::Contract,
+    FaultKind::Parameters,
+    FaultKind::Failed,
+    FaultKind::Panicked,
+    FaultKind::Output,
+    FaultKind::Mode,
+    FaultKind::State,
+    FaultKind::Unsupported,
+];
+
+impl Wire for Failed {
+    fn put(&self, out: &mut Out) {
+        let at = KINDS.iter().position(|k| *k == self.fault.kind).unwrap_or(2);
+        u8::try_from(at).unwrap_or(2).put(out);
+        self.fault.text.put(out);
+        self.dead.put(out);
+    }
+    fn take(from: &mut In<'_>) -> Result<Self, String> {
+        let kind = u8::take(from)?;
+        let kind = KINDS.get(usize::from(kind)).copied().ok_or("no kind of fault")?;
+        let text = String::take(from)?;
+        Ok(Self {
+            fault: Fault::new(kind, text),
+            dead: Wire::take(from)?,
+        })
+    }
+}
+
+impl Wire for Call {
+    fn put(&self, out: &mut Out) {
+        match self {
+            Self::Open { settings } => {
+                0_u8.put(out);
+                VERSION.put(out);
+                u32::try_from(settings.len()).unwrap_or(u32::MAX).put(out);
+                for (name, words) in settings {
+                    name.put(out);
+                    words.put(out);
+                }
+            }
+            Self::Connect => 1_u8.put(out),
+            Self::Disconnect => 2_u8.put(out),
+            Self::Poll { wait_ns } => {
+                3_u8.put(out);
+                wait_ns.put(out);
+            }
+            Self::Submit(order) => {
+                4_u8.put(out);
+                order.put(out);
+            }
+            Self::Cancel(order) => {
+                5_u8.put(out);
+                order.put(out);
+            }
+            Self::Snapshot { request, since_ns } => {
+                6_u8.put(out);
+                request.put(out);
+                since_ns.put(out);
+            }
+            Self::WhatIf(order) => {
+                7_u8.put(out);
+                order.put(out);
+            }
+            Self::Quotes { at_ns, rows } => {
+                8_u8.put(out);
+                at_ns.put(out);
+                rows.put(out);
+            }
+            Self::FinalValues { at_ns, rows } => {
+                9_u8.put(out);
+                at_ns.put(out);
+                rows.put(out);
+            }
+        }
+    }
+
+    fn take(from: &mut In<'_>) -> Result<Self, String> {
+        Ok(match from.tag(10, "call")? {
+            0 => {
+                let version = u32::take(from)?;
+                if version != VERSION {
+                    return Err(format!("a call of version {version}, this is version {VERSION}"));
+                }
+                let n = u32::take(from)?;
+                let mut settings = Vec::new();
+                for _ in 0..n {
+                    settings.push((String::take(from)?, String::take(from)?));
+                }
+                Self::Open { settings }
+            }
+            1 => Self::Connect,
+            2 => Self::Disconnect,
+            3 => Self::Poll {
+                wait_ns: Wire::take(from)?,
+            },
+            4 => Self::Submit(Wire::take(from)?),
+            5 => Self::Cancel(Wire::take(from)?),
+            6 => Self::Snapshot {
+                request: Wire::take(from)?,
+                since_ns: Wire::take(from)?,
+            },
+            7 => Self::WhatIf(Wire::take(from)?),
+            8 => Self::Quotes {
+                at_ns: Wire::take(from)?,
+                rows: Wire::take(from)?,
+            },
+            _ => Self::FinalValues {
+                at_ns: Wire::take(from)?,
+                rows: Wire::take(from)?,
+            },
+        })
+    }
+}
+
+impl Wire for Answer {
+    fn put(&self, out: &mut Out) {
+        match self {
+            Self::Done => 0_u8.put(out),
+            Self::Failed(failed) => {
+                1_u8.put(out);
+                failed.put(out);
+            }
+            Self::Events(events, failed) => {
+                2_u8.put(out);
+                events.put(out);
+                failed.put(out);
+            }
+            Self::Sent => 3_u8.put(out),
+            Self::NotSent(failed) => {
+                4_u8.put(out);
+                failed.put(out);
+            }
+            Self::Unknown(failed) => {
+                5_u8.put(out);
+                failed.put(out);
+            }
+            Self::WhatIf(answer) => {
+                6_u8.put(out);
+                answer.put(out);
+            }
+        }
+    }
+
+    fn take(from: &mut In<'_>) -> Result<Self, String> {
+        Ok(match from.tag(7, "answer")? {
+            0 => Self::Done,
+            1 => Self::Failed(Wire::take(from)?),
+            2 => Self::Events(Wire::take(from)?, Wire::take(from)?),
+            3 => Self::Sent,
+            4 => Self::NotSent(Wire::take(from)?),
+            5 => Self::Unknown(Wire::take(from)?),
+            _ => Self::WhatIf(Wire::take(from)?),
+        })
+    }
+}
+
+/// Writes a value as one frame.
+pub fn send<T: Wire>(to: &mut impl Write, value: &T) -> Result<(), Error> {
+    let bytes = bytes_of(value);
+    let len = u32::try_from(bytes.len())
+        .ok()
+        .filter(|_| bytes.len() <= FRAME_MAX)
+        .ok_or_else(|| Error::other("too much at once"))?;
+    let mut frame = Vec::with_capacity(bytes.len() + 4);
+    frame.extend_from_slice(&len.to_le_bytes());
+    frame.extend_from_slice(&bytes);
+    to.write_all(&frame)?;
+    to.flush()
+}
+
+/// Reads a frame.
+pub fn receive<T: Wire>(from: &mut impl Read) -> Result<T, Error> {
+    let mut len = [0; 4];
+    from.read_exact(&mut len)?;
+    let len = usize::try_from(u32::from_le_bytes(len)).unwrap_or(usize::MAX);
+    if len > FRAME_MAX {
+        return Err(Error::new(ErrorKind::InvalidData, "a frame that is too long"));
+    }
+    // As it comes, not all at once: a length alone must not take memory.
+    let mut bytes = Vec::new();
+    from.take(len as u64).read_to_end(&mut bytes)?;
+    if bytes.len() < len {
+        return Err(Error::new(ErrorKind::UnexpectedEof, "a frame ended early"));
+    }
+    value_of(&bytes).map_err(|why| Error::new(ErrorKind::InvalidData, why))
+}

@@ -371,7 +371,7 @@ typedef struct alula_event_sink {
 #define ALULA_BRK_FILLS 8u       /* snapshots have executions                                          */
 #define ALULA_BRK_HOLDINGS 16u   /* snapshots have positions                                           */
 #define ALULA_BRK_WHAT_IF 32u    /* what_if is there                                                   */
-#define ALULA_BRK_QUOTES 64u     /* it gives quotes                                                    */
+#define ALULA_BRK_QUOTES 64u     /* watch is there: it gives quotes                                    */
 #define ALULA_BRK_SIMULATED 128u /* quotes is there: it lives from quotes that the host hands it       */
 #define ALULA_BRK_LIVE 256u      /* real money: the host wants an explicit allowance                   */
 typedef struct alula_broker_desc {
@@ -407,6 +407,9 @@ typedef struct alula_broker_vtbl {
   alula_status (*quotes)(void *self, int64_t ts_ns, const alula_quote *const *rows, uint64_t n_rows, alula_error *err);
   alula_status (*final_values)(void *self, int64_t ts_ns, const alula_final_value *const *rows, uint64_t n_rows,
                                alula_error *err);
+  /* With ALULA_BRK_QUOTES, or NULL: quotes of these instruments and of no others come as ALULA_EV_QUOTE from now on, and
+   * after every reconnect. */
+  alula_status (*watch)(void *self, const alula_instrument *const *rows, uint64_t n_rows, alula_error *err);
 } alula_broker_vtbl;
 
 typedef struct alula_broker_factory {
@@ -454,7 +457,7 @@ ALULA_LAYOUT(sizeof(alula_what_if) == 32);
 ALULA_LAYOUT(sizeof(alula_broker_event) == 104);
 ALULA_LAYOUT(sizeof(alula_event_sink) == 24);
 ALULA_LAYOUT(sizeof(alula_broker_desc) == 48);
-ALULA_LAYOUT(sizeof(alula_broker_vtbl) == 88);
+ALULA_LAYOUT(sizeof(alula_broker_vtbl) == 96);
 ALULA_LAYOUT(offsetof(alula_broker_vtbl, submit) == 40);
 ALULA_LAYOUT(offsetof(alula_broker_vtbl, final_values) == 80);
 ALULA_LAYOUT(sizeof(alula_broker_factory) == 24);

@@ -1,6 +1,6 @@
 //! What the author of a broker writes.
 
-use alula_plugin_abi::broker::{Caps, Event, FinalValue, Order, Quote, WhatIf};
+use alula_plugin_abi::broker::{Caps, Contract, Event, FinalValue, Order, Quote, WhatIf};
 use alula_plugin_abi::host::borrowed_text;
 use alula_plugin_abi::raw;
 use std::ffi::CStr;
@@ -73,6 +73,16 @@ pub trait Broker: Sized + Send + 'static {
     fn what_if(&mut self, order: &Order) -> Result<WhatIf, String> {
         let _ = order;
         Err("this broker cannot tell what an order would take".to_owned())
+    }
+
+    /// Quotes of these instruments and of no others from now on, and after every reconnect; with [`Caps::QUOTES`]. They come
+    /// out of [`Broker::poll`].
+    ///
+    /// # Errors
+    /// When they cannot be asked for.
+    fn watch(&mut self, contracts: &[Contract]) -> Result<(), String> {
+        let _ = contracts;
+        Err("this broker gives no quotes".to_owned())
     }
 
     /// Quotes of an instant, which is the clock of a broker with [`Caps::SIMULATED`].

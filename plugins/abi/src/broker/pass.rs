@@ -157,6 +157,16 @@ pub fn with_final_values<R>(
     call(pointers.as_ptr(), pointers.len() as u64)
 }
 
+/// Runs `call` with the instruments as the contract's structs, and their number.
+pub fn with_instruments<R>(
+    contracts: &[Contract],
+    call: impl FnOnce(*const *const raw::Instrument, u64) -> R,
+) -> R {
+    let rows: Vec<raw::Instrument> = contracts.iter().map(instrument).collect();
+    let pointers: Vec<*const raw::Instrument> = rows.iter().map(ptr::from_ref).collect();
+    call(pointers.as_ptr(), pointers.len() as u64)
+}
+
 fn execution_row(execution: &Execution, instrument: &raw::Instrument) -> raw::Execution {
     raw::Execution {
         struct_size: size::<raw::Execution>(),
@@ -469,6 +479,23 @@ pub unsafe fn quotes(rows: *const *const raw::Quote, n: u64) -> Result<Vec<Quote
         pointers(rows, n, ROWS_MAX, "quotes")?
             .iter()
             .map(|at| quote(*at))
+            .collect()
+    }
+}
+
+/// Reads instruments.
+///
+/// # Errors
+/// What is wrong with the first that is.
+///
+/// # Safety
+/// The pointer is null or leads to `n` pointers to instruments of the contract.
+pub unsafe fn instruments(rows: *const *const raw::Instrument, n: u64) -> Result<Vec<Contract>, String> {
+    // SAFETY: by the caller's promise.
+    unsafe {
+        pointers(rows, n, ROWS_MAX, "instruments")?
+            .iter()
+            .map(|at| contract(*at))
             .collect()
     }
 }

@@ -4,7 +4,9 @@ use super::describe::is_name;
 use super::table::{Slot, contract, late_field, plain, read, read_all, size, text_at};
 use super::{Fault, FaultKind};
 use crate::broker::pass;
-use crate::broker::{Caps, Event, FinalValue, Order, Quote, TEXT_MAX, WhatIf, is_order_id, one_line};
+use crate::broker::{
+    Caps, Contract, Event, FinalValue, Order, Quote, TEXT_MAX, WhatIf, is_order_id, one_line,
+};
 use crate::float::Mode;
 use crate::raw;
 use std::collections::BTreeSet;
@@ -413,6 +415,7 @@ struct Calls {
     what_if: Option<raw::AskWhatIf>,
     quotes: Option<raw::Quotes>,
     final_values: Option<raw::FinalValues>,
+    watch: Option<raw::Watch>,
 }
 
 impl Calls {
@@ -443,11 +446,17 @@ impl Calls {
                 what_if: call!(what_if),
                 quotes: call!(quotes),
                 final_values: call!(final_values),
+                watch: call!(watch),
             }
         };
         if caps.has(Caps::SIMULATED) && (calls.quotes.is_none() || calls.final_values.is_none()) {
             return Err(contract(
                 "it says that it is simulated, and takes no quotes or no final values",
+            ));
+        }
+        if caps.has(Caps::QUOTES) && calls.watch.is_none() {
+            return Err(contract(
+                "it says that it gives quotes, and cannot be asked for them",
             ));
         }
         if caps.has(Caps::WHAT_IF) && calls.what_if.is_none() {
@@ -704,6 +713,26 @@ impl Connection {
         // SAFETY: the broker lives; rows and slot live through the call.
         let status = pass::with_quotes(quotes, |rows, n| unsafe { call(self.this, at_ns, rows, n, slot) });
         self.done(status, "taking quotes")
+    }
+
+    /// Asks for quotes of these instruments and of no others, from now on; they come as events.
+    ///
+    /// # Errors
+    /// When it gives none, or fails, or is dead.
+    pub fn watch(&mut self, contracts: &[Contract]) -> Result<(), Fault> {
+        self.alive()?;
+        let Some(call) = self.calls.watch.filter(|_| self.info.caps.has(Caps::QUOTES)) else {
+            return Err(Fault::new(FaultKind::Parameters, "this broker gives no quotes"));
+        };
+        for contract in contracts {
+            contract
+                .check()
+                .map_err(|why| Fault::new(FaultKind::Parameters, why))?;
+        }
+        let slot = self.slot.clear();
+        // SAFETY: the broker lives; rows and slot live through the call.
+        let status = pass::with_instruments(contracts, |rows, n| unsafe { call(self.this, rows, n, slot) });
+        self.done(status, "asking for quotes")
     }
 
     /// Hands a simulated broker what contracts settle to; others are left alone.

@@ -137,6 +137,13 @@ pub type FinalValues = unsafe extern "C" fn(
     n_rows: u64,
     err: *mut Error,
 ) -> Status;
+/// `watch` of a broker.
+pub type Watch = unsafe extern "C" fn(
+    this: *mut c_void,
+    rows: *const *const Instrument,
+    n_rows: u64,
+    err: *mut Error,
+) -> Status;
 /// `event` of a sink.
 pub type TakeEvent = unsafe extern "C" fn(ctx: *mut c_void, event: *const BrokerEvent) -> i32;
 /// `describe` of a factory of brokers.
@@ -432,6 +439,8 @@ mirror! { BROKER;
         quotes: Option<Quotes>,
         /// Takes values that contracts settle to.
         final_values: Option<FinalValues>,
+        /// Gives quotes of instruments from now on.
+        watch: Option<Watch>,
     }
     /// Makes brokers.
     struct BrokerFactory = "alula_broker_factory" {
@@ -466,7 +475,7 @@ const _: () = {
     assert!(size_of::<BrokerEvent>() == 104);
     assert!(size_of::<EventSink>() == 24);
     assert!(size_of::<BrokerDesc>() == 48);
-    assert!(size_of::<BrokerVtbl>() == 88);
+    assert!(size_of::<BrokerVtbl>() == 96);
     assert!(std::mem::offset_of!(BrokerVtbl, submit) == 40);
     assert!(std::mem::offset_of!(BrokerVtbl, final_values) == 80);
     assert!(size_of::<BrokerFactory>() == 24);

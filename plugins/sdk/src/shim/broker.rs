@@ -127,6 +127,7 @@ impl<T: Broker> Shim<T> {
         what_if: Some(Self::what_if),
         quotes: Some(Self::quotes),
         final_values: Some(Self::final_values),
+        watch: Some(Self::watch),
     };
 
     /// Checks what is given against the declared settings and makes a broker.
@@ -399,6 +400,21 @@ impl<T: Broker> Shim<T> {
         };
         // SAFETY: the host's call.
         unsafe { Self::plain(this, err, |value| value.final_values(ts_ns, &values)) }
+    }
+
+    unsafe extern "C" fn watch(
+        this: *mut c_void,
+        rows: *const *const raw::Instrument,
+        n_rows: u64,
+        err: *mut raw::Error,
+    ) -> raw::Status {
+        // SAFETY: the host's rows, with all that they point to.
+        let contracts = match unsafe { pass::instruments(rows, n_rows) } {
+            Ok(contracts) => contracts,
+            Err(why) => return failed(err, raw::E_INVALID_ARG, &why),
+        };
+        // SAFETY: the host's call.
+        unsafe { Self::plain(this, err, |value| value.watch(&contracts)) }
     }
 }
 

@@ -6,7 +6,7 @@
 //! the local symbol, and the real expiration date of the contract's details. A contract is ours when one of these says so.
 
 use crate::amount;
-use crate::model::{Instrument, Kind, NANO, Right};
+use crate::model::{Instrument, Kind, NANO, Name, Right, Word};
 use ibapi::contracts::{Contract, ContractDetails, OptionRight, SecurityType};
 
 /// What is known of a class of contracts at this broker.
@@ -113,8 +113,8 @@ fn security_type(kind: Kind) -> SecurityType {
 /// # Errors
 /// One line that names what is unknown or does not agree.
 pub fn class_of(instrument: &Instrument) -> Result<Option<&'static Class>, String> {
-    let wrong = |what: &str| Err(format!("`{instrument}`: {what}"));
-    if instrument.currency != "USD" {
+    let wrong = |what: &str| Err(format!("`{}`: {what}", Name(instrument)));
+    if instrument.currency.as_str() != "USD" {
         return wrong("not in dollars");
     }
     if instrument.kind == Kind::Share {
@@ -125,14 +125,11 @@ pub fn class_of(instrument: &Instrument) -> Result<Option<&'static Class>, Strin
             wrong("a share has no expiry, right or multiplier")
         };
     }
-    let named = |c: &&Class| c.kind == instrument.kind && c.trading_class == instrument.trading_class;
+    let named = |c: &&Class| c.kind == instrument.kind && c.trading_class == instrument.class.as_str();
     let Some(class) = CLASSES.iter().find(named) else {
-        return wrong(&format!(
-            "no trading class `{}` is known here",
-            instrument.trading_class
-        ));
+        return wrong(&format!("no trading class `{}` is known here", instrument.class));
     };
-    if instrument.symbol != class.underlying {
+    if instrument.symbol.as_str() != class.underlying {
         return wrong(&format!(
             "the underlying of {} is {}, not `{}`",
             class.trading_class, class.underlying, instrument.symbol
@@ -247,16 +244,23 @@ pub fn identify(contract: &Contract, real_expiration: Option<&str>) -> Result<In
         .ok()
         .and_then(amount::whole);
     match contract.security_type {
-        SecurityType::Stock => Ok(Instrument {
-            kind: Kind::Share,
-            symbol: symbol.clone(),
-            trading_class: symbol,
-            currency: "USD".to_owned(),
-            expiry: 0,
-            right: None,
-            strike_e9: 0,
-            multiplier_e9: NANO,
-        }),
+        SecurityType::Stock => {
+            // A share of two words is none of those that are traded here.
+            let (own, dollars) = (
+                Word::new(&symbol).ok_or_else(foreign)?,
+                Word::new("USD").ok_or_else(foreign)?,
+            );
+            Ok(Instrument {
+                kind: Kind::Share,
+                symbol: own,
+                class: own,
+                currency: dollars,
+                expiry: 0,
+                right: None,
+                strike_e9: 0,
+                multiplier_e9: NANO,
+            })
+        }
         SecurityType::Future => {
             // Positions come without an exchange, and weekly VX futures with a class of their own.
             let mine = |c: &&Class| {
@@ -264,7 +268,7 @@ pub fn identify(contract: &Contract, real_expiration: Option<&str>) -> Result<In
             };
             let class = CLASSES.iter().find(mine).ok_or_else(foreign)?;
             let expiry = real.or(last).ok_or(Unidentified::NeedsDetails)?;
-            Ok(instrument(class, expiry, None, 0))
+            instrument(class, expiry, None, 0).ok_or_else(foreign)
         }
         SecurityType::Option => {
             let occ = Occ::parse(&contract.local_symbol);
@@ -289,31 +293,33 @@ pub fn identify(contract: &Contract, real_expiration: Option<&str>) -> Result<In
                 if (occ.root.as_str(), occ.right, occ.strike_e9) != (class.trading_class, right, strike) {
                     return Err(wrong("its local symbol names another contract"));
                 }
-                return Ok(instrument(class, occ.expiry, Some(right), strike));
+                return instrument(class, occ.expiry, Some(right), strike).ok_or_else(foreign);
             }
             let expiry = if class.morning { real } else { real.or(last) };
-            Ok(instrument(
+            instrument(
                 class,
                 expiry.ok_or(Unidentified::NeedsDetails)?,
                 Some(right),
                 strike,
-            ))
+            )
+            .ok_or_else(foreign)
         }
         _ => Err(foreign()),
     }
 }
 
-fn instrument(class: &Class, expiry: u32, right: Option<Right>, strike_e9: i64) -> Instrument {
-    Instrument {
+fn instrument(class: &Class, expiry: u32, right: Option<Right>, strike_e9: i64) -> Option<Instrument> {
+    let instrument = Instrument {
         kind: class.kind,
-        symbol: class.underlying.to_owned(),
-        trading_class: class.trading_class.to_owned(),
-        currency: "USD".to_owned(),
+        symbol: Word::new(class.underlying)?,
+        class: Word::new(class.trading_class)?,
+        currency: Word::new("USD")?,
         expiry,
         right,
         strike_e9,
         multiplier_e9: class.multiplier * NANO,
-    }
+    };
+    instrument.check().is_ok().then_some(instrument)
 }
 
 /// The one contract among the broker's answers that is the instrument; `None` when there is none.
@@ -334,7 +340,7 @@ pub fn pick(instrument: &Instrument, rows: &[ContractDetails]) -> Result<Option<
         [one] => {
             let exchange = class_of(instrument)?.map_or("SMART", |c| c.exchange);
             Ok(Some(Resolved {
-                instrument: instrument.clone(),
+                instrument: *instrument,
                 con_id: one.contract.contract_id,
                 symbol: one.contract.symbol.to_string(),
                 exchange: exchange.to_owned(),
@@ -346,7 +352,8 @@ pub fn pick(instrument: &Instrument, rows: &[ContractDetails]) -> Result<Option<
                 .map(|row| row.contract.contract_id.to_string())
                 .collect();
             Err(format!(
-                "`{instrument}` is ambiguous: contracts {} all fit it",
+                "`{}` is ambiguous: contracts {} all fit it",
+                Name(instrument),
                 ids.join(", ")
             ))
         }

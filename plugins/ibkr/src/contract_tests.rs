@@ -1,11 +1,12 @@
 use super::*;
 
 fn opt(class: &str, underlying: &str, expiry: u32, right: Right, strike: i64) -> Instrument {
+    let word = |text| Word::new(text).unwrap();
     Instrument {
         kind: Kind::Option,
-        symbol: underlying.to_owned(),
-        trading_class: class.to_owned(),
-        currency: "USD".to_owned(),
+        symbol: word(underlying),
+        class: word(class),
+        currency: word("USD"),
         expiry,
         right: Some(right),
         strike_e9: strike * NANO,
@@ -16,9 +17,9 @@ fn opt(class: &str, underlying: &str, expiry: u32, right: Right, strike: i64) ->
 fn fut(class: &str, underlying: &str, expiry: u32, multiplier: i64) -> Instrument {
     Instrument {
         kind: Kind::Future,
-        symbol: underlying.to_owned(),
-        trading_class: class.to_owned(),
-        currency: "USD".to_owned(),
+        symbol: Word::new(underlying).unwrap(),
+        class: Word::new(class).unwrap(),
+        currency: Word::new("USD").unwrap(),
         expiry,
         right: None,
         strike_e9: 0,
@@ -101,10 +102,7 @@ fn an_expiry_is_read_from_the_local_symbol_the_details_or_the_last_trading_day()
         local: "VIX   260121C00020000",
         real: "",
     };
-    assert_eq!(
-        identify(&details(&local, right, 20.0).contract, None),
-        Ok(vix.clone())
-    );
+    assert_eq!(identify(&details(&local, right, 20.0).contract, None), Ok(vix));
     let real = Row {
         local: "",
         real: "20260121",
@@ -260,7 +258,7 @@ fn morning_settled_options_are_asked_for_by_month_and_others_by_day() {
 #[test]
 fn an_instrument_that_does_not_agree_with_its_class_is_refused_in_words() {
     let mut wrong = opt("SPXW", "SPX", 20_260_116, Right::Put, 5800);
-    wrong.symbol = "SPXW".to_owned();
+    wrong.symbol = wrong.class;
     assert_eq!(
         class_of(&wrong).unwrap_err(),
         "`SPXW 20260116 P5800`: the underlying of SPXW is SPX, not `SPXW`"

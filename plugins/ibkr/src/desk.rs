@@ -2,7 +2,7 @@
 
 use crate::amount;
 use crate::codes::{self, OrderMessage};
-use crate::model::{Event, Execution, Instrument};
+use crate::model::{Event, ExecKind, Execution, Instrument, Told};
 use crate::order;
 use crate::stamp;
 use crate::tape::Tape;
@@ -88,7 +88,7 @@ impl Desk {
 
     /// An order that the broker shows. One of ours from before this process is taken in without a word: the snapshot that
     /// the host asks for tells of it.
-    pub fn open_order(&mut self, data: &OrderData, out: &mut Vec<Event>) {
+    pub fn open_order(&mut self, data: &OrderData, out: &mut Told) {
         if data.order.what_if || self.asked.contains(&data.order_id) {
             return;
         }
@@ -121,22 +121,22 @@ impl Desk {
     }
 
     /// The status of an order; it may come many times.
-    pub fn status(&mut self, status: &OrderStatus, out: &mut Vec<Event>) {
+    pub fn status(&mut self, status: &OrderStatus, out: &mut Told) {
         if !self.asked.contains(&status.order_id) {
             self.standing(status.order_id, status.perm_id, &status.status, out);
         }
     }
 
-    fn words(&mut self, number: i32, words: &str, out: &mut Vec<Event>) {
+    fn words(&mut self, number: i32, words: &str, out: &mut Told) {
         if let Some(work) = self.orders.get_mut(&number) {
             if work.words != words {
-                out.push(Event::Note(format!("order {}: {words}", work.id)));
+                out.note(format!("order {}: {words}", work.id));
             }
             work.words = words.to_owned();
         }
     }
 
-    fn standing(&mut self, number: i32, perm_id: i64, kind: &OrderStatusKind, out: &mut Vec<Event>) {
+    fn standing(&mut self, number: i32, perm_id: i64, kind: &OrderStatusKind, out: &mut Told) {
         let Some(work) = self.orders.get_mut(&number) else {
             return;
         };
@@ -147,7 +147,7 @@ impl Desk {
         let mut acknowledge = |work: &mut Work| {
             if work.phase == Phase::Sent && perm_id != 0 {
                 work.phase = Phase::Working;
-                out.push(Event::Acknowledged {
+                out.tell(Event::Acknowledged {
                     order: id.clone(),
                     broker_order: perm_id.to_string(),
                 });
@@ -169,7 +169,7 @@ impl Desk {
                     words
                 };
                 self.trades_of(&id, out);
-                out.push(Event::Cancelled { order: id, why });
+                out.tell(Event::Cancelled { order: id, text: why });
             }
             OrderStatusKind::Inactive => {
                 work.phase = Phase::Over;
@@ -179,24 +179,22 @@ impl Desk {
                     words
                 };
                 self.trades_of(&id, out);
-                out.push(Event::Rejected { order: id, why });
+                out.tell(Event::Rejected { order: id, text: why });
             }
             // On its way: nothing is known yet.
             OrderStatusKind::ApiPending | OrderStatusKind::PendingSubmit => {}
             OrderStatusKind::Unknown(other) => {
-                out.push(Event::Note(format!(
-                    "order {id}: a status that is not known here: `{other}`"
-                )));
+                out.note(format!("order {id}: a status that is not known here: `{other}`"));
             }
         }
     }
 
-    fn trades_of(&mut self, id: &str, out: &mut Vec<Event>) {
-        out.extend(self.tape.due_of(id).into_iter().map(Event::Filled));
+    fn trades_of(&mut self, id: &str, out: &mut Told) {
+        out.fills(self.tape.due_of(id));
     }
 
     /// A message that carries an order's number.
-    pub fn notice(&mut self, notice: &Notice, out: &mut Vec<Event>) {
+    pub fn notice(&mut self, notice: &Notice, out: &mut Told) {
         let text = format!("{} [{}]", notice.message.trim(), notice.code);
         let Some(number) = notice.request_id else {
             return;
@@ -205,7 +203,7 @@ impl Desk {
             return;
         }
         let Some(work) = self.orders.get_mut(&number) else {
-            out.push(Event::Note(format!("order number {number}: {text}")));
+            out.note(format!("order number {number}: {text}"));
             return;
         };
         let id = work.id.clone();
@@ -218,9 +216,7 @@ impl Desk {
                 return;
             }
             OrderMessage::CancelRefused => {
-                out.push(Event::Note(format!(
-                    "order {id}: it could not be taken back: {text}"
-                )));
+                out.note(format!("order {id}: it could not be taken back: {text}"));
                 return;
             }
             OrderMessage::Words => false,
@@ -228,7 +224,7 @@ impl Desk {
         if refuse {
             work.phase = Phase::Over;
             self.trades_of(&id, out);
-            out.push(Event::Rejected { order: id, why: text });
+            out.tell(Event::Rejected { order: id, text });
         } else {
             self.words(number, &text, out);
         }
@@ -238,7 +234,8 @@ impl Desk {
     /// position of its own.
     #[must_use]
     pub fn concerns(&self, data: &ExecutionData) -> bool {
-        !data.contract.is_bag() && data.execution.account_number == self.account
+        let account = &data.execution.account_number;
+        !data.contract.is_bag() && (*account == self.account || account.is_empty())
     }
 
     /// An execution as a trade; `at_ns` is the time that stands in where the broker's cannot be read.
@@ -260,10 +257,11 @@ impl Desk {
             .filter(|s| *s > 0)
             .ok_or_else(|| wrong("its size is no whole number"))?;
         Ok(Execution {
-            exec_id: e.execution_id.clone(),
+            kind: ExecKind::Trade,
+            id: e.execution_id.clone(),
             corrects: None,
             order: order::parse_reference(&e.order_reference).map(|(id, _)| id.to_owned()),
-            instrument,
+            contract: instrument,
             quantity: match e.side {
                 ExecutionSide::Bought => size,
                 ExecutionSide::Sold => -size,
@@ -275,22 +273,22 @@ impl Desk {
     }
 
     /// A trade as it happens.
-    pub fn traded(&mut self, trade: Execution, now: Instant, out: &mut Vec<Event>) {
-        out.extend(self.tape.trade(trade, now, self.fee_wait).map(Event::Filled));
+    pub fn traded(&mut self, trade: Execution, now: Instant, out: &mut Told) {
+        out.fills(self.tape.trade(trade, now, self.fee_wait));
     }
 
     /// The commission of a trade.
-    pub fn commission(&mut self, report: &CommissionReport, out: &mut Vec<Event>) {
+    pub fn commission(&mut self, report: &CommissionReport, out: &mut Told) {
         match amount::from_f64(report.commission) {
             Some(fee) if report.currency == "USD" || report.currency.is_empty() => {
-                out.extend(self.tape.fee(&report.execution_id, fee).map(Event::Filled));
+                out.fills(self.tape.fee(&report.execution_id, fee));
             }
             Some(_) => {
                 let text = format!(
                     "execution {}: its fee is in {}, not told",
                     report.execution_id, report.currency
                 );
-                out.push(Event::Note(text));
+                out.note(text);
             }
             // The broker's largest double: it does not know yet, and reports again.
             None => {}
@@ -298,13 +296,13 @@ impl Desk {
     }
 
     /// Time has passed.
-    pub fn tick(&mut self, now: Instant, out: &mut Vec<Event>) {
-        out.extend(self.tape.due(now).into_iter().map(Event::Filled));
+    pub fn tick(&mut self, now: Instant, out: &mut Told) {
+        out.fills(self.tape.due(now));
     }
 
     /// The connection is gone: what still waits for a commission is told without.
-    pub fn lost(&mut self, out: &mut Vec<Event>) {
-        out.extend(self.tape.flush().into_iter().map(Event::Filled));
+    pub fn lost(&mut self, out: &mut Told) {
+        out.fills(self.tape.flush());
     }
 }
 

@@ -34,18 +34,18 @@ fn acknowledged() -> Event {
 
 #[test]
 fn an_order_is_acknowledged_once_and_not_before_the_broker_has_it() {
-    let (mut desk, mut out) = (desk(), Vec::new());
+    let (mut desk, mut out) = (desk(), Told::default());
     desk.status(&status(7, OrderStatusKind::PendingSubmit), &mut out);
-    assert_eq!(out, []);
+    assert_eq!(out.events, []);
     for _ in 0..3 {
         desk.status(&status(7, OrderStatusKind::Submitted), &mut out);
     }
-    assert_eq!(out, [acknowledged()]);
+    assert_eq!(out.events, [acknowledged()]);
 }
 
 #[test]
 fn an_error_refuses_what_was_not_taken_and_spares_what_is_at_work() {
-    let (mut fresh, mut out) = (desk(), Vec::new());
+    let (mut fresh, mut out) = (desk(), Told::default());
     fresh.notice(
         &notice(
             7,
@@ -56,36 +56,36 @@ fn an_error_refuses_what_was_not_taken_and_spares_what_is_at_work() {
     );
     let why = "The price does not conform to the minimum price variation [110]".to_owned();
     assert_eq!(
-        out,
+        out.events,
         [Event::Rejected {
             order: "main-a-1".to_owned(),
-            why
+            text: why
         }]
     );
-    let (mut working, mut out) = (desk(), Vec::new());
+    let (mut working, mut out) = (desk(), Told::default());
     working.status(&status(7, OrderStatusKind::Submitted), &mut out);
     working.notice(&notice(7, 110, "price"), &mut out);
     assert!(
-        matches!(out.as_slice(), [Event::Acknowledged { .. }, Event::Note(_)]),
+        matches!(out.events.as_slice(), [Event::Acknowledged { .. }]) && out.notes.len() == 1,
         "{out:?}"
     );
 }
 
 #[test]
 fn a_rejection_is_told_once_however_often_it_is_said() {
-    let (mut desk, mut out) = (desk(), Vec::new());
+    let (mut desk, mut out) = (desk(), Told::default());
     desk.notice(&notice(7, 201, "Order rejected - reason: margin"), &mut out);
     desk.status(&status(7, OrderStatusKind::Inactive), &mut out);
     desk.status(&status(7, OrderStatusKind::Cancelled), &mut out);
     assert!(
-        matches!(out.as_slice(), [Event::Rejected { why, .. }] if why.contains("margin")),
+        matches!(out.events.as_slice(), [Event::Rejected { text, .. }] if text.contains("margin")),
         "{out:?}"
     );
 }
 
 #[test]
 fn a_cancel_has_the_brokers_words_and_a_refused_one_changes_nothing() {
-    let (mut desk, mut out) = (desk(), Vec::new());
+    let (mut desk, mut out) = (desk(), Told::default());
     desk.status(&status(7, OrderStatusKind::Submitted), &mut out);
     desk.notice(
         &notice(
@@ -95,22 +95,22 @@ fn a_cancel_has_the_brokers_words_and_a_refused_one_changes_nothing() {
         ),
         &mut out,
     );
-    assert!(matches!(out.last(), Some(Event::Note(_))));
+    assert_eq!(out.notes.len(), 1);
     desk.notice(&notice(7, 202, "Order Canceled - reason:"), &mut out);
     desk.status(&status(7, OrderStatusKind::Cancelled), &mut out);
     let why = "Order Canceled - reason: [202]".to_owned();
     assert_eq!(
-        out.last(),
+        out.events.last(),
         Some(&Event::Cancelled {
             order: "main-a-1".to_owned(),
-            why
+            text: why
         })
     );
 }
 
 #[test]
 fn warnings_are_words() {
-    let (mut desk, mut out) = (desk(), Vec::new());
+    let (mut desk, mut out) = (desk(), Told::default());
     desk.notice(
         &notice(
             7,
@@ -119,12 +119,12 @@ fn warnings_are_words() {
         ),
         &mut out,
     );
-    assert!(matches!(out.as_slice(), [Event::Note(_)]));
+    assert_eq!((out.events.len(), out.notes.len()), (0, 1));
 }
 
 #[test]
 fn an_order_from_before_this_process_is_taken_in_and_can_be_taken_back() {
-    let (mut desk, mut out) = (Desk::new("DU1", Duration::ZERO), Vec::new());
+    let (mut desk, mut out) = (Desk::new("DU1", Duration::ZERO), Told::default());
     let mut data = OrderData {
         order_id: 3,
         ..OrderData::default()
@@ -132,9 +132,12 @@ fn an_order_from_before_this_process_is_taken_in_and_can_be_taken_back() {
     data.order.order_ref = "main-old-9.2".to_owned();
     data.order_state.status = OrderStatusKind::Submitted;
     desk.open_order(&data, &mut out);
-    assert_eq!((out.as_slice(), desk.number("main-old-9")), (&[][..], Some(3)));
+    assert_eq!(
+        (out.events.as_slice(), desk.number("main-old-9")),
+        (&[][..], Some(3))
+    );
     desk.status(&status(3, OrderStatusKind::Cancelled), &mut out);
-    assert!(matches!(out.as_slice(), [Event::Cancelled { order, .. }] if order == "main-old-9"));
+    assert!(matches!(out.events.as_slice(), [Event::Cancelled { order, .. }] if order == "main-old-9"));
     // An order without our reference stays somebody else's.
     data.order_id = 4;
     data.order.order_ref = "bought by hand".to_owned();
@@ -144,9 +147,9 @@ fn an_order_from_before_this_process_is_taken_in_and_can_be_taken_back() {
 
 #[test]
 fn a_question_for_a_margin_is_no_order() {
-    let (mut desk, mut out) = (desk(), Vec::new());
+    let (mut desk, mut out) = (desk(), Told::default());
     desk.ask(8);
     desk.status(&status(8, OrderStatusKind::PreSubmitted), &mut out);
     desk.notice(&notice(8, 201, "rejected"), &mut out);
-    assert_eq!(out, []);
+    assert_eq!(out.events, []);
 }

@@ -9,7 +9,7 @@
 
 use crate::amount;
 use crate::contract::Resolved;
-use crate::model::{Kind, Package};
+use crate::model::{Kind, Life, Name, Package};
 use ibapi::contracts::{ComboLeg, Contract, LegAction, SecurityType, TagValue};
 use ibapi::orders::{Action, Order, TimeInForce};
 
@@ -66,13 +66,12 @@ pub fn build(package: &Package, legs: &[Resolved], account: &str, combos: Combos
             .legs
             .iter()
             .skip(at + 1)
-            .any(|other| other.instrument == leg.instrument)
+            .any(|other| other.contract == leg.contract)
         {
-            return Err(format!("`{}` stands in the package twice", leg.instrument));
+            return Err(format!("`{}` stands in the package twice", Name(&leg.contract)));
         }
     }
-    let quantity = package
-        .quantity
+    let quantity = i64::from(package.quantity)
         .checked_mul(units)
         .and_then(amount::count)
         .ok_or("too many contracts")?;
@@ -87,7 +86,7 @@ pub fn build(package: &Package, legs: &[Resolved], account: &str, combos: Combos
     };
     let mut order = Order {
         total_quantity: quantity,
-        tif: if package.until_cancelled {
+        tif: if package.life == Life::UntilCancelled {
             TimeInForce::GoodTillCanceled
         } else {
             TimeInForce::Day

@@ -1,12 +1,16 @@
 use super::*;
-use crate::model::{Instrument, Leg, NANO, Right};
+use crate::model::{Instrument, Leg, NANO, Right, Word};
+
+fn word(text: &str) -> Word {
+    Word::new(text).unwrap()
+}
 
 fn option(class: &str, underlying: &str, expiry: u32, right: Right, strike: i64) -> Instrument {
     Instrument {
         kind: Kind::Option,
-        symbol: underlying.to_owned(),
-        trading_class: class.to_owned(),
-        currency: "USD".to_owned(),
+        symbol: word(underlying),
+        class: word(class),
+        currency: word("USD"),
         expiry,
         right: Some(right),
         strike_e9: strike * NANO,
@@ -25,16 +29,17 @@ fn call(strike: i64) -> Instrument {
 fn package(legs: &[(i32, Instrument)], limit_e9: Option<i64>) -> Package {
     Package {
         id: "main-abc-17".to_owned(),
+        group: String::new(),
         legs: legs
             .iter()
             .map(|(ratio, instrument)| Leg {
                 ratio: *ratio,
-                instrument: instrument.clone(),
+                contract: *instrument,
             })
             .collect(),
         quantity: 2,
         limit_e9,
-        until_cancelled: false,
+        life: Life::Day,
         not_after_ns: i64::MAX,
     }
 }
@@ -44,10 +49,10 @@ fn resolve(package: &Package) -> Vec<Resolved> {
     (101..)
         .zip(&package.legs)
         .map(|(con_id, leg)| Resolved {
-            instrument: leg.instrument.clone(),
+            instrument: leg.contract,
             con_id,
-            symbol: leg.instrument.symbol.clone(),
-            exchange: if leg.instrument.kind == Kind::Future {
+            symbol: leg.contract.symbol.to_string(),
+            exchange: if leg.contract.kind == Kind::Future {
                 "CFE"
             } else {
                 "SMART"
@@ -188,7 +193,7 @@ fn what_cannot_be_guaranteed_is_refused_and_legging_in_only_by_asking() {
     assert!(built(&two).unwrap_err().contains("two underlyings"));
     let future = Instrument {
         kind: Kind::Future,
-        trading_class: "ES".to_owned(),
+        class: word("ES"),
         right: None,
         strike_e9: 0,
         multiplier_e9: 50 * NANO,
@@ -214,8 +219,8 @@ fn what_cannot_be_guaranteed_is_refused_and_legging_in_only_by_asking() {
 fn futures_of_one_class_are_the_exchanges_own_spread() {
     let vx = |expiry| Instrument {
         kind: Kind::Future,
-        symbol: "VIX".to_owned(),
-        trading_class: "VX".to_owned(),
+        symbol: word("VIX"),
+        class: word("VX"),
         expiry,
         right: None,
         strike_e9: 0,
@@ -244,7 +249,7 @@ fn careless_packages_are_refused_in_words() {
             "no contracts",
         ),
         (
-            Box::new(|p: &mut Package| p.legs.iter_mut().for_each(|l| l.instrument = put(5700))),
+            Box::new(|p: &mut Package| p.legs.iter_mut().for_each(|l| l.contract = put(5700))),
             "twice",
         ),
         (Box::new(|p: &mut Package| p.legs.clear()), "no contracts"),

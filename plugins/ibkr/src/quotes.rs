@@ -1,7 +1,7 @@
 //! Streams of bid and ask, told when they change.
 
 use crate::amount;
-use crate::model::{Event, Instrument, Quote};
+use crate::model::{Event, Instrument, Name, Quote, Told};
 use ibapi::client::blocking::Subscription;
 use ibapi::market_data::MarketDataType;
 use ibapi::market_data::realtime::{Quote as Ticks, TickTypes};
@@ -31,7 +31,7 @@ impl Watch {
     }
 
     /// Tells what has come. False when the stream is over.
-    pub fn pump(&mut self, now_ns: i64, out: &mut Vec<Event>) -> bool {
+    pub fn pump(&mut self, now_ns: i64, out: &mut Told) -> bool {
         let mut news = false;
         while let Some(item) = self.stream.try_next() {
             match item {
@@ -40,16 +40,15 @@ impl Watch {
                     news = true;
                 }
                 Ok(SubscriptionItem::Notice(notice)) => {
-                    out.push(Event::Note(format!(
+                    out.note(format!(
                         "quotes of `{}`: {} [{}]",
-                        self.instrument, notice.message, notice.code
-                    )));
+                        Name(&self.instrument),
+                        notice.message,
+                        notice.code
+                    ));
                 }
                 Err(error) => {
-                    out.push(Event::Note(format!(
-                        "quotes of `{}` ended: {error}",
-                        self.instrument
-                    )));
+                    out.note(format!("quotes of `{}` ended: {error}", Name(&self.instrument)));
                     return false;
                 }
             }
@@ -60,61 +59,62 @@ impl Watch {
         true
     }
 
-    fn tell(&mut self, now_ns: i64, out: &mut Vec<Event>) {
+    fn tell(&mut self, now_ns: i64, out: &mut Told) {
         let quote = read(&self.instrument, &self.ticks, now_ns);
-        if quote.delayed && !self.said_delayed {
+        let kind = self.ticks.market_data_type;
+        if matches!(
+            kind,
+            Some(MarketDataType::Delayed | MarketDataType::DelayedFrozen)
+        ) && !self.said_delayed
+        {
             self.said_delayed = true;
-            out.push(Event::Note(format!(
-                "quotes of `{}` are delayed: no subscription to live data",
-                self.instrument
-            )));
+            let name = Name(&self.instrument);
+            out.note(format!(
+                "quotes of `{name}` are delayed by minutes: there is no subscription to live ones"
+            ));
         }
         let same = |told: &Quote| {
             Quote {
                 at_ns: told.at_ns,
-                ..quote.clone()
+                ..quote
             } == *told
         };
         let empty = quote.bid_e9.is_none() && quote.ask_e9.is_none();
         if self.told.as_ref().is_some_and(same) || (self.told.is_none() && empty) {
             return;
         }
-        self.told = Some(quote.clone());
-        out.push(Event::Quote(quote));
+        self.told = Some(quote);
+        out.tell(Event::Quote(quote));
     }
 }
 
 /// A quote out of ticks. The wire says -1 where there is no bid or no ask.
 fn read(instrument: &Instrument, ticks: &Ticks, at_ns: i64) -> Quote {
     let price = |p: Option<f64>| p.filter(|p| *p >= 0.0).and_then(amount::from_f64);
-    let size = |s: Option<f64>| s.and_then(amount::whole).filter(|s| *s >= 0);
+    let size = |s: Option<f64>| s.and_then(amount::whole).and_then(|s| u32::try_from(s).ok());
     let (bid_e9, ask_e9) = (price(ticks.bid), price(ticks.ask).filter(|a| *a > 0));
     Quote {
-        instrument: instrument.clone(),
+        contract: *instrument,
         at_ns,
         bid_e9,
         ask_e9,
         bid_size: size(ticks.bid_size).filter(|_| bid_e9.is_some()),
         ask_size: size(ticks.ask_size).filter(|_| ask_e9.is_some()),
-        delayed: matches!(
-            ticks.market_data_type,
-            Some(MarketDataType::Delayed | MarketDataType::DelayedFrozen)
-        ),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Kind, NANO};
+    use crate::model::{Kind, NANO, Word};
 
     #[test]
     fn no_bid_is_missing_and_not_minus_one() {
         let spy = Instrument {
             kind: Kind::Share,
-            symbol: "SPY".to_owned(),
-            trading_class: "SPY".to_owned(),
-            currency: "USD".to_owned(),
+            symbol: Word::new("SPY").unwrap(),
+            class: Word::new("SPY").unwrap(),
+            currency: Word::new("USD").unwrap(),
             expiry: 0,
             right: None,
             strike_e9: 0,
@@ -130,7 +130,5 @@ mod tests {
         );
         ticks.bid = Some(0.0);
         assert_eq!(read(&spy, &ticks, 5).bid_e9, Some(0));
-        ticks.market_data_type = Some(MarketDataType::DelayedFrozen);
-        assert!(read(&spy, &ticks, 5).delayed);
     }
 }

@@ -9,10 +9,11 @@ mod worker;
 use crate::amount;
 use crate::contract::{self, Resolved, Unidentified};
 use crate::desk::Desk;
-use crate::model::{Event, Instrument, Package, WhatIf};
+use crate::model::{Event, Instrument, Name, Package, Told, WhatIf};
 use crate::order::{self, Combos};
+use alula_plugin_sdk::abi::broker::one_line;
 use ibapi::Error;
-use ibapi::client::blocking::Client;
+use ibapi::client::blocking::{Client, Subscription};
 use ibapi::contracts::{Contract, ContractDetails};
 use ibapi::orders::PlaceOrder;
 use ibapi::subscriptions::SubscriptionItem;
@@ -59,15 +60,19 @@ pub struct Waits {
     pub again: Duration,
     /// Between two looks at what has come.
     pub look: Duration,
+    /// Between two questions for the gateway's time, which show that it is still there.
+    pub beat: Duration,
 }
 
 impl Default for Waits {
     fn default() -> Self {
         Self {
-            answer: Duration::from_secs(5),
+            // A call waits for two answers at most, and must be back before the host's ten seconds are over.
+            answer: Duration::from_secs(4),
             fee: Duration::from_millis(500),
             again: Duration::from_secs(1),
             look: Duration::from_millis(10),
+            beat: Duration::from_secs(15),
         }
     }
 }
@@ -101,7 +106,7 @@ struct State {
     client: Option<Arc<Client>>,
     /// It stands as far as the broker.
     usable: bool,
-    events: VecDeque<Event>,
+    told: Told,
     tasks: VecDeque<Task>,
     desk: Desk,
     contracts: BTreeMap<Instrument, Resolved>,
@@ -126,9 +131,29 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn tell(&self, events: impl IntoIterator<Item = Event>) {
-        self.lock().events.extend(events);
+    fn tell(&self, news: Told) {
+        let mut state = self.lock();
+        state.told.notes.extend(news.notes);
+        for mut event in news.events {
+            if let Event::Down { text } | Event::Rejected { text, .. } | Event::Cancelled { text, .. } =
+                &mut event
+            {
+                *text = one_line(text);
+            }
+            match event.check() {
+                Ok(()) => state.told.tell(event),
+                // The host would take it for the end of this broker. What it was about shows in the next snapshot.
+                Err(why) => state.told.note(format!("an event that cannot be told: {why}")),
+            }
+        }
+        drop(state);
         self.news.notify_all();
+    }
+
+    fn say(&self, event: Event) {
+        let mut news = Told::default();
+        news.tell(event);
+        self.tell(news);
     }
 
     fn stopped(&self) -> bool {
@@ -139,26 +164,60 @@ impl Shared {
         (self.config.clock)()
     }
 
-    /// The broker's contract of an instrument, asked for once.
+    /// The broker's contract of an instrument, asked for once. `asked` of its questions have been asked in vain.
     fn resolve(
         &self,
         client: &Client,
         instrument: &Instrument,
+        asked: usize,
         deadline: Instant,
     ) -> Result<Resolved, String> {
         if let Some(known) = self.lock().contracts.get(instrument) {
             return Ok(known.clone());
         }
-        for query in contract::queries(instrument)? {
-            let rows = details(client, &query, deadline)?;
-            if let Some(found) = contract::pick(instrument, &rows)? {
-                let mut state = self.lock();
-                state.instruments.insert(found.con_id, Some(instrument.clone()));
-                state.contracts.insert(instrument.clone(), found.clone());
+        for query in contract::queries(instrument)?.iter().skip(asked) {
+            let rows = answer_to(question(client, query)?, deadline)?;
+            if let Some(found) = self.take_in(instrument, &rows)? {
                 return Ok(found);
             }
         }
-        Err(format!("the broker has no contract `{instrument}`"))
+        Err(format!("the broker has no contract `{}`", Name(instrument)))
+    }
+
+    /// The contracts of several instruments. What is not known is asked for at once, so that a package of four legs that was
+    /// never seen before waits for one answer and not for four.
+    fn resolve_all(
+        &self,
+        client: &Client,
+        instruments: &[Instrument],
+        deadline: Instant,
+    ) -> Result<Vec<Resolved>, String> {
+        let mut open = Vec::new();
+        for instrument in instruments {
+            if self.lock().contracts.contains_key(instrument) {
+                continue;
+            }
+            if let Some(query) = contract::queries(instrument)?.first() {
+                open.push((instrument, question(client, query)?));
+            }
+        }
+        let asked: Vec<&Instrument> = open.iter().map(|(instrument, _)| *instrument).collect();
+        for (instrument, stream) in open {
+            self.take_in(instrument, &answer_to(stream, deadline)?)?;
+        }
+        let resolve = |i: &Instrument| self.resolve(client, i, usize::from(asked.contains(&i)), deadline);
+        instruments.iter().map(resolve).collect()
+    }
+
+    /// Keeps the contract of an instrument, if it is among the broker's answers.
+    fn take_in(&self, instrument: &Instrument, rows: &[ContractDetails]) -> Result<Option<Resolved>, String> {
+        let found = contract::pick(instrument, rows)?;
+        if let Some(found) = &found {
+            let mut state = self.lock();
+            state.instruments.insert(found.con_id, Some(*instrument));
+            state.contracts.insert(*instrument, found.clone());
+        }
+        Ok(found)
     }
 
     /// The instrument of a contract; its details are asked for where it does not say enough. `Ok(None)`: not traded here.
@@ -176,7 +235,7 @@ impl Shared {
             .get(&contract.contract_id)
             .filter(|_| numbered)
         {
-            return Ok(known.clone());
+            return Ok(*known);
         }
         let said = match contract::identify(contract, None) {
             Err(Unidentified::NeedsDetails) if numbered => {
@@ -184,7 +243,7 @@ impl Shared {
                     contract_id: contract.contract_id,
                     ..Contract::default()
                 };
-                let rows = details(client, &query, deadline)?;
+                let rows = answer_to(question(client, &query)?, deadline)?;
                 let row = rows
                     .iter()
                     .find(|r| r.contract.contract_id == contract.contract_id);
@@ -206,21 +265,22 @@ impl Shared {
             }
         };
         if numbered {
-            self.lock()
-                .instruments
-                .insert(contract.contract_id, instrument.clone());
+            self.lock().instruments.insert(contract.contract_id, instrument);
         }
         Ok(instrument)
     }
 }
 
-fn details(client: &Client, query: &Contract, deadline: Instant) -> Result<Vec<ContractDetails>, String> {
-    let left = deadline.saturating_duration_since(Instant::now());
-    let stream = client
-        .contract_details_stream(query)
-        .subscribe()
-        .map_err(|e| format!("contracts cannot be asked for: {e}"))?;
-    match stream.collect_to_end_within(left) {
+fn question(client: &Client, query: &Contract) -> Result<Subscription<ContractDetails>, String> {
+    let asked = client.contract_details_stream(query).subscribe();
+    asked.map_err(|e| format!("contracts cannot be asked for: {e}"))
+}
+
+fn answer_to(
+    stream: Subscription<ContractDetails>,
+    deadline: Instant,
+) -> Result<Vec<ContractDetails>, String> {
+    match stream.collect_to_end_within(deadline.saturating_duration_since(Instant::now())) {
         Ok(rows) => Ok(rows),
         // 200: no security definition has been found.
         Err(Error::Notice(notice)) if notice.code == 200 => Ok(Vec::new()),
@@ -236,15 +296,15 @@ pub struct Session {
 }
 
 impl Session {
-    /// A session that does not connect yet.
+    /// A session that does not connect yet, and has no thread yet.
     ///
     /// # Errors
-    /// When the account is not one that may be traded, or no thread can be had.
+    /// When the account is not one that may be traded.
     pub fn new(config: Config) -> Result<Self, String> {
-        if config.account.is_empty() || !config.account.bytes().all(|b| b.is_ascii_alphanumeric()) {
+        if !config.account.bytes().all(|b| b.is_ascii_alphanumeric()) {
             return Err(format!("`{}` is no account", config.account));
         }
-        if !config.live && !config.account.starts_with("DU") {
+        if !config.live && !config.account.is_empty() && !config.account.starts_with("DU") {
             return Err(format!(
                 "account `{}` is no paper account: those begin with `DU`, and real money was not allowed",
                 config.account
@@ -254,7 +314,7 @@ impl Session {
             wanted: false,
             client: None,
             usable: false,
-            events: VecDeque::new(),
+            told: Told::default(),
             tasks: VecDeque::new(),
             desk: Desk::new(&config.account, config.waits.fee),
             contracts: BTreeMap::new(),
@@ -268,21 +328,33 @@ impl Session {
             work: Condvar::new(),
             stop: AtomicBool::new(false),
         });
-        let theirs = Arc::clone(&shared);
-        let worker = std::thread::Builder::new()
-            .name("ibkr".to_owned())
-            .spawn(move || worker::run(&theirs))
-            .map_err(|e| format!("no thread for the connection: {e}"))?;
-        Ok(Self {
-            shared,
-            worker: Some(worker),
-        })
+        Ok(Self { shared, worker: None })
     }
 
     /// Starts to connect, and stays connected; [`Event::Up`] or [`Event::Down`] follows.
-    pub fn connect(&self) {
-        self.shared.lock().wanted = true;
+    ///
+    /// # Errors
+    /// When there is no account to connect for, or no thread can be had.
+    pub fn connect(&mut self) -> Result<(), String> {
+        if self.shared.config.account.is_empty() {
+            return Err("the setting `account` is empty: name the account, `DU…` for paper".to_owned());
+        }
+        if self.worker.is_none() {
+            let shared = Arc::clone(&self.shared);
+            let worker = std::thread::Builder::new()
+                .name("ibkr".to_owned())
+                .spawn(move || worker::run(&shared));
+            self.worker = Some(worker.map_err(|e| format!("no thread for the connection: {e}"))?);
+        }
+        let mut state = self.shared.lock();
+        state.wanted = true;
+        if state.usable {
+            state.told.tell(Event::Up);
+        }
+        drop(state);
+        self.shared.news.notify_all();
         self.shared.work.notify_all();
+        Ok(())
     }
 
     /// Ends the connection. Orders at work stay at work.
@@ -299,19 +371,18 @@ impl Session {
         }
     }
 
-    /// What has happened since the call before; waits at most so long for something to happen.
-    pub fn poll(&self, wait: Duration, out: &mut Vec<Event>) {
+    /// What has happened since the call before; waits at most so long for an event.
+    pub fn poll(&self, wait: Duration, out: &mut Told) {
         let mut state = self.shared.lock();
-        if state.events.is_empty() && !wait.is_zero() {
-            let empty = |s: &mut State| s.events.is_empty();
-            state = self
-                .shared
-                .news
-                .wait_timeout_while(state, wait, empty)
-                .unwrap_or_else(PoisonError::into_inner)
-                .0;
+        if state.told.events.is_empty() && !wait.is_zero() {
+            let empty = |s: &mut State| s.told.events.is_empty();
+            let waited = self.shared.news.wait_timeout_while(state, wait, empty);
+            state = waited.unwrap_or_else(PoisonError::into_inner).0;
         }
-        out.extend(state.events.drain(..));
+        let told = std::mem::take(&mut state.told);
+        drop(state);
+        out.events.extend(told.events);
+        out.notes.extend(told.notes);
     }
 
     /// The connection, when orders can go through it.
@@ -326,11 +397,8 @@ impl Session {
 
     fn build(&self, client: &Client, package: &Package) -> Result<order::Built, String> {
         let deadline = Instant::now() + self.shared.config.waits.answer;
-        let legs = package
-            .legs
-            .iter()
-            .map(|leg| self.shared.resolve(client, &leg.instrument, deadline))
-            .collect::<Result<Vec<_>, _>>()?;
+        let wanted: Vec<Instrument> = package.legs.iter().map(|leg| leg.contract).collect();
+        let legs = self.shared.resolve_all(client, &wanted, deadline)?;
         order::build(
             package,
             &legs,

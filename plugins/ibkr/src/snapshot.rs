@@ -5,7 +5,7 @@
 
 use crate::amount;
 use crate::desk::Desk;
-use crate::model::{Account, Event, Execution, Holding, Instrument, OrderRow, Standing};
+use crate::model::{Account, Execution, Instrument, Name, OrderRow, Status, Told};
 use crate::order;
 use ibapi::accounts::{AccountSummary, Position};
 use ibapi::contracts::Contract;
@@ -61,7 +61,7 @@ pub fn orders(account: &str, answers: &Answers) -> Result<Vec<OrderRow>, String>
             }
         })
         .collect();
-    for data in data_of(&answers.open).filter(|d| d.order.account == account && !d.order.what_if) {
+    for data in data_of(&answers.open).filter(|d| mine(account, d) && !d.order.what_if) {
         let status = statuses.iter().rev().find(|s| s.perm_id == data.order.perm_id);
         let (kind, filled, left) = match status {
             Some(s) => (&s.status, s.filled, s.remaining),
@@ -77,7 +77,7 @@ pub fn orders(account: &str, answers: &Answers) -> Result<Vec<OrderRow>, String>
         put(data.order.perm_id, row(data, kind, filled, left)?);
     }
     // Of an ended order the broker says in its quantity what was left unfilled; nothing of it is at work.
-    for data in data_of(&answers.completed).filter(|d| d.order.account == account) {
+    for data in data_of(&answers.completed).filter(|d| mine(account, d)) {
         put(
             data.order.perm_id,
             row(data, &data.order_state.status, data.order.filled_quantity, 0.0)?,
@@ -86,7 +86,13 @@ pub fn orders(account: &str, answers: &Answers) -> Result<Vec<OrderRow>, String>
     Ok(rows.into_iter().map(|(_, row)| row).collect())
 }
 
-fn data_of(orders: &[Orders]) -> impl Iterator<Item = &OrderData> {
+/// An order that names no account counts as this one's: it must not look as if it were not there.
+fn mine(account: &str, data: &OrderData) -> bool {
+    data.order.account == account || data.order.account.is_empty()
+}
+
+/// The orders among answers.
+pub fn data_of(orders: &[Orders]) -> impl Iterator<Item = &OrderData> {
     orders.iter().filter_map(|o| {
         if let Orders::OrderData(d) = o {
             Some(d)
@@ -99,38 +105,44 @@ fn data_of(orders: &[Orders]) -> impl Iterator<Item = &OrderData> {
 fn row(data: &OrderData, kind: &OrderStatusKind, filled: f64, left: f64) -> Result<OrderRow, String> {
     let perm_id = data.order.perm_id;
     let wrong = |what: &str| format!("order {perm_id}: {what}");
-    let standing = match kind {
-        OrderStatusKind::Filled => Standing::Filled,
-        OrderStatusKind::Cancelled | OrderStatusKind::ApiCancelled => Standing::Cancelled,
-        OrderStatusKind::Inactive => Standing::Rejected,
-        OrderStatusKind::Unknown(other) => {
+    let ours = order::parse_reference(&data.order.order_ref);
+    let status = match kind {
+        OrderStatusKind::Filled => Status::Filled,
+        OrderStatusKind::Cancelled | OrderStatusKind::ApiCancelled => Status::Cancelled,
+        OrderStatusKind::Inactive => Status::Rejected,
+        OrderStatusKind::Unknown(other) if ours.is_some() => {
             return Err(wrong(&format!("a status that is not known here: `{other}`")));
         }
-        _ => Standing::Working,
+        _ => Status::Working,
     };
-    let (id, units) = match order::parse_reference(&data.order.order_ref) {
-        Some((id, units)) => (Some(id.to_owned()), units),
-        None => (None, 1),
+    let units = ours.map_or(1, |(_, units)| units);
+    // Somebody else's order may be for a part of a share: what is begun counts as one.
+    let whole = |n: f64| amount::whole(if ours.is_some() { n } else { n.ceil() }).filter(|n| *n >= 0);
+    let count = |n: f64, begun: i64| {
+        let packages = whole(n)
+            .map(|n| (n + begun) / units)
+            .and_then(|n| u32::try_from(n).ok());
+        packages.ok_or_else(|| wrong("a quantity is no count of packages"))
     };
-    let packages = |n: f64| {
-        amount::whole(n)
-            .map(|n| n.max(0) / units)
-            .ok_or_else(|| wrong("a quantity is no whole number"))
+    let (filled, left) = (count(filled, 0)?, count(left, units - 1)?);
+    // All of it traded, and the status not there yet.
+    let status = if status == Status::Working && left == 0 {
+        Status::Filled
+    } else {
+        status
     };
-    Ok(OrderRow {
-        order: id,
+    let row = OrderRow {
+        order: ours.map(|(id, _)| id.to_owned()),
         broker_order: perm_id.to_string(),
-        standing,
-        filled: packages(filled)?,
-        left: if standing == Standing::Working {
-            packages(left)?
-        } else {
-            0
-        },
-    })
+        status,
+        filled,
+        left: if status == Status::Working { left } else { 0 },
+    };
+    row.check().map_err(|why| wrong(&why))?;
+    Ok(row)
 }
 
-/// Trades of the account, and the commissions that came with them put on the tape.
+/// Trades of the account. The commissions that came with them go on the tape, and what waited for one is told.
 ///
 /// # Errors
 /// One line that says what cannot be read.
@@ -139,12 +151,12 @@ pub fn trades(
     answers: &Answers,
     now_ns: i64,
     identify: &mut Identify<'_>,
+    out: &mut Told,
 ) -> Result<Vec<Execution>, String> {
-    let mut notes = Vec::new();
     let mut trades = Vec::new();
     for answer in &answers.executions {
         match answer {
-            Executions::CommissionReport(report) => desk.commission(report, &mut notes),
+            Executions::CommissionReport(report) => desk.commission(report, out),
             Executions::ExecutionData(data) if desk.concerns(data) => {
                 if let Some(instrument) = identify(&data.contract)? {
                     trades.push(desk.trade(data, instrument, now_ns)?);
@@ -164,8 +176,8 @@ pub fn holdings(
     account: &str,
     answers: &Answers,
     identify: &mut Identify<'_>,
-    notes: &mut Vec<Event>,
-) -> Result<Vec<Holding>, String> {
+    notes: &mut Vec<String>,
+) -> Result<Vec<(Instrument, i64)>, String> {
     let mut rows = Vec::new();
     for position in answers
         .positions
@@ -178,12 +190,12 @@ pub fn holdings(
                 "a position that is not traded here: {} {} {}",
                 position.position, c.symbol, c.local_symbol
             );
-            notes.push(Event::Note(text.trim_end().to_owned()));
+            notes.push(text.trim_end().to_owned());
             continue;
         };
         let quantity = amount::whole(position.position)
-            .ok_or_else(|| format!("the position in `{instrument}` is no whole number"))?;
-        rows.push(Holding { instrument, quantity });
+            .ok_or_else(|| format!("the position in `{}` is no whole number", Name(&instrument)))?;
+        rows.push((instrument, quantity));
     }
     Ok(rows)
 }
@@ -282,16 +294,17 @@ mod tests {
         let rows = orders("DU1", &answers).unwrap();
         let told: Vec<_> = rows
             .iter()
-            .map(|r| (r.order.as_deref(), r.standing, r.filled, r.left))
+            .map(|r| (r.order.as_deref(), r.status, r.filled, r.left))
             .collect();
         assert_eq!(
             told,
             [
-                (Some("a"), Standing::Working, 1, 2),
-                (Some("b"), Standing::Filled, 4, 0),
-                (None, Standing::Working, 0, 1)
+                (Some("a"), Status::Working, 1, 2),
+                (Some("b"), Status::Filled, 4, 0),
+                (None, Status::Working, 0, 1)
             ]
         );
         assert_eq!(orders("DU2", &answers).unwrap(), []);
+        assert!(rows.iter().all(|r| r.check().is_ok()));
     }
 }

@@ -28,11 +28,11 @@ impl Tape {
     /// Takes a trade as it came, without fee and correction. `Some` is to be told now; others wait for their commission, or
     /// were told before, or have been corrected since.
     pub fn trade(&mut self, mut trade: Execution, now: Instant, wait: Duration) -> Option<Execution> {
-        if self.told.contains(&trade.exec_id) || !self.note(&mut trade) {
+        if self.told.contains(&trade.id) || !self.note(&mut trade) {
             return None;
         }
-        self.told.insert(trade.exec_id.clone());
-        trade.fee_e9 = self.fees.get(&trade.exec_id).copied();
+        self.told.insert(trade.id.clone());
+        trade.fee_e9 = self.fees.get(&trade.id).copied();
         if trade.fee_e9.is_some() || wait.is_zero() {
             return Some(trade);
         }
@@ -42,7 +42,7 @@ impl Tape {
 
     /// Sets what a trade corrects; false when a later correction is known.
     fn note(&mut self, trade: &mut Execution) -> bool {
-        let (base, count) = parts(&trade.exec_id);
+        let (base, count) = parts(&trade.id);
         let known = self.latest.get(base);
         if known.is_some_and(|(later, _)| *later > count) {
             return false;
@@ -50,12 +50,11 @@ impl Tape {
         trade.corrects = match known {
             Some((earlier, id)) if *earlier < count => Some(id.clone()),
             // The one before was told by another process, if by any: its name is known all the same.
-            _ if count > 1 => Some(before(base, &trade.exec_id, count)),
+            _ if count > 1 => Some(before(base, &trade.id, count)),
             _ => None,
         };
         if known.is_none_or(|(earlier, _)| *earlier < count) {
-            self.latest
-                .insert(base.to_owned(), (count, trade.exec_id.clone()));
+            self.latest.insert(base.to_owned(), (count, trade.id.clone()));
         }
         true
     }
@@ -63,7 +62,7 @@ impl Tape {
     /// Takes a commission; its trade, if that was waiting.
     pub fn fee(&mut self, exec_id: &str, fee_e9: i64) -> Option<Execution> {
         self.fees.insert(exec_id.to_owned(), fee_e9);
-        let at = self.held.iter().position(|(_, t)| t.exec_id == exec_id)?;
+        let at = self.held.iter().position(|(_, t)| t.id == exec_id)?;
         let (_, mut trade) = self.held.remove(at);
         trade.fee_e9 = Some(fee_e9);
         Some(trade)
@@ -98,17 +97,13 @@ impl Tape {
         // All are noted before any is told, so that one which a later row corrects is left out.
         let mut noted: Vec<Execution> = Vec::new();
         for mut trade in trades {
-            if self.note(&mut trade) && !noted.iter().any(|t| t.exec_id == trade.exec_id) {
+            if self.note(&mut trade) && !noted.iter().any(|t| t.id == trade.id) {
                 noted.push(trade);
             }
         }
-        noted.retain(|t| {
-            self.latest
-                .get(parts(&t.exec_id).0)
-                .is_none_or(|(_, id)| *id == t.exec_id)
-        });
+        noted.retain(|t| self.latest.get(parts(&t.id).0).is_none_or(|(_, id)| *id == t.id));
         for trade in &mut noted {
-            trade.fee_e9 = self.fees.get(&trade.exec_id).copied();
+            trade.fee_e9 = self.fees.get(&trade.id).copied();
         }
         noted
     }
@@ -116,8 +111,8 @@ impl Tape {
     /// A snapshot with these trades is whole: they need not be told again.
     pub fn seen(&mut self, trades: &[Execution]) {
         for trade in trades {
-            self.told.insert(trade.exec_id.clone());
-            self.held.retain(|(_, held)| held.exec_id != trade.exec_id);
+            self.told.insert(trade.id.clone());
+            self.held.retain(|(_, held)| held.id != trade.id);
         }
     }
 }
@@ -131,18 +126,19 @@ fn before(base: &str, exec_id: &str, count: u32) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Instrument, Kind, NANO};
+    use crate::model::{ExecKind, Instrument, Kind, NANO, Word};
 
     fn trade(exec_id: &str) -> Execution {
         Execution {
-            exec_id: exec_id.to_owned(),
+            kind: ExecKind::Trade,
+            id: exec_id.to_owned(),
             corrects: None,
             order: Some("x".to_owned()),
-            instrument: Instrument {
+            contract: Instrument {
                 kind: Kind::Share,
-                symbol: "SPY".to_owned(),
-                trading_class: "SPY".to_owned(),
-                currency: "USD".to_owned(),
+                symbol: Word::new("SPY").unwrap(),
+                class: Word::new("SPY").unwrap(),
+                currency: Word::new("USD").unwrap(),
                 expiry: 0,
                 right: None,
                 strike_e9: 0,
@@ -163,7 +159,7 @@ mod tests {
         assert_eq!(tape.trade(trade("a.01"), now, WAIT), None);
         assert_eq!(tape.due(now), []);
         assert_eq!(
-            tape.fee("a.01", 650).map(|t| (t.exec_id, t.fee_e9)),
+            tape.fee("a.01", 650).map(|t| (t.id, t.fee_e9)),
             Some(("a.01".to_owned(), Some(650)))
         );
         assert_eq!(tape.trade(trade("a.01"), now, WAIT), None);
@@ -209,7 +205,7 @@ mod tests {
             let out = Tape::default().snapshot(rows.map(trade).to_vec());
             let told: Vec<_> = out
                 .iter()
-                .map(|t| (t.exec_id.as_str(), t.corrects.as_deref()))
+                .map(|t| (t.id.as_str(), t.corrects.as_deref()))
                 .collect();
             assert_eq!(told, [("a.02", Some("a.01"))]);
         }

@@ -3,9 +3,10 @@
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, reason = "what cannot be had fails the test")]
 
+#[path = "dialogues/gateway/mod.rs"]
 mod gateway;
 
-use alula_ibkr::model::{Event, Instrument, Kind, NANO};
+use alula_ibkr::model::{Event, Instrument, Kind, NANO, Told, Word};
 use alula_ibkr::order::Combos;
 use alula_ibkr::session::{Config, Session, Waits};
 use gateway::{Book, Gateway};
@@ -44,31 +45,35 @@ fn dropping_a_session_joins_its_threads_whether_it_was_up_or_still_trying() {
         .port();
     let share = Instrument {
         kind: Kind::Share,
-        symbol: "SPY".to_owned(),
-        trading_class: "SPY".to_owned(),
-        currency: "USD".to_owned(),
+        symbol: Word::new("SPY").unwrap(),
+        class: Word::new("SPY").unwrap(),
+        currency: Word::new("USD").unwrap(),
         expiry: 0,
         right: None,
         strike_e9: 0,
         multiplier_e9: NANO,
     };
     let before = threads();
+    // Not connected, it has none.
+    let idle = Session::new(config(gateway.port)).unwrap();
+    assert_eq!(threads(), before);
+    drop(idle);
     for _ in 0..3 {
-        let session = Session::new(config(gateway.port)).unwrap();
-        session.connect();
-        session.watch(vec![share.clone()]);
-        let (start, mut events) = (Instant::now(), Vec::new());
-        while !events.contains(&Event::Up) {
-            session.poll(Duration::from_millis(20), &mut events);
-            assert!(start.elapsed() < Duration::from_secs(20), "{events:?}");
+        let mut session = Session::new(config(gateway.port)).unwrap();
+        session.connect().unwrap();
+        session.watch(vec![share]);
+        let (start, mut told) = (Instant::now(), Told::default());
+        while !told.events.contains(&Event::Up) {
+            session.poll(Duration::from_millis(20), &mut told);
+            assert!(start.elapsed() < Duration::from_secs(20), "{told:?}");
         }
         assert!(threads() > before);
         drop(session);
         assert_eq!(threads(), before);
         // Nobody listens here: the session is waiting for its next attempt.
-        let trying = Session::new(config(free)).unwrap();
-        trying.connect();
-        trying.poll(Duration::from_secs(5), &mut Vec::new());
+        let mut trying = Session::new(config(free)).unwrap();
+        trying.connect().unwrap();
+        trying.poll(Duration::from_secs(5), &mut Told::default());
         drop(trying);
         assert_eq!(threads(), before);
     }

@@ -3,7 +3,7 @@
 use super::{Shared, Task};
 use crate::codes::{self, LinkMessage};
 use crate::contract;
-use crate::model::{Event, Instrument};
+use crate::model::{Event, Execution, Instrument, Name, Told};
 use crate::quotes::Watch;
 use crate::snapshot::{self, Answers};
 use crate::stamp;
@@ -15,11 +15,15 @@ use ibapi::contracts::Contract;
 use ibapi::market_data::MarketDataType;
 use ibapi::orders::{ExecutionFilter, Executions, OrderUpdate};
 use ibapi::subscriptions::SubscriptionItem;
+use std::collections::VecDeque;
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
 /// Waits between attempts, in units of the first: each the sum of the two before.
 const STEPS: [u32; 8] = [1, 2, 3, 5, 8, 13, 21, 30];
+
+/// How far apart the clocks may be, in which the gateway's has whole seconds.
+const CLOCKS_APART: Duration = Duration::from_secs(5);
 
 /// Runs until the session is dropped.
 pub(super) fn run(shared: &Shared) {
@@ -36,21 +40,31 @@ pub(super) fn run(shared: &Shared) {
             Ok(link) => {
                 (failed, said) = (0, String::new());
                 let why = link.listen(shared, &mut watched);
-                let mut out = Vec::new();
+                let mut out = Told::default();
                 {
                     let mut state = shared.lock();
                     state.usable = false;
                     state.client = None;
-                    state.tasks.retain(|task| matches!(task, Task::Watch(_)));
+                    // Snapshots that were asked for and not begun begin, and never end: that is what became of them.
+                    let (kept, dropped): (VecDeque<Task>, VecDeque<Task>) = state
+                        .tasks
+                        .drain(..)
+                        .partition(|task| matches!(task, Task::Watch(_)));
+                    state.tasks = kept;
+                    for task in dropped {
+                        if let Task::Snapshot { request, .. } = task {
+                            out.tell(Event::SnapshotBegin { request });
+                        }
+                    }
                     state.desk.lost(&mut out);
                 }
-                out.push(Event::Down(why));
+                out.tell(Event::Down { text: why });
                 shared.tell(out);
             }
             Err(Refusal { why, for_good }) => {
                 // Once for each reason, not once for each attempt.
                 if why != said {
-                    shared.tell([Event::Down(why.clone())]);
+                    shared.say(Event::Down { text: why.clone() });
                     said = why;
                 }
                 if for_good {
@@ -147,7 +161,7 @@ impl Link {
             }
             state.client = Some(Arc::clone(&client));
             state.usable = true;
-            state.events.push_back(Event::Up);
+            state.told.tell(Event::Up);
         }
         shared.news.notify_all();
         Ok(Self {
@@ -161,12 +175,13 @@ impl Link {
     fn listen(&self, shared: &Shared, watched: &mut Vec<Instrument>) -> String {
         let mut watches = Vec::new();
         let mut renew = true;
+        let (mut beat, mut astray) = (Instant::now(), false);
         loop {
             if shared.stopped() || !shared.lock().wanted {
                 self.client.disconnect();
                 return "disconnected, as asked".to_owned();
             }
-            let mut out = Vec::new();
+            let mut out = Told::default();
             let mut item = self.updates.next_timeout(shared.config.waits.look);
             while let Some(news) = item {
                 match news {
@@ -187,7 +202,7 @@ impl Link {
             while let Some(notice) = self.notices.try_next() {
                 let text = format!("{} [{}]", notice.message.trim(), notice.code);
                 match codes::of_link(notice.code) {
-                    LinkMessage::Lost => Self::usable(shared, false, Event::Down(text), &mut out),
+                    LinkMessage::Lost => Self::usable(shared, false, Event::Down { text }, &mut out),
                     LinkMessage::Back => Self::usable(shared, true, Event::Up, &mut out),
                     LinkMessage::BackWithoutData => {
                         Self::usable(shared, true, Event::Up, &mut out);
@@ -198,7 +213,7 @@ impl Link {
                         self.client.disconnect();
                         return text;
                     }
-                    LinkMessage::Words => out.push(Event::Note(text)),
+                    LinkMessage::Words => out.note(text),
                 }
             }
             shared.lock().desk.tick(Instant::now(), &mut out);
@@ -229,17 +244,48 @@ impl Link {
             if !self.client.is_connected() {
                 return "the connection broke".to_owned();
             }
+            if beat.elapsed() >= shared.config.waits.beat {
+                if !self.alive(shared, &mut astray) {
+                    self.client.disconnect();
+                    return "the gateway does not answer any more".to_owned();
+                }
+                beat = Instant::now();
+            }
         }
     }
 
-    fn usable(shared: &Shared, usable: bool, event: Event, out: &mut Vec<Event>) {
+    /// Whether the gateway still answers. A socket whose other end was switched off looks like one on which nothing happens.
+    fn alive(&self, shared: &Shared, astray: &mut bool) -> bool {
+        match self.client.server_time() {
+            Ok(theirs) => {
+                // Orders are held back by this clock once their time is over: it must not be far off.
+                let apart = i128::from(shared.now_ns()) - theirs.unix_timestamp_nanos();
+                let far = apart.unsigned_abs() > CLOCKS_APART.as_nanos();
+                if far && !*astray {
+                    let mut news = Told::default();
+                    let seconds = apart / 1_000_000_000;
+                    news.note(format!(
+                        "the clock here is {seconds} seconds ahead of the gateway's: set one of them right"
+                    ));
+                    shared.tell(news);
+                }
+                *astray = far;
+                true
+            }
+            // An error of something else ends the question; it shows that somebody is there.
+            Err(Error::Notice(_)) => true,
+            Err(_) => false,
+        }
+    }
+
+    fn usable(shared: &Shared, usable: bool, event: Event, out: &mut Told) {
         let was = std::mem::replace(&mut shared.lock().usable, usable);
         if was != usable {
-            out.push(event);
+            out.tell(event);
         }
     }
 
-    fn update(&self, shared: &Shared, update: OrderUpdate, out: &mut Vec<Event>) {
+    fn update(&self, shared: &Shared, update: OrderUpdate, out: &mut Told) {
         match update {
             OrderUpdate::OpenOrder(data) => shared.lock().desk.open_order(&data, out),
             OrderUpdate::OrderStatus(status) => shared.lock().desk.status(&status, out),
@@ -250,53 +296,48 @@ impl Link {
                     return;
                 }
                 let deadline = Instant::now() + shared.config.waits.answer;
-                let lost = |why: String| {
-                    Event::Note(format!(
-                        "execution {} is not told: {why}",
-                        data.execution.execution_id
-                    ))
-                };
+                let id = &data.execution.execution_id;
+                let lost = |why: &str| format!("execution {id} is not told: {why}");
                 match shared.identify(&self.client, &data.contract, deadline) {
                     Ok(Some(instrument)) => {
                         let mut state = shared.lock();
                         match state.desk.trade(&data, instrument, shared.now_ns()) {
                             Ok(trade) => state.desk.traded(trade, Instant::now(), out),
-                            Err(why) => out.push(lost(why)),
+                            Err(why) => out.note(lost(&why)),
                         }
                     }
-                    Ok(None) => out.push(lost("it is not traded here".to_owned())),
-                    Err(why) => out.push(lost(why)),
+                    Ok(None) => out.note(lost("it is not traded here")),
+                    Err(why) => out.note(lost(&why)),
                 }
             }
         }
     }
 
-    fn watch(&self, shared: &Shared, instrument: &Instrument, out: &mut Vec<Event>) -> Option<Watch> {
+    fn watch(&self, shared: &Shared, instrument: &Instrument, out: &mut Told) -> Option<Watch> {
         let deadline = Instant::now() + shared.config.waits.answer;
         let stream = shared
-            .resolve(&self.client, instrument, deadline)
+            .resolve(&self.client, instrument, 0, deadline)
             .and_then(|known| {
-                self.client
-                    .market_data(&known.contract())
-                    .subscribe()
-                    .map_err(|e| format!("quotes of `{instrument}`: {e}"))
+                let asked = self.client.market_data(&known.contract()).subscribe();
+                asked.map_err(|e| format!("quotes of `{}`: {e}", Name(instrument)))
             });
         stream
-            .map_err(|why| out.push(Event::Note(why)))
+            .map_err(|why| out.note(why))
             .ok()
-            .map(|stream| Watch::new(instrument.clone(), stream))
+            .map(|stream| Watch::new(*instrument, stream))
     }
 
     /// All of a snapshot or nothing but its beginning.
-    fn snapshot(&self, shared: &Shared, request: u64, since_ns: i64, out: &mut Vec<Event>) {
-        out.push(Event::SnapshotBegin(request));
-        let mut rows = Vec::new();
-        match self.rows(shared, request, since_ns, &mut rows) {
-            Ok(()) => {
-                out.append(&mut rows);
-                out.push(Event::SnapshotEnd(request));
+    fn snapshot(&self, shared: &Shared, request: u64, since_ns: i64, out: &mut Told) {
+        // What is news on the way to the rows is told before them.
+        let rows = self.rows(shared, request, since_ns, out);
+        out.tell(Event::SnapshotBegin { request });
+        match rows {
+            Ok(rows) => {
+                out.events.extend(rows);
+                out.tell(Event::SnapshotEnd { request });
             }
-            Err(why) => out.push(Event::Note(format!("snapshot {request} is not whole: {why}"))),
+            Err(why) => out.note(format!("snapshot {request} is not whole: {why}")),
         }
     }
 
@@ -305,48 +346,60 @@ impl Link {
         shared: &Shared,
         request: u64,
         since_ns: i64,
-        rows: &mut Vec<Event>,
-    ) -> Result<(), String> {
+        out: &mut Told,
+    ) -> Result<Vec<Event>, String> {
         let account = &shared.config.account;
         let answers = self.answers(shared, since_ns)?;
         let deadline = Instant::now() + shared.config.waits.answer;
         let mut identify = |contract: &Contract| shared.identify(&self.client, contract, deadline);
-        rows.extend(
-            snapshot::orders(account, &answers)?
-                .into_iter()
-                .map(|row| Event::SnapshotOrder(request, row)),
-        );
+        let orders = snapshot::orders(account, &answers)?;
+        // Orders of ours from before this process can be taken back as soon as the host has heard of them.
+        for data in snapshot::data_of(&answers.open).filter(|d| d.order.client_id == shared.config.client_id)
+        {
+            shared.lock().desk.open_order(data, out);
+        }
         // Contracts are asked for without the lock; what they are is known under it.
         for answer in &answers.executions {
             if let Executions::ExecutionData(data) = answer {
                 identify(&data.contract)?;
             }
         }
-        let holdings = snapshot::holdings(account, &answers, &mut identify, rows)?;
+        let holdings = snapshot::holdings(account, &answers, &mut identify, &mut out.notes)?;
         let money = snapshot::account(account, &answers)?;
         let trades = {
             let mut state = shared.lock();
             let known = state.instruments.clone();
             let mut known = |c: &Contract| match known.get(&c.contract_id) {
-                Some(known) => Ok(known.clone()),
+                Some(known) => Ok(*known),
                 None => Ok(contract::identify(c, None).ok()),
             };
-            let trades = snapshot::trades(&mut state.desk, &answers, shared.now_ns(), &mut known)?;
-            state.desk.tape.seen(&trades);
-            trades
+            snapshot::trades(&mut state.desk, &answers, shared.now_ns(), &mut known, out)?
         };
+        let mut rows: Vec<Event> = Vec::new();
         rows.extend(
-            trades
+            orders
                 .into_iter()
-                .map(|trade| Event::SnapshotFill(request, trade)),
+                .map(|row| Event::SnapshotOrder { request, row }),
         );
-        rows.extend(
-            holdings
-                .into_iter()
-                .map(|row| Event::SnapshotHolding(request, row)),
-        );
-        rows.push(Event::SnapshotAccount(request, money));
-        Ok(())
+        let fill = |execution: &Execution| Event::SnapshotFill {
+            request,
+            execution: execution.clone(),
+        };
+        rows.extend(trades.iter().map(fill));
+        let holding = |(contract, quantity)| Event::SnapshotHolding {
+            request,
+            contract,
+            quantity,
+        };
+        rows.extend(holdings.into_iter().map(holding));
+        rows.push(Event::SnapshotAccount {
+            request,
+            account: money,
+        });
+        rows.iter().try_for_each(Event::check)?;
+        // Only now is it sure that they are told.
+        shared.lock().desk.tape.seen(&trades);
+        Ok(rows)
     }
 
     /// The questions in their order: orders at work, orders that ended, executions, positions, account. The stream of orders

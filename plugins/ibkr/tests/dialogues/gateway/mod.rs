@@ -33,6 +33,7 @@ pub mod ask {
     pub const EXECUTIONS: u32 = 7;
     pub const CONTRACT: u32 = 9;
     pub const ALL_OPEN_ORDERS: u32 = 16;
+    pub const TIME: u32 = 49;
     pub const MARKET_DATA_TYPE: u32 = 59;
     pub const POSITIONS: u32 = 61;
     pub const ACCOUNT_SUMMARY: u32 = 62;
@@ -51,6 +52,7 @@ pub mod tell {
     pub const CONTRACT: u32 = 10;
     pub const EXECUTION: u32 = 11;
     pub const MANAGED_ACCOUNTS: u32 = 15;
+    pub const TIME: u32 = 49;
     pub const CONTRACT_END: u32 = 52;
     pub const OPEN_ORDER_END: u32 = 53;
     pub const EXECUTION_END: u32 = 55;
@@ -77,6 +79,8 @@ pub struct Book {
     pub executions: Vec<(u32, Msg)>,
     pub positions: Vec<Msg>,
     pub summary: Vec<(&'static str, &'static str, &'static str)>,
+    /// Seconds since 1970 on its clock; it does not answer for its time without.
+    pub time: Option<i64>,
     /// Says nothing of the end of positions.
     pub no_position_end: bool,
     /// Answers so many connections with "client id in use".
@@ -218,6 +222,7 @@ fn answer(number: u32, fields: &Fields, book: &Book) -> Vec<(u32, Msg)> {
                 error(-1, 2104, "Market data farm connection is OK:usopt"),
             ));
         }
+        ask::TIME => out.extend(book.time.map(|t| (tell::TIME, Msg::new().int(1, t)))),
         ask::CONTRACT => {
             let wanted = fields.one(2);
             let found: Vec<_> = book

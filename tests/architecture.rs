@@ -15,6 +15,7 @@ const FLOORS: &[(&str, &str, u8)] = &[
     ("alula-volatility", "plugins/volatility", 2),
     ("alula-ibkr", "plugins/ibkr", 2),
     ("alula-paper", "plugins/paper", 3),
+    ("alula-talib", "plugins/talib", 2),
     ("alula-yaml", "engine/yaml", 0),
     ("alula-market", "engine/market", 1),
     ("alula-book", "engine/book", 2),

@@ -1,4 +1,4 @@
-//! What a library must leave alone: signal handlers, threads, open files, the current folder.
+//! What a library must leave alone: signal handlers, threads, open files, the current folder, the locale.
 
 use std::collections::BTreeMap;
 
@@ -29,6 +29,9 @@ impl Environment {
         if let Ok(files) = std::fs::read_dir("/proc/self/fd") {
             seen.insert("open files", files.count().to_string());
         }
+        if let Some(locale) = locale() {
+            seen.insert("locale", locale);
+        }
         if let Ok(folder) = std::env::current_dir() {
             seen.insert("current folder", folder.display().to_string());
         }
@@ -44,6 +47,31 @@ impl Environment {
         });
         changed.collect()
     }
+}
+
+/// The C library's locale: another one reads and writes numbers with other signs.
+#[cfg(unix)]
+fn locale() -> Option<String> {
+    use std::ffi::{CStr, c_char, c_int};
+    unsafe extern "C" {
+        fn setlocale(category: c_int, locale: *const c_char) -> *mut c_char;
+    }
+    /// `LC_ALL` of `locale.h`.
+    const ALL: c_int = if cfg!(target_vendor = "apple") { 0 } else { 6 };
+    // SAFETY: the C library's own function; without a name it only asks.
+    let name = unsafe { setlocale(ALL, std::ptr::null()) };
+    if name.is_null() {
+        return None;
+    }
+    // SAFETY: a text of the C library, which stays until the locale is set again.
+    let name = unsafe { CStr::from_ptr(name) };
+    Some(name.to_string_lossy().into_owned())
+}
+
+/// Nothing that can be seen.
+#[cfg(not(unix))]
+const fn locale() -> Option<String> {
+    None
 }
 
 /// Bytes of this process that are in memory, where the system shows it.

@@ -14,6 +14,8 @@ pub enum Refusal {
     Unknown,
     /// The bytes are not those that were trusted.
     Hash,
+    /// The publisher that the lock names did not sign them.
+    Signature,
     /// Somebody else could change what is loaded.
     Unsafe,
     /// No library for this machine.

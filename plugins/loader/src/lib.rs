@@ -12,15 +12,17 @@
 
 mod cache;
 mod elf;
+#[allow(unsafe_code, reason = "asks the C library for its locale")]
 pub mod environment;
 mod error;
 #[allow(unsafe_code, reason = "opening a library and calling into it")]
 mod library;
 mod lock;
+pub mod signature;
 
 pub use error::{LoadError, Refusal};
 pub use library::{Library, Message, open, take_messages};
-pub use lock::{Kind, LOCK_NAME, Lock, Pin, find};
+pub use lock::{Kind, LOCK_NAME, Lock, Pin, find, signature_of};
 
 use sha2::{Digest as _, Sha256};
 use std::fmt::Write as _;
@@ -47,6 +49,10 @@ pub fn load(lock: &Lock, id: &str, cache: &Path) -> Result<Arc<Library>, LoadErr
             ),
         )
         .help("if you built it anew, trust it again: `alula plugin trust FILE`"));
+    }
+    if let Some(publisher) = &pin.publisher {
+        let signature = lock.signature(pin)?;
+        signature::verify(publisher, id, &bytes, &signature).map_err(|e| e.of(id))?;
     }
     open(&bytes, cache).map_err(|e| e.of(id))
 }

@@ -13,10 +13,12 @@
 //! ```
 //!
 //! A plugin with brokers is of kind `broker`. Its only capability is `live`: without it, a broker that trades real money is
-//! refused whatever else is asked for.
+//! refused whatever else is asked for. With `publisher`, a public key of minisign, the library must also be signed by it, in a
+//! file of its name with `.minisig` behind.
 
 use crate::LIBRARY_BYTES_MAX;
 use crate::error::{LoadError, Refusal};
+use crate::signature;
 use std::fmt::Write as _;
 use std::fs;
 use std::io::Read as _;
@@ -68,6 +70,8 @@ pub struct Pin {
     pub kind: Kind,
     /// Its brokers may trade real money.
     pub live: bool,
+    /// Public key of minisign that must have signed it.
+    pub publisher: Option<String>,
 }
 
 /// A lock file.
@@ -77,6 +81,15 @@ pub struct Lock {
     pub path: PathBuf,
     /// Plugins, by id.
     pub pins: Vec<Pin>,
+}
+
+/// The file of a library's signature.
+#[must_use]
+pub fn signature_of(library: &Path) -> PathBuf {
+    let mut name = library.as_os_str().to_owned();
+    name.push(".");
+    name.push(signature::EXTENSION);
+    PathBuf::from(name)
 }
 
 /// The nearest lock file in a folder or one above it.
@@ -189,6 +202,9 @@ impl Lock {
                 pin.kind.word(),
                 if pin.live { "\"live\"" } else { "" }
             );
+            if let Some(publisher) = &pin.publisher {
+                let _ = writeln!(text, "publisher = \"{publisher}\"");
+            }
         }
         text
     }
@@ -198,9 +214,26 @@ impl Lock {
     /// # Errors
     /// When it cannot be read or could be changed by others.
     pub fn bytes(&self, pin: &Pin) -> Result<Vec<u8>, LoadError> {
+        self.below(pin, &pin.file, LIBRARY_BYTES_MAX)
+    }
+
+    /// The signature beside a pinned library.
+    ///
+    /// # Errors
+    /// As for the library, or when it is no text.
+    pub fn signature(&self, pin: &Pin) -> Result<String, LoadError> {
+        let file = signature_of(&pin.file);
+        let bytes = self.below(pin, &file, signature::BYTES_MAX)?;
+        String::from_utf8(bytes).map_err(|_| {
+            let text = format!("plugin `{}`: `{}` is no text", pin.id, file.display());
+            LoadError::new(Refusal::Signature, text)
+        })
+    }
+
+    fn below(&self, pin: &Pin, file: &Path, most: u64) -> Result<Vec<u8>, LoadError> {
         let mut path = self.folder().to_owned();
         own_folder(&path)?;
-        let mut parts = pin.file.components().peekable();
+        let mut parts = file.components().peekable();
         while let Some(part) = parts.next() {
             path.push(part);
             let meta = path
@@ -217,7 +250,7 @@ impl Lock {
                 return Err(LoadError::new(Refusal::File, text));
             }
         }
-        read_at_most(&path, LIBRARY_BYTES_MAX)
+        read_at_most(&path, most)
     }
 }
 
@@ -297,6 +330,7 @@ struct Draft {
     sha256: Option<String>,
     kind: Option<Kind>,
     live: Option<bool>,
+    publisher: Option<String>,
 }
 
 type At<T> = Result<T, (usize, String)>;
@@ -377,6 +411,14 @@ fn parse(text: &str) -> At<Vec<Pin>> {
                     return twice();
                 }
             }
+            (Some(d), "publisher", Value::Text(publisher)) => {
+                if !signature::is_key(&publisher) {
+                    return wrong(format!("`{publisher}` is no public key of minisign"));
+                }
+                if d.publisher.replace(publisher).is_some() {
+                    return twice();
+                }
+            }
             _ => {
                 return wrong(format!(
                     "`{key}` is not known here, or its value is of the wrong kind"
@@ -399,6 +441,7 @@ fn parse(text: &str) -> At<Vec<Pin>> {
             sha256: d.sha256.ok_or_else(|| missing("sha256"))?,
             kind: d.kind.ok_or_else(|| missing("kind"))?,
             live: d.live.unwrap_or(false),
+            publisher: d.publisher,
         };
         if pin.live && pin.kind != Kind::Broker {
             return Err((line, format!("an indicator has no capability `{LIVE}`")));
@@ -453,6 +496,8 @@ mod tests {
                     Kind::Indicator
                 },
                 live: id == "breadth",
+                publisher: (id == "breadth")
+                    .then(|| "RWQAAQIDBAUGB+pKbGPinFIKvvVQexMuxfmVR3auvr57kkIe6mkURtIs".to_owned()),
             });
         }
         assert_eq!(parse(&lock.text()).unwrap(), lock.pins);
@@ -488,6 +533,11 @@ mod tests {
                 entry("file = \"x.so\"\ncapabilities = [\"root\"]"),
                 7,
                 "no capability `root`",
+            ),
+            (
+                entry("file = \"x.so\"\npublisher = \"me\""),
+                7,
+                "`me` is no public key of minisign",
             ),
             (entry("file = \"x.so\"\nsize = 3"), 7, "`size` is not known here"),
             (entry(""), 2, "has no `file`"),

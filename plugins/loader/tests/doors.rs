@@ -6,7 +6,7 @@
 
 use alula_plugin_abi::conformance::CASES;
 use alula_plugin_abi::float::Mode;
-use alula_plugin_abi::host::{Instance, Row, Start};
+use alula_plugin_abi::host::{Instance, Row, Shadow, Start};
 use alula_plugin_loader::{Kind, LOCK_NAME, LoadError, Lock, Pin, Refusal, find, load, open, sha256};
 use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
@@ -21,6 +21,11 @@ fn probe(flags: &[&str]) -> Option<Vec<u8>> {
 
 /// A library made of a file of C; none where there is no compiler.
 fn compiled(source: &str, flags: &[&str]) -> Option<Vec<u8>> {
+    compiled_with("../abi/include", source, flags)
+}
+
+/// The same with the header of a folder.
+fn compiled_with(header: &str, source: &str, flags: &[&str]) -> Option<Vec<u8>> {
     if Command::new("cc").arg("--version").output().is_err() {
         println!("skipped: cc absent");
         return None;
@@ -40,7 +45,7 @@ fn compiled(source: &str, flags: &[&str]) -> Option<Vec<u8>> {
             "-fvisibility=hidden",
             "-I",
         ])
-        .arg(here.join("../abi/include"))
+        .arg(here.join(header))
         .arg(here.join(source))
         .args(flags)
         .arg("-o")
@@ -76,6 +81,7 @@ fn pinned(bytes: &[u8]) -> (TempDir, Lock) {
         sha256: sha256(bytes),
         kind: Kind::Indicator,
         live: false,
+        publisher: None,
     });
     fs::write(&lock.path, lock.text()).unwrap();
     let lock = Lock::read(&lock.path).unwrap();
@@ -169,6 +175,41 @@ fn a_newer_minor_version_is_no_obstacle_and_an_older_one_has_no_batch() {
     assert_eq!(rows, older.update_batch(&[&lane], &mut b));
     assert_eq!(a, b);
     assert_eq!(rows[..3], [Row::WarmingUp, Row::WarmingUp, Row::Ready]);
+}
+
+#[test]
+fn a_library_built_with_the_header_of_the_first_minor_version_loads_and_works() {
+    // `tests/fixtures/v1_0` is the header as it was before brokers came.
+    let Some(bytes) = compiled_with("tests/fixtures/v1_0", "tests/fixtures/probe.c", &[]) else {
+        return;
+    };
+    let cache = tempfile::tempdir().unwrap();
+    let library = open(&bytes, cache.path()).unwrap();
+    assert_eq!(library.minor, 0);
+    assert!(library.brokers.brokers().is_empty());
+    let info = library.factory.find("probe").unwrap();
+    for case in CASES {
+        if case.name != "damage" {
+            (case.run)(&library.factory, info).unwrap_or_else(|why| panic!("{}: {why}", case.name));
+        }
+    }
+}
+
+#[test]
+fn a_thousand_loads_of_one_library_are_one_and_of_many_are_bounded() {
+    let Some(bytes) = probe(&["-DP_SCALE=31.0"]) else {
+        return;
+    };
+    let cache = tempfile::tempdir().unwrap();
+    let first = open(&bytes, cache.path()).unwrap();
+    let maps = || fs::read_to_string("/proc/self/maps").map_or(0, |t| t.lines().count());
+    let before = maps();
+    for _ in 0..1_000 {
+        let again = open(&bytes, cache.path()).unwrap();
+        assert!(std::sync::Arc::ptr_eq(&first, &again));
+    }
+    assert!(maps() <= before + 8, "{before} mappings and {}", maps());
+    assert_eq!(fs::read_dir(cache.path()).unwrap().count(), 1);
 }
 
 #[test]
@@ -270,6 +311,51 @@ fn two_builds_of_one_plugin_run_side_by_side_and_hand_their_state_over() {
     let last = bytes.len() - 1;
     bytes[last] ^= 1;
     assert_eq!(second.load(&bytes), Start::Damaged);
+}
+
+#[test]
+fn a_new_build_takes_over_between_two_rows_once_it_gave_the_same() {
+    let Some(old) = instance(&[], 0.0) else { return };
+    let same = instance(&["-DP_MINOR=9"], 0.0).unwrap();
+    let mut fed = old;
+    let feed = |x: u32| [f64::from(x * 7 % 13)];
+    for x in 0..10 {
+        fed.update(&feed(x));
+    }
+    let mut alone = fed.duplicate();
+    // The same arithmetic in other bytes: it takes the state over and agrees bit for bit.
+    let mut shadow = Shadow::begin(fed, same, 5, 0.0).unwrap();
+    assert!(shadow.resumed());
+    for x in 10..15 {
+        assert!(!shadow.is_ready());
+        assert_eq!(shadow.update(&feed(x)), alone.update(&feed(x)));
+        assert_eq!(shadow.outputs(), alone.outputs());
+    }
+    let mut taken = shadow.finish().unwrap();
+    assert_eq!(taken.update(&feed(15)), alone.update(&feed(15)));
+    assert_eq!(taken.outputs(), alone.outputs());
+
+    // Other numbers: the build before stays, and it is said where they part.
+    let other = instance(&["-DP_SCALE=2.0"], 0.0).unwrap();
+    let mut shadow = Shadow::begin(taken, other, 1, 1e-9).unwrap();
+    shadow.update(&feed(16));
+    alone.update(&feed(16));
+    let (mut kept, why) = *shadow.finish().unwrap_err();
+    assert!(why.starts_with("on row 0 `mean` is"), "{why}");
+    kept.update(&feed(17));
+    alone.update(&feed(17));
+    assert_eq!(kept.outputs(), alone.outputs());
+
+    // State of another version: it warms up in the shadow, which takes its rows.
+    let later = instance(&["-DP_STATE_VERSION=2"], 0.0).unwrap();
+    let shadow = Shadow::begin(kept, later, 3, 0.0).unwrap();
+    assert!(!shadow.resumed());
+    let (kept, why) = *shadow.finish().unwrap_err();
+    assert_eq!(why, "they agreed on 0 rows with values, 3 are wanted");
+    // Other parameters are no upgrade.
+    let set_up_otherwise = instance(&["-DP_MINOR=9"], 1.0).unwrap();
+    let (_, why) = *Shadow::begin(kept, set_up_otherwise, 3, 0.0).unwrap_err();
+    assert_eq!(why, "it is set up with other parameters");
 }
 
 #[test]

@@ -16,7 +16,11 @@ impl<T: Indicator> Plugin for Only<T> {
     const BUILD: &'static CStr = c"testing";
 }
 
-fn host<T: Indicator>() -> Result<Factory, String> {
+/// The host's side of an indicator, to feed it as the engine does.
+///
+/// # Errors
+/// When its tables are not as the contract says.
+pub fn indicators<T: Indicator>() -> Result<Factory, String> {
     #[expect(unsafe_code, reason = "the tables are this crate's own")]
     // SAFETY: a factory of this crate, in a static of this program.
     let factory = unsafe { Factory::new(factory::<Only<T>>()) };
@@ -28,7 +32,7 @@ fn host<T: Indicator>() -> Result<Factory, String> {
 /// # Errors
 /// One line for each check that fails.
 pub fn conforms<T: Indicator>() -> Result<(), String> {
-    let factory = host::<T>()?;
+    let factory = indicators::<T>()?;
     let mut failed = Vec::new();
     for info in factory.indicators() {
         for case in CASES {
@@ -49,7 +53,7 @@ pub fn conforms<T: Indicator>() -> Result<(), String> {
 /// # Errors
 /// When the parameters are refused, or the instance dies on the way.
 pub fn rows<T: Indicator>(params: &[(&str, f64)], rows: &[&[f64]]) -> Result<Vec<Option<Vec<f64>>>, String> {
-    let factory = host::<T>()?;
+    let factory = indicators::<T>()?;
     let info = factory.indicators().first().ok_or("there is no indicator")?;
     let mut values: Vec<f64> = info.params.iter().map(|p| p.default).collect();
     for (name, value) in params {

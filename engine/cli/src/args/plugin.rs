@@ -126,6 +126,9 @@ pub struct PluginTrustArgs {
     /// Lock file; the one beside or above the current folder when left out
     #[arg(long, value_name = "LOCK", value_hint = ValueHint::FilePath)]
     pub lock: Option<PathBuf>,
+    /// Public key of minisign that must have signed it, in FILE.minisig; once given, later builds need it too; `none` ends that
+    #[arg(long, value_name = "KEY")]
+    pub publisher: Option<String>,
     /// Let its brokers trade real money, once a run is armed for it too
     #[arg(long)]
     pub allow_live: bool,

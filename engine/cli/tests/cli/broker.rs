@@ -28,7 +28,8 @@ fn paper() -> PathBuf {
         .take(2)
         .map(|f| f.join(name))
         .find(|p| p.is_file());
-    found.expect("the simulated broker is built with the tests")
+    // It is built with these tests, which depend on it.
+    found.unwrap()
 }
 
 fn trusted(folder: &Folder, library: &Path, id: &str) {
@@ -146,7 +147,7 @@ fn snapshot(broker: &mut dyn Broker, request: u64) -> (Vec<BrokerEvent>, Usd) {
             BrokerEvent::SnapshotOrder { request, .. }
             | BrokerEvent::SnapshotFill { request, .. }
             | BrokerEvent::SnapshotPosition { request, .. } => *request = 0,
-            other => panic!("{other:?}"),
+            other => unreachable!("{other:?}"),
         }
     }
     (rows, cash.unwrap())
@@ -251,7 +252,7 @@ fn a_whole_dialogue_survives_the_death_of_the_brokers_process() {
                 fault.what
             );
         }
-        other => panic!("{other:?}"),
+        other => unreachable!("{other:?}"),
     }
     assert!(matches!(broker_ref.submit(&condor("income-4", 1, 6_700)), Submission::NotSent(f) if f.dead));
     assert!(broker_ref.poll(Duration::ZERO, &mut Vec::new()).unwrap_err().dead);
@@ -312,7 +313,7 @@ fn a_broker_that_crashes_hangs_or_leaves_is_dead_and_the_engine_is_not() {
         round(&mut *broker, 1, 50);
         match broker.submit(&order) {
             Submission::Unknown(fault) => assert!(fault.dead && fault.what.contains(why), "{}", fault.what),
-            other => panic!("{other:?}"),
+            other => unreachable!("{other:?}"),
         }
     }
     for (how, deadline, why) in [

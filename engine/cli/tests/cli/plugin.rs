@@ -129,6 +129,10 @@ fn a_plugin_that_hangs_crashes_or_leaves_is_a_finding() {
         ("-DP_DEFAULT=6", "values", "the process crashed"),
         ("-DP_DEFAULT=9", "values", "the plugin ended the process"),
         ("-DP_DEFAULT=8", "lifetime", "bytes behind"),
+        ("-DP_DEFAULT=10", "values", "signal: 11"),
+        ("-DP_DEFAULT=11", "lifetime", "did not return within 1 seconds"),
+        ("-DP_DEFAULT=12", "lifetime", "did not return within 1 seconds"),
+        ("-DP_LOCALE=\"C.utf8\"", "loads", "locale: C before"),
         ("-ffast-math", "loads", "subnormal numbers"),
         ("-DP_MAJOR=2", "loads", "update alula"),
     ] {
@@ -139,7 +143,7 @@ fn a_plugin_that_hangs_crashes_or_leaves_is_a_finding() {
         if how == "-ffast-math" && !cfg!(target_arch = "x86_64") {
             continue;
         }
-        let deadline = if how == "-DP_DEFAULT=5" { "1" } else { "30" };
+        let deadline = if why.contains("within 1") { "1" } else { "30" };
         let found = here(
             &folder,
             &["plugin", "check", "libprobe.so", "--deadline", deadline],

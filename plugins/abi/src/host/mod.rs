@@ -5,6 +5,7 @@ mod broker;
 mod describe;
 mod envelope;
 mod instance;
+mod shadow;
 #[allow(unsafe_code, reason = "calls through the plugin's tables")]
 pub(crate) mod table;
 
@@ -12,6 +13,7 @@ pub use broker::{BrokerInfo, Brokers, Connection, SettingInfo, SettingKind, Sett
 pub use describe::{IndicatorInfo, ParamInfo, PortInfo};
 pub use envelope::crc32c;
 pub use instance::{Given, Instance, Row, Start};
+pub use shadow::{Difference, Shadow};
 pub use table::{Factory, borrowed_text, text_at};
 
 use std::fmt;

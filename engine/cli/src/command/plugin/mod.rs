@@ -79,7 +79,13 @@ fn list(format: TextFormat, out: &mut Output) -> Result<Exit, Failure> {
                 let brokers = l.brokers.brokers().iter().map(|b| format!("broker {}", b.id));
                 let names: Vec<String> = names(l).into_iter().chain(brokers).collect();
                 let live = if pin.live { "  (real money allowed)" } else { "" };
-                writeln!(text, "  ✓ {:<16} {short}  {}{live}", pin.id, names.join(", "))
+                let signed = if pin.publisher.is_some() { "  (signed)" } else { "" };
+                writeln!(
+                    text,
+                    "  ✓ {:<16} {short}  {}{live}{signed}",
+                    pin.id,
+                    names.join(", ")
+                )
             }
             Err(e) => writeln!(text, "  ✗ {:<16} {short}  {e}", pin.id),
         };
@@ -88,7 +94,7 @@ fn list(format: TextFormat, out: &mut Output) -> Result<Exit, Failure> {
             "refused": result.as_ref().err().map(|e| e.what.clone()),
             "indicators": result.as_ref().map(|l| names(l)).unwrap_or_default(),
             "brokers": result.as_ref().map(|l| l.brokers.brokers().iter().map(|b| b.id.clone()).collect::<Vec<_>>()).unwrap_or_default(),
-            "live": pin.live,
+            "live": pin.live, "publisher": pin.publisher,
         }));
     }
     if lock.pins.is_empty() {

@@ -38,6 +38,7 @@ const VENDORED: &[(&str, &str)] = &[
     vendored!("abi/src/host/describe.rs"),
     vendored!("abi/src/host/envelope.rs"),
     vendored!("abi/src/host/instance.rs"),
+    vendored!("abi/src/host/shadow.rs"),
     vendored!("abi/src/host/table.rs"),
     vendored!("sdk/src/lib.rs"),
     vendored!("sdk/src/broker.rs"),
@@ -165,7 +166,7 @@ fn content(folder: &str, name: &str, lang: PluginLanguage) -> Vec<(String, Strin
                     "[dependencies]\nalula-plugin-abi = { path = \"../abi\" }\n",
                 ),
             ));
-            for (file, text) in VENDORED.iter().copied() {
+            for &(file, text) in VENDORED {
                 files.push((format!("kit/{file}"), text.to_owned()));
             }
         }

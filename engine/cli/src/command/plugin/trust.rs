@@ -7,7 +7,7 @@ use crate::exit::{Exit, Failure};
 use crate::files;
 use crate::output::Output;
 use crate::plugins::{failure, lock_of};
-use alula_plugin_loader::{Kind, LIBRARY_BYTES_MAX, LOCK_NAME, Lock, Pin, sha256};
+use alula_plugin_loader::{Kind, LIBRARY_BYTES_MAX, LOCK_NAME, Lock, Pin, sha256, signature, signature_of};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -30,6 +30,7 @@ pub fn run(args: &PluginTrustArgs, out: &mut Output) -> Result<Exit, Failure> {
     } else {
         Lock::empty(path)
     };
+    let publisher = publisher(args, &lock, &id, &bytes)?;
     let file = args.file.to_string_lossy();
     let functions = one(&file, "", LOADS, (DEADLINE, &[]))?
         .map_err(|why| Failure::usage(format!("`{file}` is not trusted: {why}")))?;
@@ -41,12 +42,22 @@ pub fn run(args: &PluginTrustArgs, out: &mut Output) -> Result<Exit, Failure> {
         );
     }
     let below = below(&lock, &args.file, &bytes, &id)?;
+    if publisher.is_some() {
+        // Beside the library, wherever that lies now.
+        let target = signature_of(&lock.folder().join(&below));
+        let own = signature_of(&args.file);
+        let same = std::fs::canonicalize(&own).ok() == std::fs::canonicalize(&target).ok();
+        if !same {
+            files::write_atomic(&target, &files::read_up_to(&own, signature::BYTES_MAX)?)?;
+        }
+    }
     lock.set(Pin {
         id: id.clone(),
         file: below,
         sha256: sha256(&bytes),
         kind: if brokers { Kind::Broker } else { Kind::Indicator },
         live: args.allow_live,
+        publisher: publisher.clone(),
     });
     // Read again before it is written: what is not valid must not replace what is.
     Lock::check(&lock.text()).map_err(|why| {
@@ -72,6 +83,26 @@ pub fn run(args: &PluginTrustArgs, out: &mut Output) -> Result<Exit, Failure> {
         "      alula plugin check {id}      what it must be able to do"
     ));
     Ok(Exit::Ok)
+}
+
+/// The key that must have signed the library, which it has: the one that is given, else the one of the build before.
+fn publisher(args: &PluginTrustArgs, lock: &Lock, id: &str, bytes: &[u8]) -> Result<Option<String>, Failure> {
+    let before = lock.pin(id).ok().and_then(|pin| pin.publisher.clone());
+    let key = match args.publisher.as_deref() {
+        Some("none") => return Ok(None),
+        Some(key) => key.to_owned(),
+        None => match before {
+            Some(key) => key,
+            None => return Ok(None),
+        },
+    };
+    let path = signature_of(&args.file);
+    let text = files::read_up_to(&path, signature::BYTES_MAX).map_err(|f| {
+        f.help("the publisher signs it with `minisign -S`; `--publisher none` trusts it unsigned")
+    })?;
+    let text = String::from_utf8_lossy(&text);
+    signature::verify(&key, id, bytes, &text).map_err(|e| failure(&e.of_file(&args.file)))?;
+    Ok(Some(key))
 }
 
 /// The path of a file below the lock's folder; a file elsewhere is copied to `plugins/` there.

@@ -287,7 +287,7 @@ fn an_entry_that_the_operator_made_true_waits_and_an_exit_does_not() {
             .clone()
             .all(|d| d.detail.contains("change of thresholds alone")),
         "{:?}",
-        skipped.last()
+        skipped.clone().next_back()
     );
     let (acts, _) = lived(&graph, &history, &files, Entries::Evaluate, None);
     let first = acts.orders.iter().find(|o| o.kind == "open").expect("an entry");

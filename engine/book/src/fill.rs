@@ -206,11 +206,7 @@ pub(crate) fn roll_legs(held: &Package, to: &Package) -> Vec<TradeLeg> {
 ///
 /// # Errors
 /// Why it cannot trade at this snapshot.
-pub fn price(
-    legs: &[TradeLeg],
-    snapshot: &ChainSnapshot,
-    how: Trying,
-) -> Result<PackagePrice, NoFill> {
+pub fn price(legs: &[TradeLeg], snapshot: &ChainSnapshot, how: Trying) -> Result<PackagePrice, NoFill> {
     let cross = how.model.cross(legs.len());
     let mut priced = Vec::with_capacity(legs.len());
     for leg in legs {

@@ -5,7 +5,8 @@
     clippy::expect_used,
     clippy::panic,
     clippy::indexing_slicing,
-    reason = "tests may fail loudly"
+    clippy::float_cmp,
+    reason = "tests may fail loudly, and values read are exactly those written"
 )]
 
 use alula_core::thresholds::ThresholdSet;

@@ -132,7 +132,10 @@ fn a_journal_gives_the_same_links_again_and_notices_when_it_was_changed() {
     let again = here.alula(&["replay", &path, "--format", "json"]);
     assert_eq!(again.code, 0, "{again}");
     let value: Value = serde_json::from_str(&again.stdout).unwrap();
-    assert_eq!(value["decisions"].as_u64().unwrap() as usize, ticks);
+    assert_eq!(
+        usize::try_from(value["decisions"].as_u64().unwrap()).unwrap(),
+        ticks
+    );
     assert_eq!(value["same"], true);
     let history = here.alula(&["thresholds", "history", "state/condor"]);
     assert!(history.stdout.contains("as it began"), "{history}");

@@ -38,13 +38,16 @@ pub(super) struct Found {
     targets: Vec<Target>,
 }
 
+/// Picks a package whose legs (by number) avoid these strikes.
+type Picking<'a> = dyn Fn(&[(usize, Price)]) -> Result<Package, NoPick> + 'a;
+
 impl Walk<'_> {
     /// Picks until nothing stands the other way round, or as the rule says.
     pub(super) fn pick_free(
         &self,
         (structure, rule): (&StructureDef, &PlanRule),
         own: Option<PositionId>,
-        pick: &dyn Fn(&[(usize, Price)]) -> Result<Package, NoPick>,
+        pick: &Picking<'_>,
     ) -> Result<Package, Skip> {
         let mut avoid: Vec<(usize, Price)> = Vec::new();
         loop {

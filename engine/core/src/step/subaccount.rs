@@ -111,14 +111,14 @@ impl Walk<'_> {
             .filter(|r| mine(&r.structure))
         {
             if let OrderKind::Open { package } = &request.kind {
-                free = free - package_margin(&self.sight, package, request.lots)?;
+                free -= package_margin(&self.sight, package, request.lots)?;
             }
         }
         let price_of = |i: &Instrument| self.sight.linear.price(i);
         let orders = self.book.ledger().orders().iter().map(|o| &o.request);
         for request in orders.chain(&self.decision.linear).filter(|r| mine(&r.structure)) {
             if request.kind == LinearKind::Open {
-                free = free - linear::margin(&request.legs, &price_of, self.tick.at.date())?;
+                free -= linear::margin(&request.legs, &price_of, self.tick.at.date())?;
             }
         }
         Ok(free)

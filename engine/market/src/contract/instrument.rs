@@ -174,18 +174,41 @@ mod tests {
             root: FutureRoot::Vxm,
             expiry: day,
         });
-        for instrument in [option(Root::Spx), option(Root::Spxw), future, Instrument::Share(Share::Spy)] {
+        for instrument in [
+            option(Root::Spx),
+            option(Root::Spxw),
+            future,
+            Instrument::Share(Share::Spy),
+        ] {
             assert_eq!(Instrument::from_fields(&instrument.fields()), Some(instrument));
         }
         let fields = option(Root::Spx).fields();
         assert_eq!(fields.expiry, 20_240_621);
         for wrong in [
-            Fields { class: "SPY", ..fields },
-            Fields { class: "SPXX", ..fields },
-            Fields { expiry: 20_240_231, ..fields },
-            Fields { right: None, ..fields },
-            Fields { strike: Price::ZERO, ..fields },
-            Fields { class: "VX", ..fields },
+            Fields {
+                class: "SPY",
+                ..fields
+            },
+            Fields {
+                class: "SPXX",
+                ..fields
+            },
+            Fields {
+                expiry: 20_240_231,
+                ..fields
+            },
+            Fields {
+                right: None,
+                ..fields
+            },
+            Fields {
+                strike: Price::ZERO,
+                ..fields
+            },
+            Fields {
+                class: "VX",
+                ..fields
+            },
         ] {
             assert_eq!(Instrument::from_fields(&wrong), None, "{wrong:?}");
         }

@@ -371,6 +371,18 @@ pub trait Broker {
     /// When it cannot tell, or the request did not leave.
     fn what_if(&mut self, order: &BrokerOrder) -> Result<WhatIf, BrokerFault>;
 
+    /// Asks for quotes of these instruments and of no others, from now on; they come as [`BrokerEvent::Quote`].
+    ///
+    /// # Errors
+    /// When it gives none, or the request did not leave.
+    fn watch(&mut self, instruments: &[Instrument]) -> Result<(), BrokerFault> {
+        let _ = instruments;
+        Err(BrokerFault {
+            what: "this broker gives no quotes".to_owned(),
+            dead: false,
+        })
+    }
+
     /// Hands a simulated broker the quotes of an instant; the instant is its clock. Others ignore it.
     ///
     /// # Errors

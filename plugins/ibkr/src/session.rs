@@ -60,6 +60,8 @@ pub struct Waits {
     pub again: Duration,
     /// Between two looks at what has come.
     pub look: Duration,
+    /// Between two requests for quotes.
+    pub pace: Duration,
     /// Between two questions for the gateway's time, which show that it is still there.
     pub beat: Duration,
 }
@@ -72,6 +74,7 @@ impl Default for Waits {
             fee: Duration::from_millis(500),
             again: Duration::from_secs(1),
             look: Duration::from_millis(10),
+            pace: Duration::from_millis(60),
             beat: Duration::from_secs(15),
         }
     }

@@ -6,6 +6,7 @@ use alula_live::broker::{
     Broker, BrokerEvent, BrokerFacts, BrokerFault, BrokerOrder, ClientOrderId, FinalValue, Quote, Submission,
     WhatIf,
 };
+use alula_market::contract::Instrument;
 use alula_market::time::Instant;
 use alula_plugin_abi::host::{BrokerInfo, Fault, Submitted};
 use std::fmt;
@@ -121,6 +122,14 @@ impl<L: Line> Broker for Adapter<L> {
         let order = convert::order(order).map_err(|why| self.fault(why))?;
         let result = self.line.what_if(&order);
         self.done(result).map(|answer| convert::what_if(&answer))
+    }
+
+    fn watch(&mut self, instruments: &[Instrument]) -> Result<(), BrokerFault> {
+        self.intact()?;
+        let rows: Result<Vec<_>, String> = instruments.iter().map(convert::contract).collect();
+        let rows = rows.map_err(|why| self.fault(why))?;
+        let result = self.line.watch(&rows);
+        self.done(result)
     }
 
     fn quotes(&mut self, at: Instant, quotes: &[Quote]) -> Result<(), BrokerFault> {

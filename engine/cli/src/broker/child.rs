@@ -2,7 +2,7 @@
 
 use super::line::Line;
 use super::protocol::{Answer, Call, Failed, receive, send};
-use alula_plugin_abi::broker::{Event, FinalValue, Order, Quote, WhatIf};
+use alula_plugin_abi::broker::{Contract, Event, FinalValue, Order, Quote, WhatIf};
 use alula_plugin_abi::host::{Fault, FaultKind, Submitted};
 use std::io::{Error, ErrorKind, Read};
 use std::os::fd::OwnedFd;
@@ -258,6 +258,10 @@ impl Line for Child {
             Answer::Failed(failed) => Err(failed.fault),
             _ => Err(self.lost()),
         }
+    }
+
+    fn watch(&mut self, contracts: &[Contract]) -> Result<(), Fault> {
+        self.plain(&Call::Watch(contracts.to_vec()))
     }
 
     fn quotes(&mut self, at_ns: i64, quotes: &[Quote]) -> Result<(), Fault> {

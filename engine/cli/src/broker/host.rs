@@ -139,6 +139,10 @@ fn answer(broker: &mut Connection, call: Call) -> Answer {
             let result = broker.final_values(at_ns, &rows);
             done(broker, result)
         }
+        Call::Watch(contracts) => {
+            let result = broker.watch(&contracts);
+            done(broker, result)
+        }
     }
 }
 

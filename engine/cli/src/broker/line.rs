@@ -1,6 +1,6 @@
 //! A line to a broker: the contract's calls, whether they go straight into the plugin or through a pipe to another process.
 
-use alula_plugin_abi::broker::{Event, FinalValue, Order, Quote, WhatIf};
+use alula_plugin_abi::broker::{Contract, Event, FinalValue, Order, Quote, WhatIf};
 use alula_plugin_abi::host::{Connection, Fault, Submitted};
 use std::time::Duration;
 
@@ -22,6 +22,8 @@ pub trait Line {
     fn request_snapshot(&mut self, request: u64, since_ns: i64) -> Result<(), Fault>;
     /// What an order would take.
     fn what_if(&mut self, order: &Order) -> Result<WhatIf, Fault>;
+    /// Quotes of these from now on.
+    fn watch(&mut self, contracts: &[Contract]) -> Result<(), Fault>;
     /// Quotes of an instant.
     fn quotes(&mut self, at_ns: i64, quotes: &[Quote]) -> Result<(), Fault>;
     /// What contracts settle to.
@@ -52,6 +54,9 @@ impl Line for Connection {
     }
     fn what_if(&mut self, order: &Order) -> Result<WhatIf, Fault> {
         Self::what_if(self, order)
+    }
+    fn watch(&mut self, contracts: &[Contract]) -> Result<(), Fault> {
+        Self::watch(self, contracts)
     }
     fn quotes(&mut self, at_ns: i64, quotes: &[Quote]) -> Result<(), Fault> {
         Self::quotes(self, at_ns, quotes)

@@ -1,7 +1,7 @@
 //! Calls and answers between the engine and a broker's process: frames of a length and bytes, in the contract's own layout.
 
 use alula_plugin_abi::broker::wire::{In, Out, VERSION, Wire, bytes_of, value_of};
-use alula_plugin_abi::broker::{Event, FinalValue, Order, Quote, WhatIf};
+use alula_plugin_abi::broker::{Contract, Event, FinalValue, Order, Quote, WhatIf};
 use alula_plugin_abi::host::{Fault, FaultKind};
 use std::io::{Error, ErrorKind, Read, Write};
 
@@ -35,6 +35,7 @@ pub enum Call {
         at_ns: i64,
         rows: Vec<FinalValue>,
     },
+    Watch(Vec<Contract>),
 }
 
 /// A fault as it crosses, and whether the broker is dead of it.
@@ -131,11 +132,15 @@ impl Wire for Call {
                 at_ns.put(out);
                 rows.put(out);
             }
+            Self::Watch(contracts) => {
+                10_u8.put(out);
+                contracts.put(out);
+            }
         }
     }
 
     fn take(from: &mut In<'_>) -> Result<Self, String> {
-        Ok(match from.tag(10, "call")? {
+        Ok(match from.tag(11, "call")? {
             0 => {
                 let version = u32::take(from)?;
                 if version != VERSION {
@@ -164,10 +169,11 @@ impl Wire for Call {
                 at_ns: Wire::take(from)?,
                 rows: Wire::take(from)?,
             },
-            _ => Self::FinalValues {
+            9 => Self::FinalValues {
                 at_ns: Wire::take(from)?,
                 rows: Wire::take(from)?,
             },
+            _ => Self::Watch(Wire::take(from)?),
         })
     }
 }
@@ -243,4 +249,36 @@ pub fn receive<T: Wire>(from: &mut impl Read) -> Result<T, Error> {
         return Err(Error::new(ErrorKind::UnexpectedEof, "a frame ended early"));
     }
     value_of(&bytes).map_err(|why| Error::new(ErrorKind::InvalidData, why))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alula_plugin_abi::broker::{Kind, Word};
+
+    #[test]
+    fn a_call_for_quotes_comes_out_as_it_went_in_and_a_bad_instrument_does_not_cross() {
+        let word = |text| Word::new(text).unwrap();
+        let share = Contract {
+            kind: Kind::Share,
+            symbol: word("SPY"),
+            class: word("SPY"),
+            currency: word("USD"),
+            expiry: 0,
+            right: None,
+            strike_e9: 0,
+            multiplier_e9: 1_000_000_000,
+        };
+        let mut pipe = Vec::new();
+        let call = Call::Watch(vec![share, share]);
+        send(&mut pipe, &call).unwrap();
+        assert_eq!(receive::<Call>(&mut pipe.as_slice()).unwrap(), call);
+        let mut pipe = Vec::new();
+        let expiring = Contract {
+            expiry: 20_260_116,
+            ..share
+        };
+        send(&mut pipe, &Call::Watch(vec![expiring])).unwrap();
+        assert!(receive::<Call>(&mut pipe.as_slice()).is_err());
+    }
 }

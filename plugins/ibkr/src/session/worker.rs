@@ -176,6 +176,7 @@ impl Link {
         let mut watches = Vec::new();
         let mut renew = true;
         let (mut beat, mut astray) = (Instant::now(), false);
+        let (mut waiting, mut paced) = (VecDeque::new(), Instant::now());
         loop {
             if shared.stopped() || !shared.lock().wanted {
                 self.client.disconnect();
@@ -230,11 +231,15 @@ impl Link {
             }
             if std::mem::take(&mut renew) {
                 watches.clear();
-                watches.extend(
-                    watched
-                        .iter()
-                        .filter_map(|instrument| self.watch(shared, instrument, &mut out)),
-                );
+                waiting = watched.iter().copied().collect();
+            }
+            // One at a time: the gateway cuts off who asks more than fifty things a second, and orders are listened to
+            // between two of them.
+            if paced.elapsed() >= shared.config.waits.pace
+                && let Some(instrument) = waiting.pop_front()
+            {
+                watches.extend(self.watch(shared, &instrument, &mut out));
+                paced = Instant::now();
             }
             let now_ns = shared.now_ns();
             watches.retain_mut(|watch| watch.pump(now_ns, &mut out));

@@ -81,7 +81,11 @@ fn quotes_are_told_when_they_change_and_asked_for_again_after_a_reconnect() {
     let (session, told) = connected(config);
     assert_eq!(told.events, [Event::Up]);
     assert_eq!(gateway.wait_for(ask::MARKET_DATA_TYPE).int(1), Some(3));
-    session.watch(vec![spxw(Right::Put, 5700)]);
+    // What is not listed is said, and does not stand in the way of the others.
+    session.watch(vec![spxw(Right::Put, 1234), spxw(Right::Put, 5700)]);
+    hear(&session, "word of the first", is_down, |n| {
+        n.contains("no contract `SPXW 20260116 P1234`")
+    });
     let asked = gateway.wait_for(ask::MARKET_DATA);
     assert_eq!(asked.one(2).int(1), Some(101));
     let request = asked.int(1).unwrap();

@@ -61,6 +61,7 @@ pub fn config(gateway: &Gateway) -> Config {
             fee: Duration::from_secs(30),
             again: Duration::from_millis(20),
             look: Duration::from_millis(5),
+            pace: Duration::from_millis(5),
             beat: Duration::from_secs(3600),
         },
     }

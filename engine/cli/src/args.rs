@@ -6,7 +6,7 @@ mod plugin;
 mod run;
 pub mod thresholds;
 
-pub use live::{BrokerArg, FeedArg, OnSwapArg, ReplayArgs, RunArgs};
+pub use live::{BrokerArg, CtlArgs, CtlCommand, FeedArg, HaltArgs, OnSwapArg, ReplayArgs, RunArgs};
 pub use market::{
     CalendarArgs, ContractsArgs, DateRange, ExchangeArg, FeesArgs, ImportArgs, IndexArg, RegimeArg,
     SimulateArgs, StoreArgs, SurfaceArgs, SurfaceFormat, UnderlyingFrom, VixArgs, ZoneArg,
@@ -100,6 +100,10 @@ pub enum Command {
     Backtest(BacktestArgs),
     /// Run a strategy tick by tick as time passes, taking new thresholds under way
     Run(RunArgs),
+    /// Speak to a run that is under way: status, halt, resume, reload, stop
+    Ctl(CtlArgs),
+    /// Halt opening in a run that is under way
+    Halt(HaltArgs),
     /// Compute a run again from its journal and compare every tick
     Replay(ReplayArgs),
     /// Compare runs on one path: what a hedge cost and did; or one strategy at several sizes

@@ -72,6 +72,8 @@ pub fn run(command: &Command, out: &mut Output) -> Result<Exit, Failure> {
         Command::Fees(args) => command::fees::run(args, out),
         Command::Backtest(args) => command::backtest::run(args, out),
         Command::Run(args) => command::run::run(args, out),
+        Command::Ctl(args) => command::ctl::run(args, out),
+        Command::Halt(args) => command::ctl::halt(args, out),
         Command::Replay(args) => command::replay::run(args, out),
         Command::Verify(args) => command::verify::run(args, out),
         Command::Why(args) => command::why::run(args, out),

@@ -12,5 +12,6 @@ pub mod reconcile;
 pub mod recovery;
 pub mod source;
 pub mod swap;
+pub mod view;
 
 pub use crate::core::{Happening, Live, LiveError, Reloads};

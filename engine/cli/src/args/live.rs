@@ -1,8 +1,8 @@
 //! Arguments of the commands that run strategies as time passes.
 
 use super::{TermsArgs, TextFormat, parse_date};
-use clap::{Args, ValueHint};
-use std::path::PathBuf;
+use clap::{Args, Subcommand, ValueHint};
+use std::path::{Path, PathBuf};
 
 /// Where the market comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -93,6 +93,15 @@ pub struct RunArgs {
     /// Keep a journal in this folder: inputs before they count, decisions before they act
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub state: Option<PathBuf>,
+    /// Serve metrics (Prometheus) and health on this port of the machine's loopback
+    #[arg(long, value_name = "PORT")]
+    pub metrics: Option<String>,
+    /// Program that is started for each fill, order, alert and change, with one JSON object on its standard input
+    #[arg(long, value_name = "PROGRAM", value_hint = ValueHint::ExecutablePath)]
+    pub hook: Option<PathBuf>,
+    /// Plain lines even on a terminal, instead of a screen that is drawn over itself
+    #[arg(long)]
+    pub plain: bool,
     /// Run folder; `runs/<strategy>-<hash>` when left out
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub out: Option<PathBuf>,
@@ -129,4 +138,83 @@ pub struct ReplayArgs {
     /// How to write it
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     pub format: TextFormat,
+}
+
+/// Arguments of `alula halt`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  alula halt state/condor\n  alula halt state/condor \"CPI in ten minutes\"\n\n\
+                        Nothing new is opened from the next tick on; exits, rolls and hedges go on. `alula ctl resume` lifts it. \
+                        The word\nstands in the journal and in the run folder."
+)]
+pub struct HaltArgs {
+    /// State folder of the strategy that runs
+    #[arg(value_name = "STATE", value_hint = ValueHint::DirPath)]
+    pub state: PathBuf,
+    /// Why, for the record
+    #[arg(value_name = "WHY", default_value = "")]
+    pub why: String,
+}
+
+/// Arguments of `alula ctl`.
+#[derive(Debug, Args)]
+#[command(
+    arg_required_else_help = true,
+    after_help = "Examples:\n  alula ctl status state/condor\n  alula ctl halt state/condor \"CPI in ten minutes\"\n  \
+                  alula ctl resume state/condor\n\nA run listens where it was started with `--state`; only its own user may speak to it."
+)]
+pub struct CtlArgs {
+    /// What to say.
+    #[command(subcommand)]
+    pub command: CtlCommand,
+}
+
+/// What can be said to a run.
+#[derive(Debug, Subcommand)]
+pub enum CtlCommand {
+    /// Show the run at one glance, as JSON
+    Status {
+        /// State folder of the strategy that runs
+        state: PathBuf,
+    },
+    /// Open nothing new; exits, rolls and hedges go on
+    Halt {
+        /// State folder of the strategy that runs
+        state: PathBuf,
+        /// Why, for the record
+        #[arg(default_value = "")]
+        why: String,
+    },
+    /// Lift a halt, whoever called it
+    Resume {
+        /// State folder of the strategy that runs
+        state: PathBuf,
+        /// Why, for the record
+        #[arg(default_value = "")]
+        why: String,
+    },
+    /// Read the thresholds file again
+    Reload {
+        /// State folder of the strategy that runs
+        state: PathBuf,
+    },
+    /// End the run after the tick at hand
+    Stop {
+        /// State folder of the strategy that runs
+        state: PathBuf,
+    },
+}
+
+impl CtlCommand {
+    /// The state folder.
+    #[must_use]
+    pub fn state(&self) -> &Path {
+        match self {
+            Self::Status { state }
+            | Self::Halt { state, .. }
+            | Self::Resume { state, .. }
+            | Self::Reload { state }
+            | Self::Stop { state } => state,
+        }
+    }
 }

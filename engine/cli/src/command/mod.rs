@@ -7,6 +7,7 @@ pub mod check;
 pub mod compare;
 pub mod completions;
 pub mod contracts;
+pub mod ctl;
 pub mod explain;
 pub mod fees;
 pub mod fmt;

@@ -238,3 +238,80 @@ fn a_file_pushed_to_a_running_engine_counts_from_the_next_tick_and_an_interrupt_
     let again = here.alula(&["verify", "live"]);
     assert_eq!(again.code, 0, "{again}");
 }
+
+#[cfg(unix)]
+#[test]
+fn a_run_answers_its_own_user_and_a_halt_stands_in_journal_and_folder() {
+    use std::os::unix::fs::PermissionsExt as _;
+    use std::process::{Command, Stdio};
+    use std::time::{Duration, Instant};
+    let here = here();
+    here.write("condor.alula", &CONDOR.replace("every 1 session", "every 30m"));
+    let mut child = Command::new(env!("CARGO_BIN_EXE_alula"))
+        .args([
+            "run",
+            "condor.alula",
+            "--speed",
+            "3600x",
+            "--seed",
+            "5",
+            "--out",
+            "live",
+            "--state",
+            "state",
+        ])
+        .current_dir(here.path())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let socket = here.join("state/condor/control.sock");
+    let since = Instant::now();
+    while !socket.exists() {
+        assert!(since.elapsed() < Duration::from_secs(60), "no socket");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    let mode = |path: &str| std::fs::metadata(here.join(path)).unwrap().permissions().mode() & 0o777;
+    assert_eq!(
+        (mode("state/condor/control.sock"), mode("state/condor")),
+        (0o600, 0o700)
+    );
+    let halt = here.alula(&["halt", "state/condor", "CPI soon"]);
+    assert_eq!(halt.code, 0, "{halt}");
+    let mut halted = Value::Null;
+    while halted.is_null() {
+        assert!(since.elapsed() < Duration::from_secs(60), "no halt");
+        let status = here.alula(&["ctl", "status", "state/condor"]);
+        let value: Value = serde_json::from_str(&status.stdout).unwrap();
+        halted = value["halted"].clone();
+    }
+    assert_eq!(halted, "operator");
+    // One run at a time.
+    let second = here.alula(&["run", "condor.alula", "--speed", "max", "--state", "state"]);
+    assert_eq!(second.code, 2, "{second}");
+    assert!(second.stderr.contains("locked"), "{second}");
+    assert_eq!(here.alula(&["ctl", "stop", "state/condor"]).code, 0);
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+    assert!(!socket.exists());
+    let silent = here.alula(&["ctl", "status", "state/condor"]);
+    assert_eq!(silent.code, 2, "{silent}");
+    let again = here.alula(&["verify", "live"]);
+    assert_eq!(again.code, 0, "{again}");
+    let journal = std::fs::read_dir(here.join("state/condor")).unwrap();
+    let mut journal = journal.map(|e| e.unwrap().path());
+    let journal = journal
+        .find(|p| p.extension().is_some_and(|e| e == "redb"))
+        .unwrap();
+    let replay = here.alula(&["replay", journal.to_str().unwrap(), "--format", "json"]);
+    assert_eq!(replay.code, 0, "{replay}");
+    let value: Value = serde_json::from_str(&replay.stdout).unwrap();
+    assert_eq!(value["operator"], 1);
+}
+
+#[test]
+fn metrics_stay_on_this_machine() {
+    let here = here();
+    let run = here.alula(&["run", "condor.alula", "--speed", "max", "--metrics", "0.0.0.0:0"]);
+    assert_eq!(run.code, 2, "{run}");
+    assert!(run.stderr.contains("loopback"), "{run}");
+}

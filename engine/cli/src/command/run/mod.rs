@@ -1,7 +1,10 @@
 //! `alula run FILE`: the same graph as a backtest, tick by tick as time passes, with thresholds that may change under way.
 
 pub mod basis;
+pub mod control;
+mod hook;
 mod lines;
+mod screen;
 mod signals;
 mod state;
 
@@ -15,11 +18,17 @@ use alula_dsl::graph::Graph;
 use alula_live::pace::Pace;
 use alula_live::source::Source;
 use alula_live::swap::{Desk, Rules};
+use alula_live::view::View;
 use alula_live::{Happening, Live, LiveError};
 use alula_report::summary;
-use alula_run::{BacktestRequest, Crank, Mode, RunOutput};
-use serde_json::json;
-use signals::{Signal, Signals};
+use alula_run::{Act, BacktestRequest, Crank, Mode, RunOutput};
+use control::{Board, Control};
+use hook::Hook;
+use screen::Screen;
+use serde_json::{Value, json};
+use signals::{Request, Signal, Signals};
+use std::io::IsTerminal as _;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 /// Longest wait between two looks at what is due.
@@ -56,11 +65,14 @@ pub fn run(args: &RunArgs, out: &mut Output) -> Result<Exit, Failure> {
         .transpose()?;
     let mut live = Live::new(crank, desk);
     // The lock of the state folder is held until the end.
-    let _lock = kept.map(|(folder, keeper)| {
+    let lock = kept.map(|(folder, keeper)| {
         live.keep(keeper);
         folder
     });
-    let run = Conductor::new(args, live, source, out).conduct()?;
+    let mut conductor = Conductor::new(args, live, source, out)?;
+    // Gone with the run, before the lock is.
+    let _control = conductor.listen(lock.as_ref().map(alula_journal::Folder::path));
+    let run = conductor.conduct()?;
     finish(args, &graph, &run, out)
 }
 
@@ -127,55 +139,105 @@ struct Conductor<'r, 'a> {
     pace: Pace,
     signals: Signals,
     started: Instant,
+    screen: Option<Screen>,
+    hook: Option<Hook>,
+    board: Option<Board>,
+    /// Why the run ends, once somebody has said so.
+    stop: Option<&'static str>,
     out: &'r mut Output,
 }
 
 impl<'r, 'a> Conductor<'r, 'a> {
-    fn new(args: &'r RunArgs, live: Live<'a>, source: Option<Source>, out: &'r mut Output) -> Self {
-        let signals = Signals::start(source.as_ref().map(Source::path));
-        Self {
+    fn new(
+        args: &'r RunArgs,
+        live: Live<'a>,
+        source: Option<Source>,
+        out: &'r mut Output,
+    ) -> Result<Self, Failure> {
+        let mut signals = Signals::start(source.as_ref().map(Source::path));
+        for why in signals.troubles() {
+            out.warn(&why);
+        }
+        let board = args.metrics.as_deref().map(control::serve).transpose()?;
+        if let Some((_, address)) = &board {
+            out.note(&format!(
+                "metrics  http://{address}/metrics, http://{address}/health"
+            ));
+        }
+        let text = args.format == TextFormat::Text;
+        let drawn = text && out.color && !args.plain && !out.verbose && std::io::stdout().is_terminal();
+        Ok(Self {
             args,
             live,
             source,
             pace: Pace::new(args.speed),
             signals,
             started: Instant::now(),
+            screen: drawn.then(|| Screen::new(out.columns)),
+            hook: args.hook.as_deref().map(Hook::new),
+            board: board.map(|(board, _)| board),
+            stop: None,
             out,
-        }
+        })
+    }
+
+    /// Takes commands at a socket in the state folder.
+    fn listen(&mut self, folder: Option<&Path>) -> Option<Control> {
+        let control = control::listen(folder?, self.signals.sender());
+        control
+            .map_err(|e| self.out.warn(&format!("{}; the run takes no commands", e.what)))
+            .ok()
     }
 
     /// Until the feed ends or somebody stops it.
     fn conduct(mut self) -> Result<RunOutput, Failure> {
-        for why in self.signals.troubles() {
-            self.out.warn(&why);
-        }
         self.begin()?;
-        let mut why = "the feed ended";
-        while let Some(next) = self.live.next() {
+        while let (Some(next), None) = (self.live.next(), self.stop) {
             let now = self.started.elapsed();
             let due = self.pace.due(next, now);
             if let Some(read) = self.source.as_mut().and_then(|s| s.poll(now)) {
-                let news = self
-                    .live
-                    .offer(read, "file", state::now_ns())
-                    .map_err(|e| stopped(&e))?;
-                self.tell(&news)?;
+                let news = self.live.offer(read, "file", state::now_ns());
+                self.tell(&news.map_err(|e| stopped(&e))?)?;
             }
             if due <= now {
-                let news = self.live.turn(state::now_ns()).map_err(|e| stopped(&e))?;
-                self.tell(&news)?;
+                let news = self.live.turn(state::now_ns());
+                self.tell(&news.map_err(|e| stopped(&e))?)?;
             }
-            if self.wait(due)? {
-                why = "stopped by a signal";
-                break;
+            self.show(false)?;
+            self.wait(due)?;
+        }
+        self.show(true)?;
+        self.out.flush()?;
+        if let Some(hook) = self.hook.take() {
+            let dropped = hook.dropped;
+            let failed = hook.end();
+            if failed + dropped > 0 {
+                self.out.warn(&format!(
+                    "the hook failed for {failed} events, and {dropped} did not fit its queue"
+                ));
             }
         }
-        self.out.flush()?;
+        let why = self.stop.unwrap_or("the feed ended");
         self.live.finish(why, state::now_ns()).map_err(|e| stopped(&e))
     }
 
-    /// Waits for what comes first; says whether somebody wants the run to end.
-    fn wait(&mut self, due: Duration) -> Result<bool, Failure> {
+    /// Brings the screen and the metrics up to date.
+    fn show(&mut self, last: bool) -> Result<(), Failure> {
+        if let Some(text) = self.screen.as_mut().and_then(|s| s.draw(&self.live, last)) {
+            self.out.data(&text)?;
+            self.out.flush()?;
+        }
+        if let Some(board) = &self.board
+            && let Ok(mut board) = board.lock()
+            && (last || board.0.is_empty() || board.1.elapsed() > BREATH / 2)
+        {
+            *board = (control::metrics(&View::of(&self.live)), Instant::now());
+        }
+        Ok(())
+    }
+
+    /// Waits for what comes first, and does what somebody asks for meanwhile.
+    fn wait(&mut self, due: Duration) -> Result<(), Failure> {
         let now = self.started.elapsed();
         let file = self.source.as_ref().map_or(Duration::MAX, Source::due);
         let until = due.min(file).saturating_sub(now).min(BREATH);
@@ -184,23 +246,52 @@ impl<'r, 'a> Conductor<'r, 'a> {
         }
         let mut signal = self.signals.wait(until);
         while let Some(got) = signal {
-            let now = self.started.elapsed();
             match got {
-                Signal::Stop => return Ok(true),
-                Signal::Reload => {
-                    if let Some(source) = &mut self.source {
-                        source.reload(now);
-                    }
-                }
+                Signal::Stop => self.stop = Some("stopped by a signal"),
+                Signal::Reload => self.reload(),
                 Signal::File => {
                     if let Some(source) = &mut self.source {
-                        source.trigger(now);
+                        source.trigger(self.started.elapsed());
                     }
+                }
+                Signal::Request(request) => {
+                    let answer = self.answer(&request)?;
+                    // Who asked may have gone away.
+                    let _ = request.answer.send(answer);
                 }
             }
             signal = self.signals.wait(Duration::ZERO);
         }
-        Ok(false)
+        Ok(())
+    }
+
+    fn reload(&mut self) {
+        if let Some(source) = &mut self.source {
+            source.reload(self.started.elapsed());
+        }
+    }
+
+    /// Does what a command says.
+    fn answer(&mut self, request: &Request) -> Result<Value, Failure> {
+        let (command, rest) = request.line.split_once(' ').unwrap_or((&request.line, ""));
+        let acts = |act: Act| json!({ "done": act.word(), "in_force": "from the next tick" });
+        Ok(match (command, Act::from_word(command)) {
+            (_, Some(act)) => {
+                let news = self.live.act(act, rest.trim(), request.uid, state::now_ns());
+                self.tell(&news.map_err(|e| stopped(&e))?)?;
+                acts(act)
+            }
+            ("status", _) => control::status(&View::of(&self.live)),
+            ("reload", _) => {
+                self.reload();
+                json!({ "done": "reload" })
+            }
+            ("stop", _) => {
+                self.stop = Some("stopped by the operator");
+                json!({ "done": "stop" })
+            }
+            (other, _) => json!({ "error": format!("there is no command `{other}`") }),
+        })
     }
 
     fn begin(&mut self) -> Result<(), Failure> {
@@ -213,6 +304,13 @@ impl<'r, 'a> Conductor<'r, 'a> {
     }
 
     fn tell(&mut self, news: &[Happening]) -> Result<(), Failure> {
+        if let Some(hook) = &mut self.hook {
+            hook.take(news);
+        }
+        if let Some(screen) = &mut self.screen {
+            screen.take(news);
+            return Ok(());
+        }
         for happening in news {
             let text = match self.args.format {
                 TextFormat::Text => lines::line(happening, self.out.verbose),

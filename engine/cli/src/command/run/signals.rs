@@ -5,8 +5,19 @@ use std::path::Path;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
 
+/// A command from the control socket.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// Its words.
+    pub line: String,
+    /// User that said it, where the system knows.
+    pub uid: Option<u32>,
+    /// Where the answer goes.
+    pub answer: Sender<serde_json::Value>,
+}
+
 /// Something from outside.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub enum Signal {
     /// End in good order.
     Stop,
@@ -14,6 +25,8 @@ pub enum Signal {
     Reload,
     /// Something happened in the folder of the thresholds file.
     File,
+    /// Somebody says something over the control socket.
+    Request(Request),
 }
 
 /// Everything that may come, in one queue.
@@ -41,6 +54,11 @@ impl Signals {
             signals.watch(file);
         }
         signals
+    }
+
+    /// Where others may put theirs.
+    pub fn sender(&self) -> Sender<Signal> {
+        self.sender.clone()
     }
 
     /// What could not be set up, one line each; the run goes on without it.

@@ -1,0 +1,40 @@
+//! `alula ctl` and `alula halt`: words to a run that is under way.
+
+use crate::args::{CtlArgs, CtlCommand, HaltArgs};
+use crate::command::run::control;
+use crate::exit::{Exit, Failure};
+use crate::output::Output;
+use serde_json::Value;
+use std::path::Path;
+
+/// Says something to a run, and prints its answer.
+///
+/// # Errors
+/// When no run answers there.
+pub fn run(args: &CtlArgs, out: &mut Output) -> Result<Exit, Failure> {
+    let line = match &args.command {
+        CtlCommand::Status { .. } => "status".to_owned(),
+        CtlCommand::Halt { why, .. } => format!("halt {why}"),
+        CtlCommand::Resume { why, .. } => format!("resume {why}"),
+        CtlCommand::Reload { .. } => "reload".to_owned(),
+        CtlCommand::Stop { .. } => "stop".to_owned(),
+    };
+    say(args.command.state(), &line, out)
+}
+
+/// Halts opening.
+///
+/// # Errors
+/// When no run answers there.
+pub fn halt(args: &HaltArgs, out: &mut Output) -> Result<Exit, Failure> {
+    say(&args.state, &format!("halt {}", args.why), out)
+}
+
+fn say(state: &Path, line: &str, out: &mut Output) -> Result<Exit, Failure> {
+    let answer = control::ask(state, line)?;
+    if let Some(error) = answer.get("error").and_then(Value::as_str) {
+        return Err(Failure::usage(error.to_owned()));
+    }
+    out.data(&format!("{answer:#}\n"))?;
+    Ok(Exit::Ok)
+}

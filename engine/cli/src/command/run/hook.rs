@@ -1,0 +1,91 @@
+//! A program of the user's that is told what matters: fills, orders, alerts, changes of thresholds, margin calls.
+//!
+//! Each event starts it once, with one JSON object on its standard input. It cannot slow the run down: events wait in a short
+//! queue, and what does not fit is counted and told at the end.
+
+use super::lines;
+use alula_live::Happening;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+/// Events that wait.
+const QUEUE: usize = 256;
+/// Longest that the program may take for one.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Starts the program for each event that matters.
+pub struct Hook {
+    queue: Option<SyncSender<String>>,
+    worker: Option<JoinHandle<u64>>,
+    /// Events that did not fit.
+    pub dropped: u64,
+}
+
+impl Hook {
+    /// With a program.
+    pub fn new(program: &Path) -> Self {
+        let program = program.to_owned();
+        let (queue, events) = sync_channel::<String>(QUEUE);
+        let worker =
+            std::thread::spawn(move || events.iter().filter(|event| !tell(&program, event)).count() as u64);
+        Self {
+            queue: Some(queue),
+            worker: Some(worker),
+            dropped: 0,
+        }
+    }
+
+    /// Passes on what matters.
+    pub fn take(&mut self, news: &[Happening]) {
+        for happening in news.iter().filter(|h| matters(h)) {
+            if let Some(queue) = &self.queue
+                && let Err(TrySendError::Full(_)) = queue.try_send(lines::json(happening))
+            {
+                self.dropped += 1;
+            }
+        }
+    }
+
+    /// Waits until the program has been told everything; says how often it failed.
+    pub fn end(mut self) -> u64 {
+        self.queue.take();
+        let worker = self.worker.take();
+        worker.and_then(|w| w.join().ok()).unwrap_or_default()
+    }
+}
+
+const fn matters(happening: &Happening) -> bool {
+    !matches!(
+        happening,
+        Happening::Tick(_) | Happening::Session(_) | Happening::Decision(_)
+    )
+}
+
+/// Runs the program once; says whether it ended well and in time.
+fn tell(program: &PathBuf, event: &str) -> bool {
+    let child = Command::new(program)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn();
+    let Ok(mut child) = child else { return false };
+    if let Some(mut stdin) = child.stdin.take() {
+        // A program that does not read is its own affair.
+        let _ = stdin.write_all(event.as_bytes());
+    }
+    let started = Instant::now();
+    while started.elapsed() < PATIENCE {
+        match child.try_wait() {
+            Ok(Some(status)) => return status.success(),
+            Ok(None) => std::thread::sleep(Duration::from_millis(5)),
+            Err(_) => return false,
+        }
+    }
+    let _ = child.kill();
+    let _ = child.wait();
+    false
+}

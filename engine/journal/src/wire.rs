@@ -307,6 +307,8 @@ pub struct CarriedOrder {
     pub broker_order: Option<String>,
     /// Somebody asked to take it back.
     pub cancel_asked: bool,
+    /// It was sent a second time under its name.
+    pub resent: bool,
 }
 
 macro_rules! records {
@@ -656,6 +658,11 @@ records! {
         thresholds: Blob,
         /// Version of the thresholds.
         thresholds_version: u64,
+    }
+    /// An order of unknown fate is about to be sent a second time under its name, to a broker that refuses old names.
+    Resent = 32, 1, "resent" {
+        /// Order.
+        order: String,
     }
     /// The state after everything up to here.
     Snapshot = 40, 1, "snapshot" {

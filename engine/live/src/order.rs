@@ -238,6 +238,11 @@ impl Orders {
                     order.cancel_asked = true;
                 }
             }
+            Record::Resent(resent) => {
+                if let Some(order) = self.orders.get_mut(&convert::id_in(&resent.order)?) {
+                    order.resent = true;
+                }
+            }
             Record::PositionMoved(moved) => {
                 let leg = convert::leg_in(&moved.moved)?;
                 self.fills.move_by(leg.instrument, leg.quantity);
@@ -272,6 +277,7 @@ impl Orders {
             state: OrderState::Intent,
             broker_order: None,
             cancel_asked: false,
+            resent: false,
             traded: Traded::of(&spec, std::iter::empty()),
             spec,
         };
@@ -295,6 +301,7 @@ impl Orders {
                 order.state = state;
                 order.broker_order = row.broker_order.as_deref().map(Arc::from);
                 order.cancel_asked = row.cancel_asked;
+                order.resent = row.resent;
                 order.traded = Traded::of(&order.spec, self.fills.of(&order.spec.id));
             }
         }
@@ -312,6 +319,8 @@ impl Orders {
                 self.name(order, broker_order);
                 self.happen(order, Happened::Acknowledged, out);
             }
+            // Of a resent order the next comparison tells what became of it.
+            BrokerEvent::Rejected { order, .. } if self.get(order).is_some_and(|o| o.resent) => {}
             BrokerEvent::Rejected { order, .. } => self.happen(order, Happened::Rejected, out),
             BrokerEvent::Cancelled { order, .. } => self.happen(order, Happened::Cancelled, out),
             BrokerEvent::Expired { order } => self.happen(order, Happened::Expired, out),
@@ -563,5 +572,6 @@ fn carried_order(order: &Order) -> wire::CarriedOrder {
         state: state.word().to_owned(),
         broker_order: order.broker_order.as_deref().map(str::to_owned),
         cancel_asked: order.cancel_asked,
+        resent: order.resent,
     }
 }

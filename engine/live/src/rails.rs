@@ -64,6 +64,18 @@ impl Halt {
     }
 }
 
+/// How journal and broker stand to each other.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Agreement {
+    /// They were not compared since the start or since the connection came back: nothing is sent.
+    #[default]
+    NotCompared,
+    /// Something does not fit: entries wait for a person.
+    Mismatch(String),
+    /// They agree.
+    Agree,
+}
+
 /// Limits. `None` is no limit.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RailLimits {
@@ -81,10 +93,12 @@ pub struct RailLimits {
     pub open_risk: Option<Usd>,
     /// Quotes older than this stop every order, s.
     pub stale_after_s: i64,
+    /// After an order of a structure ended unfilled, its last trades may be on their way for so long, s.
+    pub settle_s: i64,
 }
 
 impl Default for RailLimits {
-    /// 30 orders a minute, 20 at work, quotes of two minutes; money limits are the owner's to name.
+    /// 30 orders a minute, 20 at work, quotes of two minutes, 10 s for late trades; money limits are the owner's to name.
     fn default() -> Self {
         Self {
             mode: Mode::Trade,
@@ -94,6 +108,7 @@ impl Default for RailLimits {
             margin: None,
             open_risk: None,
             stale_after_s: 120,
+            settle_s: 10,
         }
     }
 }
@@ -117,6 +132,8 @@ pub enum Rail {
     Stale,
     /// The order's time is over.
     Late,
+    /// Trades of the structure's last order may be on their way.
+    Settling,
     /// Too many orders in a minute.
     Rate,
     /// Too many at work.
@@ -142,6 +159,7 @@ impl Rail {
             Self::Connection => "connection",
             Self::Stale => "stale",
             Self::Late => "late",
+            Self::Settling => "settling",
             Self::Rate => "rate",
             Self::OpenIntents => "open-intents",
             Self::Loss => "loss",
@@ -190,6 +208,8 @@ pub struct Ask {
     pub not_after: Instant,
     /// Orders, exits aside, whose end is not known.
     pub open_intents: u32,
+    /// When the structure's last order ended unfilled, if one did.
+    pub ended: Option<Instant>,
     /// Their risk, and that of exits.
     pub open_orders_risk: OpenRisk,
     /// The journal's disk is nearly full.
@@ -218,20 +238,19 @@ pub struct Rails {
     pub limits: RailLimits,
     /// What is halted.
     pub halt: Halt,
-    /// Why entries are blocked until journal and broker agree; `None` once they do.
-    pub unreconciled: Option<String>,
+    /// How journal and broker stand to each other.
+    pub agreement: Agreement,
     /// Why only exits and hedges pass; `None` in ordinary work.
     pub safe_mode: Option<String>,
     sent: VecDeque<Instant>,
 }
 
 impl Rails {
-    /// Rails with those limits; entries are blocked until journal and broker were compared.
+    /// Rails with those limits; nothing is sent until journal and broker were compared.
     #[must_use]
     pub fn new(limits: RailLimits) -> Self {
         Self {
             limits,
-            unreconciled: Some("journal and broker were not compared yet".to_owned()),
             ..Self::default()
         }
     }
@@ -284,6 +303,10 @@ impl Rails {
                 "there is no connection to the broker".to_owned(),
             ));
         }
+        if self.agreement == Agreement::NotCompared && limits.mode == Mode::Trade {
+            let why = "orders wait until journal and broker were compared";
+            return Some((Rail::Reconcile, why.to_owned()));
+        }
         match seen.quotes_at {
             None => {
                 return Some((
@@ -305,6 +328,13 @@ impl Rails {
                 Rail::Late,
                 "the order's time is over before it is sent".to_owned(),
             ));
+        }
+        if let Some(ended) = ask.ended {
+            let ago = ask.now.0.saturating_sub(ended.0);
+            if ago < limits.settle_s {
+                let why = format!("the last order ended {ago} s ago, and its trades may be on their way");
+                return Some((Rail::Settling, why));
+            }
         }
         let most = if ask.purpose == Purpose::Close {
             limits.orders_per_minute.saturating_mul(2)
@@ -331,7 +361,7 @@ impl Rails {
         if let Halt::Entries(why) = &self.halt {
             return Some((Rail::Halt, format!("entries are halted: {why}")));
         }
-        if let Some(why) = &self.unreconciled {
+        if let Agreement::Mismatch(why) = &self.agreement {
             return Some((Rail::Reconcile, format!("entries wait: {why}")));
         }
         if let Some(why) = &self.safe_mode {
@@ -432,6 +462,7 @@ mod tests {
             now: NOW,
             not_after: Instant(NOW.0 + 60),
             open_intents: 0,
+            ended: None,
             open_orders_risk: OpenRisk::default(),
             room_is_low: false,
         }
@@ -454,7 +485,7 @@ mod tests {
             open_risk: Some(Usd(1_500_000_000)),
             ..RailLimits::default()
         });
-        rails.unreconciled = None;
+        rails.agreement = Agreement::Agree;
         rails
     }
 
@@ -506,14 +537,21 @@ mod tests {
     }
 
     #[test]
-    fn a_new_run_opens_nothing_before_journal_and_broker_agree() {
-        let rails = Rails::new(RailLimits::default());
+    fn a_new_run_sends_nothing_before_the_comparison_and_opens_nothing_on_a_mismatch() {
+        let mut rails = Rails::new(RailLimits::default());
+        let texts = verdicts(&rails, |_, _| {});
+        assert_eq!(stopped(&texts), EVERYTHING);
+        rails.agreement = Agreement::Mismatch("VXX: the broker holds 3".to_owned());
         let texts = verdicts(&rails, |_, _| {});
         assert_eq!(stopped(&texts), ENTRIES);
-        assert_eq!(
-            texts[0],
-            "reconcile: entries wait: journal and broker were not compared yet"
-        );
+        assert_eq!(texts[0], "reconcile: entries wait: VXX: the broker holds 3");
+    }
+
+    #[test]
+    fn a_structure_waits_for_the_last_trades_of_an_order_that_ended() {
+        let ago = |s: i64| verdicts(&rails(), |ask, _| ask.ended = Some(Instant(NOW.0 - s)));
+        assert_eq!(stopped(&ago(9)), EVERYTHING);
+        assert_eq!(stopped(&ago(10)), NONE);
     }
 
     #[test]

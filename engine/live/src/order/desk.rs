@@ -5,11 +5,13 @@
 
 use super::{Draft, Notice, Order, OrderState, Orders, Purpose, Traded, Unreadable, convert, id, intent_out};
 use crate::broker::{Broker, BrokerEvent, BrokerOrder, ClientOrderId, Submission};
-use crate::rails::{Ask, Halt, Rails, Refusal, Seen, Verdict};
+use crate::rails::{Agreement, Ask, Halt, Rails, Refusal, Seen, Verdict};
 use crate::reconcile::{Occasion, Plan};
 use alula_journal::wire::{self, Record};
 use alula_journal::{Journal, JournalError, Room, Stamp};
 use alula_market::time::Instant;
+use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// Why the desk cannot go on. Trading stops: the process ends and a new one recovers.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -49,6 +51,8 @@ pub struct OrderDesk {
     strategy: String,
     outbox: Vec<Effect>,
     epoch: u32,
+    /// When an order of a structure last ended unfilled.
+    ended: BTreeMap<Arc<str>, Instant>,
 }
 
 impl OrderDesk {
@@ -70,6 +74,7 @@ impl OrderDesk {
             rails,
             strategy: strategy.to_owned(),
             outbox: Vec::new(),
+            ended: BTreeMap::new(),
         };
         desk.record(stamp, 0, &carried.into())?;
         let halted = desk.orders.halted();
@@ -90,6 +95,17 @@ impl OrderDesk {
     ) -> Result<(u64, Vec<Notice>), DeskError> {
         let seq = self.journal.append(stamp, cause, record)?;
         let notices = self.orders.apply(seq, record)?;
+        for notice in &notices {
+            if let Notice::State {
+                order,
+                to: OrderState::Cancelled | OrderState::Expired,
+                ..
+            } = notice
+                && let Some(order) = self.orders.get(order)
+            {
+                self.ended.insert(Arc::clone(&order.spec.group), now_of(stamp));
+            }
+        }
         Ok((seq, notices))
     }
 
@@ -98,6 +114,9 @@ impl OrderDesk {
     /// # Errors
     /// As [`OrderDesk::record`].
     pub fn take(&mut self, stamp: Stamp, event: &BrokerEvent) -> Result<(u64, Vec<Notice>), DeskError> {
+        if matches!(event, BrokerEvent::Up | BrokerEvent::Down(_)) {
+            self.rails.agreement = Agreement::NotCompared;
+        }
         let said = convert::event_out(event);
         let (seq, notices) = self.record(stamp, 0, &wire::Broker { said }.into())?;
         for notice in &notices {
@@ -127,7 +146,7 @@ impl OrderDesk {
         draft: &Draft,
         seen: &Seen,
     ) -> Result<Result<ClientOrderId, Refusal>, DeskError> {
-        let now = Instant(stamp.engine_ns.div_euclid(1_000_000_000));
+        let now = now_of(stamp);
         let open = self.orders.open();
         let entries = open.filter(|o| o.purpose != Purpose::Close).count();
         let ask = Ask {
@@ -136,6 +155,7 @@ impl OrderDesk {
             now,
             not_after: draft.not_after,
             open_intents: u32::try_from(entries).unwrap_or(u32::MAX),
+            ended: self.ended.get(&draft.group).copied(),
             open_orders_risk: self.orders.open_risk(),
             room_is_low: self.journal.room() != Room::Enough,
         };
@@ -176,6 +196,7 @@ impl OrderDesk {
             state: OrderState::Intent,
             broker_order: None,
             cancel_asked: false,
+            resent: false,
             spec,
         };
         let (entry, _) = self.record(stamp, cause, &intent_out(&order).into())?;
@@ -246,6 +267,8 @@ impl OrderDesk {
         };
         let (entry, _) = self.record(stamp, cause, &reconciled.into())?;
         for id in &plan.resend {
+            let order = id.to_string();
+            let (entry, _) = self.record(stamp, entry, &wire::Resent { order }.into())?;
             if let Some(order) = self.orders.get(id) {
                 let order = Box::new(order.spec.clone());
                 self.outbox.push(Effect::Submit { entry, order });
@@ -261,7 +284,10 @@ impl OrderDesk {
                 text: text.clone(),
             });
         }
-        self.rails.unreconciled = breaks.into_iter().next();
+        self.rails.agreement = match breaks.into_iter().next() {
+            None => Agreement::Agree,
+            Some(first) => Agreement::Mismatch(first),
+        };
         Ok(notices)
     }
 
@@ -370,4 +396,9 @@ impl OrderDesk {
     pub fn has_unsent(&self) -> bool {
         !self.outbox.is_empty()
     }
+}
+
+/// The engine's time in whole seconds.
+fn now_of(stamp: Stamp) -> Instant {
+    Instant(stamp.engine_ns.div_euclid(1_000_000_000))
 }

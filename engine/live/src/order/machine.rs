@@ -233,6 +233,8 @@ pub struct Order {
     pub broker_order: Option<Arc<str>>,
     /// Somebody asked to take it back.
     pub cancel_asked: bool,
+    /// It was sent a second time: a refusal may be of the second copy, and says nothing of the first.
+    pub resent: bool,
     /// What its trades make up.
     pub traded: Traded,
 }

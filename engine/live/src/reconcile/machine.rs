@@ -1,7 +1,7 @@
 //! When to ask, when to ask again, when to compare.
 
-use super::{Collector, Policy, Snapshot, quiet_for, trades_since};
-use crate::broker::{BrokerEvent, Capabilities};
+use super::{Collector, Plan, Policy, Snapshot, plan, quiet_for, trades_since};
+use crate::broker::{AccountRow, BrokerEvent, Capabilities};
 use crate::order::Orders;
 use alula_market::time::Instant;
 
@@ -41,12 +41,12 @@ pub enum Action {
         /// Trades since.
         since: Instant,
     },
-    /// Two snapshots agree: make a [`super::plan`] of this one and settle it, then say [`Reconciler::settled`].
+    /// Two snapshots agree: settle this before the next event is taken, then say [`Reconciler::settled`].
     Settle {
-        /// The second of them.
-        snapshot: Box<Snapshot>,
-        /// When the first was asked for.
-        asked: Instant,
+        /// What they come to.
+        plan: Box<Plan>,
+        /// The account as the second of them shows it.
+        account: Option<AccountRow>,
         /// Why.
         occasion: Occasion,
     },
@@ -238,9 +238,10 @@ impl Reconciler {
             Some((first, asked)) if quiet && first.agrees(&snapshot) => {
                 self.phase = Phase::Settling;
                 self.unequal = 0;
+                let found = plan(orders, &snapshot, &self.caps, &self.policy, (asked, now));
                 Some(Action::Settle {
-                    snapshot: Box::new(snapshot),
-                    asked,
+                    plan: Box::new(found),
+                    account: snapshot.account,
                     occasion: self.occasion,
                 })
             }

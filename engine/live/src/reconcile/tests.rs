@@ -51,6 +51,7 @@ fn intent(n: u32, not_after: Instant) -> Record {
         state: OrderState::Intent,
         broker_order: None,
         cancel_asked: false,
+        resent: false,
     })
     .into()
 }
@@ -387,10 +388,10 @@ fn it_waits_asks_twice_and_settles() {
     assert_eq!((waited, asked(Some(action))), (10, 1));
     let second = asked(drive.feed(&rows(1, &[leg(4_900, 1)], true)));
     let settle = drive.feed(&rows(second, &[leg(4_900, 1)], true));
-    let Some(Action::Settle { asked, occasion, .. }) = settle else {
+    let Some(Action::Settle { plan, occasion, .. }) = settle else {
         panic!("{settle:?}")
     };
-    assert_eq!((asked.0, occasion), (NOW.0 + 10, Occasion::Start));
+    assert_eq!((plan.abandoned, occasion), (1, Occasion::Start));
     assert!(!drive.machine.is_settled());
     drive.machine.settled(Instant(drive.now), true);
     assert!(drive.machine.is_settled());

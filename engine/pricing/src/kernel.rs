@@ -182,6 +182,118 @@ fn greeks_block<const N: usize>(shared: &Shared, strikes: &[f64; N], vols: &[f64
     block
 }
 
+/// Prices of both rights of all rows into `puts` and `calls`, every slice of one length. Whether every row is plain, as for
+/// [`greeks`], whose prices these are to the bit.
+pub(crate) fn prices(
+    level: Level,
+    shared: &Shared,
+    (strikes, vols, vol_min): (&[f64], &[f64], f64),
+    out: [&mut [f64]; 2],
+) -> bool {
+    dispatch!(level, simd => prices_at(simd, shared, (strikes, vols, vol_min), out))
+}
+
+#[inline(always)]
+fn prices_at<S: Simd>(
+    simd: S,
+    shared: &Shared,
+    (mut strikes, mut vols, vol_min): (&[f64], &[f64], f64),
+    [mut puts, mut calls]: [&mut [f64]; 2],
+) -> bool {
+    simd.vectorize(
+        #[inline(always)]
+        || {
+            let mut plain = true;
+            while let (Some((k, strikes_left)), Some((v, vols_left))) = (
+                strikes.split_first_chunk::<WIDE>(),
+                vols.split_first_chunk::<WIDE>(),
+            ) {
+                plain &= all_plain(k, v, vol_min);
+                let [put, call] = prices_block(shared, k, v);
+                for (column, values) in [(&mut puts, put), (&mut calls, call)] {
+                    let left = core::mem::take(column);
+                    let (cells, left) = left.split_at_mut(WIDE.min(left.len()));
+                    if let Some(values) = values.get(..cells.len()) {
+                        cells.copy_from_slice(values);
+                    }
+                    *column = left;
+                }
+                (strikes, vols) = (strikes_left, vols_left);
+            }
+            let rows = strikes.chunks(LANES).zip(vols.chunks(LANES));
+            let out = puts.chunks_mut(LANES).zip(calls.chunks_mut(LANES));
+            for ((strikes, vols), (puts, calls)) in rows.zip(out) {
+                let (k, rows) = padded(strikes, shared.forward);
+                let (v, _) = padded(vols, 1.0);
+                plain &= all_plain(&k, &v, vol_min);
+                let [put, call] = prices_block(shared, &k, &v);
+                for (cells, values) in [(puts, put), (calls, call)] {
+                    if let Some(values) = values.get(..rows) {
+                        cells.copy_from_slice(values);
+                    }
+                }
+            }
+            plain
+        },
+    )
+}
+
+/// Put and call prices of a block: the operations of [`greeks_block`] that lead to its prices, in their order. The value out of the
+/// money serves both rights.
+#[inline(always)]
+#[expect(
+    clippy::indexing_slicing,
+    reason = "every array has N elements and i runs below that"
+)]
+fn prices_block<const N: usize>(shared: &Shared, strikes: &[f64; N], vols: &[f64; N]) -> [[f64; N]; 2] {
+    let t = *shared;
+    let mut otm = [0.0; N];
+    let (mut d1, mut d2) = ([0.0; N], [0.0; N]);
+    for i in 0..N {
+        let total = vols[i] * t.sqrt_years;
+        let (x, inverse) = ln_ratio_and_inverse(t.forward, strikes[i], total);
+        let scaled = x * inverse;
+        d1[i] = scaled + 0.5 * total;
+        d2[i] = scaled - 0.5 * total;
+        otm[i] = if x > 0.0 { -1.0 } else { 1.0 };
+    }
+    let mut density = [0.0; N];
+    for i in 0..N {
+        density[i] = t.density_scale * exp_nonpositive(-0.5 * d1[i] * d1[i]);
+    }
+    let (mut p1, mut q1) = ([0.0; N], [0.0; N]);
+    for i in 0..N {
+        (p1[i], q1[i]) = mills(d1[i].abs());
+    }
+    let (mut p2, mut q2) = ([0.0; N], [0.0; N]);
+    for i in 0..N {
+        (p2[i], q2[i]) = mills(d2[i].abs());
+    }
+    let mut block = [[0.0; N]; 2];
+    let [put, call] = &mut block;
+    for i in 0..N {
+        let forward_density = t.forward * density[i];
+        let shared_inverse = 1.0 / (q1[i] * q2[i]);
+        let tail1 = density[i] * (p1[i] * (q2[i] * shared_inverse));
+        let tail2 = forward_density * (p2[i] * (q1[i] * shared_inverse));
+        let body1 = t.discount - tail1;
+        let body2 = t.discount * strikes[i] - tail2;
+        let (side1, side2) = (otm[i] * d1[i], otm[i] * d2[i]);
+        let leg1 = if side1 >= 0.0 { body1 } else { tail1 };
+        let leg2 = if side2 >= 0.0 { body2 } else { tail2 };
+        let otm_value = otm[i] * (t.forward * leg1 - leg2);
+        let otm_value = if otm_value > 0.0 { otm_value } else { 0.0 };
+        let above = t.forward - strikes[i];
+        let (below, above) = (
+            if -above > 0.0 { -above } else { 0.0 },
+            if above > 0.0 { above } else { 0.0 },
+        );
+        put[i] = otm_value + t.discount * below;
+        call[i] = otm_value + t.discount * above;
+    }
+    block
+}
+
 /// A block of exactly [`LANES`] values, and how many of them are rows.
 #[inline(always)]
 fn padded(rows: &[f64], stand_in: f64) -> ([f64; LANES], usize) {

@@ -15,7 +15,7 @@ use alula_dsl::graph::{Domain, Graph, NodeId};
 use alula_market::history::History;
 use alula_market::time::Instant;
 use alula_run::output::{OrderRow, TickRow};
-use alula_run::{BacktestRequest, Explainer, Inputs, Mode, RunError, RunOutput, backtest};
+use alula_run::{BacktestRequest, Explainer, Inputs, Mode, RunError, RunOutput, backtest, backtest_with};
 use alula_yaml::Place;
 use std::sync::Arc;
 
@@ -161,7 +161,7 @@ impl Harness {
 
     fn turn(&self, case: &Case, market: &CaseMarket<'_>, mode: Mode) -> Result<RunOutput, RunError> {
         let range = case.data.as_ref().map(|d| (d.from, d.to));
-        backtest(BacktestRequest {
+        let request = BacktestRequest {
             graph: Arc::clone(&self.graph),
             thresholds: case.thresholds.clone(),
             registry: self.registry.clone(),
@@ -172,7 +172,12 @@ impl Harness {
             mode,
             course: alula_run::Course::default(),
             progress: &mut |_| {},
-        })
+        };
+        match case.data {
+            // Recorded chains are large, and each case has its own.
+            Some(_) => backtest(request),
+            None => backtest_with(request, self.chains.views()),
+        }
     }
 
     fn judge(&self, case: &Case, steps: &[Instant], run: RunOutput) -> CaseResult {

@@ -11,7 +11,9 @@ use alula_market::history::{History, HistoryError, Provenance};
 use alula_market::money::Price;
 use alula_market::series::{BarSize, EventData, EventRow, SeriesData};
 use alula_market::time::{Date, Instant};
-use alula_pricing::{ExpiryTerms, Right as PricingRight};
+use alula_pricing::ExpiryTerms;
+use alula_pricing::chain::{PriceColumns, RowStatus, prices};
+use alula_run::ViewPool;
 use chrono::{Datelike, Days, Weekday};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -55,11 +57,29 @@ pub fn instants(start: Date, step: Step, count: usize) -> Vec<Instant> {
 /// Computed chains, shared by the cases of a file: most stand in the same market.
 #[derive(Debug, Default)]
 pub struct ChainCache {
-    chains: Mutex<BTreeMap<ChainKey, Arc<Vec<ExpiryChain>>>>,
+    snapshots: Mutex<BTreeMap<ChainKey, Arc<ChainSnapshot>>>,
+    views: ViewPool,
 }
 
-/// Everything that a computed chain depends on: instant, whether of VIX, spot, lowest and highest spot of the case, vol, skew, spread.
-type ChainKey = (Instant, bool, [Price; 3], [u64; 3]);
+impl ChainCache {
+    /// What the snapshots imply, kept beside them: runs over cases of one file ask for the same.
+    pub(crate) const fn views(&self) -> &ViewPool {
+        &self.views
+    }
+
+    fn get(&self, key: ChainKey, compute: impl FnOnce() -> ChainSnapshot) -> Arc<ChainSnapshot> {
+        let lock = || self.snapshots.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(found) = lock().get(&key) {
+            return Arc::clone(found);
+        }
+        // Outside the lock: cases run at once. Whoever comes second takes what the first left.
+        let computed = Arc::new(compute());
+        Arc::clone(lock().entry(key).or_insert(computed))
+    }
+}
+
+/// Everything that a computed chain depends on: underlying, instant, spot, lowest and highest spot of the case, vol, skew, spread.
+type ChainKey = (String, Instant, [Price; 3], [u64; 3]);
 
 /// A case's market.
 pub struct CaseMarket<'a> {
@@ -133,43 +153,50 @@ impl<'a> CaseMarket<'a> {
         }
     }
 
-    fn computed(&self, underlying: &str, step: usize) -> Option<ChainSnapshot> {
+    fn computed(&self, underlying: &str, step: usize) -> Option<Arc<ChainSnapshot>> {
         let at = *self.at.get(step)?;
         let chain = self.spec.chains.get(underlying)?;
         let spot = Price::from_f64(self.spot(underlying, step)?)?;
-        let mut expiries = match self.vol(chain, step) {
+        let with = |expiries| ChainSnapshot {
+            at,
+            underlying: underlying.to_owned(),
+            spot,
+            expiries,
+        };
+        let found = match self.vol(chain, step) {
             Some(vol) if chain.listed => {
                 let (low, high) = self.range_of(underlying).unwrap_or((spot, spot));
                 let key = (
+                    underlying.to_owned(),
                     at,
-                    underlying == "VIX",
                     [spot, low, high],
                     [vol.to_bits(), chain.skew.to_bits(), chain.spread.to_bits()],
                 );
-                let mut held = self.cache.chains.lock().unwrap_or_else(PoisonError::into_inner);
-                let found = held.entry(key).or_insert_with(|| {
+                self.cache.get(key, || {
                     let what = if underlying == "VIX" {
                         (vix_listed(at), vix_strikes())
                     } else {
                         (listed(at), strikes(low, high))
                     };
-                    Arc::new(flat(at, spot, (what.0, &what.1), vol, chain))
-                });
-                found.as_ref().clone()
+                    with(flat(at, spot, (what.0, &what.1), vol, chain))
+                })
             }
-            _ => Vec::new(),
+            _ => Arc::new(with(Vec::new())),
         };
-        for line in self.spec.quotes.iter().filter(|q| q.from <= step && step <= q.to) {
-            if line.contract.root.underlying() == underlying {
-                put(&mut expiries, at, line);
-            }
+        let mut lines = self
+            .spec
+            .quotes
+            .iter()
+            .filter(|q| q.from <= step && step <= q.to && q.contract.root.underlying() == underlying)
+            .peekable();
+        if lines.peek().is_none() {
+            return Some(found);
         }
-        Some(ChainSnapshot {
-            at,
-            underlying: underlying.to_owned(),
-            spot,
-            expiries,
-        })
+        let mut own = ChainSnapshot::clone(&found);
+        for line in lines {
+            put(&mut own.expiries, at, line);
+        }
+        Some(Arc::new(own))
     }
 
     /// Bars at the steps: of the case's own length, or of one minute that ends at the step.
@@ -331,7 +358,14 @@ fn flat(
     chain: &ChainSpec,
 ) -> Vec<ExpiryChain> {
     let forward = spot.to_f64();
-    let mut out = Vec::new();
+    let points: Vec<f64> = strikes.iter().map(|k| k.to_f64()).collect();
+    // One smile for all expiries.
+    let smile = |k: &f64| (vol + chain.skew / 10.0 * (forward - k) / forward).max(VOL_MIN);
+    let vols: Vec<f64> = points.iter().map(smile).collect();
+    let mut puts = vec![0.0; points.len()];
+    let mut calls = puts.clone();
+    let mut status = vec![RowStatus::Ok; points.len()];
+    let mut out = Vec::with_capacity(expiries.len());
     for Listed {
         root,
         expiry,
@@ -345,33 +379,44 @@ fn flat(
         let Ok(terms) = ExpiryTerms::new(forward, years, 1.0) else {
             continue;
         };
-        let column = |right: PricingRight| {
-            let mut side = QuoteColumns::default();
-            for strike in strikes {
-                let k = strike.to_f64();
-                let smile = (vol + chain.skew / 10.0 * (forward - k) / forward).max(VOL_MIN);
-                let quote = terms.price(right, k, smile).ok().map(|p| quoted(p, chain.spread));
-                let (bid, ask) = quote.unwrap_or((Price::ZERO, Price::ZERO));
-                side.bid.push(bid);
-                side.ask.push(ask);
-                side.volume.push(0);
-                side.open_interest.push(0);
-            }
-            side
+        let mut columns = PriceColumns {
+            puts: &mut puts,
+            calls: &mut calls,
+            status: &mut status,
         };
+        if prices(&terms, &points, &vols, &mut columns).is_err() {
+            continue;
+        }
         out.push(ExpiryChain {
             root,
             expiry,
             settlement: root.settlement(),
             settles_at,
             last_trade_at,
-            puts: column(PricingRight::Put),
-            calls: column(PricingRight::Call),
+            puts: side(&puts, &status, chain.spread),
+            calls: side(&calls, &status, chain.spread),
             strikes: strikes.to_vec(),
         });
     }
     out.sort_by_key(|c| (c.expiry, c.root));
     out
+}
+
+/// Quotes around the values of one right.
+fn side(values: &[f64], status: &[RowStatus], spread: f64) -> QuoteColumns {
+    let none = (Price::ZERO, Price::ZERO);
+    let quotes = values
+        .iter()
+        .zip(status)
+        .map(|(value, s)| if s.is_ok() { quoted(*value, spread) } else { none });
+    let (bid, ask) = quotes.unzip();
+    QuoteColumns {
+        bid,
+        ask,
+        volume: vec![0; values.len()],
+        open_interest: vec![0; values.len()],
+        ..QuoteColumns::default()
+    }
 }
 
 /// Whole points, ascending.
@@ -394,20 +439,24 @@ fn strikes(low: Price, high: Price) -> Vec<Price> {
 
 /// Bid and ask around a value, on the exchange's ticks: a nickel below 3 points, a dime from there on.
 fn quoted(value: f64, spread: f64) -> (Price, Price) {
-    let tick = if value < 3.0 { 0.05 } else { 0.1 };
+    let (tick, mills) = if value < 3.0 { (0.05, 50) } else { (0.1, 100) };
     let half = (value * spread / 2.0).max(tick / 2.0);
-    let on_tick = |x: f64, up: bool| {
-        let ticks = x / tick;
-        let whole = if up {
-            (ticks - 1e-9).ceil()
-        } else {
-            (ticks + 1e-9).floor()
-        };
-        Price::from_f64(whole.max(0.0) * tick).unwrap_or(Price::ZERO)
-    };
-    let bid = on_tick(value - half, false);
-    let ask = on_tick(value + half, true);
-    (bid, ask)
+    let below = whole((value - half) / tick + 1e-9);
+    let above = (value + half) / tick - 1e-9;
+    let floor = whole(above);
+    #[expect(clippy::cast_precision_loss, reason = "ticks of a price, far below 2^53")]
+    let ceiling = floor + i64::from(above > floor as f64);
+    (Price(below * mills), Price(ceiling * mills))
+}
+
+/// Whole ticks below a number of them; none below nothing.
+fn whole(ticks: f64) -> i64 {
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "the part behind the point is cut on purpose, and prices are far below 2^63 ticks"
+    )]
+    let whole = ticks.max(0.0) as i64;
+    whole
 }
 
 /// Writes one quote into the chains; a chain or strike that is not there yet is listed.
@@ -503,14 +552,12 @@ impl History for CaseMarket<'_> {
         if let (Some(base), false) = (self.base, own) {
             return base.snapshot(underlying, at);
         }
-        let found = self
-            .step_of(at)
+        self.step_of(at)
             .and_then(|step| self.computed(underlying, step))
             .ok_or_else(|| HistoryError {
                 what: format!("the case has no `{underlying}` at {at}"),
                 help: format!("give a value of `{underlying}` for every step"),
-            })?;
-        Ok(Arc::new(found))
+            })
     }
 
     fn series(&self, id: &str, bars: BarSize) -> Result<Option<Arc<SeriesData>>, HistoryError> {

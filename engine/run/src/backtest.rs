@@ -2,7 +2,7 @@
 
 use crate::course::Course;
 use crate::crank::{Crank, Setup, Shared};
-use crate::data::load;
+use crate::data::{ViewPool, load};
 use crate::error::{ErrorClass, RunError};
 use crate::manifest;
 use crate::output::{Mode, RunOutput, TwinRow};
@@ -80,6 +80,17 @@ impl std::fmt::Debug for BacktestRequest<'_> {
 /// See [`ErrorClass`]. Rows recorded until then are lost: a run that stopped has no result.
 pub fn backtest(mut request: BacktestRequest<'_>) -> Result<RunOutput, RunError> {
     run(&mut request, &mut Shared::default())
+}
+
+/// As [`backtest`], to the byte; what snapshots imply is taken from the pool, and left there.
+///
+/// # Errors
+/// As for [`backtest`].
+pub fn backtest_with<'a>(
+    mut request: BacktestRequest<'a>,
+    views: &'a ViewPool,
+) -> Result<RunOutput, RunError> {
+    run(&mut request, &mut Shared::with_views(views))
 }
 
 /// One strategy over one market with many sets of threshold values: what does not depend on them is read and computed once.

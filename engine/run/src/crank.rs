@@ -10,7 +10,7 @@
 use crate::Inputs;
 use crate::backtest::{BacktestRequest, end_of_day, prepare};
 use crate::course::{Act, Entries, OperatorAct, SWAPS, Swap};
-use crate::data::Snapshots;
+use crate::data::{Snapshots, ViewPool};
 use crate::driver::Driver;
 use crate::error::{ErrorClass, RunError};
 use crate::futures::LinearFeed;
@@ -48,11 +48,21 @@ pub struct Shared<'a> {
     /// There are more runs to come.
     pub(crate) keep: bool,
     snapshots: Option<Snapshots<'a>>,
+    /// What snapshots imply, from runs over other histories too.
+    views: Option<&'a ViewPool>,
     /// Columns of the market's nodes; of thresholds they hold the first run's values.
     pub(crate) batch: Option<Arc<Batch>>,
 }
 
-impl Shared<'_> {
+impl<'a> Shared<'a> {
+    /// For a run that shares what snapshots imply with others.
+    pub fn with_views(views: &'a ViewPool) -> Self {
+        Self {
+            views: Some(views),
+            ..Self::default()
+        }
+    }
+
     /// For several runs.
     pub fn kept() -> Self {
         Self {
@@ -170,8 +180,8 @@ impl<'a> Crank<'a> {
     ) -> Result<Self, RunError> {
         let (setup, book) = prepare(request)?;
         let snapshots = shared.snapshots.take();
-        let mut snapshots =
-            snapshots.unwrap_or_else(|| Snapshots::new(&setup.plan, setup.history, shared.keep));
+        let mut snapshots = snapshots
+            .unwrap_or_else(|| Snapshots::new(&setup.plan, setup.history, shared.keep, shared.views));
         snapshots.without_rate = false;
         let driver = Driver::new(&setup, &mut snapshots, shared)?;
         let defs = &setup.plan.graph().thresholds;

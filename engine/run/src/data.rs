@@ -5,11 +5,12 @@ use alula_core::analytics::SnapshotView;
 use alula_core::market::{MarketData, ViewSource, Views};
 use alula_core::plan::Plan;
 use alula_market::calendar::ExchangeCalendar;
+use alula_market::chain::ChainSnapshot;
 use alula_market::history::History;
 use alula_market::series::{BarSize, EventData, EventRow, SeriesData};
 use alula_market::time::Instant;
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// Quotes kept in memory between the pass over the market's nodes and the tick loop, counted in strikes. A strike holds
 /// about 50 bytes of quotes and, once analysed, as many of vols: some hundreds of megabytes at most.
@@ -163,6 +164,38 @@ fn columns(series: &mut SeriesData) -> [&mut Vec<Option<f64>>; 5] {
     [open, high, low, close, volume]
 }
 
+/// What snapshots imply, kept for many short runs over the same ones. A history that gives the same snapshot each time is
+/// asked for nothing twice; for one that makes them anew, nothing is won. Runs may share it at the same time: what a view
+/// says does not depend on who asked before.
+#[derive(Debug, Default)]
+pub struct ViewPool {
+    views: Mutex<Pooled>,
+}
+
+#[derive(Debug, Default)]
+struct Pooled {
+    /// By the snapshot's place in memory, which is its own for as long as the view is kept, and the bits of the rate.
+    views: BTreeMap<(usize, Option<u64>), Arc<SnapshotView>>,
+    strikes: usize,
+}
+
+impl ViewPool {
+    fn view(&self, snapshot: Arc<ChainSnapshot>, rate: Option<f64>) -> Arc<SnapshotView> {
+        let key = (Arc::as_ptr(&snapshot).addr(), rate.map(f64::to_bits));
+        let mut pool = self.views.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(found) = pool.views.get(&key) {
+            return Arc::clone(found);
+        }
+        let strikes: usize = snapshot.expiries.iter().map(|c| c.strikes.len()).sum();
+        let view = Arc::new(SnapshotView::new(snapshot, rate));
+        if pool.strikes + strikes <= CACHED_STRIKES_MAX {
+            pool.strikes += strikes;
+            pool.views.insert(key, Arc::clone(&view));
+        }
+        view
+    }
+}
+
 /// A tick's snapshots in memory.
 struct Kept {
     views: Arc<Views>,
@@ -178,12 +211,13 @@ pub struct Snapshots<'a> {
     strikes: usize,
     /// Other runs will come back to what one has passed.
     keep: bool,
+    pool: Option<&'a ViewPool>,
     /// Some discount of the run at hand had to come from box spreads.
     pub without_rate: bool,
 }
 
 impl<'a> Snapshots<'a> {
-    pub fn new(plan: &Plan, history: &'a dyn History, keep: bool) -> Self {
+    pub fn new(plan: &Plan, history: &'a dyn History, keep: bool, pool: Option<&'a ViewPool>) -> Self {
         let chains = plan.chains().to_vec();
         Self {
             history,
@@ -191,6 +225,7 @@ impl<'a> Snapshots<'a> {
             cache: BTreeMap::new(),
             strikes: 0,
             keep,
+            pool,
             without_rate: false,
         }
     }
@@ -224,7 +259,10 @@ impl<'a> Snapshots<'a> {
                 None => None,
                 Some(when) => {
                     let snapshot = self.history.snapshot(underlying, when)?;
-                    Some(Arc::new(SnapshotView::new(snapshot, rate)))
+                    Some(match self.pool {
+                        Some(pool) => pool.view(snapshot, rate),
+                        None => Arc::new(SnapshotView::new(snapshot, rate)),
+                    })
                 }
             });
         }
@@ -266,7 +304,7 @@ impl ViewSource for Snapshots<'_> {
 /// # Errors
 /// When the data cannot be read.
 pub fn views_at(plan: &Plan, history: &dyn History, at: Instant) -> Result<Arc<Views>, RunError> {
-    Snapshots::new(plan, history, false).views(at)
+    Snapshots::new(plan, history, false, None).views(at)
 }
 
 #[cfg(test)]

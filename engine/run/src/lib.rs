@@ -26,10 +26,10 @@ pub mod tables;
 mod terms;
 mod warm_up;
 
-pub use backtest::{BacktestRequest, Inputs, Progress, Sweep, backtest, warming_up};
+pub use backtest::{BacktestRequest, Inputs, Progress, Sweep, backtest, backtest_with, warming_up};
 pub use course::{Act, Course, Entries, OperatorAct, Swap, SwapFile};
 pub use crank::{Crank, Turned};
-pub use data::views_at;
+pub use data::{ViewPool, views_at};
 pub use error::{ErrorClass, RunError};
 pub use explain::{Explainer, Moment};
 pub use output::{Mode, RunOutput};

@@ -51,6 +51,29 @@ proptest! {
     }
 
     #[test]
+    fn prices_of_both_rights_are_those_of_the_greeks(
+        (terms, strike, vol) in markets(),
+        wild in proptest::collection::vec((bits(), bits()), 0..3),
+        rows in 0_usize..150,
+    ) {
+        // Plain rows around the strike, through wide blocks and the rest, then rows that have to be caught.
+        let spread = (0..rows).map(|i| (strike * (1.0 + 0.001 * f64::from(u32::try_from(i).unwrap())), vol));
+        let (strikes, vols): (Vec<f64>, Vec<f64>) = spread.chain(wild).unzip();
+        let mut puts = vec![1.0; strikes.len()];
+        let mut calls = vec![1.0; strikes.len()];
+        let mut status = vec![RowStatus::BadVol; strikes.len()];
+        let mut out = chain::PriceColumns { puts: &mut puts, calls: &mut calls, status: &mut status };
+        chain::prices(&terms, &strikes, &vols, &mut out).unwrap();
+        let mut table = GreekTable::default();
+        for (right, prices) in [(Right::Put, &puts), (Right::Call, &calls)] {
+            chain::greeks(&terms, right, &strikes, &vols, &mut table.columns(strikes.len())).unwrap();
+            prop_assert_eq!(&table.status, &status);
+            let bits = |column: &[f64]| column.iter().map(|x| x.to_bits()).collect::<Vec<_>>();
+            prop_assert_eq!(bits(&table.price), bits(prices));
+        }
+    }
+
+    #[test]
     fn call_and_put_share_gamma_and_vega((terms, strike, vol) in markets()) {
         let call = terms.greeks(Right::Call, strike, vol).unwrap();
         let put = terms.greeks(Right::Put, strike, vol).unwrap();

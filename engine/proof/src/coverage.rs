@@ -4,6 +4,7 @@
 //! the MC/DC criterion*, FAA 2001): a part of a condition is shown to matter when it was seen true and seen false, each
 //! time in company that left the whole condition to it.
 
+use alula_core::decision::LayerPhase;
 use alula_core::trace::Scope;
 use alula_core::value::Cell;
 use alula_core::why::{Recorded, candidate, find, keys};
@@ -54,6 +55,8 @@ impl Seen {
 pub struct Coverage {
     seen: BTreeMap<NodeId, Seen>,
     acted: BTreeSet<String>,
+    /// Phases of the layers of hedges, by key.
+    phases: BTreeMap<String, BTreeSet<LayerPhase>>,
 }
 
 /// A condition with what was seen of it.
@@ -82,12 +85,66 @@ pub struct RuleRow {
     pub acted: bool,
 }
 
+/// A layer of a hedge, and which of its phases were seen.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LayerPhases {
+    /// Key.
+    pub key: String,
+    /// Where declared.
+    pub span: Span,
+    /// `dormant`, `active`, and for a layer that does it `rotated` and `migrated`; whether it was seen.
+    pub phases: Vec<(&'static str, bool)>,
+}
+
+impl LayerPhases {
+    /// Every phase was seen.
+    #[must_use]
+    pub fn is_complete(&self) -> bool {
+        self.phases.iter().all(|(_, seen)| *seen)
+    }
+}
+
 impl Coverage {
+    /// What was seen of one graph, told of another that has the same rules: the strategy's, of a run that also watched its
+    /// claims. What only the one graph has is left out.
+    #[must_use]
+    pub fn told_of(&self, from: &Graph, to: &Graph) -> Self {
+        let mut out = Self::default();
+        for (key, _) in keys(to) {
+            let (Some((_, when, require)), Some((_, other_when, other_require))) =
+                (find(from, key), find(to, key))
+            else {
+                continue;
+            };
+            let roots = [(Some(when), Some(other_when)), (require, other_require)];
+            for (was, is) in roots.into_iter().filter_map(|(a, b)| a.zip(b)) {
+                let (mut own, mut others) = (vec![was], vec![is]);
+                split(from, was, 0, &mut own);
+                split(to, is, 0, &mut others);
+                for (was, is) in own.iter().zip(&others) {
+                    if let Some(seen) = self.seen.get(was) {
+                        out.seen.entry(*is).or_default().join(*seen);
+                    }
+                }
+            }
+            if self.acted.contains(key) {
+                out.acted.insert(key.to_owned());
+            }
+        }
+        out.phases.clone_from(&self.phases);
+        out
+    }
+
     /// Adds what a run saw.
     pub(crate) fn add(&mut self, explainer: &Explainer<'_>, run: &RunOutput, graph: &Graph) {
         for row in &run.decisions {
             if matches!(row.verdict.as_str(), "ordered" | "guarded") {
                 self.acted.insert(row.key.clone());
+            }
+        }
+        for row in &run.layers {
+            if let Some(phase) = LayerPhase::parse(&row.phase) {
+                self.phases.entry(row.layer.clone()).or_default().insert(phase);
             }
         }
         for tick in &run.ticks {
@@ -151,6 +208,39 @@ impl Coverage {
             self.seen.entry(*id).or_default().join(*seen);
         }
         self.acted.extend(other.acted.iter().cloned());
+        for (layer, phases) in &other.phases {
+            self.phases.entry(layer.clone()).or_default().extend(phases);
+        }
+    }
+
+    /// Layers of hedges in the order of the file, with the phases that each can be in.
+    #[must_use]
+    pub fn layers(&self, graph: &Graph) -> Vec<LayerPhases> {
+        let layers = graph.hedges.iter().flat_map(|h| &h.layers);
+        layers
+            .map(|layer| {
+                let seen = |wanted: &[LayerPhase]| {
+                    let own = self.phases.get(&layer.key);
+                    own.is_some_and(|own| wanted.iter().any(|p| own.contains(p)))
+                };
+                let both = LayerPhase::RotatedMigrated;
+                let mut phases = vec![
+                    ("dormant", seen(&[LayerPhase::Dormant])),
+                    ("active", seen(&[LayerPhase::Active])),
+                ];
+                if layer.clauses.iter().any(|(word, _)| word == "rotate") {
+                    phases.push(("rotated", seen(&[LayerPhase::Rotated, both])));
+                }
+                if layer.clauses.iter().any(|(word, _)| word == "migrate") {
+                    phases.push(("migrated", seen(&[LayerPhase::Migrated, both])));
+                }
+                LayerPhases {
+                    key: layer.key.clone(),
+                    span: layer.span,
+                    phases,
+                }
+            })
+            .collect()
     }
 
     /// Rules and guards in the order of the file.

@@ -3,7 +3,7 @@
 //! A mutant is made in the execution graph. A computation that several rules share is one node, so a mutant changes it for
 //! all of them. What is not changed: structures (strikes, expiries), sizes and prices of orders, scripts, hedges.
 
-use alula_dsl::graph::{Cmp, Graph, GuardAct, Node, Op, RuleAction, ThresholdDef, ValueKind};
+use alula_dsl::graph::{Cmp, Graph, GuardAct, Node, NodeId, Op, RuleAction, ThresholdDef, ValueKind};
 use alula_dsl::span::Span;
 
 /// Share of its range by which a threshold is moved.
@@ -11,9 +11,22 @@ const THRESHOLD_SHARE: f64 = 0.1;
 /// Share by which a literal number is moved.
 const LITERAL_SHARE: f64 = 0.1;
 
+/// What a mutant changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Changed {
+    /// A threshold's value, by slot.
+    Threshold(usize),
+    /// A node.
+    Node(NodeId),
+    /// A rule or a guard as a whole.
+    Rule,
+}
+
 /// A strategy with one thing changed.
 #[derive(Clone, Debug)]
 pub struct Mutant {
+    /// What was changed.
+    pub changed: Changed,
     /// What was changed, in words: `` `<` became `<=` in `VIX.last < ceiling` ``.
     pub what: String,
     /// Where the changed thing is written.
@@ -22,6 +35,31 @@ pub struct Mutant {
     pub graph: Graph,
     /// Threshold values, canonical scale. For a moved threshold the declared default moved with it.
     pub thresholds: Vec<f64>,
+}
+
+impl Mutant {
+    /// The same change of the graph that also watches the strategy's claims, among its mutants. None where a claim reads what
+    /// is changed: it would be judged by another measure.
+    #[must_use]
+    pub fn watched<'a>(&self, among: &'a [Self]) -> Option<&'a Self> {
+        let same = among
+            .iter()
+            .find(|m| (m.span, m.what.as_str()) == (self.span, self.what.as_str()))?;
+        let read = crate::property::read_by_claims(&same.graph);
+        let is_read = match same.changed {
+            Changed::Rule => false,
+            Changed::Node(id) => read.contains(&id),
+            Changed::Threshold(slot) => read
+                .iter()
+                .filter_map(|id| same.graph.node(*id))
+                .any(|n| matches!(n.op, Op::Threshold(s) if usize::try_from(s.0) == Ok(slot))),
+        };
+        (!is_read).then_some(same)
+    }
+}
+
+fn changed(index: usize) -> Changed {
+    Changed::Node(NodeId(u32::try_from(index).unwrap_or(u32::MAX)))
 }
 
 /// Every mutant, in the order of the graph: thresholds, conditions, rules, guards.
@@ -61,6 +99,7 @@ fn moved_thresholds(graph: &Graph, values: &[f64], slot: usize, def: &ThresholdD
                 shown(value),
                 shown(moved)
             ),
+            changed: Changed::Threshold(slot),
             span: def.span,
             graph: graph.clone(),
             thresholds,
@@ -79,6 +118,7 @@ fn nodes(graph: &Graph, thresholds: &[f64], index: usize, out: &mut Vec<Mutant>)
             change(node);
         }
         out.push(Mutant {
+            changed: changed(index),
             what: format!("{what} in `{}`", node.text),
             span: node.span,
             graph: mutant,
@@ -155,6 +195,7 @@ fn literals(graph: &Graph, thresholds: &[f64], index: usize, out: &mut Vec<Mutan
         }
         let amount = if value == 0.0 { "by 1" } else { "by a tenth" };
         out.push(Mutant {
+            changed: changed(index),
             what: format!("the number `{}` was {word} {amount}", node.text),
             span: node.span,
             graph: mutant,
@@ -168,6 +209,7 @@ fn rules(graph: &Graph, thresholds: &[f64], out: &mut Vec<Mutant>) {
         let mut mutant = graph.clone();
         change(&mut mutant);
         out.push(Mutant {
+            changed: Changed::Rule,
             what,
             span,
             graph: mutant,

@@ -6,12 +6,12 @@
 
 use alula_dsl::compile::compile;
 use alula_dsl::diagnostic::Severity;
-use alula_dsl::graph::Graph;
+use alula_dsl::graph::{Graph, NodeId};
 use alula_dsl::source::SourceLoader;
 use alula_market::time::{Date, Instant};
 use alula_run::output::TradeRow;
 use alula_yaml::{Finding, Place};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Words that ask for covered options; not an expression, because it is about contracts.
 pub const NAKED: &str = "short options naked";
@@ -77,9 +77,25 @@ impl Claim {
     }
 }
 
+/// How the names of the guards begin that watch conditions.
+const GUARDS: &str = "condition_of_the_tests_";
+
 /// Name of the guard that watches a condition; no file can declare it twice.
 fn guard(index: usize) -> String {
-    format!("condition_of_the_tests_{}", index + 1)
+    format!("{GUARDS}{}", index + 1)
+}
+
+/// Nodes that the claims of a watched graph read, directly or through others.
+pub(crate) fn read_by_claims(graph: &Graph) -> BTreeSet<NodeId> {
+    let guards = graph.guards.iter().filter(|g| g.key.starts_with(GUARDS));
+    let mut left: Vec<NodeId> = guards.map(|g| g.require).collect();
+    let mut read = BTreeSet::new();
+    while let Some(id) = left.pop() {
+        if read.insert(id) {
+            left.extend(graph.node(id).map(|n| n.inputs.as_slice()).unwrap_or_default());
+        }
+    }
+    read
 }
 
 /// Key of the guard's one rule.
@@ -138,12 +154,7 @@ pub fn watched(
             ));
         }
     }
-    let declared = |g: &Graph| {
-        g.guards
-            .iter()
-            .filter(|r| r.key.starts_with("condition_of_the_tests_"))
-            .count()
-    };
+    let declared = |g: &Graph| g.guards.iter().filter(|r| r.key.starts_with(GUARDS)).count();
     match compiled.graph {
         Some(graph) if found.is_empty() && declared(&graph) == guards => Ok(graph),
         _ => {

@@ -198,7 +198,10 @@ pub(crate) fn with_twin<'a>(crank: Crank<'a>, shared: &mut Shared<'a>) -> Result
 }
 
 /// A run and its account before the first snapshot.
-pub(crate) fn prepare<'a>(request: &BacktestRequest<'a>) -> Result<(Setup<'a>, Book), RunError> {
+pub(crate) fn prepare<'a>(
+    request: &BacktestRequest<'a>,
+    pool: Option<&ViewPool>,
+) -> Result<(Setup<'a>, Book), RunError> {
     let plan = link(&request.graph, &request.thresholds, &request.registry)?;
     if let Some(plugins) = request.registry.plugins() {
         // What linking tried out, and what an earlier run of a sweep met, is not this run's.
@@ -214,7 +217,12 @@ pub(crate) fn prepare<'a>(request: &BacktestRequest<'a>) -> Result<(Setup<'a>, B
         fees,
         rulebook,
     } = terms(settings)?;
-    let (manifest, identity) = manifest::start(request, &plan, &underlying, (first, last), capital);
+    let graph_hash = pool.map_or_else(
+        || manifest::graph_hash(&request.graph),
+        |pool| pool.graph_hash(&request.graph),
+    );
+    let (manifest, identity) =
+        manifest::start(request, &plan, &underlying, (first, last), capital, graph_hash);
     let history_first = request
         .history
         .range(&underlying)
@@ -266,7 +274,7 @@ pub(crate) fn prepare<'a>(request: &BacktestRequest<'a>) -> Result<(Setup<'a>, B
 /// # Errors
 /// When the strategy cannot be linked, the data cannot be read, or the period does not do.
 pub fn warming_up(request: &BacktestRequest<'_>) -> Result<(Vec<WarmingUp>, Vec<String>), RunError> {
-    let (setup, _) = prepare(request)?;
+    let (setup, _) = prepare(request, None)?;
     let found = warm_up::of(&setup.plan, &setup.data, &setup.ticks, setup.warm_up);
     Ok((found, setup.absent))
 }

@@ -178,7 +178,7 @@ impl<'a> Crank<'a> {
         request: &BacktestRequest<'a>,
         shared: &mut Shared<'a>,
     ) -> Result<Self, RunError> {
-        let (setup, book) = prepare(request)?;
+        let (setup, book) = prepare(request, shared.views)?;
         let snapshots = shared.snapshots.take();
         let mut snapshots = snapshots
             .unwrap_or_else(|| Snapshots::new(&setup.plan, setup.history, shared.keep, shared.views));

@@ -1,9 +1,11 @@
 //! Loading what a plan reads from a history, and the snapshots with what they imply.
 
 use crate::error::RunError;
+use crate::manifest::graph_hash;
 use alula_core::analytics::SnapshotView;
 use alula_core::market::{MarketData, ViewSource, Views};
 use alula_core::plan::Plan;
+use alula_dsl::graph::Graph;
 use alula_market::calendar::ExchangeCalendar;
 use alula_market::chain::ChainSnapshot;
 use alula_market::history::History;
@@ -170,6 +172,8 @@ fn columns(series: &mut SeriesData) -> [&mut Vec<Option<f64>>; 5] {
 #[derive(Debug, Default)]
 pub struct ViewPool {
     views: Mutex<Pooled>,
+    /// The newest strategy and its hash: spelling it out takes as long as some sessions of a short run.
+    graph: Mutex<Option<(Arc<Graph>, String)>>,
 }
 
 #[derive(Debug, Default)]
@@ -180,6 +184,17 @@ struct Pooled {
 }
 
 impl ViewPool {
+    /// The hash of a strategy's graph.
+    pub(crate) fn graph_hash(&self, graph: &Arc<Graph>) -> String {
+        let mut held = self.graph.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, hash)) = held.as_ref().filter(|(known, _)| Arc::ptr_eq(known, graph)) {
+            return hash.clone();
+        }
+        let hash = graph_hash(graph);
+        *held = Some((Arc::clone(graph), hash.clone()));
+        hash
+    }
+
     fn view(&self, snapshot: Arc<ChainSnapshot>, rate: Option<f64>) -> Arc<SnapshotView> {
         let key = (Arc::as_ptr(&snapshot).addr(), rate.map(f64::to_bits));
         let mut pool = self.views.lock().unwrap_or_else(PoisonError::into_inner);

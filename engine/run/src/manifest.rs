@@ -19,6 +19,7 @@ pub fn start(
     underlying: &str,
     (from, to): (Date, Date),
     capital: Usd,
+    graph_hash: String,
 ) -> (Manifest, BTreeMap<String, String>) {
     let graph = plan.graph();
     let provenance = request.history.provenance();
@@ -31,7 +32,7 @@ pub fn start(
         )
     }));
     let mut hashes = input_hashes(&request.inputs);
-    hashes.insert("graph".to_owned(), graph_hash(graph));
+    hashes.insert("graph".to_owned(), graph_hash);
     hashes.insert("threshold values".to_owned(), values_hash(plan.thresholds()));
     hashes.insert("data".to_owned(), provenance.hash.clone());
     // Native code decides as much as a script does: other bytes are another run.
@@ -98,7 +99,7 @@ fn input_hashes(inputs: &Inputs) -> BTreeMap<String, String> {
 /// Hash of what the strategy computes: its nodes, rules and structures, in a spelling that tells every bit apart.
 ///
 /// Built from the derived spelling, which names every field; a change of the graph's types changes it, as it should.
-fn graph_hash(graph: &Graph) -> String {
+pub fn graph_hash(graph: &Graph) -> String {
     hash::sha256(format!("{graph:?}").as_bytes())
 }
 

@@ -75,7 +75,17 @@ fn score(file: &Path, out: &mut Output) -> Result<Score, Failure> {
     let graph = suite.harness.graph();
     let all = mutants(graph, suite.harness.subject().thresholds);
     out.detail(&format!("{} of {}", plural(all.len(), "mutant"), file.display()));
-    let noticed = parallel(all.len(), |i| all.get(i).map(|m| notices(&suite, &own, m)));
+    // The same changes with what must hold throughout watched beside them.
+    let watched = suite
+        .watched
+        .as_ref()
+        .map(|w| mutants(w.graph(), w.subject().thresholds));
+    let noticed = parallel(all.len(), |i| {
+        let mutant = all.get(i)?;
+        let with_claims = || mutant.watched(watched.as_deref()?);
+        let broken = || with_claims().is_some_and(|m| breaks(&suite, m));
+        Some(notices(&suite, &own, mutant) || broken())
+    });
     let sources = &suite.project.compiled.sources;
     let survivors = all
         .iter()
@@ -96,7 +106,6 @@ fn notices(suite: &Suite, own: &[alula_proof::CaseResult], mutant: &Mutant) -> b
     let graph = Arc::new(mutant.graph.clone());
     let harness = Harness::new(graph, suite.registry.clone(), mutant.thresholds.clone());
     let Ok(harness) = harness else { return true };
-    // What must hold throughout is about the strategy as it is, in long markets: it is not asked of each change.
     let mut plain = suite
         .tests
         .cases
@@ -107,6 +116,18 @@ fn notices(suite: &Suite, own: &[alula_proof::CaseResult], mutant: &Mutant) -> b
         let words = suite.tests.snapshots.then_some(own.explanation.as_str());
         harness.notices(case, suite.base(case), &suite.harness, words)
     })
+}
+
+/// Some claim does not hold, or an expectation beside it. Asked last: such cases are about long markets.
+fn breaks(suite: &Suite, mutant: &Mutant) -> bool {
+    let Some(original) = &suite.watched else {
+        return false;
+    };
+    let (graph, claims) = (Arc::new(mutant.graph.clone()), original.claims().to_vec());
+    let harness = Harness::with_claims(graph, suite.registry.clone(), mutant.thresholds.clone(), claims);
+    let Ok(harness) = harness else { return true };
+    let mut claimed = suite.tests.cases.iter().filter(|c| !c.claims.is_empty());
+    claimed.any(|case| harness.notices(case, suite.base(case), original, None))
 }
 
 fn text(score: &Score) -> String {

@@ -2,7 +2,7 @@
 
 use alula_dsl::graph::Graph;
 use alula_dsl::source::SourceMap;
-use alula_proof::coverage::{ConditionRow, Coverage, RuleRow};
+use alula_proof::coverage::{ConditionRow, Coverage, LayerPhases, RuleRow};
 use alula_report::chart::escape;
 use anstyle::{AnsiColor, Style};
 use serde_json::{Value, json};
@@ -22,6 +22,8 @@ pub struct Covered {
     pub rules: Vec<RuleRow>,
     /// Conditions and their parts.
     pub conditions: Vec<ConditionRow>,
+    /// Layers of hedges with their phases.
+    pub layers: Vec<LayerPhases>,
     /// Texts of the strategy.
     pub sources: SourceMap,
 }
@@ -33,6 +35,7 @@ impl Covered {
             name: graph.settings.name.clone(),
             rules: coverage.rules(graph),
             conditions: coverage.conditions(graph),
+            layers: coverage.layers(graph),
             sources: sources.clone(),
         }
     }
@@ -53,9 +56,17 @@ impl Covered {
         self.count(|c| c.part && c.seen.decided_yes && c.seen.decided_no)
     }
 
-    /// Every rule acted, every condition was true and false, every part decided both ways.
+    /// Phases of layers: seen, and all.
+    fn phases(&self) -> (usize, usize) {
+        let all = || self.layers.iter().flat_map(|l| &l.phases);
+        (all().filter(|(_, seen)| *seen).count(), all().count())
+    }
+
+    /// Every rule acted, every condition was true and false, every part decided both ways, every layer was in each of its
+    /// phases.
     pub fn is_complete(&self) -> bool {
-        self.acted() == self.rules.len()
+        self.layers.iter().all(LayerPhases::is_complete)
+            && self.acted() == self.rules.len()
             && self.count(|c| c.seen.yes && c.seen.no) == self.conditions.len()
             && self.decided() == self.parts()
     }
@@ -85,6 +96,24 @@ impl Covered {
             self.decided(),
             self.parts()
         );
+        if !self.layers.is_empty() {
+            let (seen, phases) = self.phases();
+            let _ = writeln!(
+                out,
+                "  phases of layers          {seen} of {phases}  {DIM}({}){DIM:#}",
+                self.layers.iter().map(told).collect::<Vec<_>>().join(", ")
+            );
+        }
+        for layer in &self.layers {
+            for (phase, _) in layer.phases.iter().filter(|(_, seen)| !seen) {
+                let _ = writeln!(
+                    out,
+                    "  {NO}never {phase}{NO:#}    {} (layer)  {DIM}{}{DIM:#}",
+                    layer.key,
+                    self.sources.place(layer.span)
+                );
+            }
+        }
         for rule in self.rules.iter().filter(|r| !r.acted) {
             let _ = writeln!(out, "  {NO}never acted{NO:#}    {} ({})", rule.key, rule.kind);
         }
@@ -123,7 +152,22 @@ impl Covered {
                 })
             })
             .collect();
-        json!({ "strategy": self.name, "complete": self.is_complete(), "rules": rules, "conditions": conditions })
+        let layers: Vec<Value> = self
+            .layers
+            .iter()
+            .map(|l| {
+                let phases: serde_json::Map<String, Value> = l
+                    .phases
+                    .iter()
+                    .map(|(word, seen)| ((*word).to_owned(), json!(seen)))
+                    .collect();
+                json!({ "key": l.key, "phases": phases })
+            })
+            .collect();
+        json!({
+            "strategy": self.name, "complete": self.is_complete(), "rules": rules, "conditions": conditions,
+            "layers": layers,
+        })
     }
 
     /// A page of its own: the source with marks beside each line, and a list below.
@@ -137,12 +181,16 @@ impl Covered {
         let all = self.conditions.len();
         let _ = writeln!(
             out,
-            "<p class=sum><b>{}</b> of {} rules acted · <b>{}</b> of {all} conditions were true and false · <b>{}</b> of {} parts decided</p>",
+            "<p class=sum><b>{}</b> of {} rules acted · <b>{}</b> of {all} conditions were true and false · <b>{}</b> of {} parts decided{}</p>",
             self.acted(),
             self.rules.len(),
             self.count(|c| c.seen.yes && c.seen.no),
             self.decided(),
-            self.parts()
+            self.parts(),
+            match self.phases() {
+                (_, 0) => String::new(),
+                (seen, all) => format!(" · <b>{seen}</b> of {all} phases of layers were seen"),
+            }
         );
         for file in self.sources.files() {
             let _ = writeln!(out, "<h2>{}</h2>\n<pre>", escape(&file.name));
@@ -181,6 +229,14 @@ impl Covered {
                 tick(r.acted)
             );
         }
+        if !self.layers.is_empty() {
+            out.push_str("</table>\n<h2>Layers</h2>\n<table><tr><th>layer<th>phase<th>seen\n");
+            for l in &self.layers {
+                for (phase, seen) in &l.phases {
+                    let _ = writeln!(out, "<tr><td>{}<td>{phase}<td>{}", escape(&l.key), tick(*seen));
+                }
+            }
+        }
         out.push_str("</table>\n<h2>Conditions</h2>\n<table><tr><th>condition<th>in<th>true<th>false<th>unknown<th>decided true<th>decided false\n");
         for c in &self.conditions {
             let decided = |x: bool| if c.part { tick(x) } else { "" };
@@ -199,6 +255,22 @@ impl Covered {
         out.push_str("</table>\n<p class=dim>A part <em>decided</em> where the others left the whole condition to it.</p>\n");
         out
     }
+}
+
+/// A layer with the phases seen: `alvh.base: dormant, active`.
+fn told(layer: &LayerPhases) -> String {
+    let seen: Vec<&str> = layer
+        .phases
+        .iter()
+        .filter(|(_, seen)| *seen)
+        .map(|(word, _)| *word)
+        .collect();
+    let seen = if seen.is_empty() {
+        "none".to_owned()
+    } else {
+        seen.join(", ")
+    };
+    format!("{}: {seen}", layer.key)
 }
 
 /// What was never seen of a condition, in words. Unknown is told in the table and the counts: not every value can be

@@ -311,14 +311,15 @@ fn one(file: &Path, args: &TestArgs, out: &mut Output) -> Result<FileResult, Fai
     let suite = Suite::load(file, args.filter.as_deref(), out)?;
     let mut cases = suite.run();
     let mut seen = Coverage::default();
-    // Claims are conditions of their own: what they see is not the strategy's.
-    let own = suite
-        .tests
-        .cases
-        .iter()
-        .zip(&cases)
-        .filter(|(case, _)| case.claims.is_empty());
-    own.for_each(|(_, c)| seen.join(&c.coverage));
+    for (case, result) in suite.tests.cases.iter().zip(&cases) {
+        match &suite.watched {
+            // Claims are conditions of their own: what a case with some sees is told of the strategy's.
+            Some(watched) if !case.claims.is_empty() => {
+                seen.join(&result.coverage.told_of(watched.graph(), suite.harness.graph()));
+            }
+            _ => seen.join(&result.coverage),
+        }
+    }
     let found = suite.shrink(&mut cases);
     if args.keep && !found.is_empty() {
         keep(file, &suite, &found, out)?;

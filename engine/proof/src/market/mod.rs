@@ -3,33 +3,27 @@
 //! Quotes that the file does not give come from Black-76 on a smile that is flat, or falls in a straight line with the
 //! strike, around a stated vol; they are *simulated*, and everything made from them is labelled so.
 
+mod flat;
+
+pub use flat::LISTED_DAYS;
+
 use crate::spec::{ChainSpec, Fields, MarketSpec, QuoteLine, Step, VolSource};
-use alula_market::calendar::{ExchangeCalendar, third_friday};
+use alula_market::calendar::ExchangeCalendar;
 use alula_market::chain::{ChainSnapshot, ExpiryChain, QuoteColumns};
 use alula_market::contract::{Right, Root, SettlementValue};
 use alula_market::history::{History, HistoryError, Provenance};
 use alula_market::money::Price;
 use alula_market::series::{BarSize, EventData, EventRow, SeriesData};
 use alula_market::time::{Date, Instant};
-use alula_pricing::ExpiryTerms;
-use alula_pricing::chain::{PriceColumns, RowStatus, prices};
 use alula_run::ViewPool;
-use chrono::{Datelike, Days, Weekday};
+use flat::{flat, listed, strikes, vix_listed, vix_strikes};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// Farthest expiry that a computed chain lists, in calendar days.
-pub const LISTED_DAYS: u64 = 75;
 /// Distance of the snapshot of a session from its close.
 const BEFORE_CLOSE_SECS: i64 = 15 * 60;
-/// Least vol of a slanted smile, as a fraction.
-const VOL_MIN: f64 = 0.03;
-/// Strikes of one expiry, whatever the range of the underlying.
-const STRIKES_MAX: usize = 5_000;
 /// Distance of the events that a case does not speak of: a year and more.
 const FAR_SECS: i64 = 400 * 24 * 3600;
-/// Strikes stand 5 points apart within this share of spot, 25 points beyond, up to the second share.
-const STRIKES: [(f64, i64); 2] = [(0.12, 5), (0.30, 25)];
 
 /// The instants of a case, one for each step.
 #[must_use]
@@ -277,186 +271,6 @@ fn push(out: &mut SeriesData, fields: &Fields, step: usize, date: Date, starts: 
         .as_ref()
         .and_then(|v| v.get(step).copied().flatten());
     out.volume.push(volume);
-}
-
-/// An expiry with its instants.
-struct Listed {
-    root: Root,
-    expiry: Date,
-    settles_at: Instant,
-    last_trade_at: Instant,
-}
-
-/// Months of VIX options that a computed chain lists.
-const VIX_MONTHS: usize = 7;
-/// Strikes of VIX options: half points to 30, points to 100.
-const VIX_STRIKES_HALF: std::ops::Range<i64> = 16..60;
-const VIX_STRIKES_WHOLE: std::ops::RangeInclusive<i64> = 30..=100;
-
-/// Monthly expiries of VIX options, all of whose prices stand on one forward: the case's VIX.
-fn vix_listed(at: Instant) -> Vec<Listed> {
-    let calendar = ExchangeCalendar::nyse();
-    let expiries = calendar.vx_expiries(at.date(), VIX_MONTHS).into_iter();
-    let known = expiries.filter_map(|expiry| {
-        Some(Listed {
-            root: Root::Vix,
-            expiry,
-            settles_at: calendar.settles_at(Root::Vix, expiry)?,
-            last_trade_at: calendar.last_trade_at(Root::Vix, expiry)?,
-        })
-    });
-    known
-        .filter(|l| at <= l.last_trade_at && at < l.settles_at)
-        .collect()
-}
-
-fn vix_strikes() -> Vec<Price> {
-    let halves = VIX_STRIKES_HALF.map(|n| Price(n * 500));
-    halves
-        .chain(VIX_STRIKES_WHOLE.map(|n| Price(n * 1_000)))
-        .collect()
-}
-
-/// Expiries that a computed chain lists: third Fridays' morning series, and weeklys on the days on which they exist.
-fn listed(at: Instant) -> Vec<Listed> {
-    let calendar = ExchangeCalendar::nyse();
-    let today = at.date();
-    let mut out = Vec::new();
-    for ahead in 0..=LISTED_DAYS {
-        let Some(date) = today.checked_add_days(Days::new(ahead)) else {
-            break;
-        };
-        if date.weekday() != Weekday::Fri {
-            continue;
-        }
-        let Some(expiry) = calendar.session_on_or_before(date) else {
-            continue;
-        };
-        if third_friday(date.year(), date.month()) == Some(date) {
-            out.push((expiry, Root::Spx));
-        }
-        out.push((expiry, Root::Spxw));
-    }
-    let known = out.into_iter().filter_map(|(expiry, root)| {
-        Some(Listed {
-            root,
-            expiry,
-            settles_at: calendar.settles_at(root, expiry)?,
-            last_trade_at: calendar.last_trade_at(root, expiry)?,
-        })
-    });
-    known
-        .filter(|l| at <= l.last_trade_at && at < l.settles_at)
-        .collect()
-}
-
-fn flat(
-    at: Instant,
-    spot: Price,
-    (expiries, strikes): (Vec<Listed>, &[Price]),
-    vol: f64,
-    chain: &ChainSpec,
-) -> Vec<ExpiryChain> {
-    let forward = spot.to_f64();
-    let points: Vec<f64> = strikes.iter().map(|k| k.to_f64()).collect();
-    // One smile for all expiries.
-    let smile = |k: &f64| (vol + chain.skew / 10.0 * (forward - k) / forward).max(VOL_MIN);
-    let vols: Vec<f64> = points.iter().map(smile).collect();
-    let mut puts = vec![0.0; points.len()];
-    let mut calls = puts.clone();
-    let mut status = vec![RowStatus::Ok; points.len()];
-    let mut out = Vec::with_capacity(expiries.len());
-    for Listed {
-        root,
-        expiry,
-        settles_at,
-        last_trade_at,
-    } in expiries
-    {
-        let Some(years) = alula_pricing::years_between(at.0, settles_at.0).filter(|y| *y > 0.0) else {
-            continue;
-        };
-        let Ok(terms) = ExpiryTerms::new(forward, years, 1.0) else {
-            continue;
-        };
-        let mut columns = PriceColumns {
-            puts: &mut puts,
-            calls: &mut calls,
-            status: &mut status,
-        };
-        if prices(&terms, &points, &vols, &mut columns).is_err() {
-            continue;
-        }
-        out.push(ExpiryChain {
-            root,
-            expiry,
-            settlement: root.settlement(),
-            settles_at,
-            last_trade_at,
-            puts: side(&puts, &status, chain.spread),
-            calls: side(&calls, &status, chain.spread),
-            strikes: strikes.to_vec(),
-        });
-    }
-    out.sort_by_key(|c| (c.expiry, c.root));
-    out
-}
-
-/// Quotes around the values of one right.
-fn side(values: &[f64], status: &[RowStatus], spread: f64) -> QuoteColumns {
-    let none = (Price::ZERO, Price::ZERO);
-    let quotes = values
-        .iter()
-        .zip(status)
-        .map(|(value, s)| if s.is_ok() { quoted(*value, spread) } else { none });
-    let (bid, ask) = quotes.unzip();
-    QuoteColumns {
-        bid,
-        ask,
-        volume: vec![0; values.len()],
-        open_interest: vec![0; values.len()],
-        ..QuoteColumns::default()
-    }
-}
-
-/// Whole points, ascending.
-fn strikes(low: Price, high: Price) -> Vec<Price> {
-    let mut out = std::collections::BTreeSet::new();
-    for (share, step) in STRIKES {
-        let mills = step * 1000;
-        let reach = |spot: Price| Price::from_f64(spot.to_f64() * share).unwrap_or(Price::ZERO);
-        let last = (high + reach(high)).0;
-        let mut strike = (low - reach(low)).0.div_euclid(mills) * mills;
-        while strike <= last && out.len() < STRIKES_MAX {
-            if strike > 0 {
-                out.insert(Price(strike));
-            }
-            strike += mills;
-        }
-    }
-    out.into_iter().collect()
-}
-
-/// Bid and ask around a value, on the exchange's ticks: a nickel below 3 points, a dime from there on.
-fn quoted(value: f64, spread: f64) -> (Price, Price) {
-    let (tick, mills) = if value < 3.0 { (0.05, 50) } else { (0.1, 100) };
-    let half = (value * spread / 2.0).max(tick / 2.0);
-    let below = whole((value - half) / tick + 1e-9);
-    let above = (value + half) / tick - 1e-9;
-    let floor = whole(above);
-    #[expect(clippy::cast_precision_loss, reason = "ticks of a price, far below 2^53")]
-    let ceiling = floor + i64::from(above > floor as f64);
-    (Price(below * mills), Price(ceiling * mills))
-}
-
-/// Whole ticks below a number of them; none below nothing.
-fn whole(ticks: f64) -> i64 {
-    #[expect(
-        clippy::cast_possible_truncation,
-        reason = "the part behind the point is cut on purpose, and prices are far below 2^63 ticks"
-    )]
-    let whole = ticks.max(0.0) as i64;
-    whole
 }
 
 /// Writes one quote into the chains; a chain or strike that is not there yet is listed.

@@ -7,7 +7,6 @@ use crate::model::{Event, Execution, Instrument, Name, Told};
 use crate::quotes::Watch;
 use crate::snapshot::{self, Answers};
 use crate::stamp;
-use ibapi::Error;
 use ibapi::accounts::types::AccountGroup;
 use ibapi::accounts::{AccountSummaryResult, PositionUpdate};
 use ibapi::client::blocking::{Client, NoticeStream, Subscription};
@@ -15,6 +14,7 @@ use ibapi::contracts::Contract;
 use ibapi::market_data::MarketDataType;
 use ibapi::orders::{ExecutionFilter, Executions, OrderUpdate};
 use ibapi::subscriptions::SubscriptionItem;
+use ibapi::{ConnectivityStatus, Error, Notice};
 use std::collections::VecDeque;
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
@@ -88,6 +88,11 @@ fn pause(shared: &Shared, at_most: Duration, stay: impl Fn(bool) -> bool) {
             .wait_timeout_while(state, at_most, keep)
             .unwrap_or_else(PoisonError::into_inner),
     );
+}
+
+fn routine(notice: &Notice) -> bool {
+    let status = notice.connectivity_status();
+    status.is_some_and(|s| s != ConnectivityStatus::Broken)
 }
 
 struct Refusal {
@@ -214,6 +219,8 @@ impl Link {
                         self.client.disconnect();
                         return text;
                     }
+                    // A farm of data that is there, dormant or about to be there is what every connection begins with.
+                    LinkMessage::Words if routine(&notice) => {}
                     LinkMessage::Words => out.note(text),
                 }
             }

@@ -183,6 +183,15 @@ fn connecting_ends_with_a_word_every_time() {
     session.connect().unwrap();
     let talk = Talk { session, rest };
     assert_eq!(until(&talk, "up", |e| *e == Event::Up).events, [Event::Up]);
+    // A farm that broke is worth a word; the one that the double greets with is there, and is not.
+    gateway.send(
+        tell::ERROR,
+        &error(-1, 2103, "Market data farm connection is broken:usopt"),
+    );
+    let told = hear(&talk, "word of the farm", is_down, |n| {
+        n.ends_with("usopt [2103]")
+    });
+    assert!(!told.notes.iter().any(|n| n.contains("2104")), "{told:?}");
     talk.disconnect();
     until(&talk, "down", is_down);
     let Talk { mut session, rest } = talk;

@@ -235,6 +235,22 @@ pub enum Op {
     },
     /// `surprise(cpi)`: first print minus consensus of the newest release known. Missing without a consensus.
     Surprise(EventId),
+    /// `implied_forward(VIX, 1)`: what the options that settle with a future say that it is worth, by put-call parity.
+    ImpliedForward {
+        /// Underlying of the options.
+        instrument: Instrument,
+        /// Month of the future from the front: VX for VIX, the quarterly ES for SPX.
+        month: u8,
+    },
+    /// `reaction(fomc, VIX, 8)`: mean change of the close over the past events; missing with fewer than so many.
+    Reaction {
+        /// Event.
+        event: EventId,
+        /// Instrument whose daily closes are read.
+        instrument: Instrument,
+        /// Fewest events.
+        least: u32,
+    },
     /// A Rhai function over its inputs.
     Script(ScriptId),
     /// An output of a plugin's function over its inputs, stepped on the node's clock. Missing until the plugin is loaded.

@@ -47,6 +47,8 @@ pub(crate) enum Function {
     ImpliedVol,
     ConstantMaturity,
     Surprise,
+    ImpliedForward,
+    Reaction,
     Irr,
     Cushion,
     Cost,
@@ -83,6 +85,8 @@ pub const FUNCTIONS: &[Entry] = entries! {
     "implied_vol", "implied_vol(instrument, days)", Anywhere, "implied_vol(SPX, 30 days) > 15 vol", "At-the-forward implied volatility at a constant maturity, from option chains. Vol points.";
     "constant_maturity", "constant_maturity(VX, days)", Anywhere, "constant_maturity(VX, 30 days) > 20 vol", "The futures curve interpolated to a constant number of days. Vol points.";
     "surprise", "surprise(event)", Anywhere, "surprise(cpi) above surprise(ppi)", "First print minus consensus of the newest release.";
+    "implied_forward", "implied_forward(VIX|SPX, month)", Anywhere, "VX[1].price - implied_forward(VIX, 1) > 0.5 vol", "What the options that settle with a future (VX of the month, the quarterly ES) say it is worth, by put-call parity.";
+    "reaction", "reaction(event, instrument, least)", Anywhere, "reaction(fomc, VIX, 8) < -0.5 vol", "Mean change of an instrument's close over the past events of a kind, from the last before each to the first after; missing with fewer than the least.";
     "abs", "abs(x)", Anywhere, "abs(change(SPX.close, 1)) > 50 pts", "Absolute value.";
     "min", "min(x, y)", Anywhere, "min(VIX.last, VIX3M.last) > 20 vol", "The smaller of two numbers of one unit.";
     "max", "max(x, y)", Anywhere, "max(VIX.last, VIX3M.last) > 20 vol", "The larger of two numbers of one unit.";
@@ -236,6 +240,8 @@ pub(crate) fn function(name: &str) -> Option<Function> {
         "implied_vol" => Function::ImpliedVol,
         "constant_maturity" => Function::ConstantMaturity,
         "surprise" => Function::Surprise,
+        "implied_forward" => Function::ImpliedForward,
+        "reaction" => Function::Reaction,
         "irr" => Function::Irr,
         "cushion" => Function::Cushion,
         "cost" => Function::Cost,

@@ -110,6 +110,8 @@ impl<'a> Checker<'a> {
             Some(Function::ImpliedVol) => self.implied_vol(call, &sorted),
             Some(Function::ConstantMaturity) => self.constant_maturity(call, &sorted),
             Some(Function::Surprise) => self.surprise(call, &sorted),
+            Some(Function::ImpliedForward) => self.implied_forward(call, &sorted),
+            Some(Function::Reaction) => self.reaction(call, &sorted),
             Some(Function::Irr) => self.irr(call, &sorted),
             Some(Function::Cushion) => self.cushion(call, &sorted),
             Some(Function::Cost) => self.cost(call, &sorted),

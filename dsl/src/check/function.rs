@@ -88,6 +88,72 @@ impl Checker<'_> {
         ))
     }
 
+    pub(super) fn implied_forward(&mut self, call: Call<'_>, args: &Args<'_>) -> Option<Val> {
+        let ([underlying, month], true) = (args.values.as_slice(), args.plain(2)) else {
+            return self.misfit(call);
+        };
+        let instrument = match &underlying.kind {
+            ExprKind::Name(n) => reference::instrument(n),
+            _ => None,
+        };
+        let Some(instrument) = instrument.filter(|i| matches!(i, Instrument::Vix | Instrument::Spx)) else {
+            let text = self.text(underlying.span);
+            let message = format!("no futures settle with options on `{text}`: write `VIX` or `SPX`");
+            return self.wrong_arguments(call, underlying.span, message);
+        };
+        let month = self.count_in(call, month, 1..=9, "a month from 1 to 9")?;
+        let month = u8::try_from(month).ok()?;
+        let text = format!("implied_forward({}, {month})", instrument.name());
+        let op = Op::ImpliedForward { instrument, month };
+        let unit = reference::price_unit(instrument);
+        let v = self.source(op, unit, Clock::Tick, Domain::Market, &text, call.e.span);
+        Some(Val {
+            affine: Affine::Level,
+            ..v
+        })
+    }
+
+    pub(super) fn reaction(&mut self, call: Call<'_>, args: &Args<'_>) -> Option<Val> {
+        let ([event, of, least], true) = (args.values.as_slice(), args.plain(3)) else {
+            return self.misfit(call);
+        };
+        let (ExprKind::Name(event_name), ExprKind::Name(of_name)) = (&event.kind, &of.kind) else {
+            return self.misfit(call);
+        };
+        let id = self.event(&Node::new(event_name.clone(), event.span))?;
+        let Some(instrument) = reference::instrument(of_name).filter(|i| *i != Instrument::Vx) else {
+            let message = format!("`{of_name}` has no daily closes");
+            return self.wrong_arguments(call, of.span, message);
+        };
+        let least = self.count_in(call, least, 2..=500, "a sample of 2 to 500 events")?;
+        let text = format!("reaction({event_name}, {of_name}, {least})");
+        let op = Op::Reaction {
+            event: id,
+            instrument,
+            least,
+        };
+        let unit = reference::price_unit(instrument);
+        Some(self.source(op, unit, Clock::Tick, Domain::Market, &text, call.e.span))
+    }
+
+    /// A whole number in a range.
+    fn count_in(
+        &mut self,
+        call: Call<'_>,
+        e: &Expr,
+        range: std::ops::RangeInclusive<u32>,
+        what: &str,
+    ) -> Option<u32> {
+        if let ExprKind::Literal(l) = &e.kind
+            && l.unit == LitUnit::None
+            && let Some(n) = whole_number(l.number).filter(|n| range.contains(n))
+        {
+            return Some(n);
+        }
+        let text = self.text(e.span);
+        self.wrong_arguments(call, e.span, format!("`{text}` is not {what}"))
+    }
+
     pub(super) fn book_call(&mut self, call: Call<'_>, what: BookObs, args: &Args<'_>) -> Option<Val> {
         let ([of], true) = (
             args.values.as_slice(),

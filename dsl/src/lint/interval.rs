@@ -94,7 +94,10 @@ pub(crate) fn intervals(graph: &Graph) -> Vec<Interval> {
                 .thresholds
                 .get(id.0 as usize)
                 .map_or(Interval::ALL, |t| Interval::new(t.min, t.max)),
-            Op::Field { .. } | Op::ImpliedVol { .. } | Op::ConstantMaturity { .. } => Interval::POSITIVE,
+            Op::Field { .. }
+            | Op::ImpliedVol { .. }
+            | Op::ImpliedForward { .. }
+            | Op::ConstantMaturity { .. } => Interval::POSITIVE,
             Op::Indicator { which, output, .. } => match which {
                 Indicator::Rsi => Interval::new(0.0, 100.0),
                 Indicator::PercentileRank => Interval::new(0.0, 1.0),

@@ -60,6 +60,9 @@ fn prune_sources(graph: &mut Graph) {
             Op::Within {
                 event: EventId(i), ..
             }
+            | Op::Reaction {
+                event: EventId(i), ..
+            }
             | Op::Surprise(EventId(i)) => (&mut events, i),
             Op::Script(ScriptId(i)) => (&mut scripts, i),
             _ => continue,
@@ -74,6 +77,9 @@ fn prune_sources(graph: &mut Graph) {
         match &mut node.op {
             Op::Feed(FeedId(i)) => *i = at(&new_feeds, *i),
             Op::Within {
+                event: EventId(i), ..
+            }
+            | Op::Reaction {
                 event: EventId(i), ..
             }
             | Op::Surprise(EventId(i)) => *i = at(&new_events, *i),

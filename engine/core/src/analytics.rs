@@ -9,7 +9,8 @@
 use crate::surface::ChainSurface;
 use crate::value::Cause;
 use alula_market::chain::{ChainSnapshot, ExpiryChain, Quote};
-use alula_market::contract::{OptionContract, Right};
+use alula_market::contract::{FutureRoot, OptionContract, Right, Settlement};
+use alula_market::curve::month_from_front;
 use alula_market::money::Price;
 use alula_pricing::chain::{GreekTable, LengthError, RowStatus, greeks, implied_vols};
 use alula_pricing::{
@@ -491,6 +492,28 @@ impl SnapshotView {
     pub fn greeks(&self, contract: &OptionContract) -> Result<Greeks, Cause> {
         let (chain, analytics) = self.of(contract).ok_or(Cause::NotListed)?;
         analytics.greeks(chain, contract.right, contract.strike)
+    }
+
+    /// Parity forward of the options that settle with a future: VIX options of the day on which the month's VX settles, AM-settled SPX
+    /// options of the quarterly's.
+    ///
+    /// # Errors
+    /// `no quote` without such an expiry in the snapshot, or the cause why its forward is not known.
+    pub fn forward_of(&self, root: FutureRoot, month: u8) -> Result<f64, Cause> {
+        let contract = month_from_front(root, self.snapshot.at, usize::from(month)).ok_or(Cause::NoQuote)?;
+        let fits = |c: &ExpiryChain| {
+            c.expiry == contract.expiry
+                && c.settlement == Settlement::Am
+                && c.root.underlying() == root.underlying()
+        };
+        let index = self
+            .snapshot
+            .expiries
+            .iter()
+            .position(fits)
+            .ok_or(Cause::NoQuote)?;
+        let (_, analytics) = self.at(index).ok_or(Cause::NoQuote)?;
+        analytics.terms().map(alula_pricing::ExpiryTerms::forward)
     }
 
     /// At-the-forward implied vol at a constant maturity of `days`, in vol points: total variance interpolated linearly

@@ -300,7 +300,7 @@ fn read_chains<S: ViewSource>(
     let reads = |n: &PlanNode| {
         matches!(
             n.kind,
-            NodeKind::ImpliedVol { .. } | NodeKind::Last { chain: Some(_) }
+            NodeKind::ImpliedVol { .. } | NodeKind::ImpliedForward { .. } | NodeKind::Last { chain: Some(_) }
         )
     };
     let nodes: Vec<usize> = plan

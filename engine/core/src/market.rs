@@ -194,6 +194,19 @@ pub fn tick_source<'r>(
             side,
             length,
         } => event(*index).map_or(no_event, |e| events::within(e, *side, *length, at)),
+        NodeKind::ImpliedForward { chain, root, month } => view(*chain)
+            .map_or(Cell::missing(Cause::NoQuote), |v| {
+                Cell::from(v.forward_of(*root, *month))
+            }),
+        NodeKind::Reaction {
+            event: index,
+            series,
+            least,
+        } => match (event(*index), data.series.get(*series).and_then(Option::as_ref)) {
+            (Some(events), Some(series)) => events::reaction(events, series, *least, at),
+            (None, _) => no_event,
+            (_, None) => Cell::missing(Cause::NoData),
+        },
         NodeKind::Surprise(index) => event(*index).map_or(no_event, |e| events::surprise(e, at)),
         _ => return None,
     })

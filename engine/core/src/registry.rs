@@ -177,6 +177,8 @@ impl Registry {
             Op::SessionLast => return Err(RegistryError::Source("session sample")),
             Op::AsOf => return Err(RegistryError::Source("as of")),
             Op::Within { .. } => return Err(RegistryError::Source("within")),
+            Op::ImpliedForward { .. } => return Err(RegistryError::Source("implied_forward")),
+            Op::Reaction { .. } => return Err(RegistryError::Source("reaction")),
             Op::Surprise(_) => return Err(RegistryError::Source("surprise")),
             Op::Book { .. } => return Err(RegistryError::Source("book observable")),
             Op::Position(_) => return Err(RegistryError::Source("position observable")),

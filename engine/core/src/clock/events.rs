@@ -4,7 +4,7 @@ use crate::value::{Cause, Cell};
 use alula_dsl::ast::EventSide;
 use alula_dsl::graph::Length;
 use alula_market::calendar::ExchangeCalendar;
-use alula_market::series::{EventData, EventRow};
+use alula_market::series::{EventData, EventRow, SeriesData};
 use alula_market::time::{Date, Instant};
 
 /// Distance between two dates (or instants) in the units of a length, never negative.
@@ -67,9 +67,65 @@ pub fn surprise(events: &EventData, at: Instant) -> Cell {
     }
 }
 
+/// `reaction(EVENT, INSTRUMENT, least)`: mean change of the daily close over the events so far, from the last close before each to
+/// the first after it, as far as both were known; *warming up* with fewer than `least`.
+#[must_use]
+pub fn reaction(events: &EventData, series: &SeriesData, least: u32, at: Instant) -> Cell {
+    let known = series.available_at.partition_point(|a| *a <= at);
+    let close = |i: usize| series.close.get(i).copied().flatten();
+    let mut sum = 0.0;
+    let mut count: u32 = 0;
+    for event in events.rows.iter().filter(|r| r.at <= at) {
+        // The first close that could know of it: what ends after it.
+        let after = series.available_at.partition_point(|a| *a <= event.at);
+        let before = after.checked_sub(1).and_then(close);
+        if let (Some(before), Some(after)) = (before, close(after).filter(|_| after < known)) {
+            sum += after - before;
+            count = count.saturating_add(1);
+        }
+    }
+    if count < least.max(1) {
+        return Cell::missing(Cause::WarmingUp);
+    }
+    Cell::number(sum / f64::from(count))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_reaction_is_the_mean_over_the_events_and_needs_its_sample() {
+        let day = |d: u32| Date::from_ymd_opt(2019, 5, d).unwrap();
+        let days = [1, 2, 3, 6, 7, 8];
+        let series = SeriesData {
+            date: days.iter().map(|d| day(*d)).collect(),
+            available_at: days.iter().map(|d| at(*d, 16, 15)).collect(),
+            close: [13.0, 14.8, 14.5, 12.9, 15.4, 19.3].map(Some).to_vec(),
+            ..SeriesData::default()
+        };
+        let row = |t: Instant| EventRow {
+            at: t,
+            scheduled_known_at: Instant(0),
+            actual: None,
+            consensus: None,
+        };
+        // At 14:00 of the 2nd and 8:30 of the 7th: from 13.0 to 14.8, and from 12.9 to 15.4.
+        let events = EventData {
+            rows: vec![row(at(2, 14, 0)), row(at(7, 8, 30)), row(at(8, 17, 0))],
+        };
+        let mean = reaction(&events, &series, 2, at(8, 12, 0)).known().unwrap();
+        assert!((mean - (1.8 + 2.5) / 2.0).abs() < 1e-12);
+        // The close of the 7th is not known at noon of that day, and one event is not two.
+        assert_eq!(
+            reaction(&events, &series, 2, at(7, 12, 0)).cause(),
+            Some(Cause::WarmingUp)
+        );
+        assert_eq!(
+            reaction(&events, &series, 3, at(8, 18, 0)).cause(),
+            Some(Cause::WarmingUp)
+        );
+    }
 
     fn at(d: u32, h: u32, m: u32) -> Instant {
         Instant::from_eastern(Date::from_ymd_opt(2019, 5, d).unwrap(), h, m).unwrap()

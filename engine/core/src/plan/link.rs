@@ -13,6 +13,7 @@ use crate::value::{Cause, Cell};
 use alula_dsl::builtin::{Field, Indicator, Instrument, VolEstimator};
 use alula_dsl::graph::{Clock, Domain, Graph, GuardAct, Node, NodeId, Op, OverlayDef, Param, ValueKind};
 use alula_dsl::unit::Unit;
+use alula_market::contract::FutureRoot;
 use alula_market::series::BarSize;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -294,6 +295,31 @@ impl Linker<'_> {
                     event: self.event(&id),
                     side: *side,
                     length: *length,
+                }
+            }
+            Op::ImpliedForward { instrument, month } => {
+                self.only_ticks(node)?;
+                NodeKind::ImpliedForward {
+                    chain: self.chain(*instrument),
+                    root: if *instrument == Instrument::Vix {
+                        FutureRoot::Vx
+                    } else {
+                        FutureRoot::Es
+                    },
+                    month: *month,
+                }
+            }
+            Op::Reaction {
+                event,
+                instrument,
+                least,
+            } => {
+                self.only_ticks(node)?;
+                let id = self.event_id(event.0);
+                NodeKind::Reaction {
+                    event: self.event(&id),
+                    series: self.need(instrument.name(), BarSize::Session, true),
+                    least: *least,
                 }
             }
             Op::Surprise(event) => {

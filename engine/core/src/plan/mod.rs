@@ -22,6 +22,7 @@ use crate::value::{Cause, Cell};
 use alula_dsl::ast::EventSide;
 use alula_dsl::builtin::{BookObs, PositionObs};
 use alula_dsl::graph::{Clock, Domain, Graph, Length, StructureDef, StructureId, ValueKind};
+use alula_market::contract::FutureRoot;
 use alula_market::series::BarSize;
 use alula_pricing::stress::Shift;
 use std::collections::BTreeMap;
@@ -100,6 +101,24 @@ pub enum NodeKind {
     },
     /// Surprise of an event.
     Surprise(usize),
+    /// Parity forward of the options that settle with a future.
+    ImpliedForward {
+        /// Index into [`Plan::chains`].
+        chain: usize,
+        /// Class of the future.
+        root: FutureRoot,
+        /// Month from the front.
+        month: u8,
+    },
+    /// Mean change of a series over past events.
+    Reaction {
+        /// Index into [`Plan::events`].
+        event: usize,
+        /// Index into [`Plan::series`].
+        series: usize,
+        /// Fewest events.
+        least: u32,
+    },
     /// A computation on inputs, in its initial state.
     Operator(Box<dyn Operator>),
     /// Read from the account.
@@ -431,7 +450,9 @@ impl Plan {
         self.order.iter().filter_map(|i| self.nodes.get(*i)).any(|n| {
             matches!(
                 n.kind,
-                NodeKind::ImpliedVol { .. } | NodeKind::Last { chain: Some(_) }
+                NodeKind::ImpliedVol { .. }
+                    | NodeKind::ImpliedForward { .. }
+                    | NodeKind::Last { chain: Some(_) }
             )
         })
     }

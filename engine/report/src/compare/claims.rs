@@ -138,6 +138,7 @@ mod tests {
             other: "hedged".to_owned(),
             rows: vec![row],
             structures: Vec::new(),
+            gains: Vec::new(),
             method: String::new(),
         })
     }

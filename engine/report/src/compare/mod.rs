@@ -383,6 +383,8 @@ pub struct Comparison {
     pub rows: Vec<Difference>,
     /// Gain by structure of both.
     pub structures: Vec<(String, f64, f64)>,
+    /// Of each structure of the other run its gain and an interval of it, over simulated paths; empty on one path.
+    pub gains: Vec<(String, Interval)>,
     /// How the intervals were made, in words.
     pub method: String,
 }
@@ -465,12 +467,41 @@ pub fn on_history(base: &Sample, other: &Sample, how: Resampling) -> Result<Comp
         other: other.name.clone(),
         rows: differences(&measure(base, a, a), &measure(other, b, a), &resampled),
         structures: structures(&base.structures, &other.structures),
+        gains: Vec::new(),
         method: format!(
             "95% intervals by stationary block bootstrap: {} resamples of {n} sessions, blocks of {block:.0} on average, \
              the same for both",
             how.count
         ),
     })
+}
+
+/// The mean gain of each structure of the second runs over the paths, with an interval by resampling paths. None with fewer than ten.
+fn gains(pairs: &[(Sample, Sample)], how: Resampling) -> Vec<(String, Interval)> {
+    if pairs.len() < 10 {
+        return Vec::new();
+    }
+    let names: std::collections::BTreeSet<&String> =
+        pairs.iter().flat_map(|(_, b)| b.structures.keys()).collect();
+    let mean = |of: &str, at: &[usize]| {
+        let gain = |p: &usize| pairs.get(*p).and_then(|(_, b)| b.structures.get(of)).copied();
+        let n = f64::from(u32::try_from(at.len()).unwrap_or(u32::MAX));
+        at.iter().map(|p| gain(p).unwrap_or(0.0)).sum::<f64>() / n
+    };
+    let all: Vec<usize> = (0..pairs.len()).collect();
+    let of = |name: &String| {
+        // The same draws for every structure: the layers' intervals speak of the same paths.
+        let mut draws = Draws::new(how.seed);
+        let mut at = Vec::new();
+        let resampled: Vec<f64> = (0..how.count)
+            .map(|_| {
+                stationary(&mut draws, pairs.len(), 1.0, &mut at);
+                mean(name, &at)
+            })
+            .collect();
+        Some((name.clone(), interval(mean(name, &all), resampled)?))
+    };
+    names.into_iter().filter_map(of).collect()
 }
 
 /// Pairs of runs on simulated paths. Figures are means over the paths; intervals are of those means, by resampling paths.
@@ -535,6 +566,7 @@ pub fn on_paths(pairs: &[(Sample, Sample)], how: Resampling) -> Result<Compariso
         other: first_b.name.clone(),
         rows,
         structures: structures(&of_a, &of_b),
+        gains: gains(pairs, how),
         method: if pairs.len() < 10 {
             format!(
                 "means of {} simulated paths; fewer than ten give no interval",

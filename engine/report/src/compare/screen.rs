@@ -87,12 +87,17 @@ fn comparison(out: &mut String, c: &Comparison) {
     if !c.structures.is_empty() {
         let _ = writeln!(out, "\n {BOLD}gain by structure{BOLD:#}");
         let mut table = Table::new();
-        table.set_header(["", &c.base, &c.other]);
+        table.set_header(["", &c.base, &c.other, "95%"]);
         let money = |x: f64| Usd::from_f64(x).map_or_else(|| "–".to_owned(), crate::text::signed_dollars);
         for (name, a, b) in &c.structures {
-            table.add_row([name.clone(), money(*a), money(*b)]);
+            let of = c.gains.iter().find(|(n, _)| n == name).map(|(_, i)| i);
+            let ends = of.map_or_else(
+                || "–".to_owned(),
+                |i| format!("{} … {}", money(i.low), money(i.high)),
+            );
+            table.add_row([name.clone(), money(*a), money(*b), ends]);
         }
-        push(out, &mut table, 1..=2);
+        push(out, &mut table, 1..=3);
     }
 }
 
@@ -184,7 +189,10 @@ pub fn json(found: &Claims) -> String {
             let structures: Vec<Value> = c
                 .structures
                 .iter()
-                .map(|(name, a, b)| json!({ "structure": name, "base": a, "other": b }))
+                .map(|(name, a, b)| {
+                    let ends = c.gains.iter().find(|(n, _)| n == name).map(|(_, i)| *i);
+                    json!({ "structure": name, "base": a, "other": b, "interval": span(ends) })
+                })
                 .collect();
             json!({ "base": c.base, "other": c.other, "figures": rows, "structures": structures, "method": c.method })
         })

@@ -291,6 +291,7 @@ impl Checker<'_> {
                 self.report(d.help(format!("add `{example}`")));
             }
         }
+        self.futures_size(&def, &layer.name);
         if !done.contains(&"active") {
             def.active = self.while_held(&h.on, &key, layer.name.span);
         }
@@ -408,6 +409,42 @@ impl Checker<'_> {
             }
             LayerClause::Unknown(unknown) => def.unknown = *unknown,
         }
+    }
+
+    /// Futures have no premium, and a spread of them no bound: some measures give them no size.
+    fn futures_size(&mut self, def: &LayerDef, name: &Ident) {
+        let own = def.own.and_then(|id| self.structures.get(id.0 as usize));
+        let Some(own) = own.filter(|s| s.legs.iter().all(|l| l.right.is_none()) && !s.legs.is_empty()) else {
+            return;
+        };
+        let sold = own.legs.iter().any(|l| l.side == crate::ast::Side::Short);
+        let (code, message) = match &def.size {
+            Some(SizeDef::Budget {
+                by: SizeBasis::Credit,
+                ..
+            }) => (
+                codes::UNKNOWN_BASIS,
+                format!(
+                    "the layer `{}` owns futures, which have no credit to be measured by",
+                    name.value
+                ),
+            ),
+            Some(SizeDef::Budget {
+                by: SizeBasis::MaxLoss,
+                ..
+            }) if sold => (
+                codes::UNBOUNDED_RISK,
+                format!(
+                    "the layer `{}` sells a future, so that a lot has no largest loss to be measured by",
+                    name.value
+                ),
+            ),
+            _ => return,
+        };
+        let d = Diagnostic::error(code, name.span, message);
+        self.report(
+            d.help("write `35% of vega(core)`, `2% of equity by margin`, `3 lots`, or a scale of the target"),
+        );
     }
 
     /// `when … until …` as one latch, or the bare condition, at the tick.

@@ -107,14 +107,27 @@ pub enum LiveError {
 }
 
 impl<'a> Live<'a> {
-    /// A run before its first snapshot.
+    /// A run before its first snapshot, or one that is gone on with.
     #[must_use]
     pub fn new(crank: Crank<'a>, desk: Desk) -> Self {
+        let rows = crank.output();
+        // What a run did before that is gone on with has been told.
+        let told = Told {
+            trades: rows.trades.len(),
+            linear: rows.linear.len(),
+            decisions: rows.decisions.len(),
+            orders: rows.orders.len(),
+            layers: rows.layers.len(),
+            alerts: rows.alerts.len(),
+            calls: rows.margin_calls.len(),
+            ticks: rows.ticks.len(),
+            versions: rows.versions.len(),
+        };
         Self {
             crank,
             desk,
             keeper: None,
-            told: Told::default(),
+            told,
             reloads: Reloads::default(),
         }
     }

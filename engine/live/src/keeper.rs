@@ -47,6 +47,18 @@ fn stamp(at: Instant, received_ns: i64) -> Stamp {
     }
 }
 
+fn started(journal: &Journal, basis: &Basis) -> wire::RunStarted {
+    let manifest = journal.manifest();
+    wire::RunStarted {
+        run: manifest.run.clone(),
+        parent: manifest.parent.clone(),
+        parent_head: manifest.parent_head,
+        mode: basis.mode.clone(),
+        broker: basis.broker.clone(),
+        safe_mode: None,
+    }
+}
+
 impl Keeper {
     /// Writes the first entries: the run, its strategy and the values that it begins with. They are on disk when this returns.
     ///
@@ -58,20 +70,11 @@ impl Keeper {
         thresholds: (&ThresholdSet, String),
         received_ns: i64,
     ) -> Result<Self, JournalError> {
-        let manifest = journal.manifest().clone();
         let now = Stamp {
             engine_ns: received_ns,
             received_ns,
         };
-        let started = wire::RunStarted {
-            run: manifest.run,
-            parent: manifest.parent,
-            parent_head: manifest.parent_head,
-            mode: basis.mode.clone(),
-            broker: basis.broker.clone(),
-            safe_mode: None,
-        };
-        let start = journal.append(now, 0, &started.into())?;
+        let start = journal.append(now, 0, &started(&journal, basis).into())?;
         let strategy = wire::StrategySwapped {
             version: 1,
             sha256: Hash(basis.rules),
@@ -99,6 +102,32 @@ impl Keeper {
             feed: basis.feed.clone(),
             versions: 1,
             in_force,
+            tick: start,
+        })
+    }
+
+    /// Writes the first entry of a run that goes on with the one before; `thresholds` are those in force and their version. It
+    /// is on disk when this returns.
+    ///
+    /// # Errors
+    /// When the journal cannot be written.
+    pub fn resume(
+        mut journal: Journal,
+        basis: &Basis,
+        (set, versions): (&ThresholdSet, u64),
+        received_ns: i64,
+    ) -> Result<Self, JournalError> {
+        let now = Stamp {
+            engine_ns: received_ns,
+            received_ns,
+        };
+        let start = journal.append(now, 0, &started(&journal, basis).into())?;
+        journal.commit()?;
+        Ok(Self {
+            journal,
+            feed: basis.feed.clone(),
+            versions,
+            in_force: Hash(*set.hash()),
             tick: start,
         })
     }

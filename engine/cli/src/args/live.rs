@@ -93,6 +93,9 @@ pub struct RunArgs {
     /// Keep a journal in this folder: inputs before they count, decisions before they act
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub state: Option<PathBuf>,
+    /// Go on with the run before, from its journal: what it did is computed again and must give the same links
+    #[arg(long, requires = "state")]
+    pub resume: bool,
     /// Serve metrics (Prometheus) and health on this port of the machine's loopback
     #[arg(long, value_name = "PORT")]
     pub metrics: Option<String>,

@@ -315,3 +315,95 @@ fn metrics_stay_on_this_machine() {
     assert_eq!(run.code, 2, "{run}");
     assert!(run.stderr.contains("loopback"), "{run}");
 }
+
+#[cfg(unix)]
+#[test]
+fn a_run_that_is_killed_again_and_again_goes_on_and_ends_as_if_nothing_had_happened() {
+    use std::io::{BufRead as _, BufReader};
+    use std::process::{Command, Stdio};
+    let here = here();
+    here.write("condor.alula", &CONDOR.replace("every 1 session", "every 30m"));
+    let period = ["--to", "2023-01-10", "--seed", "5"];
+    let whole = here.alula(
+        &[
+            &["run", "condor.alula", "--speed", "max", "--out", "whole"],
+            &period[..],
+        ]
+        .concat(),
+    );
+    assert_eq!(whole.code, 0, "{whole}");
+    // Killed after a few ticks each time, wherever that falls: between the decision and its entry, or after.
+    for (kill, after) in [3, 1, 7, 2, 5].into_iter().enumerate() {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_alula"))
+            .args([
+                "run",
+                "condor.alula",
+                "--speed",
+                "36000x",
+                "--format",
+                "json",
+                "--state",
+                "state",
+                "--resume",
+            ])
+            .args(period)
+            .current_dir(here.path())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let ticks = lines
+            .map_while(Result::ok)
+            .filter(|l| l.contains("\"event\":\"tick\""));
+        let seen = ticks.take(after).count();
+        assert_eq!(seen, after, "kill {kill}");
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+    let resume = [
+        "run",
+        "condor.alula",
+        "--speed",
+        "max",
+        "--state",
+        "state",
+        "--resume",
+        "--out",
+        "resumed",
+        "--force",
+    ];
+    let last = here.alula(&[&resume[..], &period].concat());
+    assert_eq!(last.code, 0, "{last}");
+    assert!(last.stderr.contains("every link as it was"), "{last}");
+    let manifest = |run: &str| {
+        let text = std::fs::read_to_string(here.join(run).join("manifest.json")).unwrap();
+        serde_json::from_str::<Value>(&text).unwrap()
+    };
+    // Every file of the folder, by its hash.
+    assert_eq!(manifest("resumed"), manifest("whole"));
+    let journals = std::fs::read_dir(here.join("state/condor")).unwrap();
+    let mut journals: Vec<_> = journals.map(|e| e.unwrap().path()).collect();
+    journals.retain(|p| p.extension().is_some_and(|e| e == "redb"));
+    journals.sort();
+    assert!(journals.len() >= 2, "{journals:?}");
+    let replay = here.alula(&[
+        "replay",
+        journals.last().unwrap().to_str().unwrap(),
+        "--format",
+        "json",
+    ]);
+    assert_eq!(replay.code, 0, "{replay}");
+    let value: Value = serde_json::from_str(&replay.stdout).unwrap();
+    assert_eq!(value["decisions"], manifest("whole")["ticks"]);
+    // A strategy that was changed meanwhile is not gone on with.
+    here.write(
+        "condor.alula",
+        &CONDOR
+            .replace("every 1 session", "every 30m")
+            .replace("1 lot", "2 lots"),
+    );
+    let changed = here.alula(&[&resume[..], &period].concat());
+    assert_eq!(changed.code, 1, "{changed}");
+    assert!(changed.stderr.contains("changed since"), "{changed}");
+}

@@ -7,6 +7,7 @@ mod lines;
 mod screen;
 mod signals;
 mod state;
+pub mod told;
 
 use crate::args::{BrokerArg, FeedArg, RunArgs, TextFormat};
 use crate::command::backtest::{failure, market, text, with_terms};
@@ -21,7 +22,7 @@ use alula_live::swap::{Desk, Rules};
 use alula_live::view::View;
 use alula_live::{Happening, Live, LiveError};
 use alula_report::summary;
-use alula_run::{Act, BacktestRequest, Crank, Mode, RunOutput};
+use alula_run::{Act, BacktestRequest, Course, Crank, Mode, RunOutput};
 use control::{Board, Control};
 use hook::Hook;
 use screen::Screen;
@@ -43,35 +44,75 @@ pub fn run(args: &RunArgs, out: &mut Output) -> Result<Exit, Failure> {
     // Looked at before it is read: a change in between is then noticed, not missed.
     let source = watched(args);
     let project = Project::load(&args.file)?;
-    let linked = project.checked(args.thresholds.as_deref(), out)?;
-    let graph = with_terms(&args.terms, linked.graph)?;
+    let mut linked = project.checked(args.thresholds.as_deref(), out)?;
+    let mut graph = with_terms(&args.terms, linked.graph)?;
     if let Some(dir) = &args.out {
         run_folder::check_target(dir, args.force)?;
     }
-    let history = market(args.data.as_deref(), args.seed, args.years, &graph)?;
+    let state = args
+        .state
+        .as_deref()
+        .map(|dir| state::open(dir, &graph.settings.name));
+    let state = state.transpose()?;
+    let resumed = match &state {
+        Some(state) if args.resume => state.resume()?,
+        _ => None,
+    };
+    if args.resume && resumed.is_none() {
+        out.note("there is no run to go on with; this one begins anew");
+    }
+    let (mut period, mut simulated) = ((args.from, args.to), (args.seed, args.years));
+    if let Some(resumed) = &resumed {
+        resumed.restore(&mut linked)?;
+        let basis = &resumed.basis;
+        alula_run::restore(&mut graph.settings, &basis.settings);
+        period = (basis.from, basis.to);
+        simulated = (basis.seed, basis.years);
+    }
+    let history = market(args.data.as_deref(), simulated.0, simulated.1, &graph)?;
+    if let Some(r) = resumed
+        .as_ref()
+        .filter(|r| r.basis.data != history.provenance().hash)
+    {
+        let what = format!(
+            "the run that is to go on rests on `{}`, these data are others",
+            r.basis.label
+        );
+        return Err(Failure::new(Exit::Data, what)
+            .help("name its store with `--data`, or begin anew without `--resume`"));
+    }
     let mut silent = |_| {};
     let request = BacktestRequest {
-        from: args.from,
-        to: args.to,
+        from: period.0,
+        to: period.1,
         mode: Mode::Streaming,
+        course: resumed
+            .as_ref()
+            .map_or_else(|| Ok(Course::default()), |r| r.told.course(&graph))?,
         ..linked.request(&graph, history.as_ref(), &mut silent)
     };
-    let crank = Crank::start(&request).map_err(|e| failure(&e))?;
+    let mut crank = Crank::start(&request).map_err(|e| failure(&e))?;
     drop(request);
+    if let Some(resumed) = &resumed {
+        resumed.catch_up(&mut crank, out)?;
+    }
+    let keeper = state
+        .as_ref()
+        .map(|s| s.begin(args, (&linked, &crank), resumed.as_ref(), out));
+    let keeper = keeper.transpose()?;
     let desk = Desk::new(&graph.settings.name, &graph.thresholds, rules(args));
-    let kept = args.state.as_deref();
-    let kept = kept
-        .map(|dir| state::begin(dir, args, (&linked, &crank), out))
-        .transpose()?;
     let mut live = Live::new(crank, desk);
-    // The lock of the state folder is held until the end.
-    let lock = kept.map(|(folder, keeper)| {
+    if let Some(keeper) = keeper {
         live.keep(keeper);
-        folder
-    });
+    }
+    let mut source = source;
+    if resumed.is_some() {
+        // It may have been changed while nobody ran.
+        source.iter_mut().for_each(|s| s.reload(Duration::ZERO));
+    }
     let mut conductor = Conductor::new(args, live, source, out)?;
     // Gone with the run, before the lock is.
-    let _control = conductor.listen(lock.as_ref().map(alula_journal::Folder::path));
+    let _control = conductor.listen(state.as_ref().map(|s| s.folder.path()));
     let run = conductor.conduct()?;
     finish(args, &graph, &run, out)
 }

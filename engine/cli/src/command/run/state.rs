@@ -1,10 +1,13 @@
 //! The journal of a run: one folder for each strategy, one run at a time.
 
 use super::basis;
+use super::told::Told;
 use crate::args::RunArgs;
 use crate::exit::{Exit, Failure};
 use crate::output::Output;
 use crate::project::Linked;
+use alula_core::thresholds::{ThresholdSet, read};
+use alula_journal::folder::Predecessor;
 use alula_journal::{Folder, FolderError, Hash, Limits, Manifest};
 use alula_live::keeper::{Basis, Keeper};
 use alula_run::Crank;
@@ -20,67 +23,174 @@ pub fn now_ns() -> i64 {
     since.map_or(0, |d| i64::try_from(d.as_nanos()).unwrap_or(i64::MAX))
 }
 
-/// Opens the state folder of a strategy, locks it, and begins the journal of a new run.
+/// The locked state folder of a strategy, and the run before.
+pub struct State {
+    /// Folder.
+    pub folder: Folder,
+    before: Option<Predecessor>,
+}
+
+/// A run that is gone on with.
+pub struct Resumed {
+    /// What its journals say.
+    pub told: Told,
+    /// What it is made of.
+    pub basis: basis::Basis,
+}
+
+/// Opens the state folder of a strategy and locks it.
 ///
 /// # Errors
-/// When another process runs the strategy there, the journal of the run before is broken, or nothing can be written.
-pub fn begin(
-    state: &Path,
-    args: &RunArgs,
-    (linked, crank): (&Linked<'_>, &Crank<'_>),
-    out: &mut Output,
-) -> Result<(Folder, Keeper), Failure> {
-    let m = crank.manifest();
-    let folder = Folder::open(&state.join(&m.strategy)).map_err(|e| refused(&e))?;
-    let now = now_ns();
-    let before = folder.predecessor(now).map_err(|e| refused(&e))?;
-    if let Some(before) = before.as_ref().filter(|b| b.crashed) {
-        out.warn(&format!(
-            "the run before, `{}`, died after {} entries; its journal is whole, and the engine's own account begins anew \
-             (`alula replay {}` computes what it did)",
-            before.verdict.manifest.run,
-            before.verdict.entries,
-            before.path.display()
-        ));
+/// When another process runs the strategy there, or the journal of the run before is broken.
+pub fn open(state: &Path, strategy: &str) -> Result<State, Failure> {
+    let folder = Folder::open(&state.join(strategy)).map_err(|e| refused(&e))?;
+    let before = folder.predecessor(now_ns()).map_err(|e| refused(&e))?;
+    Ok(State { folder, before })
+}
+
+impl State {
+    /// The run before, to be gone on with; none where there is nothing.
+    ///
+    /// # Errors
+    /// When its journals do not say what it was made of.
+    pub fn resume(&self) -> Result<Option<Resumed>, Failure> {
+        let Some(before) = &self.before else {
+            return Ok(None);
+        };
+        let told = Told::of(&before.store, &before.path)?;
+        let basis = basis::read(told.sources.as_deref().unwrap_or_default())?;
+        Ok(Some(Resumed { told, basis }))
     }
-    let seconds = now.div_euclid(1_000_000_000);
-    let epoch = u32::try_from(seconds.saturating_sub(EPOCH)).unwrap_or(u32::MAX);
-    let name = run_name(now);
-    let hash = |name: &str| {
-        m.hashes
-            .get(name)
-            .and_then(|h| Hash::parse(h))
-            .unwrap_or_default()
-    };
-    let manifest = Manifest {
-        mode: "paper".to_owned(),
-        version: env!("CARGO_PKG_VERSION").to_owned(),
-        binary: binary(),
-        config: hash("threshold values"),
-        rules: hash("rules"),
-        seed: args.seed.unwrap_or_default(),
-        ..Manifest::new(&name, epoch, now)
-    };
-    let rules = manifest.rules.0;
-    let journal = folder
-        .create(manifest, before.as_ref(), Limits::default())
-        .map_err(|e| refused(&e))?;
-    let basis = Basis {
-        sources: basis::write(linked, m, (args.seed, args.years)),
-        rules,
-        mode: "paper".to_owned(),
-        broker: format!("internal {}", env!("CARGO_PKG_VERSION")),
-        feed: m.data_label.clone(),
-    };
-    let set = crank.thresholds();
-    let graph = crank.plan().graph();
-    let text = set.canonical_text(&graph.settings.name, &graph.thresholds);
-    let keeper = Keeper::begin(journal, &basis, (set, text), now).map_err(|e| broken(&e))?;
-    out.note(&format!(
-        "journal  {}",
-        folder.path().join(format!("{name}.redb")).display()
-    ));
-    Ok((folder, keeper))
+
+    /// Begins the journal of a run, anew or going on with the one before.
+    ///
+    /// # Errors
+    /// When nothing can be written.
+    pub fn begin(
+        &self,
+        args: &RunArgs,
+        (linked, crank): (&Linked<'_>, &Crank<'_>),
+        resumed: Option<&Resumed>,
+        out: &mut Output,
+    ) -> Result<Keeper, Failure> {
+        let m = crank.manifest();
+        let now = now_ns();
+        if let (Some(before), None) = (self.before.as_ref().filter(|b| b.crashed), resumed) {
+            out.warn(&format!(
+                "the run before, `{}`, died after {} entries; its journal is whole, and this run begins anew (`--resume` goes \
+                 on with it)",
+                before.verdict.manifest.run, before.verdict.entries
+            ));
+        }
+        let seconds = now.div_euclid(1_000_000_000);
+        let epoch = u32::try_from(seconds.saturating_sub(EPOCH)).unwrap_or(u32::MAX);
+        let name = run_name(now);
+        let hash = |name: &str| {
+            m.hashes
+                .get(name)
+                .and_then(|h| Hash::parse(h))
+                .unwrap_or_default()
+        };
+        let manifest = Manifest {
+            mode: "paper".to_owned(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            binary: binary(),
+            config: hash("threshold values"),
+            rules: hash("rules"),
+            seed: args.seed.unwrap_or_default(),
+            ..Manifest::new(&name, epoch, now)
+        };
+        let rules = manifest.rules.0;
+        let journal = self
+            .folder
+            .create(manifest, self.before.as_ref(), Limits::default())
+            .map_err(|e| refused(&e))?;
+        let basis = Basis {
+            sources: basis::write(linked, m, (args.seed, args.years)),
+            rules,
+            mode: "paper".to_owned(),
+            broker: format!("internal {}", env!("CARGO_PKG_VERSION")),
+            feed: m.data_label.clone(),
+        };
+        let set = crank.next_thresholds();
+        let keeper = match resumed {
+            Some(resumed) => {
+                let versions = u64::try_from(resumed.told.swaps.len()).unwrap_or(u64::MAX);
+                Keeper::resume(journal, &basis, (set, versions.saturating_add(1)), now)
+            }
+            None => {
+                let graph = crank.plan().graph();
+                let text = set.canonical_text(&graph.settings.name, &graph.thresholds);
+                Keeper::begin(journal, &basis, (set, text), now)
+            }
+        };
+        let path = self.folder.path().join(format!("{name}.redb"));
+        out.note(&format!("journal  {}", path.display()));
+        keeper.map_err(|e| broken(&e))
+    }
+}
+
+impl Resumed {
+    /// Puts the strategy back to what the run began with.
+    ///
+    /// # Errors
+    /// When the strategy was changed since.
+    pub fn restore(&self, linked: &mut Linked<'_>) -> Result<(), Failure> {
+        let now = linked.inputs.sources.iter().chain(&linked.inputs.scripts);
+        let same = |(name, bytes): &(String, Vec<u8>)| {
+            self.basis
+                .files
+                .get(name)
+                .is_some_and(|text| text.as_bytes() == bytes)
+        };
+        let thresholds = self.basis.thresholds.as_ref();
+        let others = self.basis.files.len() - usize::from(thresholds.is_some());
+        if now.clone().count() != others || !now.clone().all(same) {
+            return Err(Failure::new(
+                Exit::Findings,
+                "the strategy was changed since the run that is to go on",
+            )
+            .help("put it back, or begin anew without `--resume`"));
+        }
+        let (settings, defs) = (&linked.graph.settings, &linked.graph.thresholds);
+        let file = thresholds
+            .and_then(|name| Some((name.clone(), self.basis.files.get(name)?.clone().into_bytes())));
+        linked.thresholds = match &file {
+            None => ThresholdSet::defaults(defs),
+            Some((_, bytes)) => read(bytes, &settings.name, defs).map_err(|found| {
+                let all: Vec<String> = found.iter().map(ToString::to_string).collect();
+                Failure::new(
+                    Exit::Data,
+                    format!("thresholds in the journal: {}", all.join("; ")),
+                )
+            })?,
+        };
+        linked.inputs.thresholds = file;
+        Ok(())
+    }
+
+    /// Does what the run did so far, and compares every link.
+    ///
+    /// # Errors
+    /// When a link differs: this program does not go on with work that it would have done otherwise.
+    pub fn catch_up(&self, crank: &mut Crank<'_>, out: &mut Output) -> Result<(), Failure> {
+        if let Some(d) = self.told.compare(crank)? {
+            return Err(Failure::new(
+                Exit::Stopped,
+                format!(
+                    "the journal does not give the same again: {} differs at tick {}, {}",
+                    d.what, d.tick, d.at
+                ),
+            )
+            .help("go on with the program version and the data that it was written with"));
+        }
+        out.note(&format!(
+            "resumed  run {} after {} ticks, every link as it was",
+            self.told.run,
+            self.told.decisions.len()
+        ));
+        Ok(())
+    }
 }
 
 /// Names sort by time: `20261121T101503123`.

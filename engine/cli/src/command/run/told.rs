@@ -1,0 +1,230 @@
+//! What a journal says about its run, and whether a run computed again says the same.
+
+use crate::command::backtest::failure;
+use crate::exit::{Exit, Failure};
+use alula_core::thresholds::{ThresholdSet, read};
+use alula_dsl::graph::Graph;
+use alula_journal::store::RedbStore;
+use alula_journal::{Hash, Record, Store, each};
+use alula_market::time::Instant;
+use alula_run::{Act, Course, Crank, Entries, OperatorAct, Swap};
+use std::path::Path;
+
+/// Runs that go on with one another.
+const RUNS_MAX: usize = 10_000;
+
+/// What a journal says about its run.
+#[derive(Debug, Default)]
+pub struct Told {
+    /// Newest run.
+    pub run: String,
+    /// Sources and settings.
+    pub sources: Option<Vec<u8>>,
+    /// Instant, values as text, whether entries act at once.
+    pub swaps: Vec<(Instant, Vec<u8>, Entries)>,
+    /// What operators did.
+    pub acts: Vec<OperatorAct>,
+    /// Number, instant, what was quoted.
+    pub ticks: Vec<(u64, Instant, Hash)>,
+    /// Instant, link, version of the thresholds.
+    pub decisions: Vec<(Instant, Hash, u64)>,
+    /// Files refused.
+    pub rejected: usize,
+    /// Why it ended, where it ended in good order.
+    pub ended: Option<String>,
+}
+
+/// The first tick that is not what the journal says.
+#[derive(Debug)]
+pub struct Differs {
+    /// Number.
+    pub tick: usize,
+    /// Instant.
+    pub at: Instant,
+    /// What differs.
+    pub what: &'static str,
+    /// In the journal.
+    pub recorded: String,
+    /// Now.
+    pub computed: String,
+}
+
+impl Told {
+    /// From a journal and those of the runs that it goes on with.
+    ///
+    /// # Errors
+    /// When one cannot be read or is broken.
+    pub fn read(path: &Path) -> Result<Self, Failure> {
+        let store = RedbStore::view(path).map_err(|e| unreadable(path, &e.to_string()))?;
+        Self::of(&store, path)
+    }
+
+    /// The same from a store that is open already.
+    ///
+    /// # Errors
+    /// As [`Told::read`].
+    pub fn of(store: &dyn Store, path: &Path) -> Result<Self, Failure> {
+        let (mut told, mut parent) = one(store, path)?;
+        // A run that goes on with another has no sources of its own.
+        for _ in 0..RUNS_MAX {
+            let (None, Some(name)) = (&told.sources, parent) else {
+                return Ok(told);
+            };
+            let path = path.with_file_name(format!("{name}.redb"));
+            let store = RedbStore::view(&path).map_err(|e| unreadable(&path, &e.to_string()))?;
+            let before;
+            (before, parent) = one(&store, &path)?;
+            told = before.then(told);
+        }
+        Err(unreadable(path, "it goes on with too many others"))
+    }
+
+    /// This one's entries, then those of the run that went on with it.
+    fn then(mut self, later: Self) -> Self {
+        self.run = later.run;
+        self.swaps.extend(later.swaps);
+        self.acts.extend(later.acts);
+        // A tick that was not decided any more was begun again.
+        self.ticks.truncate(self.decisions.len());
+        self.ticks.extend(later.ticks);
+        self.decisions.extend(later.decisions);
+        self.rejected += later.rejected;
+        self.ended = later.ended;
+        self
+    }
+
+    /// What is to happen to the run when it is computed again.
+    ///
+    /// # Errors
+    /// When values do not fit the strategy.
+    pub fn course(&self, graph: &Graph) -> Result<Course, Failure> {
+        let set = |text: &[u8]| -> Result<ThresholdSet, Failure> {
+            read(text, &graph.settings.name, &graph.thresholds).map_err(|found| {
+                let all: Vec<String> = found.iter().map(ToString::to_string).collect();
+                Failure::new(
+                    Exit::Data,
+                    format!("thresholds in the journal: {}", all.join("; ")),
+                )
+            })
+        };
+        let swaps = self.swaps.iter().map(|(at, text, entries)| {
+            Ok(Swap {
+                at: *at,
+                set: set(text)?,
+                file: None,
+                entries: *entries,
+            })
+        });
+        Ok(Course {
+            swaps: swaps.collect::<Result<_, Failure>>()?,
+            acts: self.acts.clone(),
+            until: None,
+        })
+    }
+
+    /// Turns the crank for as many ticks as the journal has decisions of.
+    pub fn compare(&self, crank: &mut Crank<'_>) -> Result<Option<Differs>, Failure> {
+        for (tick, (at, link, version)) in self.decisions.iter().enumerate() {
+            let snapshot = self.ticks.get(tick).map(|t| t.2);
+            let row = loop {
+                if let Some((_, now, seen)) = crank.peek().map_err(|e| failure(&e))?
+                    && now == *at
+                    && snapshot != Some(Hash(seen))
+                {
+                    return Ok(Some(Differs {
+                        tick,
+                        at: *at,
+                        what: "what was quoted",
+                        recorded: snapshot.map_or_else(String::new, |h| h.to_string()),
+                        computed: Hash(seen).to_string(),
+                    }));
+                }
+                match crank.turn().map_err(|e| failure(&e))? {
+                    None => break None,
+                    Some(turned) if turned.tick.is_some() => break crank.output().ticks.last().cloned(),
+                    Some(_) => {}
+                }
+            };
+            let differs = |what, recorded: String, computed: String| {
+                Ok(Some(Differs {
+                    tick,
+                    at: *at,
+                    what,
+                    recorded,
+                    computed,
+                }))
+            };
+            let Some(row) = row else {
+                return differs("the tick", at.to_string(), "the feed ended before it".to_owned());
+            };
+            if row.at != *at {
+                return differs("the tick", at.to_string(), row.at.to_string());
+            }
+            if u64::from(crank.version()) != *version {
+                return differs(
+                    "the version of the thresholds",
+                    version.to_string(),
+                    crank.version().to_string(),
+                );
+            }
+            if row.chain != link.to_string() {
+                return differs("the link", link.to_string(), row.chain);
+            }
+        }
+        Ok(None)
+    }
+}
+
+fn unreadable(path: &Path, why: &str) -> Failure {
+    Failure::usage(format!("cannot read the journal `{}`: {why}", path.display()))
+        .help("name the `.redb` file of a run that has ended, as `alula run --state` wrote it")
+}
+
+/// One journal, and the run that it may go on with.
+fn one(store: &dyn Store, path: &Path) -> Result<(Told, Option<String>), Failure> {
+    let mut told = Told::default();
+    let verdict = each(store, |entry, record| {
+        let at = Instant(entry.engine_ns.div_euclid(1_000_000_000));
+        match record {
+            Some(Record::RunStarted(r)) => told.run.clone_from(&r.run),
+            Some(Record::StrategySwapped(r)) if r.version == 1 => told.sources = Some(r.sources.0.clone()),
+            Some(Record::ThresholdsApplied(r)) if r.version > 1 => {
+                let entries = if r.source.ends_with("entries evaluate") {
+                    Entries::Evaluate
+                } else {
+                    Entries::Wait
+                };
+                told.swaps.push((at, r.canonical.0.clone(), entries));
+            }
+            Some(Record::ThresholdsRejected(_)) => told.rejected += 1,
+            Some(Record::Operator(r)) => {
+                told.acts
+                    .extend(Act::from_word(&r.command).map(|act| OperatorAct {
+                        at,
+                        act,
+                        why: r.arguments.first().cloned().unwrap_or_default(),
+                    }))
+            }
+            Some(Record::Tick(r)) => told.ticks.push((r.number, Instant(r.at_s), r.snapshot)),
+            Some(Record::Decision(r)) => told.decisions.push((Instant(r.at_s), r.link, r.thresholds)),
+            Some(Record::RunEnded(r)) => told.ended = Some(r.why.clone()),
+            _ => {}
+        }
+        Ok(())
+    })
+    .map_err(|e| unreadable(path, &e.to_string()))?;
+    if let Some(broken) = verdict.broken {
+        return Err(Failure::new(
+            Exit::Data,
+            format!("the journal `{}` is broken: {broken}", path.display()),
+        )
+        .help("what stands before the break is sound; nothing after it may be believed"));
+    }
+    if let Some((seq, why)) = verdict.unreadable {
+        return Err(
+            Failure::new(Exit::Data, format!("entry {seq} cannot be read: {why}"))
+                .help("replay it with the program version that wrote it"),
+        );
+    }
+    Ok((told, verdict.manifest.parent))
+}

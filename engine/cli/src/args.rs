@@ -1,11 +1,16 @@
 //! The command line: what may be typed, and the help that goes with it.
 
+mod journal;
 mod live;
 mod market;
 mod plugin;
 mod run;
 pub mod thresholds;
 
+pub use journal::{
+    EntryArgs, ExportFormat, JournalArgs, JournalCommand, JournalExportArgs, JournalShowArgs,
+    JournalVerifyArgs,
+};
 pub use live::{BrokerArg, CtlArgs, CtlCommand, FeedArg, HaltArgs, OnSwapArg, ReplayArgs, RunArgs};
 pub use market::{
     CalendarArgs, ContractsArgs, DateRange, ExchangeArg, FeesArgs, ImportArgs, IndexArg, RegimeArg,
@@ -106,6 +111,8 @@ pub enum Command {
     Halt(HaltArgs),
     /// Compute a run again from its journal and compare every tick
     Replay(ReplayArgs),
+    /// Verify, show or export the journal of a run
+    Journal(JournalArgs),
     /// Compare runs on one path: what a hedge cost and did; or one strategy at several sizes
     Compare(CompareArgs),
     /// Compute a run again with the other driver and compare every tick

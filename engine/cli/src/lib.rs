@@ -75,6 +75,7 @@ pub fn run(command: &Command, out: &mut Output) -> Result<Exit, Failure> {
         Command::Ctl(args) => command::ctl::run(args, out),
         Command::Halt(args) => command::ctl::halt(args, out),
         Command::Replay(args) => command::replay::run(args, out),
+        Command::Journal(args) => command::journal::run(args, out),
         Command::Verify(args) => command::verify::run(args, out),
         Command::Why(args) => command::why::run(args, out),
         Command::Test(args) => command::test::run(args, out),

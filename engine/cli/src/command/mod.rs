@@ -13,6 +13,7 @@ pub mod fees;
 pub mod fmt;
 pub mod graph;
 pub mod import;
+pub mod journal;
 pub mod man;
 pub mod mutate;
 pub mod new;

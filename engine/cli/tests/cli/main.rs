@@ -10,6 +10,7 @@ mod explain;
 mod fmt;
 mod graph;
 mod import;
+mod journal;
 mod market;
 mod new;
 mod plugin;

@@ -6,7 +6,7 @@
 //! ([`profit_by`]).
 
 use crate::black76::{ExpiryTerms, Input, InputError, MAX_VOL, Right};
-use crate::chain::{self, GreekTable};
+use crate::chain::{self, PriceColumns, RowStatus};
 
 /// Shifts of one axis of a [`grid`], at most.
 pub const SHIFTS_MAX: usize = 10_000;
@@ -228,24 +228,34 @@ impl ProfitGrid {
     }
 }
 
-/// Holdings of one expiry and right, as the column kernel takes them.
-struct Side {
+/// Holdings of one expiry, as the column kernel takes them: both rights in one column, which costs what one right does.
+struct Expiry {
     terms: ExpiryTerms,
-    right: Right,
     strikes: Vec<f64>,
     vols: Vec<f64>,
-    units: Vec<f64>,
+    /// Prices of the newest shift.
+    puts: Vec<f64>,
+    calls: Vec<f64>,
+    status: Vec<RowStatus>,
+}
+
+/// Holdings of one expiry and right: values are added up side by side, in the order in which sides first came.
+struct Side {
+    expiry: usize,
+    right: Right,
+    /// Row in the expiry, and units.
+    rows: Vec<(usize, f64)>,
 }
 
 /// Holdings laid out for many revaluations: a grid prices every option once for each cell, and a column of options costs a
 /// tenth of as many single ones.
 #[derive(Default)]
 struct Laid {
+    expiries: Vec<Expiry>,
     sides: Vec<Side>,
     /// Price and units of what is no option.
     linear: Vec<(f64, f64)>,
     shifted: Vec<f64>,
-    table: GreekTable,
 }
 
 impl Laid {
@@ -261,49 +271,90 @@ impl Laid {
                 } => {
                     let strike = Input::Strike.check(strike)?;
                     let vol = Input::Vol.check(vol)?;
-                    let same = |s: &Side| s.right == right && s.terms == terms;
-                    let at = laid.sides.iter().position(same).unwrap_or_else(|| {
-                        laid.sides.push(Side {
-                            terms,
-                            right,
-                            strikes: Vec::new(),
-                            vols: Vec::new(),
-                            units: Vec::new(),
-                        });
-                        laid.sides.len() - 1
-                    });
-                    if let Some(side) = laid.sides.get_mut(at) {
-                        side.strikes.push(strike);
-                        side.vols.push(vol);
-                        side.units.push(holding.units);
-                    }
+                    laid.option(terms, right, (strike, vol, holding.units));
                 }
                 Asset::Linear { price } => laid.linear.push((Input::Price.check(price)?, holding.units)),
             }
         }
+        for expiry in &mut laid.expiries {
+            expiry.puts.resize(expiry.strikes.len(), 0.0);
+            expiry.calls.resize(expiry.strikes.len(), 0.0);
+            expiry.status.resize(expiry.strikes.len(), RowStatus::Ok);
+        }
         Ok(laid)
+    }
+
+    fn option(&mut self, terms: ExpiryTerms, right: Right, (strike, vol, units): (f64, f64, f64)) {
+        let at = self
+            .expiries
+            .iter()
+            .position(|e| e.terms == terms)
+            .unwrap_or_else(|| {
+                self.expiries.push(Expiry {
+                    terms,
+                    strikes: Vec::new(),
+                    vols: Vec::new(),
+                    puts: Vec::new(),
+                    calls: Vec::new(),
+                    status: Vec::new(),
+                });
+                self.expiries.len() - 1
+            });
+        let Some(expiry) = self.expiries.get_mut(at) else {
+            return;
+        };
+        let row = (expiry.strikes.len(), units);
+        expiry.strikes.push(strike);
+        expiry.vols.push(vol);
+        let same = |s: &&mut Side| s.right == right && s.expiry == at;
+        if let Some(side) = self.sides.iter_mut().find(same) {
+            side.rows.push(row);
+            return;
+        }
+        self.sides.push(Side {
+            expiry: at,
+            right,
+            rows: vec![row],
+        });
     }
 
     /// Value after a shift.
     fn value(&mut self, shift: &Shift) -> Result<f64, InputError> {
-        let mut sum = 0.0;
-        for side in &self.sides {
-            let terms = shift.terms(&side.terms)?;
+        for expiry in &mut self.expiries {
+            let terms = shift.terms(&expiry.terms)?;
             self.shifted.clear();
-            for vol in &side.vols {
+            for vol in &expiry.vols {
                 self.shifted.push(Input::Vol.check(shift.vol.of(*vol))?);
             }
-            let mut out = self.table.columns(side.strikes.len());
-            let sound = chain::greeks(&terms, side.right, &side.strikes, &self.shifted, &mut out).is_ok();
-            let rows = self.table.price.iter().zip(&self.table.status);
-            let options = side.strikes.iter().zip(&self.shifted);
-            for ((units, (price, status)), (strike, vol)) in side.units.iter().zip(rows).zip(options) {
-                let points = if sound && status.is_ok() {
-                    *price
-                } else {
-                    terms.price(side.right, *strike, *vol)?
-                };
-                sum += units * points;
+            let mut out = PriceColumns {
+                puts: &mut expiry.puts,
+                calls: &mut expiry.calls,
+                status: &mut expiry.status,
+            };
+            let sound = chain::prices(&terms, &expiry.strikes, &self.shifted, &mut out).is_ok();
+            if sound && expiry.status.iter().all(|s| s.is_ok()) {
+                continue;
+            }
+            // One at a time, for the error that names what is out of range.
+            let cells = expiry.puts.iter_mut().zip(&mut expiry.calls);
+            for ((strike, vol), (put, call)) in expiry.strikes.iter().zip(&self.shifted).zip(cells) {
+                *put = terms.price(Right::Put, *strike, *vol)?;
+                *call = terms.price(Right::Call, *strike, *vol)?;
+            }
+        }
+        let mut sum = 0.0;
+        for side in &self.sides {
+            let Some(expiry) = self.expiries.get(side.expiry) else {
+                continue;
+            };
+            let prices = match side.right {
+                Right::Put => &expiry.puts,
+                Right::Call => &expiry.calls,
+            };
+            for (row, units) in &side.rows {
+                if let Some(points) = prices.get(*row) {
+                    sum += units * points;
+                }
             }
         }
         for (price, units) in &self.linear {

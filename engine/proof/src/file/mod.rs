@@ -33,7 +33,7 @@ use alula_core::why::keys;
 use alula_dsl::graph::{Graph, StructureDef};
 use alula_market::curve;
 use alula_yaml::{Entry, Finding, Limits, Node, Place, near, read as yaml};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Cases of one file.
 pub const CASES_MAX: usize = 5_000;
@@ -46,7 +46,7 @@ pub const LIMITS: Limits = Limits {
     nodes: 400_000,
 };
 
-const TOP: [&str; 4] = ["strategy", "snapshots", "defaults", "cases"];
+const TOP: [&str; 5] = ["strategy", "snapshots", "excused", "defaults", "cases"];
 const MARKET: [&str; 10] = [
     "start",
     "step",
@@ -112,6 +112,40 @@ pub struct TestFile {
     pub cases: Vec<Case>,
     /// What cases say must hold at every tick, each once.
     pub claims: Vec<Claim>,
+    /// Rules, guards and layers whose coverage is not asked for, by key, with the reason.
+    pub excused: BTreeMap<String, String>,
+}
+
+/// `excused: {book.0: "one lot cannot reach it"}`.
+fn excused(node: &Node, subject: &Subject<'_>, found: &mut Vec<Finding>) -> BTreeMap<String, String> {
+    let mut out = BTreeMap::new();
+    let entries = match node.map("`excused`") {
+        Ok(entries) => entries,
+        Err(f) => {
+            found.push(f);
+            return out;
+        }
+    };
+    let known: Vec<&str> = keys(subject.graph).into_iter().map(|(k, _)| k).collect();
+    for entry in entries {
+        if !known.contains(&entry.name.as_str()) {
+            found.push(unknown("rule, guard or layer", &entry.name, entry.place, &known));
+            continue;
+        }
+        match entry.value.text("a reason") {
+            Ok(reason) if !reason.trim().is_empty() => {
+                out.insert(entry.name.clone(), reason.trim().to_owned());
+            }
+            Ok(_) => found.push(Finding::new(
+                entry.value.place,
+                format!("`{}` is excused without a reason", entry.name),
+                "whoever reads the coverage wants to know why",
+                format!("write `{}: \"one lot cannot reach it\"`", entry.name),
+            )),
+            Err(f) => found.push(f),
+        }
+    }
+    out
 }
 
 /// Reads a test file.
@@ -154,6 +188,10 @@ pub fn read(bytes: &[u8], subject: &Subject<'_>) -> Result<TestFile, Vec<Finding
             false
         }
     };
+    let excused = top
+        .get("excused")
+        .map(|node| excused(node, subject, &mut found))
+        .unwrap_or_default();
     let defaults: &[Entry] = match top.get("defaults") {
         None => &[],
         Some(node) => match node.fields("`defaults`", &MARKET) {
@@ -217,6 +255,7 @@ pub fn read(bytes: &[u8], subject: &Subject<'_>) -> Result<TestFile, Vec<Finding
             snapshots,
             cases,
             claims,
+            excused,
         });
     }
     found.sort_by_key(|f| (f.line, f.column));

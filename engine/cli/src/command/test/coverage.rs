@@ -6,6 +6,7 @@ use alula_proof::coverage::{ConditionRow, Coverage, LayerPhases, RuleRow};
 use alula_report::chart::escape;
 use anstyle::{AnsiColor, Style};
 use serde_json::{Value, json};
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::path::Path;
 
@@ -26,17 +27,25 @@ pub struct Covered {
     pub layers: Vec<LayerPhases>,
     /// Texts of the strategy.
     pub sources: SourceMap,
+    /// Rules, guards and layers that the test file does not ask for, with its reason.
+    pub excused: BTreeMap<String, String>,
 }
 
 impl Covered {
     /// Of a strategy.
-    pub fn new(coverage: &Coverage, graph: &Graph, sources: &SourceMap) -> Self {
+    pub fn new(
+        coverage: &Coverage,
+        graph: &Graph,
+        sources: &SourceMap,
+        excused: &BTreeMap<String, String>,
+    ) -> Self {
         Self {
             name: graph.settings.name.clone(),
             rules: coverage.rules(graph),
             conditions: coverage.conditions(graph),
             layers: coverage.layers(graph),
             sources: sources.clone(),
+            excused: excused.clone(),
         }
     }
 
@@ -65,10 +74,25 @@ impl Covered {
     /// Every rule acted, every condition was true and false, every part decided both ways, every layer was in each of its
     /// phases.
     pub fn is_complete(&self) -> bool {
-        self.layers.iter().all(LayerPhases::is_complete)
-            && self.acted() == self.rules.len()
-            && self.count(|c| c.seen.yes && c.seen.no) == self.conditions.len()
-            && self.decided() == self.parts()
+        let wanting = self.wanting();
+        wanting.iter().all(|key| self.excused.contains_key(key)) && self.needless(&wanting).is_empty()
+    }
+
+    /// Keys of what is not covered.
+    fn wanting(&self) -> BTreeSet<String> {
+        let rules = self.rules.iter().filter(|r| !r.acted).map(|r| r.key.clone());
+        let conditions = self.conditions.iter().filter(|c| !missing(c).is_empty());
+        let layers = self.layers.iter().filter(|l| !l.is_complete());
+        rules
+            .chain(conditions.map(|c| c.rule.clone()))
+            .chain(layers.map(|l| l.key.clone()))
+            .collect()
+    }
+
+    /// Excused, and covered all the same.
+    fn needless(&self, wanting: &BTreeSet<String>) -> Vec<&str> {
+        let keys = self.excused.keys().filter(|key| !wanting.contains(*key));
+        keys.map(String::as_str).collect()
     }
 
     fn place(&self, row: &ConditionRow) -> String {
@@ -113,6 +137,15 @@ impl Covered {
                     self.sources.place(layer.span)
                 );
             }
+        }
+        for (key, reason) in &self.excused {
+            let _ = writeln!(out, "  excused        {key}  {DIM}{reason}{DIM:#}");
+        }
+        for key in self.needless(&self.wanting()) {
+            let _ = writeln!(
+                out,
+                "  {NO}excused in vain{NO:#} {key}: it is covered; remove it from `excused`"
+            );
         }
         for rule in self.rules.iter().filter(|r| !r.acted) {
             let _ = writeln!(out, "  {NO}never acted{NO:#}    {} ({})", rule.key, rule.kind);
@@ -166,7 +199,7 @@ impl Covered {
             .collect();
         json!({
             "strategy": self.name, "complete": self.is_complete(), "rules": rules, "conditions": conditions,
-            "layers": layers,
+            "layers": layers, "excused": self.excused,
         })
     }
 

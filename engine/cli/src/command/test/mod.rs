@@ -328,7 +328,12 @@ fn one(file: &Path, args: &TestArgs, out: &mut Output) -> Result<FileResult, Fai
         file: file.to_owned(),
         left_out: suite.left_out,
         cases,
-        covered: Covered::new(&seen, suite.harness.graph(), &suite.project.compiled.sources),
+        covered: Covered::new(
+            &seen,
+            suite.harness.graph(),
+            &suite.project.compiled.sources,
+            &suite.tests.excused,
+        ),
         snapshots: Compared::default(),
     };
     if suite.tests.snapshots {

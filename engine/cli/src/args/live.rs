@@ -96,6 +96,9 @@ pub struct RunArgs {
     /// Go on with the run before, from its journal: what it did is computed again and must give the same links
     #[arg(long, requires = "state")]
     pub resume: bool,
+    /// Where the thresholds file is broken at the start, begin with the newest values of the journal, and say so
+    #[arg(long, requires = "state")]
+    pub last_good: bool,
     /// Serve metrics (Prometheus) and health on this port of the machine's loopback
     #[arg(long, value_name = "PORT")]
     pub metrics: Option<String>,

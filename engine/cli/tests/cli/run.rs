@@ -407,3 +407,61 @@ fn a_run_that_is_killed_again_and_again_goes_on_and_ends_as_if_nothing_had_happe
     assert_eq!(changed.code, 1, "{changed}");
     assert!(changed.stderr.contains("changed since"), "{changed}");
 }
+
+#[test]
+fn a_broken_thresholds_file_keeps_a_run_from_starting_unless_the_last_good_values_are_wanted() {
+    let here = here();
+    here.write("condor.thresholds.yaml", TIGHT);
+    let run = [
+        "run",
+        "condor.alula",
+        "--speed",
+        "max",
+        "--to",
+        "2023-01-31",
+        "--state",
+        "state",
+    ];
+    let good = here.alula(&[&run[..], &["--out", "good"]].concat());
+    assert_eq!(good.code, 0, "{good}");
+    here.write(
+        "condor.thresholds.yaml",
+        "thresholds:\n  vix_ceiling: .nan\n...\n",
+    );
+    let refused = here.alula(&run);
+    assert_eq!(refused.code, 1, "{refused}");
+    let last = here.alula(&[&run[..], &["--last-good", "--out", "last"]].concat());
+    assert_eq!(last.code, 0, "{last}");
+    assert!(last.stderr.contains("THE THRESHOLDS FILE IS BROKEN"), "{last}");
+    let chain = |run: &str| {
+        let text = std::fs::read_to_string(here.join(run).join("manifest.json")).unwrap();
+        serde_json::from_str::<Value>(&text).unwrap()["chain"].clone()
+    };
+    assert_eq!(chain("good"), chain("last"));
+}
+
+#[cfg(unix)]
+#[test]
+fn a_reader_that_goes_away_does_not_end_a_run() {
+    use std::process::{Command, Stdio};
+    let here = here();
+    let mut child = Command::new(env!("CARGO_BIN_EXE_alula"))
+        .args([
+            "run",
+            "condor.alula",
+            "--speed",
+            "max",
+            "--format",
+            "json",
+            "--out",
+            "live",
+        ])
+        .current_dir(here.path())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    drop(child.stdout.take());
+    child.wait().unwrap();
+    assert!(here.join("live/manifest.json").is_file());
+}

@@ -28,7 +28,8 @@ use hook::Hook;
 use screen::Screen;
 use serde_json::{Value, json};
 use signals::{Request, Signal, Signals};
-use std::io::IsTerminal as _;
+use state::State;
+use std::io::{IsTerminal as _, Write as _};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -44,16 +45,20 @@ pub fn run(args: &RunArgs, out: &mut Output) -> Result<Exit, Failure> {
     // Looked at before it is read: a change in between is then noticed, not missed.
     let source = watched(args);
     let project = Project::load(&args.file)?;
-    let mut linked = project.checked(args.thresholds.as_deref(), out)?;
+    let name = project.compiled.graph.as_ref().map(|g| g.settings.name.clone());
+    let state = args.state.as_deref().zip(name);
+    let state = state.map(|(dir, name)| state::open(dir, &name)).transpose()?;
+    let last_good = last_good(args, &project, state.as_ref(), out)?;
+    let thresholds = last_good.as_ref().map(tempfile::NamedTempFile::path);
+    let mut linked = project.checked(thresholds.or(args.thresholds.as_deref()), out)?;
+    if let (Some(_), Some((name, _))) = (&last_good, &mut linked.inputs.thresholds) {
+        // The record knows no temporary names.
+        "last-good.thresholds.yaml".clone_into(name);
+    }
     let mut graph = with_terms(&args.terms, linked.graph)?;
     if let Some(dir) = &args.out {
         run_folder::check_target(dir, args.force)?;
     }
-    let state = args
-        .state
-        .as_deref()
-        .map(|dir| state::open(dir, &graph.settings.name));
-    let state = state.transpose()?;
     let resumed = match &state {
         Some(state) if args.resume => state.resume()?,
         _ => None,
@@ -115,6 +120,32 @@ pub fn run(args: &RunArgs, out: &mut Output) -> Result<Exit, Failure> {
     let _control = conductor.listen(state.as_ref().map(|s| s.folder.path()));
     let run = conductor.conduct()?;
     finish(args, &graph, &run, out)
+}
+
+/// The newest values that a journal holds, as a file, where the thresholds file is broken and the caller wants them.
+fn last_good(
+    args: &RunArgs,
+    project: &Project,
+    state: Option<&State>,
+    out: &mut Output,
+) -> Result<Option<tempfile::NamedTempFile>, Failure> {
+    let Some(state) = state.filter(|_| args.last_good) else {
+        return Ok(None);
+    };
+    if !project.link(args.thresholds.as_deref())?.findings.has_errors() {
+        return Ok(None);
+    }
+    let Some(text) = state.last_good()? else {
+        return Ok(None);
+    };
+    out.warn("THE THRESHOLDS FILE IS BROKEN: this run begins with the last good values of the journal, not with the file's");
+    let mut file = tempfile::Builder::new()
+        .suffix(".thresholds.yaml")
+        .tempfile()
+        .map_err(|e| Failure::io("write in", &std::env::temp_dir(), &e))?;
+    file.write_all(&text)
+        .map_err(|e| Failure::io("write", file.path(), &e))?;
+    Ok(Some(file))
 }
 
 /// What cannot be meant.
@@ -185,6 +216,8 @@ struct Conductor<'r, 'a> {
     board: Option<Board>,
     /// Why the run ends, once somebody has said so.
     stop: Option<&'static str>,
+    /// Nobody reads standard output any more.
+    unheard: bool,
     out: &'r mut Output,
 }
 
@@ -218,6 +251,7 @@ impl<'r, 'a> Conductor<'r, 'a> {
             hook: args.hook.as_deref().map(Hook::new),
             board: board.map(|(board, _)| board),
             stop: None,
+            unheard: false,
             out,
         })
     }
@@ -248,7 +282,7 @@ impl<'r, 'a> Conductor<'r, 'a> {
             self.wait(due)?;
         }
         self.show(true)?;
-        self.out.flush()?;
+        self.flush()?;
         if let Some(hook) = self.hook.take() {
             let dropped = hook.dropped;
             let failed = hook.end();
@@ -265,8 +299,8 @@ impl<'r, 'a> Conductor<'r, 'a> {
     /// Brings the screen and the metrics up to date.
     fn show(&mut self, last: bool) -> Result<(), Failure> {
         if let Some(text) = self.screen.as_mut().and_then(|s| s.draw(&self.live, last)) {
-            self.out.data(&text)?;
-            self.out.flush()?;
+            self.say(&text)?;
+            self.flush()?;
         }
         if let Some(board) = &self.board
             && let Ok(mut board) = board.lock()
@@ -283,7 +317,7 @@ impl<'r, 'a> Conductor<'r, 'a> {
         let file = self.source.as_ref().map_or(Duration::MAX, Source::due);
         let until = due.min(file).saturating_sub(now).min(BREATH);
         if !until.is_zero() {
-            self.out.flush()?;
+            self.flush()?;
         }
         let mut signal = self.signals.wait(until);
         while let Some(got) = signal {
@@ -335,13 +369,40 @@ impl<'r, 'a> Conductor<'r, 'a> {
         })
     }
 
+    /// Writes to standard output. A reader that goes away takes nothing with it: the run goes on, unheard.
+    fn say(&mut self, text: &str) -> Result<(), Failure> {
+        if self.unheard {
+            return Ok(());
+        }
+        let said = self.out.data(text);
+        self.heard(said)
+    }
+
+    fn flush(&mut self) -> Result<(), Failure> {
+        if self.unheard {
+            return Ok(());
+        }
+        let flushed = self.out.flush();
+        self.heard(flushed)
+    }
+
+    fn heard(&mut self, result: Result<(), Failure>) -> Result<(), Failure> {
+        match result {
+            Err(failure) if failure.closed => {
+                self.unheard = true;
+                Ok(())
+            }
+            other => other,
+        }
+    }
+
     fn begin(&mut self) -> Result<(), Failure> {
         let watched = self.source.as_ref().map(|s| s.path().to_owned());
         let text = match self.args.format {
             TextFormat::Text => lines::begin(&self.live, watched.as_deref()),
             TextFormat::Json => lines::begin_json(&self.live, watched.as_deref()),
         };
-        self.out.data(&text)
+        self.say(&text)
     }
 
     fn tell(&mut self, news: &[Happening]) -> Result<(), Failure> {
@@ -358,7 +419,7 @@ impl<'r, 'a> Conductor<'r, 'a> {
                 TextFormat::Json => Some(lines::json(happening)),
             };
             if let Some(text) = text {
-                self.out.data(&text)?;
+                self.say(&text)?;
             }
         }
         Ok(())

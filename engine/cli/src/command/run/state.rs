@@ -62,6 +62,26 @@ impl State {
         Ok(Some(Resumed { told, basis }))
     }
 
+    /// The newest values that the journals hold, as a file.
+    ///
+    /// # Errors
+    /// As [`State::resume`].
+    pub fn last_good(&self) -> Result<Option<Vec<u8>>, Failure> {
+        let Some(resumed) = self.resume()? else {
+            return Ok(None);
+        };
+        let newest = resumed.told.swaps.last().map(|(_, text, _)| text.clone());
+        let began = || {
+            let name = resumed.basis.thresholds.as_ref()?;
+            resumed
+                .basis
+                .files
+                .get(name)
+                .map(|text| text.clone().into_bytes())
+        };
+        Ok(newest.or_else(began))
+    }
+
     /// Begins the journal of a run, anew or going on with the one before.
     ///
     /// # Errors

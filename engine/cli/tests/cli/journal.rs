@@ -204,6 +204,15 @@ fn what_is_no_journal_is_refused_with_advice() {
         "{empty}"
     );
     state(&folder);
+    // The folder above the one of a strategy will do, as long as it holds one strategy's.
+    let above = folder.join("above/condor");
+    std::fs::create_dir_all(&above).unwrap();
+    std::fs::copy(
+        folder.join("state/20260302T150000.redb"),
+        above.join("20260302T150000.redb"),
+    )
+    .unwrap();
+    assert_eq!(refused(&["verify", "above"]).code, 0);
     let kind = refused(&["show", "state", "--kind", "order-intend"]);
     assert!(
         kind.code == 2 && kind.stderr.contains("did you mean `order-intent`?"),

@@ -34,19 +34,40 @@ pub fn run(args: &JournalArgs, out: &mut Output) -> Result<Exit, Failure> {
     outcome
 }
 
-/// Journals of a folder, the oldest first.
+/// Journals of a folder, the oldest first; where it has none itself, of its one folder that has.
 fn journals(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
-    let entries = std::fs::read_dir(folder).map_err(|e| Failure::io("read", folder, &e))?;
-    let mut found: Vec<PathBuf> = entries
-        .flatten()
-        .map(|e| e.path())
-        .filter(|p| p.extension().is_some_and(|e| e == "redb"))
-        .collect();
-    found.sort();
-    if found.is_empty() {
-        return Err(Failure::usage(format!("no journal in `{}`", folder.display()))
-            .help("name a journal, `RUN.redb`, or the folder that `alula run --state` was given"));
+    let mut found = list(folder)?;
+    found.retain(|p| is_journal(p));
+    if !found.is_empty() {
+        return Ok(found);
     }
+    let mut inner = list(folder)?;
+    inner.retain(|p| p.is_dir() && list(p).is_ok_and(|l| l.iter().any(|p| is_journal(p))));
+    match inner.as_slice() {
+        [one] => {
+            let mut found = list(one)?;
+            found.retain(|p| is_journal(p));
+            Ok(found)
+        }
+        [] => Err(Failure::usage(format!("no journal in `{}`", folder.display()))
+            .help("name a journal, `RUN.redb`, or the folder that `alula run --state` was given")),
+        several => {
+            let names: Vec<String> = several.iter().map(|p| format!("`{}`", p.display())).collect();
+            let what = format!("`{}` holds the journals of several strategies", folder.display());
+            Err(Failure::usage(what).help(format!("name one of {}", names.join(", "))))
+        }
+    }
+}
+
+fn is_journal(path: &Path) -> bool {
+    path.extension().is_some_and(|e| e == "redb")
+}
+
+/// What a folder holds, by name.
+fn list(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
+    let entries = std::fs::read_dir(folder).map_err(|e| Failure::io("read", folder, &e))?;
+    let mut found: Vec<PathBuf> = entries.flatten().map(|e| e.path()).collect();
+    found.sort();
     Ok(found)
 }
 

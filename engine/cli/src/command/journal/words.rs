@@ -157,8 +157,7 @@ pub fn line(record: &Record) -> String {
         }
         Record::RunEnded(r) => format!("{}, last link {}", r.why, r.link.short()),
         Record::Tick(t) => format!(
-            "{} no. {} of {}: {} quotes, snapshot {}",
-            seconds(t.at_s),
+            "no. {} of {}: {} quotes, snapshot {}",
             t.number,
             t.source,
             t.quotes.len(),
@@ -189,12 +188,7 @@ pub fn line(record: &Record) -> String {
             } else {
                 d.words.join("; ")
             };
-            format!(
-                "{}: {words} (thresholds {}, link {})",
-                seconds(d.at_s),
-                d.thresholds,
-                d.link.short()
-            )
+            format!("{words} (thresholds {}, link {})", d.thresholds, d.link.short())
         }
         Record::OrderIntent(i) => intent(i),
         Record::SubmitResult(s) => match &s.submission {

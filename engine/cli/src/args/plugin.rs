@@ -65,7 +65,7 @@ pub struct PluginCheckArgs {
     /// Seconds that a check may take
     #[arg(long, value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=3600))]
     pub deadline: u64,
-    /// A setting of a broker, for its checks; `folder` is a fresh folder unless it is given
+    /// A setting of a broker, for its checks; each account is made anew, below `folder` where that is given
     #[arg(long = "set", value_name = "NAME=VALUE", value_parser = setting)]
     pub settings: Vec<(String, String)>,
 }

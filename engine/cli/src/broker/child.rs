@@ -7,6 +7,7 @@ use alula_plugin_abi::host::{Fault, FaultKind, Submitted};
 use std::io::{Error, ErrorKind, Read};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
+use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 use std::process::{Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
@@ -78,6 +79,8 @@ impl Child {
             command.arg("--live");
         }
         let process = command
+            // Ctrl-C in a terminal goes to a whole group: the engine ends in its own time, and the broker after it.
+            .process_group(0)
             .stdin(Stdio::from(OwnedFd::from(theirs)))
             .stdout(Stdio::null())
             .spawn()

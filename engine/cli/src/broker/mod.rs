@@ -172,5 +172,11 @@ fn find(
                 .help("both switches are needed: `alula plugin trust FILE --allow-live`, and arming the run"),
         );
     }
+    if info.caps.has(Caps::LIVE) && std::env::var_os("LD_PRELOAD").is_some_and(|v| !v.is_empty()) {
+        return Err(Failure::usage(format!(
+            "broker `{plugin}` trades real money, and LD_PRELOAD puts other code into this process"
+        ))
+        .help("unset LD_PRELOAD"));
+    }
     Ok((library, info))
 }

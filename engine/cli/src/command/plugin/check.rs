@@ -218,10 +218,15 @@ fn broker_case(args: &PluginRunCheckArgs, id: &str, case: &BrokerCase) -> Result
     let mut folders = 0_u32;
     let mut fresh = || {
         let mut settings = args.settings.clone();
-        let wants = info.settings.iter().any(|s| s.name == "folder");
-        if wants && !settings.iter().any(|(name, _)| name == "folder") {
+        if info.settings.iter().any(|s| s.name == "folder") {
+            // Each account is a new one, below the folder that is given or one of this check's own.
+            let given = settings.iter().position(|(name, _)| name == "folder");
+            let base = match given.map(|at| settings.swap_remove(at)) {
+                Some((_, folder)) => Path::new(&folder).join(case.name),
+                None => whole.path().to_owned(),
+            };
             folders = folders.saturating_add(1);
-            let folder = whole.path().join(folders.to_string());
+            let folder = base.join(folders.to_string());
             settings.push(("folder".to_owned(), folder.to_string_lossy().into_owned()));
         }
         settings

@@ -35,7 +35,10 @@ pub fn run(args: &PluginTrustArgs, out: &mut Output) -> Result<Exit, Failure> {
     let functions = one(&file, "", LOADS, (DEADLINE, &[]))?
         .map_err(|why| Failure::usage(format!("`{file}` is not trusted: {why}")))?;
     let brokers = functions.lines().any(|l| l.starts_with(BROKER));
-    if args.allow_live && !brokers {
+    let real = functions
+        .lines()
+        .any(|l| l.starts_with(BROKER) && !l.ends_with(" simulated"));
+    if args.allow_live && !real {
         return Err(
             Failure::usage(format!("`{file}` has no brokers that could trade real money"))
                 .help("leave `--allow-live` out"),

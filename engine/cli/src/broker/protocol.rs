@@ -254,7 +254,7 @@ pub fn receive<T: Wire>(from: &mut impl Read) -> Result<T, Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use alula_plugin_abi::broker::{Kind, Word};
+    use alula_plugin_abi::broker::{Kind, Leg, Life, Right, SCALE, Word};
 
     #[test]
     fn a_call_for_quotes_comes_out_as_it_went_in_and_a_bad_instrument_does_not_cross() {
@@ -280,5 +280,119 @@ mod tests {
         };
         send(&mut pipe, &Call::Watch(vec![expiring])).unwrap();
         assert!(receive::<Call>(&mut pipe.as_slice()).is_err());
+    }
+
+    fn contract() -> Contract {
+        Contract {
+            kind: Kind::Option,
+            symbol: Word::new("SPX").unwrap(),
+            class: Word::new("SPXW").unwrap(),
+            currency: Word::new("USD").unwrap(),
+            expiry: 20_240_621,
+            right: Some(Right::Put),
+            strike_e9: 5_100 * SCALE,
+            multiplier_e9: 100 * SCALE,
+        }
+    }
+
+    fn order() -> Order {
+        Order {
+            id: "income-1".to_owned(),
+            group: "income#1".to_owned(),
+            legs: vec![Leg {
+                contract: contract(),
+                ratio: -1,
+            }],
+            quantity: 3,
+            limit_e9: Some(-7 * SCALE),
+            not_after_ns: 9,
+            life: Life::Day,
+        }
+    }
+
+    fn calls() -> Vec<Call> {
+        let quote = Quote {
+            contract: contract(),
+            at_ns: 5,
+            bid_e9: None,
+            ask_e9: Some(SCALE),
+            bid_size: None,
+            ask_size: Some(3),
+        };
+        let value = FinalValue {
+            kind: Kind::Option,
+            class: Word::new("SPXW").unwrap(),
+            expiry: 20_240_621,
+            price_e9: SCALE,
+            approximate: true,
+        };
+        vec![
+            Call::Open {
+                settings: vec![("folder".to_owned(), "runs/paper".to_owned())],
+            },
+            Call::Connect,
+            Call::Disconnect,
+            Call::Poll { wait_ns: 7 },
+            Call::Submit(order()),
+            Call::Cancel("income-1".to_owned()),
+            Call::Snapshot {
+                request: 8,
+                since_ns: 1,
+            },
+            Call::WhatIf(order()),
+            Call::Watch(vec![contract()]),
+            Call::Quotes {
+                at_ns: 5,
+                rows: vec![quote],
+            },
+            Call::FinalValues {
+                at_ns: 5,
+                rows: vec![value],
+            },
+        ]
+    }
+
+    #[test]
+    fn calls_cross_as_they_are_and_pieces_of_them_do_not() {
+        for call in calls() {
+            let mut bytes = Vec::new();
+            send(&mut bytes, &call).unwrap();
+            assert_eq!(receive::<Call>(&mut bytes.as_slice()).unwrap(), call);
+            for end in 0..bytes.len() {
+                assert!(
+                    receive::<Call>(&mut &bytes[..end]).is_err(),
+                    "{call:?} cut at {end}"
+                );
+            }
+        }
+        // A length that promises more than there is takes no memory.
+        assert!(receive::<Call>(&mut &[255, 255, 255, 15, 1][..]).is_err());
+        assert!(receive::<Call>(&mut &[255, 255, 255, 255][..]).is_err());
+    }
+
+    #[test]
+    fn whatever_bytes_come_are_a_call_or_an_error() {
+        let mut state = 1_u64;
+        let mut draw = || {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            usize::try_from(state >> 40).unwrap()
+        };
+        for call in calls() {
+            let bytes = bytes_of(&call);
+            for _ in 0..2_000 {
+                let mut wrong = bytes.clone();
+                for _ in 0..=draw() % 3 {
+                    let at = draw() % wrong.len();
+                    wrong[at] ^= 1 << (draw() % 8);
+                }
+                // An order that is read is one that the contract lets through.
+                if let Ok(Call::Submit(order)) = value_of::<Call>(&wrong) {
+                    order.check().unwrap();
+                }
+                let _ = value_of::<Answer>(&wrong);
+            }
+        }
+        let other = value_of::<Call>(&[0, 99, 0, 0, 0, 0, 0, 0, 0]).unwrap_err();
+        assert!(other.contains("a call of version 99"), "{other}");
     }
 }

@@ -9,6 +9,7 @@
 )]
 
 mod semantics {
+    mod books;
     mod certificate;
     pub mod common;
     mod corpus;

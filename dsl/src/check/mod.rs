@@ -13,6 +13,7 @@ mod legs;
 mod names;
 mod numbers;
 mod order;
+mod overlay;
 mod plugin;
 mod policy;
 mod quoted;

@@ -13,6 +13,7 @@ impl Checker<'_> {
         let name = &a.name;
         let mut money: Option<(f64, Span)> = None;
         let mut holds: Vec<(String, Span)> = Vec::new();
+        let mut wrong = false;
         for clause in &a.clauses {
             match &clause.value {
                 SubaccountClause::Capital(l) => {
@@ -28,6 +29,8 @@ impl Checker<'_> {
                             self.duplicate(&n.value.clone(), *first, n.span);
                         } else if self.holdable(n).is_some() {
                             holds.push((n.value.clone(), n.span));
+                        } else {
+                            wrong = true;
                         }
                     }
                 }
@@ -40,6 +43,9 @@ impl Checker<'_> {
         let Some((own, at)) = money else {
             return self.report(missing("capital", "capital $40_000"));
         };
+        if holds.is_empty() && wrong {
+            return;
+        }
         if holds.is_empty() {
             return self.report(missing("holds", "holds second_engine"));
         }

@@ -22,8 +22,7 @@ pub fn is_futures(structure: &StructureDef) -> bool {
 #[must_use]
 pub const fn class_of(underlying: Name) -> Option<FutureRoot> {
     match underlying {
-        // Futures on VIX are VX.
-        Name::Vx | Name::Vix => Some(FutureRoot::Vx),
+        Name::Vx => Some(FutureRoot::Vx),
         Name::Es => Some(FutureRoot::Es),
         _ => None,
     }

@@ -8,10 +8,12 @@
 mod futures;
 mod measure;
 mod moves;
+mod orders;
 pub(crate) mod solve;
+mod told;
 
 use super::{Walk, calls};
-use crate::decision::{HedgeTrace, LayerPhase, LayerTrace, PickError, RuleKind, Skip, Verdict};
+use crate::decision::{LayerPhase, PickError, Skip, Verdict};
 use crate::futures::is_futures;
 use crate::observe::{self, AccountView};
 use crate::plan::{Budgets, PlanHedge, PlanLayer};
@@ -20,8 +22,7 @@ use crate::state::{LayerState, Sleeve, Spent, State};
 use crate::value::{Cause, Cell};
 use crate::vega::{self, Mapping};
 use alula_book::fill::Trying;
-use alula_book::instrument::{LinearKind, LinearRequest};
-use alula_book::{OrderKind, Package, PackagePrice, Position, PositionId, fill};
+use alula_book::{Package, PackagePrice, Position, PositionId, fill};
 use alula_dsl::builtin::{BookObs, Greek};
 use alula_dsl::graph::{NodeId, SizeBasis, SizeDef, StructureDef, StructureId};
 use alula_market::money::{Price, Usd};
@@ -621,183 +622,6 @@ impl<'a> Walk<'a> {
             w.skip.get_or_insert_with(|| skip.clone());
         }
     }
-
-    /// An order that opens for the layer is at work.
-    fn opening(&self, key: &str) -> bool {
-        let opens = |k: &OrderKind| matches!(k, OrderKind::Open { .. });
-        let futures = |r: &LinearRequest| r.kind == LinearKind::Open && *r.structure == *key;
-        let orders = self.book.orders().iter();
-        let ledger = self.book.ledger().orders().iter();
-        orders
-            .map(|o| &o.request)
-            .any(|r| opens(&r.kind) && *r.structure == *key)
-            || ledger.map(|o| &o.request).any(futures)
-    }
-
-    fn sell(&mut self, w: &mut Work<'_>, key: &Arc<str>, id: PositionId, lots: u32) {
-        self.acted.insert(id, Arc::clone(key));
-        let verdict = if self.book.position(id).is_some() {
-            let kind = OrderKind::Close { position: id };
-            Verdict::Ordered(self.order(key, &w.layer.key, kind, lots, None))
-        } else {
-            match self.sell_futures(key, &w.layer.key, (id, lots)) {
-                Some(order) => Verdict::OrderedLinear(order),
-                None => return,
-            }
-        };
-        w.orders.push((Arc::clone(key), verdict));
-        w.sells = w.sells.saturating_add(lots);
-    }
-
-    fn buy(&mut self, w: &mut Work<'_>, sleeve: Sleeve, fresh: &Fresh, lots: u32, memory: &mut LayerState) {
-        let key = match (sleeve.month, sleeve.rotated) {
-            (Some(_), _) => Arc::clone(&w.layer.migrate_key),
-            (None, true) => Arc::clone(&w.layer.rotate_key),
-            (None, false) => Arc::clone(&w.layer.key),
-        };
-        let ordered = match &fresh.bought {
-            Bought::Options(package) => self
-                .buy_options(&key, &w.layer.key, (package, lots))
-                .map(Verdict::Ordered),
-            Bought::Futures(lot) => self
-                .buy_futures(&key, &w.layer.key, (lot, lots))
-                .map(Verdict::OrderedLinear),
-        };
-        match ordered {
-            Err(skip) => {
-                w.skip.get_or_insert(skip);
-            }
-            Ok(verdict) => {
-                memory.order(self.tick.at, Arc::clone(&key), None, sleeve);
-                w.orders.push((key, verdict));
-                w.buys = w.buys.saturating_add(lots);
-            }
-        }
-    }
-
-    fn buy_options(
-        &mut self,
-        key: &Arc<str>,
-        structure: &Arc<str>,
-        (package, lots): (&Package, u32),
-    ) -> Result<usize, Skip> {
-        self.no_conflict(package, None)?;
-        let price = self.open_price(package, lots)?;
-        self.margin_fits(package, lots, &price, None)?;
-        self.subaccount_fits(structure, package, (lots, &price), None)?;
-        self.note_package(key, package, &price, lots);
-        let kind = OrderKind::Open {
-            package: package.clone(),
-        };
-        Ok(self.order(key, structure, kind, lots, None))
-    }
-
-    /// What came of the hedge, for the record.
-    fn tell(&mut self, hedge: &PlanHedge, aim: &Aim, work: Vec<Work<'_>>) {
-        let mut layers = Vec::with_capacity(work.len());
-        let mut all = Cell::number(0.0);
-        for w in work {
-            let sum = |of: &dyn Fn(&Lot) -> f64| {
-                let parts = w.own.iter().map(|o| o.lot.map(|l| f64::from(o.lots) * of(&l)));
-                Cell::from(parts.sum::<Result<f64, Cause>>())
-            };
-            let carried = match aim.target {
-                Target::None => Cell::missing(Cause::NoData),
-                Target::Unknown | Target::Known { .. } => sum(&|l| l.carries),
-            };
-            all = match (all.get(), carried.get()) {
-                (Ok(a), Ok(b)) => Cell::number(a + b),
-                (Err(cause), _) | (_, Err(cause)) => Cell::missing(cause),
-            };
-            let held = sum(&|l| l.measure);
-            self.layer_outcomes(&w);
-            layers.push(LayerTrace {
-                key: Arc::clone(&w.layer.key),
-                phase: w.phase,
-                votes: w.votes,
-                measure: w.measure.word(),
-                wanted: match &w.wanted {
-                    Ok(x) => Cell::number(*x),
-                    Err(Skip::Missing { cause, .. }) => Cell::missing(*cause),
-                    Err(_) => Cell::missing(Cause::NoData),
-                },
-                held,
-                lots: w.own.iter().map(|o| o.lots).fold(0, u32::saturating_add),
-                carried,
-                mapped_by: w.mapped_by,
-                buys: w.buys,
-                sells: w.sells,
-                clips: once(w.clips),
-                skip: w.skip,
-            });
-        }
-        self.decision.hedges.push(HedgeTrace {
-            key: Arc::clone(&hedge.key),
-            structure: match aim.target {
-                Target::None => Cell::missing(Cause::NoData),
-                Target::Unknown | Target::Known { .. } => aim.structure,
-            },
-            target: aim.amount,
-            carried: all,
-            band: aim.band,
-            layers,
-        });
-    }
-
-    fn layer_outcomes(&mut self, w: &Work<'_>) {
-        let layer = w.layer;
-        let mut keys = vec![(&layer.key, w.condition)];
-        keys.extend(layer.roll.map(|_| (&layer.roll_key, w.condition)));
-        keys.extend(layer.rotate.map(|_| (&layer.rotate_key, w.rotate)));
-        keys.extend(layer.migrate.map(|_| (&layer.migrate_key, w.migrate)));
-        for (key, condition) in keys {
-            let orders: Vec<Verdict> = w
-                .orders
-                .iter()
-                .filter(|(k, _)| k == key)
-                .map(|(_, o)| o.clone())
-                .collect();
-            let any = !orders.is_empty();
-            for order in orders {
-                self.outcome(key, RuleKind::Hedge, None, (condition, None), order);
-            }
-            if any {
-                continue;
-            }
-            let verdict = if *key != layer.key {
-                condition
-                    .cause()
-                    // What a layer that is off would turn into is nobody's question.
-                    .filter(|_| w.on != Some(false))
-                    .map_or(Verdict::Idle, |cause| Verdict::Skipped(Skip::Unknown(cause)))
-            } else {
-                match (&w.skip, w.clips.first()) {
-                    (Some(skip), _) if w.orders.is_empty() => Verdict::Skipped(skip.clone()),
-                    // A layer that holds something and cannot have more says so in its own table.
-                    (None, Some(_)) if w.on == Some(true) && w.own.is_empty() && w.orders.is_empty() => {
-                        let words: Vec<String> = w.clips.iter().map(ToString::to_string).collect();
-                        Verdict::Skipped(Skip::Clipped(words.join("; ")))
-                    }
-                    _ => Verdict::Idle,
-                }
-            };
-            self.outcome(key, RuleKind::Hedge, None, (condition, None), verdict);
-        }
-    }
-}
-
-/// The first of each kind.
-fn once(clips: Vec<Clip>) -> Vec<Clip> {
-    let mut out: Vec<Clip> = Vec::new();
-    for clip in clips {
-        if !out
-            .iter()
-            .any(|c| std::mem::discriminant(c) == std::mem::discriminant(&clip))
-        {
-            out.push(clip);
-        }
-    }
-    out
 }
 
 /// A position as the solver sees it; what has no value counts for nothing there.

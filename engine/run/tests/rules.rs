@@ -205,8 +205,10 @@ fn a_roll_that_costs_money_is_refused_by_its_requirement() {
     let r = run(&strategy("", &policy), &market);
     let rows = told(&r, "p.tested");
     assert!(
-        rows.iter()
-            .any(|t| t.2 == "the package does not meet its `require`"),
+        rows.iter().any(|t| t
+            .2
+            .starts_with("the package does not meet its `require`; break-evens ")
+            && t.2.contains(", would be ")),
         "{rows:?}"
     );
     assert!(r.orders.iter().all(|o| o.kind != "roll"));

@@ -67,8 +67,10 @@ impl fmt::Display for Points<'_> {
 impl fmt::Display for RollTrace {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "break-evens {}", Points(&self.before))?;
-        if let Some(o) = self.options.iter().find(|o| o.chosen) {
-            write!(f, ", then {}", Points(&o.breakevens))?;
+        match (self.options.iter().find(|o| o.chosen), self.options.as_slice()) {
+            (Some(o), _) => write!(f, ", then {}", Points(&o.breakevens))?,
+            (None, [only]) => write!(f, ", would be {}", Points(&only.breakevens))?,
+            (None, _) => {}
         }
         if !self.ranked {
             return Ok(());

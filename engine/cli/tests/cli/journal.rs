@@ -1,4 +1,8 @@
 //! `alula journal`.
+#![expect(
+    clippy::indexing_slicing,
+    reason = "helpers of tests may fail loudly, as tests do"
+)]
 
 use crate::support::Folder;
 use alula_journal::folder::Folder as State;

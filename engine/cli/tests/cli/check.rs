@@ -157,8 +157,8 @@ fn files_that_are_not_there_or_no_files_are_told_apart() {
     exit: 2
     --- stdout
     --- stderr
-    error: cannot read `rules`: it is a folder
-      help: name a file, such as `strategy.alula` in it
+    error: `rules` holds no `*.alula` files
+      help: name a strategy, or a folder that has some
     ");
     assert_snapshot!(here.alula(&["check"]));
 }

@@ -3,12 +3,17 @@
 //! A driver calls, at each tick: [`Book::settle`], [`Book::on_snapshot`], [`Book::mark`], then decides and calls
 //! [`Book::submit`], and [`Book::check`] at the end. Under `same_bar` it calls [`Book::on_snapshot`] again with the
 //! same snapshot after submitting.
+//!
+//! Where a broker fills the orders, the book is made with [`Book::outside`]: [`Book::on_snapshot`] then counts tries, and
+//! [`Book::answer`], between it and [`Book::mark`], takes in what the broker said.
 
 mod check;
 mod fills;
+mod outside;
 mod settle;
 
 pub use check::{Breach, Invariant};
+pub use outside::{Answer, AnswerError, Told, TradedLeg};
 pub use settle::SettleError;
 
 use crate::band::Band;
@@ -79,6 +84,8 @@ pub struct Book {
     ledger: Ledger,
     /// Month of the newest fill (months since year 0) and the contracts traded in it: brokers' volume tiers.
     month: (i32, i64),
+    /// Orders fill elsewhere.
+    pub(crate) outside: bool,
 }
 
 impl Book {
@@ -114,6 +121,7 @@ impl Book {
             checked: 0,
             ledger,
             month: (i32::MIN, 0),
+            outside: false,
         }
     }
 

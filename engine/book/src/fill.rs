@@ -16,7 +16,7 @@ use crate::package::{Leg, Package, round_against, tick};
 use crate::payoff;
 use crate::position::LegMark;
 use alula_market::chain::{ChainSnapshot, ExpiryChain, Quote};
-use alula_market::contract::OptionContract;
+use alula_market::contract::{Instrument, OptionContract};
 use alula_market::money::Price;
 use alula_market::time::Instant;
 use std::fmt;
@@ -61,6 +61,8 @@ pub enum NoFill {
         /// Most that the legs traded can ever be worth or cost.
         bound: Price,
     },
+    /// Whoever fills the orders has not filled it, and does not say why.
+    Outside,
 }
 
 impl fmt::Display for NoFill {
@@ -78,6 +80,7 @@ impl fmt::Display for NoFill {
                 fills,
                 wanted,
             } => write!(f, "the size shown for `{contract}` fills {fills} of {wanted}"),
+            Self::Outside => f.write_str("the broker has not filled it"),
             Self::Limit { net, limit } => write!(f, "net {net} is worse than the limit {limit}"),
             Self::BeyondPayoff { net, bound } => {
                 write!(
@@ -384,6 +387,52 @@ fn price_leg(trade: &TradeLeg, snapshot: &ChainSnapshot, cross: Cross) -> Result
     })
 }
 
+/// A leg that traded elsewhere for these points per package, credits positive. The band is that of its quote, widened to hold
+/// what was paid; without a quote it is what was paid, three times. `None`: nobody knows when the contract settles.
+pub(crate) fn as_told(trade: &TradeLeg, points: Price, snapshot: &ChainSnapshot) -> Option<PricedLeg> {
+    let (contract, ratio) = (trade.leg.contract, trade.leg.ratio);
+    let per = -i64::from(ratio);
+    // A fraction of a mill is left out: fees by premium bands and the mark of an unquoted leg read this, money does not.
+    let each = Price(points.0.checked_div(per)?);
+    let chain = snapshot.expiry(contract.root, contract.expiry);
+    let (settles_at, last_trade_at) = match chain {
+        Some(chain) => (chain.settles_at, chain.last_trade_at),
+        None => {
+            let any = Instrument::Option(contract);
+            (any.settles_at()?, any.last_trade_at()?)
+        }
+    };
+    let quoted = chain.and_then(|c| quote_in(&contract, c).ok());
+    let edges = quoted.map_or(Band::flat(each), |quote| {
+        if ratio > 0 {
+            bought(quote, Cross::NATURAL)
+        } else {
+            sold(quote, Cross::NATURAL)
+        }
+    });
+    let edge = edges.times(per);
+    // Nothing trades for less than nothing, but for a leg of a package by its venue's arithmetic: the mark stays above zero.
+    let flat = each.max(Price::ZERO);
+    Some(PricedLeg {
+        contract,
+        ratio,
+        closing: trade.closing,
+        quote: quoted.unwrap_or(Quote { bid: flat, ask: flat }),
+        price: Band { share: each, ..edges },
+        points: if quoted.is_some() {
+            Band {
+                mid: edge.mid.max(points),
+                share: points,
+                natural: edge.natural.min(points),
+            }
+        } else {
+            Band::flat(points)
+        },
+        settles_at,
+        last_trade_at,
+    })
+}
+
 /// The quote of a contract in its chain, or why there is none to trade on.
 pub(crate) fn quote_in(contract: &OptionContract, chain: &ExpiryChain) -> Result<Quote, NoFill> {
     let index = chain
@@ -445,6 +494,11 @@ fn within_payoff(legs: &[&PricedLeg]) -> Result<(), NoFill> {
         }
     }
     Ok(())
+}
+
+/// Whether legs of one trade traded at a price that no outcome at expiry can justify.
+pub(crate) fn is_beyond_payoff(legs: &[PricedLeg]) -> bool {
+    within_payoff(&legs.iter().collect::<Vec<_>>()).is_err()
 }
 
 /// Spreads what rounding took over the legs, widest quote first, so that no leg is worse than its natural price.

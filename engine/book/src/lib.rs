@@ -19,7 +19,9 @@ pub mod portfolio;
 pub mod position;
 
 pub use band::{Band, Cross};
-pub use book::{Book, BookConfig, Breach, Invariant, SettleError, StructurePnl};
+pub use book::{
+    Answer, AnswerError, Book, BookConfig, Breach, Invariant, SettleError, StructurePnl, Told, TradedLeg,
+};
 pub use fees::{FeeDay, FeeError, FeeLeg, FeeRow, FeeSchedule, Fees};
 pub use fill::{NoFill, PackagePrice, PricedLeg};
 pub use margin::Rulebook;

@@ -184,6 +184,8 @@ pub enum CancelReason {
     },
     /// Taken back.
     Withdrawn,
+    /// Whoever fills the orders ended it, in these words.
+    Outside(Arc<str>),
 }
 
 /// What happened in the book.
@@ -225,6 +227,7 @@ impl fmt::Display for CancelReason {
             }
             Self::Rest { left } => write!(f, "{left} left unfilled: no more was shown"),
             Self::Withdrawn => f.write_str("withdrawn"),
+            Self::Outside(why) => f.write_str(why),
         }
     }
 }

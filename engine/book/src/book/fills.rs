@@ -25,9 +25,14 @@ impl Book {
     /// Tries every order on the snapshot's underlying, oldest first, and returns what happened.
     ///
     /// An order decided at the snapshot's own instant is left alone unless the book fills on the same bar. Calling
-    /// twice with one snapshot tries an order once.
+    /// twice with one snapshot tries an order once. A book whose orders fill elsewhere counts the try and no more: see
+    /// [`Book::answer`].
     pub fn on_snapshot(&mut self, snapshot: &ChainSnapshot) -> Vec<BookEvent> {
         self.now = self.now.max(snapshot.at);
+        if self.outside {
+            self.count_tries(snapshot);
+            return Vec::new();
+        }
         let mut events = Vec::new();
         for mut order in std::mem::take(&mut self.orders) {
             if !self.is_due(&order, snapshot) {
@@ -85,7 +90,7 @@ impl Book {
         events
     }
 
-    fn is_due(&self, order: &Order, snapshot: &ChainSnapshot) -> bool {
+    pub(super) fn is_due(&self, order: &Order, snapshot: &ChainSnapshot) -> bool {
         let underlying = match &order.request.kind {
             OrderKind::Open { package } => Some(package.underlying()),
             OrderKind::Close { position } | OrderKind::Roll { position, .. } => {
@@ -182,7 +187,7 @@ impl Book {
     }
 
     /// What the order has to trade now; `None` when its position no longer allows it.
-    fn trade_legs(&self, order: &Order) -> Option<Vec<TradeLeg>> {
+    pub(super) fn trade_legs(&self, order: &Order) -> Option<Vec<TradeLeg>> {
         let request = &order.request;
         let position = |id: &PositionId| self.open.get(id).filter(|p| p.lots >= request.lots);
         match &request.kind {
@@ -219,7 +224,7 @@ impl Book {
         }
     }
 
-    fn apply(
+    pub(super) fn apply(
         &mut self,
         order: &Order,
         price: &PackagePrice,

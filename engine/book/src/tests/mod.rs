@@ -5,6 +5,7 @@ mod fees;
 mod fills;
 mod instruments;
 mod margins;
+mod outside;
 mod portfolios;
 mod properties;
 mod settlements;

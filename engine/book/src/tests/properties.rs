@@ -40,7 +40,7 @@ type RandomLeg = (usize, bool, usize, i32);
 
 /// What happens on one day.
 #[derive(Clone, Debug)]
-enum Act {
+pub enum Act {
     Open(Vec<RandomLeg>, u32, u32),
     Close(usize, u32),
     Roll(usize, Vec<RandomLeg>),
@@ -62,7 +62,7 @@ fn act() -> impl Strategy<Value = Act> {
 }
 
 /// Per day: what is decided, the index, and a seed for the quotes.
-fn days() -> impl Strategy<Value = Vec<(Act, Act, i64, u64)>> {
+pub fn days() -> impl Strategy<Value = Vec<(Act, Act, i64, u64)>> {
     prop::collection::vec((act(), act(), 2_700..3_100i64, any::<u64>()), DAYS.len())
 }
 
@@ -128,7 +128,7 @@ fn quotes(date: &str, spot: i64, mut seed: u64) -> ChainSnapshot {
 }
 
 /// Any fill model.
-fn model() -> impl Strategy<Value = FillModel> {
+pub fn model() -> impl Strategy<Value = FillModel> {
     let share = prop_oneof![
         3 => (0..=1000u32).prop_map(|m| format!("share:{}", f64::from(m) / 1000.0)),
         1 => Just("legs".to_owned()),
@@ -193,8 +193,41 @@ fn request_of(book: &Book, act: &Act, at: Instant) -> Option<OrderRequest> {
     })
 }
 
-fn play(days: &[(Act, Act, i64, u64)], config: BookConfig, check: bool) -> Book {
-    let mut book = Book::new(config);
+/// Events of each snapshot.
+pub type Events = Vec<Vec<BookEvent>>;
+
+/// Plays with a book that fills its orders itself, and shows what it says at each snapshot.
+pub fn play(
+    days: &[(Act, Act, i64, u64)],
+    config: BookConfig,
+    check: bool,
+    mut look: impl FnMut(&[BookEvent]),
+) -> Book {
+    play_in(days, Book::new(config), check, |book, snapshot| {
+        let events = book.on_snapshot(snapshot);
+        look(&events);
+        events
+    })
+}
+
+/// Plays with a book that is told what becomes of its orders.
+pub fn play_told(
+    days: &[(Act, Act, i64, u64)],
+    config: BookConfig,
+    mut tell: impl FnMut(&mut Book, &ChainSnapshot),
+) -> Book {
+    play_in(days, Book::new(config).outside(), true, |book, snapshot| {
+        tell(book, snapshot);
+        Vec::new()
+    })
+}
+
+fn play_in(
+    days: &[(Act, Act, i64, u64)],
+    mut book: Book,
+    check: bool,
+    mut fill: impl FnMut(&mut Book, &ChainSnapshot) -> Vec<BookEvent>,
+) -> Book {
     let spots: Vec<i64> = days.iter().map(|d| d.2).collect();
     for (date, (first, second, spot, seed)) in DAYS.iter().zip(days) {
         let snapshot = quotes(date, *spot, *seed);
@@ -202,7 +235,7 @@ fn play(days: &[(Act, Act, i64, u64)], config: BookConfig, check: bool) -> Book 
             Some(settlement(root, expiry, &spots))
         })
         .unwrap();
-        for event in book.on_snapshot(&snapshot) {
+        for event in fill(&mut book, &snapshot) {
             if let BookEvent::Filled(fill) = event {
                 assert!(fill.net.is_ordered());
                 assert!(fill.decided_at < fill.at);
@@ -249,7 +282,7 @@ fn within_quotes(fill: &Execution) {
     assert!(fill.net.is_ordered());
 }
 
-fn a_config(fills: FillModel) -> BookConfig {
+pub fn a_config(fills: FillModel) -> BookConfig {
     BookConfig {
         fills,
         fees: FeeSchedule::named("ibkr").unwrap(),
@@ -264,7 +297,7 @@ proptest! {
     #[test]
     fn every_invariant_holds_and_equal_inputs_make_equal_books(days in days(), model in model()) {
         let config = a_config(model);
-        let book = play(&days, config.clone(), true);
+        let book = play(&days, config.clone(), true, |_| {});
         book.audit().unwrap();
         // Past the last expiry everything is cash, and the band is in order for every position.
         prop_assert_eq!(book.positions().count(), 0);
@@ -273,7 +306,7 @@ proptest! {
             prop_assert!(position.pnl().is_ordered());
             prop_assert_eq!(position.realized(), position.pnl());
         }
-        let mut again = play(&days, config, true);
+        let mut again = play(&days, config, true, |_| {});
         again.check().unwrap();
         prop_assert_eq!(&book, &again);
     }
@@ -282,7 +315,7 @@ proptest! {
     fn fees_are_the_sum_of_every_orders_fees(days in days()) {
         let config = a_config(FillModel::parse("share:0.6").unwrap());
         let schedule = config.fees.clone();
-        let book = play(&days, config, false);
+        let book = play(&days, config, false, |_| {});
         let mut sum = Usd::ZERO;
         for trade in book.trades() {
             if trade.order.is_none() {
@@ -356,7 +389,12 @@ fn random_plays_reach_fills_rolls_closes_and_settlements() {
     let mut bounded = 0;
     for _ in 0..300 {
         let days = days().new_tree(&mut runner).unwrap().current();
-        let book = play(&days, a_config(FillModel::parse("share:0.6").unwrap()), true);
+        let book = play(
+            &days,
+            a_config(FillModel::parse("share:0.6").unwrap()),
+            true,
+            |_| {},
+        );
         for trade in book.trades() {
             *counts.entry(trade.kind).or_insert(0) += 1;
         }

@@ -465,3 +465,27 @@ fn a_reader_that_goes_away_does_not_end_a_run() {
     child.wait().unwrap();
     assert!(here.join("live/manifest.json").is_file());
 }
+
+#[test]
+fn a_guard_that_stands_is_told_once_and_not_at_every_tick() {
+    let guarded =
+        format!("{CONDOR}\nguard never {{\n    require SPX.last > 100_000 pts else block open\n}}\n");
+    let here = Folder::new(&[("condor.alula", &guarded)]);
+    let run = [
+        "run",
+        "condor.alula",
+        "--speed",
+        "max",
+        "--years",
+        "1",
+        "--seed",
+        "5",
+    ];
+    let told = here.alula(&[&run[..], &["--out", "a"]].concat());
+    assert_eq!(told.code, 0, "{told}");
+    let lines = told.stdout.lines().filter(|l| l.contains("  guard  ")).count();
+    assert_eq!(lines, 1, "{told}");
+    let all = here.alula(&[&run[..], &["--out", "b", "-v"]].concat());
+    let lines = all.stdout.lines().filter(|l| l.contains("  guard  ")).count();
+    assert!(lines > 200, "{lines}");
+}

@@ -8,6 +8,7 @@ use alula_report::text::{cents, dollars, plural, short_hash};
 use alula_run::output::{DecisionRow, TradeRow};
 use anstyle::{AnsiColor, Style};
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
 use std::path::Path;
 
 const TITLE: Style = Style::new().bold();
@@ -54,6 +55,38 @@ pub fn begin_json(live: &Live<'_>, watched: Option<&Path>) -> String {
 fn row(at: Option<Instant>, style: Style, word: &str, text: &str) -> String {
     let at = at.map_or_else(|| " ".repeat(19), |at| at.to_string());
     format!("{FAINT}{at}{FAINT:#}  {style}{word:<10}{style:#} {text}\n")
+}
+
+/// Guards that act tick after tick: only the first of a row is news.
+#[derive(Debug, Default)]
+pub struct Standing {
+    tick: u32,
+    now: BTreeSet<String>,
+    before: BTreeSet<String>,
+}
+
+impl Standing {
+    /// Takes note of what happened; whether people need not be told again.
+    pub fn is_old(&mut self, happening: &Happening) -> bool {
+        let Happening::Decision(d) = happening else {
+            return false;
+        };
+        if d.verdict != "guarded" {
+            return false;
+        }
+        if d.tick != self.tick {
+            let now = std::mem::take(&mut self.now);
+            self.before = if d.tick == self.tick.saturating_add(1) {
+                now
+            } else {
+                BTreeSet::new()
+            };
+            self.tick = d.tick;
+        }
+        let old = self.before.contains(&d.key);
+        self.now.insert(d.key.clone());
+        old
+    }
 }
 
 /// A line for people, or nothing for what would only be noise; `all` keeps the noise.

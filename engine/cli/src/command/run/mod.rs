@@ -212,6 +212,7 @@ struct Conductor<'r, 'a> {
     signals: Signals,
     started: Instant,
     screen: Option<Screen>,
+    standing: lines::Standing,
     hook: Option<Hook>,
     board: Option<Board>,
     /// Why the run ends, once somebody has said so.
@@ -248,6 +249,7 @@ impl<'r, 'a> Conductor<'r, 'a> {
             signals,
             started: Instant::now(),
             screen: drawn.then(|| Screen::new(out.columns)),
+            standing: lines::Standing::default(),
             hook: args.hook.as_deref().map(Hook::new),
             board: board.map(|(board, _)| board),
             stop: None,
@@ -415,6 +417,7 @@ impl<'r, 'a> Conductor<'r, 'a> {
         }
         for happening in news {
             let text = match self.args.format {
+                TextFormat::Text if self.standing.is_old(happening) && !self.out.verbose => None,
                 TextFormat::Text => lines::line(happening, self.out.verbose),
                 TextFormat::Json => Some(lines::json(happening)),
             };

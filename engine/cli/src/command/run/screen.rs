@@ -27,6 +27,7 @@ pub struct Screen {
     /// Something happened since.
     stale: bool,
     events: VecDeque<String>,
+    standing: lines::Standing,
 }
 
 impl Screen {
@@ -38,6 +39,7 @@ impl Screen {
             at: None,
             stale: true,
             events: VecDeque::new(),
+            standing: lines::Standing::default(),
         }
     }
 
@@ -45,6 +47,9 @@ impl Screen {
     pub fn take(&mut self, news: &[Happening]) {
         for happening in news {
             self.stale = true;
+            if self.standing.is_old(happening) {
+                continue;
+            }
             if let Some(text) = lines::line(happening, false) {
                 let plain = anstream::adapter::strip_str(&text).to_string();
                 self.events

@@ -244,7 +244,7 @@ pub struct VerifyArgs {
 #[command(after_help = "Examples:\n  alula why runs/condor-1a2b3c --at 2019-05-03\n  \
                         alula why runs/condor-1a2b3c --at 2019-05-03T15:45 income.open\n  \
                         alula why runs/condor-1a2b3c --near income.open\n  \
-                        alula why condor.test.yaml --case 'half the credit' --at 2024-01-18 income.open")]
+                        alula why condor.test.yaml --case 'half the credit' income.open")]
 pub struct WhyArgs {
     /// Run folder; with `--case` a test file, or a strategy with one beside it
     #[arg(value_name = "RUN", value_hint = ValueHint::AnyPath)]
@@ -252,8 +252,8 @@ pub struct WhyArgs {
     /// Case of the test file, by its name or a part that no other has
     #[arg(long, value_name = "NAME")]
     pub case: Option<String>,
-    /// Instant in exchange time: a day (its last tick) or a day and a time
-    #[arg(long, value_name = "TIME", required_unless_present = "near")]
+    /// Instant in exchange time: a day (its last tick) or a day and a time; the last tick of a case when left out
+    #[arg(long, value_name = "TIME", required_unless_present_any = ["near", "case"])]
     pub at: Option<String>,
     /// List the closest misses of the run: where a rule almost called for action
     #[arg(

@@ -40,10 +40,12 @@ pub fn run(args: &WhyArgs, out: &mut Output) -> Result<Exit, Failure> {
         }
     };
     let explainer = Explainer::new(&run, &graph).map_err(|e| failure(&e))?;
-    let Some(at) = &args.at else {
-        return near(args, &run, &explainer, out);
+    let last = run.ticks.last().filter(|_| args.near.is_none());
+    let moment = match (&args.at, last) {
+        (Some(at), _) => at::parse(at)?,
+        (None, Some(last)) => Moment::At(last.at),
+        (None, None) => return near(args, &run, &explainer, out),
     };
-    let moment = at::parse(at)?;
     let tick = explainer.tick(moment).map_err(|e| failure(&e))?;
     if let Moment::At(asked) = moment
         && tick.at < asked

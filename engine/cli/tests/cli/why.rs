@@ -132,3 +132,19 @@ fn the_closest_misses_of_a_run_are_listed_nearest_first() {
     let neither = why(&here, &[]);
     assert_eq!(neither.code, 2, "{neither}");
 }
+
+#[test]
+fn a_value_that_is_too_old_is_said_to_be_missing_and_a_case_is_explained_at_its_last_tick() {
+    let rule = CONDOR.replace("VIX.last < vix_ceiling", "VIX.close < vix_ceiling");
+    let case = "strategy: condor\ndefaults:\n  start: 2024-01-16\n  chain: {SPX: flat 16 vol}\ncases:\n  - name: no close\n    before: {VIX: 16 _}\n    series: {VIX: _}\n    \
+                at: first\n    orders: []\n    unknown: [income.open]\n";
+    let here = Folder::new(&[("condor.alula", &rule), ("condor.test.yaml", case)]);
+    let found = here.alula(&["why", "condor.test.yaml", "--case", "no close", "income.open"]);
+    assert_eq!(found.code, 0, "{found}");
+    assert!(found.stdout.contains("the condition was unknown"), "{found}");
+    assert!(
+        found.stdout.contains("? VIX.close < vix_ceiling") && found.stdout.contains("missing: stale"),
+        "{found}"
+    );
+    assert!(!found.stdout.contains("✓ VIX.close"), "{found}");
+}

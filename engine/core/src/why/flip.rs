@@ -136,9 +136,7 @@ pub(super) fn need(cells: &Recorded<'_>, id: NodeId, want: bool) -> Need {
             .inputs
             .first()
             .map_or(Need::One(Vec::new()), |i| need(cells, *i, !want)),
-        Op::AsOf | Op::SessionLast if through(cells.graph, id) != id => {
-            need(cells, through(cells.graph, id), want)
-        }
+        Op::AsOf | Op::SessionLast if through(cells, id) != id => need(cells, through(cells, id), want),
         Op::For(steps) => of_for(cells, node, *steps, want),
         Op::Until => of_until(cells, node, want),
         Op::Compare(cmp) => of_compare(cells, id, node, *cmp, want),

@@ -191,7 +191,7 @@ pub fn keys(graph: &Graph) -> Vec<(&str, RuleKind)> {
 
 /// Explains one condition.
 fn explain(cells: &Recorded<'_>, id: NodeId) -> Condition {
-    let id = through(cells.graph, id);
+    let id = through(cells, id);
     let cell = cells.cell(id, 0);
     let text = cells.node(id).map(|n| n.text.clone()).unwrap_or_default();
     let parts = match cells.node(id) {
@@ -226,19 +226,29 @@ fn conjunct(cells: &Recorded<'_>, id: NodeId) -> Conjunct {
     }
 }
 
-/// A node that only carries another one to the tick's clock says nothing of its own.
-pub(crate) fn through(graph: &Graph, id: NodeId) -> NodeId {
+/// A node that only carries another one to the tick's clock says nothing of its own, unless the row that it carries is too
+/// old: then it is missing at the tick although the row itself is known.
+pub(crate) fn through(cells: &Recorded<'_>, id: NodeId) -> NodeId {
     let mut at = id;
-    while let Some(node) = graph.node(at) {
-        match (&node.op, node.inputs.first()) {
-            (Op::AsOf, Some(input)) if node.kind == ValueKind::Bool && *input < at => {
-                // A stale row is missing at the tick though the row itself is known: stop there.
-                at = *input;
-            }
-            _ => break,
+    while let Some(node) = cells.node(at) {
+        let Some(input) = carried(node, at) else { break };
+        if is_stale(cells, at) {
+            break;
         }
+        at = input;
     }
     at
+}
+
+/// What a node carries to the tick's clock.
+fn carried(node: &Node, at: NodeId) -> Option<NodeId> {
+    let input = *node.inputs.first()?;
+    (matches!(node.op, Op::AsOf) && node.kind == ValueKind::Bool && input < at).then_some(input)
+}
+
+/// Whether a row was too old for the tick.
+fn is_stale(cells: &Recorded<'_>, id: NodeId) -> bool {
+    cells.cell(id, 0).cause() == Some(Cause::Stale)
 }
 
 /// Depth to which readings are collected; deeper values are behind named nodes as a rule.

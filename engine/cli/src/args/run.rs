@@ -244,11 +244,15 @@ pub struct VerifyArgs {
 #[command(after_help = "Examples:\n  alula why runs/condor-1a2b3c --at 2019-05-03\n  \
                         alula why runs/condor-1a2b3c --at 2019-05-03T15:45 income.open\n  \
                         alula why runs/condor-1a2b3c --near income.open\n  \
-                        alula why condor.test.yaml --case 'half the credit' income.open")]
+                        alula why condor.test.yaml --case 'half the credit' income.open\n  \
+                        alula why state/condor/20261121T101503123.redb --at 2023-03-01")]
 pub struct WhyArgs {
-    /// Run folder; with `--case` a test file, or a strategy with one beside it
+    /// Run folder, or the journal of a run; with `--case` a test file, or a strategy with one beside it
     #[arg(value_name = "RUN", value_hint = ValueHint::AnyPath)]
     pub run: PathBuf,
+    /// Store that the run of a journal rests on; none for the simulated market
+    #[arg(long, value_name = "STORE", value_hint = ValueHint::DirPath)]
+    pub data: Option<PathBuf>,
     /// Case of the test file, by its name or a part that no other has
     #[arg(long, value_name = "NAME")]
     pub case: Option<String>,

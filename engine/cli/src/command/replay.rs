@@ -7,21 +7,54 @@ use crate::command::run::told::{Differs, Told};
 use crate::exit::{Exit, Failure};
 use crate::output::Output;
 use crate::project::Project;
+use alula_dsl::graph::Graph;
 use alula_report::text::plural;
-use alula_run::{BacktestRequest, Crank, Mode};
+use alula_run::{BacktestRequest, Crank, Mode, RunOutput};
 use anstyle::{AnsiColor, Style};
 use serde_json::json;
+use std::path::Path;
 
 const TITLE: Style = Style::new().bold();
 const YES: Style = AnsiColor::Green.on_default();
 const NO: Style = AnsiColor::Red.on_default();
+
+/// A run computed again from its journal.
+pub struct Replayed {
+    told: Told,
+    basis: Basis,
+    /// Strategy.
+    pub graph: Graph,
+    /// First tick that is not what the journal says.
+    pub differs: Option<Differs>,
+    /// The run up to its last decision, where it was asked for.
+    pub output: Option<RunOutput>,
+}
 
 /// Computes it again.
 ///
 /// # Errors
 /// When the journal cannot be read or is broken, its strategy does not compile any more, or the data are others.
 pub fn run(args: &ReplayArgs, out: &mut Output) -> Result<Exit, Failure> {
-    let told = Told::read(&args.journal)?;
+    let replayed = again(&args.journal, args.data.as_deref(), false, out)?;
+    report(args, &replayed, out)?;
+    Ok(if replayed.differs.is_none() {
+        Exit::Ok
+    } else {
+        Exit::Findings
+    })
+}
+
+/// Computes a run again from its journal; `whole`: with everything that a run folder holds.
+///
+/// # Errors
+/// As [`run`].
+pub fn again(
+    journal: &Path,
+    data: Option<&Path>,
+    whole: bool,
+    out: &mut Output,
+) -> Result<Replayed, Failure> {
+    let told = Told::read(journal)?;
     let basis = basis::read(told.sources.as_deref().unwrap_or_default())?;
     let folder = tempfile::tempdir().map_err(|e| Failure::io("write in", &std::env::temp_dir(), &e))?;
     let project = Project::load(&basis.unpack(folder.path())?)?;
@@ -29,11 +62,11 @@ pub fn run(args: &ReplayArgs, out: &mut Output) -> Result<Exit, Failure> {
     let linked = project.checked(thresholds.as_deref(), out)?;
     let mut graph = linked.graph.clone();
     alula_run::restore(&mut graph.settings, &basis.settings);
-    if args.data.is_none() && !basis.simulated {
+    if data.is_none() && !basis.simulated {
         return Err(Failure::usage(format!("the run rests on `{}`", basis.label))
             .help("name that store with `--data`"));
     }
-    let history = market(args.data.as_deref(), basis.seed, basis.years, &graph)?;
+    let history = market(data, basis.seed, basis.years, &graph)?;
     let now = history.provenance();
     if now.hash != basis.data {
         return Err(Failure::new(
@@ -52,20 +85,23 @@ pub fn run(args: &ReplayArgs, out: &mut Output) -> Result<Exit, Failure> {
     };
     let mut crank = Crank::start(&request).map_err(|e| failure(&e))?;
     let differs = told.compare(&mut crank)?;
-    report(args, (&told, &basis), differs.as_ref(), out)?;
-    Ok(if differs.is_none() {
-        Exit::Ok
+    let output = if whole {
+        crank.stop_here();
+        Some(crank.finish().map_err(|e| failure(&e))?)
     } else {
-        Exit::Findings
+        None
+    };
+    Ok(Replayed {
+        told,
+        basis,
+        graph,
+        differs,
+        output,
     })
 }
 
-fn report(
-    args: &ReplayArgs,
-    (told, basis): (&Told, &Basis),
-    differs: Option<&Differs>,
-    out: &mut Output,
-) -> Result<(), Failure> {
+fn report(args: &ReplayArgs, replayed: &Replayed, out: &mut Output) -> Result<(), Failure> {
+    let (told, basis, differs) = (&replayed.told, &replayed.basis, replayed.differs.as_ref());
     if args.format == TextFormat::Json {
         let first = differs.map(|d| {
             json!({ "tick": d.tick, "at": d.at.eastern().to_rfc3339(), "what": d.what, "recorded": d.recorded,

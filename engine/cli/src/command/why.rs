@@ -3,6 +3,7 @@
 use crate::args::{TextFormat, WhyArgs};
 use crate::at;
 use crate::command::backtest::failure;
+use crate::command::replay;
 use crate::command::test::{Suite, find};
 use crate::exit::{Exit, Failure};
 use crate::explain::graph_of;
@@ -33,6 +34,7 @@ const DIM: Style = Style::new().dimmed();
 pub fn run(args: &WhyArgs, out: &mut Output) -> Result<Exit, Failure> {
     let (run, graph) = match &args.case {
         Some(name) => of_case(&args.run, name, out)?,
+        None if args.run.extension().is_some_and(|e| e == "redb") => of_journal(args, out)?,
         None => {
             let run = run_folder::read(&args.run)?.output;
             let graph = graph_of(&run)?;
@@ -110,6 +112,23 @@ pub fn run(args: &WhyArgs, out: &mut Output) -> Result<Exit, Failure> {
         }
     }
     Ok(Exit::Ok)
+}
+
+/// Computes a run again from its journal, up to its last decision.
+fn of_journal(args: &WhyArgs, out: &mut Output) -> Result<(RunOutput, Graph), Failure> {
+    let replayed = replay::again(&args.run, args.data.as_deref(), true, out)?;
+    if let Some(differs) = &replayed.differs {
+        let what = format!(
+            "the run is not the same any more from tick {} at {} on: {} differs",
+            differs.tick, differs.at, differs.what
+        );
+        return Err(Failure::new(Exit::Data, what)
+            .help("`alula replay` shows what was recorded and what is computed now"));
+    }
+    let graph = replayed.graph;
+    let run = replayed.output;
+    let run = run.ok_or_else(|| Failure::usage("the journal has no decision".to_owned()))?;
+    Ok((run, graph))
 }
 
 /// Runs a case of a test file: what it recorded, and the graph that decided.

@@ -137,6 +137,9 @@ fn a_journal_gives_the_same_links_again_and_notices_when_it_was_changed() {
         ticks
     );
     assert_eq!(value["same"], true);
+    let why = here.alula(&["why", &path, "--at", "2023-02-01", "income.open"]);
+    assert_eq!(why.code, 0, "{why}");
+    assert!(why.stdout.contains("VIX.last < vix_ceiling"), "{why}");
     let history = here.alula(&["thresholds", "history", "state/condor"]);
     assert!(history.stdout.contains("as it began"), "{history}");
     let mut bytes = std::fs::read(&journal).unwrap();

@@ -34,7 +34,7 @@ use alula_core::thresholds::ThresholdSet;
 use alula_core::trace::Trace;
 use alula_core::value::{Cause, Cell};
 use alula_core::vega::Mapping;
-use alula_dsl::graph::{Clock, Domain};
+use alula_dsl::graph::{Clock, Domain, Graph};
 use alula_market::contract::{Root, SettlementValue};
 use alula_market::history::{History, HistoryError};
 use alula_market::time::{Date, Instant};
@@ -657,6 +657,29 @@ impl<'a> Crank<'a> {
     /// When a settlement is missing or the books do not add up.
     pub fn finish(self) -> Result<RunOutput, RunError> {
         crate::backtest::with_twin(self, &mut Shared::default())
+    }
+
+    /// The strategy.
+    #[must_use]
+    pub fn graph(&self) -> &Graph {
+        self.setup.plan.graph()
+    }
+
+    /// The run so far as far as explanations need it: ticks, decisions, positions, and what was read.
+    #[must_use]
+    pub fn so_far(&self) -> RunOutput {
+        let (plan, mut recorder) = (&self.setup.plan, self.recorder.clone());
+        recorder.positions(&self.book);
+        recorder.nodes(plan);
+        let ticks = self.setup.ticks.get(self.setup.warm_up..).unwrap_or_default();
+        let ticks = ticks.get(..self.tick).unwrap_or(ticks);
+        if let (Some(first), Some(last)) = (ticks.first().copied(), ticks.last().copied()) {
+            recorder.rows(plan, |i| self.driver.rows(plan, i), (first, last));
+        }
+        let mut output = recorder.output;
+        output.trace.extend_from_slice(&self.trace.cells);
+        output.manifest = self.setup.manifest.clone();
+        output
     }
 
     pub(crate) const fn setup(&self) -> &Setup<'a> {

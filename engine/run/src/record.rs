@@ -84,7 +84,7 @@ fn layer_row(tick: u32, at: Instant, hedge: &HedgeTrace, layer: &LayerTrace) -> 
 }
 
 /// Collects the rows of a run.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Recorder {
     pub output: RunOutput,
     stats: BTreeMap<String, usize>,

@@ -199,6 +199,14 @@ pub enum CtlCommand {
         #[arg(default_value = "")]
         why: String,
     },
+    /// Explain the newest tick: a rule, or all of them
+    Why {
+        /// State folder of the strategy that runs
+        state: PathBuf,
+        /// Rule, such as `income.open`
+        #[arg(value_name = "KEY", default_value = "")]
+        key: String,
+    },
     /// Read the thresholds file again
     Reload {
         /// State folder of the strategy that runs
@@ -219,6 +227,7 @@ impl CtlCommand {
             Self::Status { state }
             | Self::Halt { state, .. }
             | Self::Resume { state, .. }
+            | Self::Why { state, .. }
             | Self::Reload { state }
             | Self::Stop { state } => state,
         }

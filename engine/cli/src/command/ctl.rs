@@ -16,6 +16,7 @@ pub fn run(args: &CtlArgs, out: &mut Output) -> Result<Exit, Failure> {
         CtlCommand::Status { .. } => "status".to_owned(),
         CtlCommand::Halt { why, .. } => format!("halt {why}"),
         CtlCommand::Resume { why, .. } => format!("resume {why}"),
+        CtlCommand::Why { key, .. } => format!("why {key}"),
         CtlCommand::Reload { .. } => "reload".to_owned(),
         CtlCommand::Stop { .. } => "stop".to_owned(),
     };
@@ -35,6 +36,9 @@ fn say(state: &Path, line: &str, out: &mut Output) -> Result<Exit, Failure> {
     if let Some(error) = answer.get("error").and_then(Value::as_str) {
         return Err(Failure::usage(error.to_owned()));
     }
-    out.data(&format!("{answer:#}\n"))?;
+    match answer.get("text").and_then(Value::as_str) {
+        Some(text) => out.data(text)?,
+        None => out.data(&format!("{answer:#}\n"))?,
+    }
     Ok(Exit::Ok)
 }

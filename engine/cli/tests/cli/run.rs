@@ -289,6 +289,12 @@ fn a_run_answers_its_own_user_and_a_halt_stands_in_journal_and_folder() {
         halted = value["halted"].clone();
     }
     assert_eq!(halted, "operator");
+    let why = here.alula(&["ctl", "why", "state/condor", "income.open"]);
+    assert_eq!(why.code, 0, "{why}");
+    assert!(why.stdout.starts_with("income.open (open) at 2023-"), "{why}");
+    assert!(why.stdout.contains("VIX.last < vix_ceiling"), "{why}");
+    let none = here.alula(&["ctl", "why", "state/condor", "income.opne"]);
+    assert_eq!(none.code, 2, "{none}");
     // One run at a time.
     let second = here.alula(&["run", "condor.alula", "--speed", "max", "--state", "state"]);
     assert_eq!(second.code, 2, "{second}");

@@ -15,6 +15,7 @@ use crate::exit::{Exit, Failure};
 use crate::output::Output;
 use crate::project::Project;
 use crate::run_folder;
+use alula_core::why::render;
 use alula_dsl::graph::Graph;
 use alula_live::pace::Pace;
 use alula_live::source::Source;
@@ -22,7 +23,7 @@ use alula_live::swap::{Desk, Rules};
 use alula_live::view::View;
 use alula_live::{Happening, Live, LiveError};
 use alula_report::summary;
-use alula_run::{Act, BacktestRequest, Course, Crank, Mode, RunOutput};
+use alula_run::{Act, BacktestRequest, Course, Crank, Explainer, Mode, RunOutput};
 use control::{Board, Control};
 use hook::Hook;
 use screen::Screen;
@@ -348,6 +349,23 @@ impl<'r, 'a> Conductor<'r, 'a> {
         }
     }
 
+    /// Explains the newest tick: a rule, or all of them.
+    fn why(&self, key: &str) -> Result<Value, Failure> {
+        let crank = self.live.crank();
+        let run = crank.so_far();
+        let Some(tick) = run.ticks.last() else {
+            return Ok(json!({ "error": "the run has not decided anything yet" }));
+        };
+        let explainer = Explainer::new(&run, crank.graph()).map_err(|e| failure(&e))?;
+        Ok(match explainer.explain(tick, (!key.is_empty()).then_some(key)) {
+            Ok(found) => {
+                let text: Vec<String> = found.iter().map(render).collect();
+                json!({ "tick": tick.tick, "at": tick.at.eastern().to_rfc3339(), "text": text.join("\n") })
+            }
+            Err(e) => json!({ "error": format!("{}; {}", e.what, e.help) }),
+        })
+    }
+
     /// Does what a command says.
     fn answer(&mut self, request: &Request) -> Result<Value, Failure> {
         let (command, rest) = request.line.split_once(' ').unwrap_or((&request.line, ""));
@@ -359,6 +377,7 @@ impl<'r, 'a> Conductor<'r, 'a> {
                 acts(act)
             }
             ("status", _) => control::status(&View::of(&self.live)),
+            ("why", _) => self.why(rest.trim())?,
             ("reload", _) => {
                 self.reload();
                 json!({ "done": "reload" })

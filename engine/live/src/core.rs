@@ -1,8 +1,10 @@
 //! A run under way: snapshots as they fall due, files as they are offered, and what has happened since the last look.
 
+use crate::broker::Broker;
 use crate::keeper::Keeper;
 use crate::source::Refusal;
 use crate::swap::{Desk, Judged, Rejected};
+use crate::trader::{AtWork, TradeError, Trader};
 use alula_core::thresholds::Change;
 use alula_journal::JournalError;
 use alula_market::time::{Date, Instant};
@@ -91,6 +93,7 @@ pub struct Live<'a> {
     crank: Crank<'a>,
     desk: Desk,
     keeper: Option<Keeper>,
+    trader: Option<Trader>,
     told: Told,
     reloads: Reloads,
 }
@@ -104,6 +107,9 @@ pub enum LiveError {
     /// The journal: nothing may be done that it does not hold.
     #[error(transparent)]
     Journal(#[from] JournalError),
+    /// The broker, or the way to it.
+    #[error(transparent)]
+    Trade(#[from] TradeError),
 }
 
 impl<'a> Live<'a> {
@@ -127,6 +133,7 @@ impl<'a> Live<'a> {
             crank,
             desk,
             keeper: None,
+            trader: None,
             told,
             reloads: Reloads::default(),
         }
@@ -135,6 +142,39 @@ impl<'a> Live<'a> {
     /// Writes a journal from here on.
     pub fn keep(&mut self, keeper: Keeper) {
         self.keeper = Some(keeper);
+    }
+
+    /// Sends the orders to a broker from here on. The journal must be written by a desk, and the run not have begun.
+    ///
+    /// # Errors
+    /// When the run cannot have its orders filled outside, or the broker does not begin.
+    pub fn trade(&mut self, broker: Box<dyn Broker + Send>, received_ns: i64) -> Result<(), LiveError> {
+        let Some(desk) = self.keeper.as_mut().and_then(Keeper::desk_mut) else {
+            return Err(TradeError::Odd("orders are sent only from a journal".to_owned()).into());
+        };
+        self.crank.fill_outside(&broker.facts().id)?;
+        let now = self.crank.next().unwrap_or(Instant(0));
+        self.trader = Some(Trader::connect(broker, desk, now, received_ns)?);
+        Ok(())
+    }
+
+    /// The next snapshot, with a broker where there is one.
+    fn crank_on(&mut self, received_ns: i64) -> Result<Option<Turned>, LiveError> {
+        let desk = self.keeper.as_mut().and_then(Keeper::desk_mut);
+        let (Some(trader), Some(desk)) = (&mut self.trader, desk) else {
+            return Ok(self.crank.turn()?);
+        };
+        let mut at_work = AtWork {
+            trader,
+            desk,
+            received_ns,
+            fault: None,
+        };
+        let turned = self.crank.turn_with(&mut at_work);
+        match at_work.fault {
+            Some(fault) => Err(fault.into()),
+            None => Ok(turned?),
+        }
     }
 
     /// Who writes the journal, if there is one.
@@ -235,7 +275,7 @@ impl<'a> Live<'a> {
         {
             keeper.tick(tick, received_ns)?;
         }
-        let Some(turned) = self.crank.turn()? else {
+        let Some(turned) = self.crank_on(received_ns)? else {
             return Ok(Vec::new());
         };
         if let (Some(keeper), Some(_)) = (&mut self.keeper, turned.tick) {
@@ -248,6 +288,11 @@ impl<'a> Live<'a> {
                     .unwrap_or_default();
                 keeper.decision(tick, decisions, self.crank.version(), received_ns)?;
             }
+        }
+        // The decision is on disk; now its orders may leave.
+        let desk = self.keeper.as_mut().and_then(Keeper::desk_mut);
+        if let (Some(trader), Some(desk), Some(at)) = (&mut self.trader, desk, at) {
+            trader.send(desk, self.crank.book(), (at, received_ns), self.crank.version())?;
         }
         Ok(self.news(at, turned))
     }
@@ -314,6 +359,9 @@ impl<'a> Live<'a> {
     /// # Errors
     /// When a settlement is missing, the books do not add up, or the journal cannot be written.
     pub fn finish(mut self, why: &str, received_ns: i64) -> Result<RunOutput, LiveError> {
+        if let Some(trader) = &mut self.trader {
+            trader.disconnect()?;
+        }
         self.crank.stop_here();
         let output = self.crank.finish()?;
         if let Some(keeper) = self.keeper {

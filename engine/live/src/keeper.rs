@@ -4,6 +4,7 @@
 //! ticks name what they saw by its hash, and changes of thresholds and words of operators stand between the ticks that they
 //! came between.
 
+use crate::order::{DeskError, OrderDesk};
 use crate::swap::{Accepted, Rejected};
 use alula_core::thresholds::ThresholdSet;
 use alula_journal::wire::{self, Blob, Change};
@@ -27,10 +28,65 @@ pub struct Basis {
     pub feed: String,
 }
 
+/// What a run writes with: its journal, or the desk that holds it where orders are sent.
+#[derive(Debug)]
+pub enum Pen {
+    /// Nothing is sent.
+    Journal(Box<Journal>),
+    /// Orders are sent.
+    Desk(Box<OrderDesk>),
+}
+
+impl From<Journal> for Pen {
+    fn from(journal: Journal) -> Self {
+        Self::Journal(Box::new(journal))
+    }
+}
+
+impl From<OrderDesk> for Pen {
+    fn from(desk: OrderDesk) -> Self {
+        Self::Desk(Box::new(desk))
+    }
+}
+
+/// An entry that the desk cannot read is one that cannot be written.
+fn journal_error(error: DeskError) -> JournalError {
+    match error {
+        DeskError::Journal(error) => error,
+        other => JournalError::Payload(other.to_string()),
+    }
+}
+
+impl Pen {
+    fn append(&mut self, stamp: Stamp, cause: u64, record: &Record) -> Result<u64, JournalError> {
+        match self {
+            Self::Journal(journal) => journal.append(stamp, cause, record),
+            Self::Desk(desk) => {
+                let (seq, _) = desk.record(stamp, cause, record).map_err(journal_error)?;
+                Ok(seq)
+            }
+        }
+    }
+
+    fn commit(&mut self) -> Result<u64, JournalError> {
+        match self {
+            Self::Journal(journal) => journal.commit(),
+            Self::Desk(desk) => desk.commit(),
+        }
+    }
+
+    const fn journal(&self) -> &Journal {
+        match self {
+            Self::Journal(journal) => journal,
+            Self::Desk(desk) => desk.journal(),
+        }
+    }
+}
+
 /// Writes the journal of one run.
 #[derive(Debug)]
 pub struct Keeper {
-    journal: Journal,
+    journal: Pen,
     feed: String,
     versions: u64,
     /// Hash of the thresholds in force.
@@ -65,16 +121,17 @@ impl Keeper {
     /// # Errors
     /// When the journal cannot be written.
     pub fn begin(
-        mut journal: Journal,
+        journal: impl Into<Pen>,
         basis: &Basis,
         thresholds: (&ThresholdSet, String),
         received_ns: i64,
     ) -> Result<Self, JournalError> {
+        let mut journal = journal.into();
         let now = Stamp {
             engine_ns: received_ns,
             received_ns,
         };
-        let start = journal.append(now, 0, &started(&journal, basis).into())?;
+        let start = journal.append(now, 0, &started(journal.journal(), basis).into())?;
         let strategy = wire::StrategySwapped {
             version: 1,
             sha256: Hash(basis.rules),
@@ -124,7 +181,7 @@ impl Keeper {
         let start = journal.append(now, 0, &started(&journal, basis).into())?;
         journal.commit()?;
         Ok(Self {
-            journal,
+            journal: journal.into(),
             feed: basis.feed.clone(),
             versions,
             in_force: Hash(*set.hash()),
@@ -283,12 +340,23 @@ impl Keeper {
             received_ns,
         };
         self.journal.append(now, 0, &ended.into())?;
-        self.journal.end(received_ns, why)
+        match self.journal {
+            Pen::Journal(journal) => journal.end(received_ns, why),
+            Pen::Desk(desk) => desk.into_journal().end(received_ns, why),
+        }
     }
 
     /// The journal.
     #[must_use]
     pub const fn journal(&self) -> &Journal {
-        &self.journal
+        self.journal.journal()
+    }
+
+    /// The desk, where orders are sent.
+    pub fn desk_mut(&mut self) -> Option<&mut OrderDesk> {
+        match &mut self.journal {
+            Pen::Journal(_) => None,
+            Pen::Desk(desk) => Some(desk),
+        }
     }
 }

@@ -12,6 +12,7 @@ pub mod reconcile;
 pub mod recovery;
 pub mod source;
 pub mod swap;
+pub mod trader;
 pub mod view;
 
 pub use crate::core::{Happening, Live, LiveError, Reloads};

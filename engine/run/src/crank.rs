@@ -18,9 +18,10 @@ use crate::hash::Chain;
 use crate::manifest;
 use crate::marks::{self, Facts, GuardActs};
 use crate::output::{Manifest, Mode, RunOutput, VersionRow};
+use crate::outside::Outside;
 use crate::record::{Recorder, Submitted};
 use crate::warm_up;
-use alula_book::{Book, OrderId, Rulebook};
+use alula_book::{Answer, Book, BookEvent, OrderId, Rulebook, Told};
 use alula_core::batch::Batch;
 use alula_core::decision::{Decision, OPERATOR, RuleKind};
 use alula_core::linear::LinearMarket;
@@ -35,8 +36,10 @@ use alula_core::trace::Trace;
 use alula_core::value::{Cause, Cell};
 use alula_core::vega::Mapping;
 use alula_dsl::graph::{Clock, Domain, Graph};
+use alula_market::chain::ChainSnapshot;
 use alula_market::contract::{Root, SettlementValue};
 use alula_market::history::{History, HistoryError};
+use alula_market::money::Price;
 use alula_market::time::{Date, Instant};
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -153,6 +156,8 @@ pub struct Crank<'a> {
     acts: VecDeque<OperatorAct>,
     /// The newest decision.
     newest: Option<Decision>,
+    /// Who fills the orders, where the book does not.
+    filled_by: Option<String>,
 }
 
 impl std::fmt::Debug for Crank<'_> {
@@ -208,6 +213,7 @@ impl<'a> Crank<'a> {
             applied: Vec::new(),
             acts: request.course.acts.iter().cloned().collect(),
             newest: None,
+            filled_by: None,
             setup,
             book,
         };
@@ -345,11 +351,60 @@ impl<'a> Crank<'a> {
         Ok(Some((tick, at, crate::hash::of_views(&views))))
     }
 
+    /// From here on orders are filled by somebody else, whom the results name: [`Crank::turn_with`] asks what came of them.
+    ///
+    /// # Errors
+    /// When the strategy trades futures or shares, which the book fills itself, when orders fill on the snapshot of their
+    /// decision, or when the run has begun.
+    pub fn fill_outside(&mut self, by: &str) -> Result<(), RunError> {
+        let refuse = |what: &str, help: &str| Err(RunError::new(ErrorClass::Request, what, help));
+        if !self.setup.plan.linear().is_empty() {
+            return refuse(
+                "orders for futures and shares cannot be sent to a broker yet",
+                "choose `--broker internal`, or leave the hedges with futures or shares out",
+            );
+        }
+        if self.book.config().same_bar {
+            return refuse(
+                "an order that is sent to a broker cannot fill on the snapshot of its decision",
+                "leave fills on the same bar out, or choose `--broker internal`",
+            );
+        }
+        if self.done > 0 {
+            return refuse(
+                "a run that has begun cannot change who fills its orders",
+                "begin anew",
+            );
+        }
+        self.book = self.book.clone().outside();
+        self.filled_by = Some(by.to_owned());
+        Ok(())
+    }
+
+    /// Who fills the orders, where the book does not.
+    #[must_use]
+    pub fn filled_by(&self) -> Option<&str> {
+        self.filled_by.as_deref()
+    }
+
     /// Visits the next snapshot; nothing when there is none.
     ///
     /// # Errors
-    /// When the data cannot be read, a settlement is missing, or an invariant broke.
+    /// When the data cannot be read, a settlement is missing, or an invariant broke; and where orders fill outside: then use
+    /// [`Crank::turn_with`].
     pub fn turn(&mut self) -> Result<Option<Turned>, RunError> {
+        self.turned(None)
+    }
+
+    /// Visits the next snapshot and asks what came of the orders.
+    ///
+    /// # Errors
+    /// As [`Crank::turn`], and when an answer does not fit the order.
+    pub fn turn_with(&mut self, outside: &mut dyn Outside) -> Result<Option<Turned>, RunError> {
+        self.turned(Some(outside))
+    }
+
+    fn turned(&mut self, outside: Option<&mut dyn Outside>) -> Result<Option<Turned>, RunError> {
         let Some(at) = self.next() else {
             return Ok(None);
         };
@@ -360,14 +415,19 @@ impl<'a> Crank<'a> {
             self.day = Some(Session { date, seen: None });
             turned.new_session = true;
         }
-        self.visit(at, &mut turned)
+        self.visit(at, &mut turned, outside)
             .map_err(|e| if e.at.is_some() { e } else { e.at(at) })?;
         self.done += 1;
         Ok(Some(turned))
     }
 
     /// One snapshot.
-    fn visit(&mut self, at: Instant, turned: &mut Turned) -> Result<(), RunError> {
+    fn visit(
+        &mut self,
+        at: Instant,
+        turned: &mut Turned,
+        outside: Option<&mut dyn Outside>,
+    ) -> Result<(), RunError> {
         self.settle(at)?;
         let number = self.setup.warm_up + self.tick;
         let is_tick = self.setup.ticks.get(number) == Some(&at);
@@ -376,7 +436,7 @@ impl<'a> Crank<'a> {
             return Ok(());
         }
         let views = self.snapshots.views(at)?;
-        self.fill_and_mark(at, &views)?;
+        self.fill_and_mark(at, &views, outside)?;
         if is_tick {
             turned.tick = u32::try_from(self.tick).ok();
             turned.swaps = self.take_swaps(at, &views)?;
@@ -390,11 +450,24 @@ impl<'a> Crank<'a> {
         Ok(())
     }
 
-    fn fill_and_mark(&mut self, at: Instant, views: &Views) -> Result<(), RunError> {
+    fn fill_and_mark(
+        &mut self,
+        at: Instant,
+        views: &Views,
+        outside: Option<&mut dyn Outside>,
+    ) -> Result<(), RunError> {
         for view in views.iter().flatten() {
             let events = self.book.on_snapshot(&view.snapshot);
             self.recorder.events(&events);
-            self.book.mark(&view.snapshot);
+            if !self.book.is_outside() {
+                self.book.mark(&view.snapshot);
+            }
+        }
+        if self.book.is_outside() {
+            self.ask(at, views, outside)?;
+            for view in views.iter().flatten() {
+                self.book.mark(&view.snapshot);
+            }
         }
         let events = self
             .linear
@@ -403,6 +476,76 @@ impl<'a> Crank<'a> {
         self.book.check()?;
         let sight = Sight::new(&self.setup.plan, at, views, self.setup.rulebook);
         self.recorder.observe(&self.book, Some(&sight));
+        Ok(())
+    }
+
+    /// Takes in what came of orders that fill outside, then takes those back that have had their snapshots.
+    fn ask(&mut self, at: Instant, views: &Views, outside: Option<&mut dyn Outside>) -> Result<(), RunError> {
+        let Some(outside) = outside else {
+            let what = "nobody says what came of the orders, which fill outside of the run";
+            return Err(RunError::new(
+                ErrorClass::Request,
+                what,
+                "turn it with its broker",
+            ));
+        };
+        let answers = outside.round(at, views, &self.book)?;
+        self.take_in(at, views, &answers)?;
+        let overdue: Vec<OrderId> = self.book.overdue().map(|o| o.id.clone()).collect();
+        if !overdue.is_empty() {
+            let answers = outside.take_back(at, &overdue, &self.book)?;
+            self.take_in(at, views, &answers)?;
+        }
+        Ok(())
+    }
+
+    /// The book takes answers in by underlying, as it fills its own orders.
+    fn take_in(&mut self, at: Instant, views: &Views, answers: &[Answer]) -> Result<(), RunError> {
+        let misfit = |what: String| {
+            let help = "what the broker did is not what was ordered: look at the account, and at the journal";
+            RunError::new(ErrorClass::Invariant, what, help).at(at)
+        };
+        let seen = |underlying: &str| {
+            let mut snapshots = views.iter().flatten().map(|v| &v.snapshot);
+            snapshots.position(|s| s.underlying == underlying)
+        };
+        let of = |book: &Book, answer: &Answer| {
+            let order = book.orders().iter().find(|o| o.id == answer.order)?;
+            Some(book.underlying_of(order))
+        };
+        let mut places: Vec<(usize, &Answer)> = Vec::with_capacity(answers.len());
+        for answer in answers {
+            let Some(underlying) = of(&self.book, answer) else {
+                return Err(misfit(format!("order {} is not at work", answer.order)));
+            };
+            places.push((underlying.and_then(seen).unwrap_or(usize::MAX), answer));
+        }
+        places.sort_by_key(|(place, _)| *place);
+        let mut events: Vec<BookEvent> = Vec::new();
+        for (place, answer) in places {
+            let snapshot = views.iter().flatten().map(|v| &v.snapshot).nth(place);
+            let event = match (snapshot, &answer.told) {
+                (Some(snapshot), _) => self.book.answer(snapshot, answer),
+                (None, Told::Waiting(_)) => continue,
+                // An end needs no quotes.
+                (None, Told::Ended(_)) => {
+                    let underlying = of(&self.book, answer).flatten().unwrap_or_default();
+                    let empty = ChainSnapshot {
+                        at,
+                        underlying: underlying.to_owned(),
+                        spot: Price::ZERO,
+                        expiries: Vec::new(),
+                    };
+                    self.book.answer(&empty, answer)
+                }
+                (None, Told::Filled { .. }) => {
+                    let what = format!("order {} filled where its underlying is not quoted", answer.order);
+                    return Err(misfit(what));
+                }
+            };
+            events.push(event.map_err(|e| misfit(e.to_string()))?);
+        }
+        self.recorder.events(&events);
         Ok(())
     }
 
@@ -579,7 +722,7 @@ impl<'a> Crank<'a> {
         self.newest = Some(decision);
         self.tick += 1;
         if self.book.config().same_bar {
-            self.fill_and_mark(at, views)?;
+            self.fill_and_mark(at, views, None)?;
         }
         Ok(())
     }
@@ -710,6 +853,7 @@ impl<'a> Crank<'a> {
             done,
             empty,
             applied,
+            filled_by,
             ..
         } = self;
         recorder.positions(&book);
@@ -751,6 +895,11 @@ impl<'a> Crank<'a> {
             visited: setup.visited.get(..done).unwrap_or(&setup.visited),
             ticks,
         });
+        if let Some(by) = &filled_by {
+            setup.manifest.marks.push(format!(
+                "fills: by the broker `{by}`, which simulates them from the quotes of the run"
+            ));
+        }
         let changes = applied.len();
         if changes > 0 {
             let times = if changes == 1 {

@@ -91,12 +91,7 @@ impl Book {
     }
 
     pub(super) fn is_due(&self, order: &Order, snapshot: &ChainSnapshot) -> bool {
-        let underlying = match &order.request.kind {
-            OrderKind::Open { package } => Some(package.underlying()),
-            OrderKind::Close { position } | OrderKind::Roll { position, .. } => {
-                self.open.get(position).map(|p| p.package.underlying())
-            }
-        };
+        let underlying = self.underlying_of(order);
         // An order whose position is gone is due at once, to be cancelled.
         let ours = underlying.is_none_or(|u| u == snapshot.underlying);
         let decided = order.request.decided_at;

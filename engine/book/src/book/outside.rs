@@ -9,6 +9,7 @@ use super::Book;
 use crate::fees::{FeeError, Fees};
 use crate::fill::{self, NoFill, PackagePrice, PricedLeg};
 use crate::order::{BookEvent, CancelReason, Order, OrderId, OrderKind};
+use crate::package::Leg;
 use alula_market::chain::ChainSnapshot;
 use alula_market::contract::OptionContract;
 use alula_market::money::Price;
@@ -139,6 +140,24 @@ impl Book {
         self.orders.iter().filter(move |o| self.outside && over(o))
     }
 
+    /// Underlying of an order; `None` when its position is gone.
+    #[must_use]
+    pub fn underlying_of(&self, order: &Order) -> Option<&'static str> {
+        match &order.request.kind {
+            OrderKind::Open { package } => Some(package.underlying()),
+            OrderKind::Close { position } | OrderKind::Roll { position, .. } => {
+                self.open.get(position).map(|p| p.package.underlying())
+            }
+        }
+    }
+
+    /// What an order has to trade now, for one package; `None` when its position no longer allows it.
+    #[must_use]
+    pub fn legs_of(&self, order: &Order) -> Option<Vec<Leg>> {
+        let legs = self.trade_legs(order)?;
+        Some(legs.iter().map(|l| l.leg).collect())
+    }
+
     /// Counts a try of every order that is due at a snapshot.
     pub(super) fn count_tries(&mut self, snapshot: &ChainSnapshot) {
         let mut orders = std::mem::take(&mut self.orders);
@@ -164,13 +183,10 @@ impl Book {
         let Some((place, order)) = place.and_then(|i| Some((i, self.orders.get(i)?.clone()))) else {
             return Err(AnswerError::Unknown(id()));
         };
-        let underlying = match &order.request.kind {
-            OrderKind::Open { package } => Some(package.underlying()),
-            OrderKind::Close { position } | OrderKind::Roll { position, .. } => {
-                self.open.get(position).map(|p| p.package.underlying())
-            }
-        };
-        if underlying.is_some_and(|u| u != snapshot.underlying) {
+        if self
+            .underlying_of(&order)
+            .is_some_and(|u| u != snapshot.underlying)
+        {
             return Err(AnswerError::Underlying {
                 order: id(),
                 underlying: snapshot.underlying.clone(),

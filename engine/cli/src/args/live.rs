@@ -19,6 +19,8 @@ pub enum BrokerArg {
     /// The engine's own account: orders fill by the strategy's fill model.
     #[default]
     Internal,
+    /// The simulated broker plugin, in a process of its own, with the strategy's fill model and fees; needs `--state`.
+    Paper,
 }
 
 /// What entries do that a change of thresholds alone makes true.

@@ -3,7 +3,7 @@
 #![cfg(all(unix, not(target_vendor = "apple")))]
 
 use crate::plugin::{cc, here};
-use crate::support::Folder;
+use crate::support::{CONDOR, Folder};
 use alula::broker::{Opening, open_broker};
 use alula_book::instrument::LinearLeg;
 use alula_live::broker::{
@@ -459,4 +459,78 @@ fn the_checks_find_brokers_that_misbehave() {
         let line = found.stdout.lines().find(|l| l.contains(&format!("✗ {case}")));
         assert!(line.is_some_and(|l| l.contains(why)), "{how}: {found}");
     }
+}
+
+/// Zero latency, the strategy's own fill model and fees: every decision, fill, position and dollar is that of the engine's own
+/// fills, down to the last link of the chain. What is sent is in the journal, which computes again to the same.
+#[test]
+fn a_run_with_the_simulated_broker_is_the_run_with_the_engines_own_fills() {
+    let folder = Folder::new(&[("plain.alula", CONDOR)]);
+    trusted(&folder, &paper(), "paper");
+    let market = ["--speed", "max", "--years", "1", "--seed", "5"];
+    let (plain, fill) = (
+        ["run", "plain.alula"],
+        ["--fill", "legs+limited:3", "--fees", "ibkr"],
+    );
+    for (name, extra) in [("a", &[][..]), ("b", &fill[..])] {
+        let (inside, outside) = (format!("in-{name}"), format!("out-{name}"));
+        let own = here(
+            &folder,
+            &[&plain[..], &market, extra, &["--out", &inside]].concat(),
+        );
+        assert_eq!(own.code, 0, "{own}");
+        let sent = ["--broker", "paper", "--state", "journals", "--out", &outside];
+        let run = here(&folder, &[&plain[..], &market, extra, &sent].concat());
+        assert_eq!(run.code, 0, "{run}");
+        assert!(
+            run.stdout.contains("simulated by the broker `paper/paper`"),
+            "{run}"
+        );
+        let read = |dir: &str, file: &str| folder.read(&format!("{dir}/{file}"));
+        for file in [
+            "trades.csv",
+            "ticks.csv",
+            "decisions.csv",
+            "positions.csv",
+            "daily.csv",
+        ] {
+            assert_eq!(read(&inside, file), read(&outside, file), "{file}");
+        }
+        assert!(read(&outside, "trades.csv").lines().count() > 10);
+        assert!(read(&outside, "manifest.json").contains("by the broker `paper/paper`"));
+        let again = here(&folder, &["verify", &outside]);
+        assert_eq!(again.code, 0, "{again}");
+        let other = [
+            "run",
+            "plain.alula",
+            "--speed",
+            "max",
+            "--state",
+            "journals",
+            "--resume",
+        ];
+        let other = here(&folder, &other);
+        assert!(
+            other.stderr.contains("has its positions at the broker"),
+            "{other}"
+        );
+    }
+}
+
+#[test]
+fn a_run_with_a_broker_needs_a_journal_and_a_plugin_that_is_trusted() {
+    let folder = Folder::new(&[("condor.alula", CONDOR)]);
+    let run = |extra: &[&str]| {
+        let args = [
+            &["run", "condor.alula", "--speed", "max", "--broker", "paper"],
+            extra,
+        ]
+        .concat();
+        let done = here(&folder, &args);
+        assert_ne!(done.code, 0, "{done}");
+        done.stderr
+    };
+    assert!(run(&[]).contains("--state"));
+    assert!(run(&["--state", "s", "--resume"]).contains("cannot be gone on with"));
+    assert!(run(&["--state", "s"]).contains("plugin trust"));
 }

@@ -374,9 +374,22 @@ impl OrderDesk {
         &self.orders
     }
 
+    /// Puts everything on disk; sends nothing.
+    ///
+    /// # Errors
+    /// When the journal cannot be written.
+    pub fn commit(&mut self) -> Result<u64, JournalError> {
+        self.journal.commit()
+    }
+
+    /// The journal alone, for its last entry.
+    pub(crate) fn into_journal(self) -> Journal {
+        self.journal
+    }
+
     /// The journal.
     #[must_use]
-    pub fn journal(&self) -> &Journal {
+    pub const fn journal(&self) -> &Journal {
         &self.journal
     }
 

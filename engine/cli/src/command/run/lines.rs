@@ -25,10 +25,13 @@ pub fn begin(live: &Live<'_>, watched: Option<&Path>) -> String {
     let simulated = if m.simulated { "SIMULATED: " } else { "" };
     let snapshots = plural(crank.instants().len(), "snapshot");
     let mut out = format!(
-        "{TITLE}{}{TITLE:#}  run {}\n  feed        {simulated}{}, {snapshots}\n  fills       simulated by the engine: {}\n",
+        "{TITLE}{}{TITLE:#}  run {}\n  feed        {simulated}{}, {snapshots}\n  fills       simulated by {}: {}\n",
         m.strategy,
         short_hash(&m.run_id),
         m.data_label,
+        crank
+            .filled_by()
+            .map_or_else(|| "the engine".to_owned(), |by| format!("the broker `{by}`")),
         m.settings.get("cross").map_or("", String::as_str),
     );
     let version = crank.thresholds().hash_hex();

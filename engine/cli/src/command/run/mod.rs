@@ -10,13 +10,16 @@ mod state;
 pub mod told;
 
 use crate::args::{BrokerArg, FeedArg, RunArgs, TextFormat};
+use crate::broker::{Opening, open_broker};
 use crate::command::backtest::{failure, market, text, with_terms};
 use crate::exit::{Exit, Failure};
 use crate::output::Output;
 use crate::project::Project;
 use crate::run_folder;
+use alula_book::FeeSchedule;
 use alula_core::why::render;
 use alula_dsl::graph::Graph;
+use alula_live::broker::Broker;
 use alula_live::pace::Pace;
 use alula_live::source::Source;
 use alula_live::swap::{Desk, Rules};
@@ -64,6 +67,16 @@ pub fn run(args: &RunArgs, out: &mut Output) -> Result<Exit, Failure> {
         Some(state) if args.resume => state.resume()?,
         _ => None,
     };
+    if let Some(r) = resumed
+        .as_ref()
+        .filter(|r| !r.told.broker.starts_with("internal"))
+    {
+        let what = format!(
+            "the run that is to go on has its positions at the broker `{}`",
+            r.told.broker
+        );
+        return Err(Failure::usage(what).help("begin anew without `--resume`"));
+    }
     if args.resume && resumed.is_none() {
         out.note("there is no run to go on with; this one begins anew");
     }
@@ -111,6 +124,9 @@ pub fn run(args: &RunArgs, out: &mut Output) -> Result<Exit, Failure> {
     if let Some(keeper) = keeper {
         live.keep(keeper);
     }
+    if let Some(broker) = paper(args, &live)? {
+        live.trade(broker, state::now_ns()).map_err(|e| stopped(&e))?;
+    }
     let mut source = source;
     if resumed.is_some() {
         // It may have been changed while nobody ran.
@@ -149,9 +165,56 @@ fn last_good(
     Ok(Some(file))
 }
 
+/// The simulated broker with an account of its own for the run, if it is asked for: the strategy's capital, fills and fees, and
+/// no latency.
+fn paper(args: &RunArgs, live: &Live<'_>) -> Result<Option<Box<dyn Broker + Send>>, Failure> {
+    let (BrokerArg::Paper, Some(keeper)) = (args.broker, live.keeper()) else {
+        return Ok(None);
+    };
+    let config = live.crank().book().config();
+    let name = &config.fees.name;
+    if FeeSchedule::named(name).as_ref() != Some(&config.fees) {
+        return Err(Failure::usage(format!(
+            "the simulated broker does not know the fees `{name}` of the strategy"
+        ))
+        .help("choose one of its schedules with `--fees`, or `--broker internal`"));
+    }
+    let run = &keeper.journal().manifest().run;
+    let graph = live.crank().plan().graph();
+    let state = args.state.as_deref().unwrap_or_else(|| Path::new(""));
+    let folder = state.join(&graph.settings.name).join(format!("{run}.paper"));
+    let whole = config.capital.0.div_euclid(1_000_000);
+    let micros = config.capital.0.rem_euclid(1_000_000);
+    let settings = [
+        ("folder", folder.to_string_lossy().into_owned()),
+        ("cash", format!("{whole}.{micros:06}")),
+        ("fill", config.fills.to_string()),
+        ("fees", name.clone()),
+    ]
+    .map(|(name, value)| (name.to_owned(), value));
+    let opening = Opening {
+        strategy: &args.file,
+        ..Opening::default()
+    };
+    open_broker("paper", &settings, &opening).map(Some)
+}
+
 /// What cannot be meant.
 fn check(args: &RunArgs) -> Result<(), Failure> {
-    let BrokerArg::Internal = args.broker;
+    if args.broker == BrokerArg::Paper {
+        if args.state.is_none() {
+            return Err(Failure::usage(
+                "a broker needs a journal: nothing is sent that is not written down first",
+            )
+            .help("name a folder for it with `--state DIR`"));
+        }
+        if args.resume {
+            return Err(
+                Failure::usage("a run with `--broker paper` cannot be gone on with yet")
+                    .help("begin anew without `--resume`; each run has an account of its own"),
+            );
+        }
+    }
     match (args.feed, &args.data) {
         (Some(FeedArg::Replay), None) => Err(Failure::usage("a replay needs a store").help(
             "name one with `--data`; `alula import` makes one, `alula simulate --store DIR` writes a simulated one",
@@ -201,6 +264,8 @@ fn stopped(error: &LiveError) -> Failure {
     match error {
         LiveError::Run(e) => failure(e),
         LiveError::Journal(e) => state::broken(e),
+        LiveError::Trade(e) => Failure::new(Exit::Stopped, e.to_string())
+            .help("nothing more is sent; `alula journal show` tells what was, and what came of it"),
     }
 }
 

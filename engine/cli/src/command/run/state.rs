@@ -2,14 +2,17 @@
 
 use super::basis;
 use super::told::Told;
-use crate::args::RunArgs;
+use crate::args::{BrokerArg, RunArgs};
 use crate::exit::{Exit, Failure};
 use crate::output::Output;
 use crate::project::Linked;
 use alula_core::thresholds::{ThresholdSet, read};
 use alula_journal::folder::Predecessor;
 use alula_journal::{Folder, FolderError, Hash, Limits, Manifest};
+use alula_journal::{Journal, Stamp, wire};
 use alula_live::keeper::{Basis, Keeper};
+use alula_live::order::{DeskError, OrderDesk};
+use alula_live::rails::{RailLimits, Rails};
 use alula_run::Crank;
 use std::path::Path;
 use std::time::SystemTime;
@@ -129,7 +132,10 @@ impl State {
             sources: basis::write(linked, m, (args.seed, args.years)),
             rules,
             mode: "paper".to_owned(),
-            broker: format!("internal {}", env!("CARGO_PKG_VERSION")),
+            broker: match args.broker {
+                BrokerArg::Internal => format!("internal {}", env!("CARGO_PKG_VERSION")),
+                BrokerArg::Paper => "paper".to_owned(),
+            },
             feed: m.data_label.clone(),
         };
         let set = crank.next_thresholds();
@@ -141,13 +147,44 @@ impl State {
             None => {
                 let graph = crank.plan().graph();
                 let text = set.canonical_text(&graph.settings.name, &graph.thresholds);
-                Keeper::begin(journal, &basis, (set, text), now)
+                if args.broker == BrokerArg::Paper {
+                    let desk = desk(journal, &graph.settings.name, &text, now)?;
+                    Keeper::begin(desk, &basis, (set, text), now)
+                } else {
+                    Keeper::begin(journal, &basis, (set, text), now)
+                }
             }
         };
         let path = self.folder.path().join(format!("{name}.redb"));
         out.note(&format!("journal  {}", path.display()));
         keeper.map_err(|e| broken(&e))
     }
+}
+
+/// The desk of a run that sends its orders to a simulated broker: its account is new, so that nothing is carried over.
+fn desk(journal: Journal, strategy: &str, text: &str, now: i64) -> Result<OrderDesk, Failure> {
+    // No trade of a simulated broker is on its way once an order has ended.
+    let rails = Rails::new(RailLimits {
+        settle_s: 0,
+        ..RailLimits::default()
+    });
+    let carried = wire::Carried {
+        positions: Vec::new(),
+        orders: Vec::new(),
+        fills: Vec::new(),
+        halt: String::new(),
+        halt_why: String::new(),
+        thresholds: wire::Blob(text.as_bytes().to_vec()),
+        thresholds_version: 1,
+    };
+    let stamp = Stamp {
+        engine_ns: now,
+        received_ns: now,
+    };
+    OrderDesk::begin(journal, strategy, rails, carried, stamp).map_err(|e| match e {
+        DeskError::Journal(e) => broken(&e),
+        other => Failure::new(Exit::Stopped, other.to_string()),
+    })
 }
 
 impl Resumed {

@@ -18,6 +18,8 @@ const RUNS_MAX: usize = 10_000;
 pub struct Told {
     /// Newest run.
     pub run: String,
+    /// Who filled the orders, and its version.
+    pub broker: String,
     /// Sources and settings.
     pub sources: Option<Vec<u8>>,
     /// Instant, values as text, whether entries act at once.
@@ -186,7 +188,10 @@ fn one(store: &dyn Store, path: &Path) -> Result<(Told, Option<String>), Failure
     let verdict = each(store, |entry, record| {
         let at = Instant(entry.engine_ns.div_euclid(1_000_000_000));
         match record {
-            Some(Record::RunStarted(r)) => told.run.clone_from(&r.run),
+            Some(Record::RunStarted(r)) => {
+                told.run.clone_from(&r.run);
+                told.broker.clone_from(&r.broker);
+            }
             Some(Record::StrategySwapped(r)) if r.version == 1 => told.sources = Some(r.sources.0.clone()),
             Some(Record::ThresholdsApplied(r)) if r.version > 1 => {
                 let entries = if r.source.ends_with("entries evaluate") {

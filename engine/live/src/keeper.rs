@@ -96,7 +96,7 @@ pub struct Keeper {
 }
 
 /// Time by which the run decides and time of the machine.
-fn stamp(at: Instant, received_ns: i64) -> Stamp {
+pub(crate) fn stamp(at: Instant, received_ns: i64) -> Stamp {
     Stamp {
         engine_ns: at.0.saturating_mul(1_000_000_000),
         received_ns,

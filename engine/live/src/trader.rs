@@ -5,6 +5,7 @@
 //! pass the rails, are written down, and leave.
 
 use crate::broker::{Broker, BrokerEvent, BrokerFault, ClientOrderId, Expired, FinalValue, OrderLife, Quote};
+use crate::keeper::stamp;
 use crate::order::{DeskError, Draft, OrderDesk, OrderState, Purpose};
 use crate::rails::Seen;
 use crate::reconcile::{Action, Policy, Reconciler};
@@ -73,13 +74,6 @@ impl std::fmt::Debug for Trader {
     }
 }
 
-fn stamp(at: Instant, received_ns: i64) -> Stamp {
-    Stamp {
-        engine_ns: at.0.saturating_mul(1_000_000_000),
-        received_ns,
-    }
-}
-
 impl Trader {
     /// Connects, and compares journal and broker before anything is sent.
     ///
@@ -118,6 +112,7 @@ impl Trader {
             let mut events = Vec::new();
             trader.broker.poll(Duration::ZERO, &mut events)?;
             let mut actions: Vec<Action> = Vec::new();
+            // The comparison looks at the orders as they stand after each event.
             for event in &events {
                 trader.hear(event);
                 desk.take(when, event)?;

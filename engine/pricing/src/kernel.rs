@@ -54,15 +54,21 @@ pub(crate) fn greeks(
     (strikes, vols, vol_min): (&[f64], &[f64], f64),
     out: [&mut [f64]; 6],
 ) -> bool {
-    dispatch!(level, simd => greeks_at(simd, shared, (strikes, vols, vol_min), out))
+    dispatch!(level, simd => {
+        let rows = (strikes, vols, vol_min);
+        blocks_at(simd, shared, rows, out, greeks_block::<WIDE>, greeks_block::<LANES>)
+    })
 }
 
+/// Goes through rows in blocks, [`WIDE`] at first and then [`LANES`], and stores each block's columns. Whether every row is plain.
 #[inline(always)]
-fn greeks_at<S: Simd>(
+fn blocks_at<S: Simd, const C: usize>(
     simd: S,
     shared: &Shared,
     (mut strikes, mut vols, vol_min): (&[f64], &[f64], f64),
-    mut out: [&mut [f64]; 6],
+    mut out: [&mut [f64]; C],
+    wide: impl Fn(&Shared, &[f64; WIDE], &[f64; WIDE]) -> [[f64; WIDE]; C],
+    narrow: impl Fn(&Shared, &[f64; LANES], &[f64; LANES]) -> [[f64; LANES]; C],
 ) -> bool {
     simd.vectorize(
         #[inline(always)]
@@ -73,7 +79,7 @@ fn greeks_at<S: Simd>(
                 vols.split_first_chunk::<WIDE>(),
             ) {
                 plain &= all_plain(k, v, vol_min);
-                let values = greeks_block(shared, k, v);
+                let values = wide(shared, k, v);
                 store(&mut out, &values, WIDE);
                 (strikes, vols) = (strikes_left, vols_left);
             }
@@ -82,7 +88,7 @@ fn greeks_at<S: Simd>(
                 let (k, rows) = padded(strikes, shared.forward);
                 let (v, _) = padded(vols, 1.0);
                 plain &= all_plain(&k, &v, vol_min);
-                let values = greeks_block(shared, &k, &v);
+                let values = narrow(shared, &k, &v);
                 store(&mut out, &values, rows);
             }
             plain
@@ -92,7 +98,7 @@ fn greeks_at<S: Simd>(
 
 /// Moves the first `rows` values of each column to the front of `out`, which then begins behind them.
 #[inline(always)]
-fn store<const N: usize>(out: &mut [&mut [f64]; 6], values: &[[f64; N]; 6], rows: usize) {
+fn store<const N: usize, const C: usize>(out: &mut [&mut [f64]; C], values: &[[f64; N]; C], rows: usize) {
     for (column, values) in out.iter_mut().zip(values) {
         let left = core::mem::take(column);
         let (cells, left) = left.split_at_mut(rows.min(left.len()));
@@ -190,52 +196,10 @@ pub(crate) fn prices(
     (strikes, vols, vol_min): (&[f64], &[f64], f64),
     out: [&mut [f64]; 2],
 ) -> bool {
-    dispatch!(level, simd => prices_at(simd, shared, (strikes, vols, vol_min), out))
-}
-
-#[inline(always)]
-fn prices_at<S: Simd>(
-    simd: S,
-    shared: &Shared,
-    (mut strikes, mut vols, vol_min): (&[f64], &[f64], f64),
-    [mut puts, mut calls]: [&mut [f64]; 2],
-) -> bool {
-    simd.vectorize(
-        #[inline(always)]
-        || {
-            let mut plain = true;
-            while let (Some((k, strikes_left)), Some((v, vols_left))) = (
-                strikes.split_first_chunk::<WIDE>(),
-                vols.split_first_chunk::<WIDE>(),
-            ) {
-                plain &= all_plain(k, v, vol_min);
-                let [put, call] = prices_block(shared, k, v);
-                for (column, values) in [(&mut puts, put), (&mut calls, call)] {
-                    let left = core::mem::take(column);
-                    let (cells, left) = left.split_at_mut(WIDE.min(left.len()));
-                    if let Some(values) = values.get(..cells.len()) {
-                        cells.copy_from_slice(values);
-                    }
-                    *column = left;
-                }
-                (strikes, vols) = (strikes_left, vols_left);
-            }
-            let rows = strikes.chunks(LANES).zip(vols.chunks(LANES));
-            let out = puts.chunks_mut(LANES).zip(calls.chunks_mut(LANES));
-            for ((strikes, vols), (puts, calls)) in rows.zip(out) {
-                let (k, rows) = padded(strikes, shared.forward);
-                let (v, _) = padded(vols, 1.0);
-                plain &= all_plain(&k, &v, vol_min);
-                let [put, call] = prices_block(shared, &k, &v);
-                for (cells, values) in [(puts, put), (calls, call)] {
-                    if let Some(values) = values.get(..rows) {
-                        cells.copy_from_slice(values);
-                    }
-                }
-            }
-            plain
-        },
-    )
+    dispatch!(level, simd => {
+        let rows = (strikes, vols, vol_min);
+        blocks_at(simd, shared, rows, out, prices_block::<WIDE>, prices_block::<LANES>)
+    })
 }
 
 /// Put and call prices of a block: the operations of [`greeks_block`] that lead to its prices, in their order. The value out of the

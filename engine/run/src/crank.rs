@@ -103,6 +103,14 @@ pub(crate) struct Setup<'a> {
     pub thresholds: Vec<f64>,
 }
 
+impl Setup<'_> {
+    /// Ticks of the period, as many as were decided.
+    fn decided(&self, count: usize) -> &[Instant] {
+        let ticks = self.ticks.get(self.warm_up..).unwrap_or_default();
+        ticks.get(..count).unwrap_or(ticks)
+    }
+}
+
 /// A session under way.
 struct Session {
     date: Date,
@@ -811,14 +819,9 @@ impl<'a> Crank<'a> {
     /// The run so far as far as explanations need it: ticks, decisions, positions, and what was read.
     #[must_use]
     pub fn so_far(&self) -> RunOutput {
-        let (plan, mut recorder) = (&self.setup.plan, self.recorder.clone());
+        let mut recorder = self.recorder.clone();
         recorder.positions(&self.book);
-        recorder.nodes(plan);
-        let ticks = self.setup.ticks.get(self.setup.warm_up..).unwrap_or_default();
-        let ticks = ticks.get(..self.tick).unwrap_or(ticks);
-        if let (Some(first), Some(last)) = (ticks.first().copied(), ticks.last().copied()) {
-            recorder.rows(plan, |i| self.driver.rows(plan, i), (first, last));
-        }
+        read(&mut recorder, &self.setup, &self.driver, self.tick);
         let mut output = recorder.output;
         output.trace.extend_from_slice(&self.trace.cells);
         output.manifest = self.setup.manifest.clone();
@@ -859,19 +862,15 @@ impl<'a> Crank<'a> {
         recorder.positions(&book);
         recorder.add_up(&book).map_err(|e| e.at(end))?;
         chain.end(&book);
-        recorder.nodes(&setup.plan);
-        let ticks = setup.ticks.get(setup.warm_up..).unwrap_or_default();
-        let ticks = ticks.get(..tick).unwrap_or(ticks);
-        if let (Some(first), Some(last)) = (ticks.first().copied(), ticks.last().copied()) {
-            recorder.rows(&setup.plan, |i| driver.rows(&setup.plan, i), (first, last));
-            setup.manifest.first_tick = Some(first);
-            setup.manifest.last_tick = Some(last);
-        }
+        read(&mut recorder, &setup, &driver, tick);
+        setup.manifest.first_tick = setup.decided(tick).first().copied();
+        setup.manifest.last_tick = setup.decided(tick).last().copied();
         let mut cells = trace.cells;
         recorder.output.trace.append(&mut cells);
         setup.manifest.ticks = u64::try_from(tick).unwrap_or(u64::MAX);
         setup.manifest.chain = chain.hex();
         setup.manifest.empty_chains = empty;
+        let ticks = setup.decided(tick);
         setup.manifest.marks = marks::of(&Facts {
             plan: &setup.plan,
             data: &setup.data,
@@ -952,6 +951,16 @@ impl<'a> Crank<'a> {
         output.inputs.extend(files);
         output.manifest = setup.manifest;
         Ok(output)
+    }
+}
+
+/// Puts down the nodes, and the rows that the ticks of the period could read.
+fn read(recorder: &mut Recorder, setup: &Setup<'_>, driver: &Driver, tick: usize) {
+    let plan = &setup.plan;
+    recorder.nodes(plan);
+    let ticks = setup.decided(tick);
+    if let (Some(first), Some(last)) = (ticks.first(), ticks.last()) {
+        recorder.rows(plan, |i| driver.rows(plan, i), (*first, *last));
     }
 }
 

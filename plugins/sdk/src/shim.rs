@@ -147,9 +147,22 @@ unsafe extern "C" fn create<P: Plugin>(
     };
     // SAFETY: the parameters are the host's, whose names end with a zero.
     let made = guarded(|| unsafe { (made.create)(given) });
+    // SAFETY: the host gave places for both, as was checked.
+    unsafe { hand_over(made, (self_out, vtbl_out), err) }
+}
+
+/// Gives the host what was made, or says why nothing was.
+///
+/// # Safety
+/// Both places may be written to.
+unsafe fn hand_over<V>(
+    made: Result<(*mut c_void, *const V), (raw::Status, String)>,
+    (self_out, vtbl_out): (*mut *mut c_void, *mut *const V),
+    err: *mut raw::Error,
+) -> raw::Status {
     match made {
         Ok((this, vtbl)) => {
-            // SAFETY: the host gave places for both, as was checked.
+            // SAFETY: by the caller's promise.
             unsafe {
                 self_out.write(this);
                 vtbl_out.write(vtbl);

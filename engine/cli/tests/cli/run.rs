@@ -7,6 +7,29 @@ fn here() -> Folder {
     Folder::new(&[("condor.alula", CONDOR), ("tight.yaml", TIGHT)])
 }
 
+/// A run at an hour a second, under way.
+#[cfg(unix)]
+fn running(here: &Folder, more: &[&str], stdout: std::process::Stdio) -> std::process::Child {
+    let run = [
+        "run",
+        "condor.alula",
+        "--speed",
+        "3600x",
+        "--seed",
+        "5",
+        "--out",
+        "live",
+    ];
+    std::process::Command::new(env!("CARGO_BIN_EXE_alula"))
+        .args(run)
+        .args(more)
+        .current_dir(here.path())
+        .stdout(stdout)
+        .stderr(std::process::Stdio::null())
+        .spawn()
+        .unwrap()
+}
+
 #[test]
 fn a_run_as_fast_as_it_goes_writes_the_folder_of_the_backtest() {
     let here = here();
@@ -187,24 +210,7 @@ fn a_file_pushed_to_a_running_engine_counts_from_the_next_tick_and_an_interrupt_
     let here = here();
     let intraday = CONDOR.replace("every 1 session", "every 30m");
     here.write("condor.alula", &intraday);
-    let mut child = Command::new(env!("CARGO_BIN_EXE_alula"))
-        .args([
-            "run",
-            "condor.alula",
-            "--speed",
-            "3600x",
-            "--seed",
-            "5",
-            "--out",
-            "live",
-            "--format",
-            "json",
-        ])
-        .current_dir(here.path())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
+    let mut child = running(&here, &["--format", "json"], Stdio::piped());
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
     let mut wait = |event: &str| -> Value {
         loop {
@@ -246,28 +252,11 @@ fn a_file_pushed_to_a_running_engine_counts_from_the_next_tick_and_an_interrupt_
 #[test]
 fn a_run_answers_its_own_user_and_a_halt_stands_in_journal_and_folder() {
     use std::os::unix::fs::PermissionsExt as _;
-    use std::process::{Command, Stdio};
+    use std::process::Stdio;
     use std::time::{Duration, Instant};
     let here = here();
     here.write("condor.alula", &CONDOR.replace("every 1 session", "every 30m"));
-    let mut child = Command::new(env!("CARGO_BIN_EXE_alula"))
-        .args([
-            "run",
-            "condor.alula",
-            "--speed",
-            "3600x",
-            "--seed",
-            "5",
-            "--out",
-            "live",
-            "--state",
-            "state",
-        ])
-        .current_dir(here.path())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
+    let mut child = running(&here, &["--state", "state"], Stdio::null());
     let socket = here.join("state/condor/control.sock");
     let since = Instant::now();
     while !socket.exists() {

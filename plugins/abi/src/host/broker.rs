@@ -379,16 +379,7 @@ impl Brokers {
             )
         };
         plain("making the broker")?;
-        if status != raw::OK {
-            let mut fault = slot.fault(status, "the plugin refuses");
-            if status == raw::E_INVALID_ARG {
-                fault.kind = FaultKind::Parameters;
-            }
-            return Err(fault);
-        }
-        if this.is_null() {
-            return Err(contract("`create` said yes and gave no broker"));
-        }
+        slot.made(status, this, "broker")?;
         // SAFETY: the table that came with the broker, read as far as it says it goes.
         let calls = unsafe { Calls::read(vtbl, info.caps) }?;
         Ok(Connection {

@@ -327,16 +327,7 @@ impl Factory {
             )
         };
         plain("creating it")?;
-        if status != raw::OK {
-            let mut fault = slot.fault(status, "the plugin refuses");
-            if status == raw::E_INVALID_ARG {
-                fault.kind = FaultKind::Parameters;
-            }
-            return Err(fault);
-        }
-        if this.is_null() {
-            return Err(contract("`create` said yes and gave no instance"));
-        }
+        slot.made(status, this, "instance")?;
         // SAFETY: the table that came with the instance, read as far as it says it goes.
         let calls = unsafe { Calls::read(vtbl) }?;
         Ok(Handle { this, calls, slot })
@@ -379,6 +370,21 @@ impl Slot {
             *first = 0;
         }
         &raw mut *self.0
+    }
+
+    /// What came of a `create`.
+    pub(super) fn made(&self, status: raw::Status, this: *mut c_void, what: &str) -> Result<(), Fault> {
+        if status != raw::OK {
+            let mut fault = self.fault(status, "the plugin refuses");
+            if status == raw::E_INVALID_ARG {
+                fault.kind = FaultKind::Parameters;
+            }
+            return Err(fault);
+        }
+        if this.is_null() {
+            return Err(contract(format!("`create` said yes and gave no {what}")));
+        }
+        Ok(())
     }
 
     pub(super) fn fault(&self, status: raw::Status, doing: &str) -> Fault {

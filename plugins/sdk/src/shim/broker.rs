@@ -1,6 +1,6 @@
 //! From the contract's calls to an author's broker.
 
-use super::{Plugin, bytes_of, failed, guarded, slice};
+use super::{Plugin, bytes_of, failed, guarded, hand_over, slice};
 use crate::broker::{Broker, Given, Refused, Services, Settings, text_of};
 use alula_plugin_abi::broker::{Event, pass};
 use alula_plugin_abi::raw;
@@ -78,17 +78,9 @@ unsafe extern "C" fn create<P: Plugin>(
         return failed(err, raw::E_INVALID_ARG, "there is no such broker");
     };
     // SAFETY: the settings are the host's, whose names end with a zero.
-    match guarded(|| unsafe { (made.create)(given, host) }) {
-        Ok((this, vtbl)) => {
-            // SAFETY: the host gave places for both, as was checked.
-            unsafe {
-                self_out.write(this);
-                vtbl_out.write(vtbl);
-            }
-            raw::OK
-        }
-        Err((status, text)) => failed(err, status, &text),
-    }
+    let made = guarded(|| unsafe { (made.create)(given, host) });
+    // SAFETY: the host gave places for both, as was checked.
+    unsafe { hand_over(made, (self_out, vtbl_out), err) }
 }
 
 /// An author's broker with the events that the host has not taken yet.

@@ -82,25 +82,14 @@ impl Walk<'_> {
     fn futures_lot(&self, legs: &[LinearLeg], measure: Measure, aim: &Aim) -> Result<Lot, Cause> {
         let price_of = |i: &Instrument| self.sight.linear.price(i);
         let exposure = |greek| vega::linear_exposure(&self.sight, legs, greek, aim.mapping);
-        let carries = if aim.has_target() {
-            aim.toward * exposure(aim.greek)?
-        } else {
-            0.0
+        let basis = |by| match by {
+            SizeBasis::MaxLoss => linear::max_loss(legs, &price_of).map(Usd::to_f64),
+            SizeBasis::Margin => linear::margin(legs, &price_of, self.tick.at.date()).map(Usd::to_f64),
+            SizeBasis::Notional => linear::notional(legs, &price_of).map(Usd::to_f64),
+            SizeBasis::Vega => exposure(Greek::Vega),
+            SizeBasis::Credit => Err(Cause::Unsupported),
         };
-        let amount = match measure {
-            Measure::Lots => 1.0,
-            Measure::Target(_) => carries,
-            Measure::Basis(SizeBasis::Vega) => {
-                let toward = if aim.greek == Greek::Vega { aim.toward } else { 1.0 };
-                toward * exposure(Greek::Vega)?
-            }
-            Measure::Basis(SizeBasis::MaxLoss) => linear::max_loss(legs, &price_of)?.to_f64(),
-            Measure::Basis(SizeBasis::Margin) => {
-                linear::margin(legs, &price_of, self.tick.at.date())?.to_f64()
-            }
-            Measure::Basis(SizeBasis::Notional) => linear::notional(legs, &price_of)?.to_f64(),
-            Measure::Basis(SizeBasis::Credit) => return Err(Cause::Unsupported),
-        };
+        let (amount, carries) = aim.weigh(measure, exposure, basis)?;
         Ok(Lot {
             measure: amount,
             carries,

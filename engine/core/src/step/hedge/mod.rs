@@ -49,6 +49,35 @@ struct Aim {
 }
 
 impl Aim {
+    /// What a lot is in a measure, and what it carries of the target; by its exposure to a greek, and its size in a basis other
+    /// than vega.
+    fn weigh(
+        &self,
+        measure: Measure,
+        exposure: impl Fn(Greek) -> Result<f64, Cause>,
+        basis: impl FnOnce(SizeBasis) -> Result<f64, Cause>,
+    ) -> Result<(f64, f64), Cause> {
+        let carries = if self.has_target() {
+            self.toward * exposure(self.greek)?
+        } else {
+            0.0
+        };
+        let amount = match measure {
+            Measure::Lots => 1.0,
+            Measure::Target(_) => carries,
+            Measure::Basis(SizeBasis::Vega) => {
+                let toward = if self.greek == Greek::Vega {
+                    self.toward
+                } else {
+                    1.0
+                };
+                toward * exposure(Greek::Vega)?
+            }
+            Measure::Basis(by) => basis(by)?,
+        };
+        Ok((amount, carries))
+    }
+
     /// The hedge has a target, known or not.
     const fn has_target(&self) -> bool {
         matches!(self.target, Target::Unknown | Target::Known { .. })
@@ -420,20 +449,8 @@ impl<'a> Walk<'a> {
     /// One lot of a package, bought or held at a price.
     fn lot(&self, package: &Package, credit: Price, measure: Measure, aim: &Aim) -> Result<Lot, Cause> {
         let exposure = |greek| vega::exposure(&self.sight, package, greek, aim.mapping);
-        let carries = if aim.has_target() {
-            aim.toward * exposure(aim.greek)?
-        } else {
-            0.0
-        };
-        let amount = match measure {
-            Measure::Lots => 1.0,
-            Measure::Target(_) => carries,
-            Measure::Basis(SizeBasis::Vega) => {
-                let toward = if aim.greek == Greek::Vega { aim.toward } else { 1.0 };
-                toward * exposure(Greek::Vega)?
-            }
-            Measure::Basis(by) => measure::by_basis(&self.sight, package, credit, by)?,
-        };
+        let basis = |by| measure::by_basis(&self.sight, package, credit, by);
+        let (amount, carries) = aim.weigh(measure, exposure, basis)?;
         Ok(Lot {
             measure: amount,
             carries,

@@ -185,7 +185,11 @@ const LOTS_MAX: f64 = 100_000.0;
 
 /// Whole lots in an amount.
 pub(super) fn whole(amount: f64, per_lot: f64) -> u32 {
-    let lots = (amount / per_lot + SLACK).floor();
+    count((amount / per_lot + SLACK).floor())
+}
+
+/// A whole number as a count: nothing below one.
+fn count(lots: f64) -> u32 {
     if lots.is_nan() || lots < 1.0 {
         return 0;
     }
@@ -203,17 +207,7 @@ fn at_least(excess: f64, per_lot: f64, lots: u32) -> u32 {
     if per_lot <= 0.0 {
         return 0;
     }
-    let enough = (excess / per_lot - SLACK).ceil();
-    if enough.is_nan() || enough <= 0.0 {
-        return 0;
-    }
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "between 1 and LOTS_MAX"
-    )]
-    let enough = enough.min(LOTS_MAX) as u32;
-    enough.min(lots)
+    count((excess / per_lot - SLACK).ceil()).min(lots)
 }
 
 fn sum(held: &[Held], sold: &[u32], of: impl Fn(&Lot) -> f64) -> f64 {

@@ -56,19 +56,40 @@ pub(crate) fn greeks(
 ) -> bool {
     dispatch!(level, simd => {
         let rows = (strikes, vols, vol_min);
-        blocks_at(simd, shared, rows, out, greeks_block::<WIDE>, greeks_block::<LANES>)
+        blocks_at::<Greeks, 6>(simd, shared, rows, out)
     })
+}
+
+/// What a block of options is valued to, in `C` columns. A type and not a function that is handed over: a call through one is not
+/// inlined into code that is compiled for a level of vectors, and takes three times as long.
+trait Block<const C: usize> {
+    fn of<const N: usize>(shared: &Shared, strikes: &[f64; N], vols: &[f64; N]) -> [[f64; N]; C];
+}
+
+struct Greeks;
+struct Prices;
+
+impl Block<6> for Greeks {
+    #[inline(always)]
+    fn of<const N: usize>(shared: &Shared, strikes: &[f64; N], vols: &[f64; N]) -> [[f64; N]; 6] {
+        greeks_block(shared, strikes, vols)
+    }
+}
+
+impl Block<2> for Prices {
+    #[inline(always)]
+    fn of<const N: usize>(shared: &Shared, strikes: &[f64; N], vols: &[f64; N]) -> [[f64; N]; 2] {
+        prices_block(shared, strikes, vols)
+    }
 }
 
 /// Goes through rows in blocks, [`WIDE`] at first and then [`LANES`], and stores each block's columns. Whether every row is plain.
 #[inline(always)]
-fn blocks_at<S: Simd, const C: usize>(
-    simd: S,
+fn blocks_at<B: Block<C>, const C: usize>(
+    simd: impl Simd,
     shared: &Shared,
     (mut strikes, mut vols, vol_min): (&[f64], &[f64], f64),
     mut out: [&mut [f64]; C],
-    wide: impl Fn(&Shared, &[f64; WIDE], &[f64; WIDE]) -> [[f64; WIDE]; C],
-    narrow: impl Fn(&Shared, &[f64; LANES], &[f64; LANES]) -> [[f64; LANES]; C],
 ) -> bool {
     simd.vectorize(
         #[inline(always)]
@@ -79,7 +100,7 @@ fn blocks_at<S: Simd, const C: usize>(
                 vols.split_first_chunk::<WIDE>(),
             ) {
                 plain &= all_plain(k, v, vol_min);
-                let values = wide(shared, k, v);
+                let values = B::of(shared, k, v);
                 store(&mut out, &values, WIDE);
                 (strikes, vols) = (strikes_left, vols_left);
             }
@@ -88,7 +109,7 @@ fn blocks_at<S: Simd, const C: usize>(
                 let (k, rows) = padded(strikes, shared.forward);
                 let (v, _) = padded(vols, 1.0);
                 plain &= all_plain(&k, &v, vol_min);
-                let values = narrow(shared, &k, &v);
+                let values = B::of(shared, &k, &v);
                 store(&mut out, &values, rows);
             }
             plain
@@ -198,7 +219,7 @@ pub(crate) fn prices(
 ) -> bool {
     dispatch!(level, simd => {
         let rows = (strikes, vols, vol_min);
-        blocks_at(simd, shared, rows, out, prices_block::<WIDE>, prices_block::<LANES>)
+        blocks_at::<Prices, 2>(simd, shared, rows, out)
     })
 }
 

@@ -11,7 +11,9 @@ pub use journal::{
     EntryArgs, ExportFormat, JournalArgs, JournalCommand, JournalExportArgs, JournalShowArgs,
     JournalVerifyArgs,
 };
-pub use live::{BrokerArg, CtlArgs, CtlCommand, FeedArg, HaltArgs, OnSwapArg, ReplayArgs, RunArgs};
+pub use live::{
+    BrokerArg, CtlArgs, CtlCommand, FeedArg, HaltArg, HaltArgs, OnSwapArg, RailsArgs, ReplayArgs, RunArgs,
+};
 pub use market::{
     CalendarArgs, ContractsArgs, DateRange, ExchangeArg, FeesArgs, ImportArgs, IndexArg, RegimeArg,
     SimulateArgs, StoreArgs, SurfaceArgs, SurfaceFormat, UnderlyingFrom, VixArgs, ZoneArg,

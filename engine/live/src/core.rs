@@ -11,7 +11,8 @@ use alula_market::time::{Date, Instant};
 use alula_run::output::{
     DecisionRow, LayerRow, LinearRow, MarginCallRow, OrderRow, TickRow, TradeRow, VersionRow,
 };
-use alula_run::{Act, Crank, OperatorAct, RunError, RunOutput, Turned};
+use alula_run::rails::Halt;
+use alula_run::{Act, Crank, HaltLevel, OperatorAct, RunError, RunOutput, Turned};
 
 /// Something that happened, in order.
 #[derive(Clone, Debug, PartialEq)]
@@ -304,17 +305,28 @@ impl<'a> Live<'a> {
     pub fn act(
         &mut self,
         act: Act,
-        why: &str,
+        (who, why): (&str, &str),
         uid: Option<u32>,
         received_ns: i64,
     ) -> Result<Vec<Happening>, LiveError> {
         let act = OperatorAct {
             at: self.now(),
             act,
+            who: who.to_owned(),
             why: why.to_owned(),
         };
         if let Some(keeper) = &mut self.keeper {
             keeper.operator(&act, uid, received_ns)?;
+            let halt = match &act.act {
+                Act::Halt(HaltLevel::All) => Some(Halt::All(why.to_owned())),
+                Act::Resume => Some(Halt::None),
+                _ => None,
+            };
+            // The desk holds the door too: what waits there leaves no more either.
+            if let (Some(desk), Some(halt)) = (keeper.desk_mut(), halt) {
+                desk.halt(crate::keeper::stamp(act.at, received_ns), &halt)
+                    .map_err(TradeError::from)?;
+            }
         }
         self.crank.act(act.clone());
         Ok(vec![Happening::Operator(act)])

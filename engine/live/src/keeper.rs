@@ -318,8 +318,8 @@ impl Keeper {
     ) -> Result<(), JournalError> {
         let record = wire::Operator {
             uid,
-            command: act.act.word().to_owned(),
-            arguments: vec![act.why.clone()],
+            command: act.act.text(),
+            arguments: vec![act.why.clone(), act.who.clone()],
             answer: "in force from the next tick".to_owned(),
         };
         self.write(act.at, received_ns, 0, record.into())?;

@@ -7,7 +7,6 @@ pub mod core;
 pub mod keeper;
 pub mod order;
 pub mod pace;
-pub mod rails;
 pub mod reconcile;
 pub mod recovery;
 pub mod source;
@@ -16,3 +15,4 @@ pub mod trader;
 pub mod view;
 
 pub use crate::core::{Happening, Live, LiveError, Reloads};
+pub use alula_run::rails;

@@ -11,10 +11,11 @@ mod machine;
 #[cfg(test)]
 mod tests;
 
+pub use alula_run::rails::{OpenRisk, Purpose};
 pub use convert::Unreadable;
 pub use desk::{DeskError, OrderDesk};
 pub use fills::{Added, Fills};
-pub use machine::{Filled, Happened, Order, OrderState, Part, Purpose, Traded};
+pub use machine::{Filled, Happened, Order, OrderState, Part, Traded};
 
 use crate::broker::{BrokerEvent, ClientOrderId, Fill, OrderLife, OrderStatus};
 use alula_book::instrument::LinearLeg;
@@ -95,15 +96,6 @@ pub enum Notice {
         /// In a sentence.
         text: String,
     },
-}
-
-/// Risk that is open.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct OpenRisk {
-    /// Sum of what is known.
-    pub known: Usd,
-    /// Orders whose risk is not known.
-    pub unknown: u32,
 }
 
 /// Halt of trading, as it was last said.

@@ -45,12 +45,31 @@ pub struct View {
     pub waiting: Vec<String>,
     /// Who halted opening: a guard's key, or `operator`.
     pub halted: Option<String>,
+    /// What an operator halted.
+    pub halt: Option<HaltLine>,
+    /// Limits that no strategy can lift, in one line; none where none were named.
+    pub rails: Option<String>,
+    /// Orders that a rail stopped.
+    pub stopped: u64,
     /// Version of the thresholds in force, and its hash.
     pub thresholds: (u32, String),
     /// Changes of thresholds.
     pub reloads: Reloads,
     /// Entries of the journal on disk, commits, and the slowest of them in milliseconds.
     pub journal: Option<(u64, u64, u64)>,
+}
+
+/// A halt that an operator called.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HaltLine {
+    /// `entries` or `all`.
+    pub level: &'static str,
+    /// Who.
+    pub who: String,
+    /// Why.
+    pub why: String,
+    /// From when on.
+    pub at: Instant,
 }
 
 /// An open position in a line.
@@ -149,6 +168,14 @@ impl View {
             orders: options.chain(others).collect(),
             waiting: crank.state().waiting().map(str::to_owned).collect(),
             halted: crank.state().halted.as_ref().map(ToString::to_string),
+            halt: crank.halted().map(|(level, act)| HaltLine {
+                level: level.word(),
+                who: act.who.clone(),
+                why: act.why.clone(),
+                at: act.at,
+            }),
+            rails: crank.limits().map(alula_run::rails::RailLimits::text),
+            stopped: crank.stopped(),
             thresholds: (crank.version(), crank.thresholds().hash_hex()),
             reloads: live.reloads().clone(),
             journal: live.keeper().map(|k| {

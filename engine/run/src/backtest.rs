@@ -183,6 +183,7 @@ pub(crate) fn with_twin<'a>(crank: Crank<'a>, shared: &mut Shared<'a>) -> Result
             swaps: crank.applied().to_vec(),
             acts: crank.output().manifest.operator.clone(),
             until: setup.manifest.stopped,
+            rails: crank.limits().cloned(),
         },
         progress: &mut |_| {},
     };

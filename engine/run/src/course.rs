@@ -1,5 +1,6 @@
 //! What happens to a run from outside while it is under way: changes of thresholds, and an end before the data's.
 
+use crate::rails::RailLimits;
 use alula_core::thresholds::ThresholdSet;
 use alula_market::time::Instant;
 
@@ -15,6 +16,8 @@ pub struct Course {
     pub acts: Vec<OperatorAct>,
     /// No snapshot after this instant; all of the period when `None`.
     pub until: Option<Instant>,
+    /// Limits that no strategy can lift; none when `None`.
+    pub rails: Option<RailLimits>,
 }
 
 /// New threshold values that take effect between two ticks.
@@ -37,33 +40,67 @@ pub struct OperatorAct {
     pub at: Instant,
     /// What.
     pub act: Act,
+    /// Who, where the system or the operator said so.
+    pub who: String,
     /// Why, in the operator's words.
     pub why: String,
 }
 
-/// What an operator can do to a run.
+/// How much a halt stops.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Act {
+pub enum HaltLevel {
     /// Nothing new is opened; exits, rolls and hedges go on.
-    Halt,
-    /// Lifts a halt, whoever called it.
-    Resume,
+    Entries,
+    /// The kill switch: no order leaves, exits neither. What was sent before stays where it is.
+    All,
 }
 
-impl Act {
-    /// `halt` or `resume`.
+impl HaltLevel {
+    /// `entries` or `all`.
     #[must_use]
     pub const fn word(self) -> &'static str {
         match self {
-            Self::Halt => "halt",
-            Self::Resume => "resume",
+            Self::Entries => "entries",
+            Self::All => "all",
         }
     }
 
     /// From its word.
     #[must_use]
-    pub fn from_word(word: &str) -> Option<Self> {
-        [Self::Halt, Self::Resume].into_iter().find(|a| a.word() == word)
+    pub fn parse(word: &str) -> Option<Self> {
+        [Self::Entries, Self::All].into_iter().find(|l| l.word() == word)
+    }
+}
+
+/// What an operator can do to a run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Act {
+    /// Stops orders.
+    Halt(HaltLevel),
+    /// Lifts a halt, whoever called it.
+    Resume,
+}
+
+impl Act {
+    /// `halt`, `halt all` or `resume`: as records and files spell it.
+    #[must_use]
+    pub fn text(&self) -> String {
+        match self {
+            Self::Halt(HaltLevel::Entries) => "halt".to_owned(),
+            Self::Halt(HaltLevel::All) => "halt all".to_owned(),
+            Self::Resume => "resume".to_owned(),
+        }
+    }
+
+    /// From its text.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        match text {
+            "halt" | "halt entries" => Some(Self::Halt(HaltLevel::Entries)),
+            "halt all" => Some(Self::Halt(HaltLevel::All)),
+            "resume" => Some(Self::Resume),
+            _ => None,
+        }
     }
 }
 

@@ -7,9 +7,11 @@
 //! A backtest turns it as fast as it goes, a live run as time passes; what is decided, and every link of the chain of hashes,
 //! is the same. New threshold values take effect between two ticks, never inside one.
 
+mod gate;
+
 use crate::Inputs;
 use crate::backtest::{BacktestRequest, end_of_day, prepare};
-use crate::course::{Act, Entries, OperatorAct, SWAPS, Swap};
+use crate::course::{Act, Entries, HaltLevel, OperatorAct, SWAPS, Swap};
 use crate::data::{Snapshots, ViewPool};
 use crate::driver::Driver;
 use crate::error::{ErrorClass, RunError};
@@ -19,7 +21,8 @@ use crate::manifest;
 use crate::marks::{self, Facts, GuardActs};
 use crate::output::{Manifest, Mode, RunOutput, VersionRow};
 use crate::outside::Outside;
-use crate::record::{Recorder, Submitted};
+use crate::rails::{Agreement, Halt, RailLimits, Rails};
+use crate::record::{Recorder, Refused, Submitted};
 use crate::warm_up;
 use alula_book::{Answer, Book, BookEvent, OrderId, Rulebook, Told};
 use alula_core::batch::Batch;
@@ -166,6 +169,12 @@ pub struct Crank<'a> {
     newest: Option<Decision>,
     /// Who fills the orders, where the book does not.
     filled_by: Option<String>,
+    /// Limits that no strategy can lift, and the kill switch.
+    rails: Rails,
+    /// Orders that they stopped.
+    stopped: u64,
+    /// What an operator halted, and when.
+    halted: Option<(HaltLevel, OperatorAct)>,
 }
 
 impl std::fmt::Debug for Crank<'_> {
@@ -222,6 +231,9 @@ impl<'a> Crank<'a> {
             acts: request.course.acts.iter().cloned().collect(),
             newest: None,
             filled_by: None,
+            rails: gate::rails(request.course.rails.as_ref()),
+            stopped: 0,
+            halted: None,
             setup,
             book,
         };
@@ -591,9 +603,19 @@ impl<'a> Crank<'a> {
     /// Does what an operator did that is due at a tick.
     fn take_acts(&mut self, at: Instant) {
         while let Some(act) = self.acts.pop_front_if(|a| a.at <= at) {
-            match act.act {
-                Act::Halt => self.state.halted = Some(Arc::from(OPERATOR)),
-                Act::Resume => self.state.resume(),
+            match &act.act {
+                Act::Halt(level) => {
+                    self.state.halted = Some(Arc::from(OPERATOR));
+                    self.halted = Some((*level, act.clone()));
+                    if *level == HaltLevel::All {
+                        self.rails.halt = Halt::All(act.why.clone());
+                    }
+                }
+                Act::Resume => {
+                    self.state.resume();
+                    self.halted = None;
+                    self.rails.halt = Halt::None;
+                }
             }
             self.recorder
                 .output
@@ -700,24 +722,32 @@ impl<'a> Crank<'a> {
         self.guards.note(&decision);
         let cells = (self.cells.as_slice(), self.hashed.as_slice());
         self.chain.tick(at, cells, (&decision, &self.state), &self.book);
-        let mut submitted: Vec<Result<OrderId, String>> = Vec::new();
+        let mut submitted: Vec<Result<OrderId, Refused>> = Vec::new();
         for request in &decision.orders {
+            if let Err(why) = self.passes(at, views, &decision, gate::Wanted::Package(request)) {
+                submitted.push(Err(why));
+                continue;
+            }
             match self.book.submit(request.clone()) {
                 Ok(id) => {
                     self.recorder.order(&id, request, &self.book);
                     submitted.push(Ok(id));
                 }
-                Err(why) => submitted.push(Err(why.to_string())),
+                Err(why) => submitted.push(Err(Refused::Book(why.to_string()))),
             }
         }
-        let mut linear: Vec<Result<OrderId, String>> = Vec::new();
+        let mut linear: Vec<Result<OrderId, Refused>> = Vec::new();
         for request in &decision.linear {
+            if let Err(why) = self.passes(at, views, &decision, gate::Wanted::Linear(request)) {
+                linear.push(Err(why));
+                continue;
+            }
             match self.book.submit_linear(request.clone()) {
                 Ok(id) => {
                     self.recorder.linear_order(&id, request);
                     linear.push(Ok(id));
                 }
-                Err(why) => linear.push(Err(why.to_string())),
+                Err(why) => linear.push(Err(Refused::Book(why.to_string()))),
             }
         }
         let submitted = Submitted {
@@ -916,10 +946,12 @@ impl<'a> Crank<'a> {
             } else {
                 format!(": {}", act.why)
             };
-            setup
-                .manifest
-                .marks
-                .push(format!("operator: {} at {}{why}", act.act.word(), act.at));
+            setup.manifest.marks.push(format!(
+                "operator: {}{} at {}{why}",
+                act.act.text(),
+                by(&act.who),
+                act.at
+            ));
         }
         if let Some(at) = setup.manifest.stopped {
             setup.manifest.marks.push(format!(
@@ -930,7 +962,7 @@ impl<'a> Crank<'a> {
         setup.manifest.operator = std::mem::take(&mut recorder.output.manifest.operator);
         if setup.manifest.stopped.is_some() || !applied.is_empty() || !setup.manifest.operator.is_empty() {
             for (i, act) in setup.manifest.operator.iter().enumerate() {
-                let text = format!("{} {} {}", act.at.0, act.act.word(), act.why);
+                let text = format!("{} {} {}{}", act.at.0, act.act.text(), act.who, act.why);
                 setup.identity.insert(format!("operator {i:06}"), text);
             }
             for (i, row) in recorder.output.versions.iter().enumerate().skip(1) {
@@ -951,6 +983,15 @@ impl<'a> Crank<'a> {
         output.inputs.extend(files);
         output.manifest = setup.manifest;
         Ok(output)
+    }
+}
+
+/// ` by alice`, where it is known who it was.
+fn by(who: &str) -> String {
+    if who.is_empty() {
+        String::new()
+    } else {
+        format!(" by {who}")
     }
 }
 

@@ -21,6 +21,7 @@ mod manifest;
 mod marks;
 pub mod output;
 pub mod outside;
+pub mod rails;
 pub mod reaction;
 mod record;
 pub mod tables;
@@ -28,7 +29,7 @@ mod terms;
 mod warm_up;
 
 pub use backtest::{BacktestRequest, Inputs, Progress, Sweep, backtest, backtest_with, warming_up};
-pub use course::{Act, Course, Entries, OperatorAct, Swap, SwapFile};
+pub use course::{Act, Course, Entries, HaltLevel, OperatorAct, Swap, SwapFile};
 pub use crank::{Crank, Turned};
 pub use data::{ViewPool, views_at};
 pub use error::{ErrorClass, RunError};

@@ -31,6 +31,9 @@ pub fn start(
             format!("${:.2}; {holds}; {own}", s.capital_usd),
         )
     }));
+    if let Some(limits) = &request.course.rails {
+        settings.insert(RAILS.to_owned(), limits.text());
+    }
     let mut hashes = input_hashes(&request.inputs);
     hashes.insert("graph".to_owned(), graph_hash);
     hashes.insert("threshold values".to_owned(), values_hash(plan.thresholds()));
@@ -125,6 +128,9 @@ fn thresholds(graph: &Graph, values: &[f64]) -> Vec<ThresholdRow> {
 /// What the names of settings begin with that describe a subaccount: its capital, what it holds, and the keys of its
 /// positions, separated by semicolons.
 pub const SUBACCOUNT: &str = "subaccount ";
+
+/// Name of the setting with the limits that no strategy can lift; see [`crate::rails::RailLimits::text`].
+pub const RAILS: &str = "rails";
 
 /// Settings by name, as text.
 pub fn settings_table(settings: &Settings) -> BTreeMap<String, String> {

@@ -37,9 +37,30 @@ const CANCELLED: &str = "cancelled";
 #[derive(Debug, Default)]
 pub struct Submitted {
     /// Of packages of options.
-    pub orders: Vec<Result<OrderId, String>>,
+    pub orders: Vec<Result<OrderId, Refused>>,
     /// Of futures and shares.
-    pub linear: Vec<Result<OrderId, String>>,
+    pub linear: Vec<Result<OrderId, Refused>>,
+}
+
+/// Why an order that was decided was not sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Refused {
+    /// The book did not take it.
+    Book(String),
+    /// A rail stopped it: which one, and why.
+    Rail(&'static str, String),
+    /// Decisions of the run are written down and not sent.
+    Shadow,
+}
+
+impl std::fmt::Display for Refused {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Book(why) => write!(f, "the book refused the order: {why}"),
+            Self::Rail(_, why) => write!(f, "the order was not sent: {why}"),
+            Self::Shadow => f.write_str("decided and not sent: the run is a shadow"),
+        }
+    }
 }
 
 /// What a layer does, without the numbers that move at every tick.
@@ -642,10 +663,11 @@ fn greeks(sight: &Sight<'_>, book: &Book) -> Option<GreekSum> {
 }
 
 /// The id that the book gave an order and what it is, or why it took none.
-fn answer(said: Option<&Result<OrderId, String>>, text: Option<String>) -> (Option<String>, String) {
+fn answer(said: Option<&Result<OrderId, Refused>>, text: Option<String>) -> (Option<String>, String) {
     match said {
         Some(Ok(id)) => (Some(id.to_string()), text.unwrap_or_default()),
-        Some(Err(why)) => (None, format!("the book refused the order: {why}")),
+        Some(Err(why @ Refused::Book(_))) => (None, why.to_string()),
+        Some(Err(why)) => (None, format!("{}; {why}", text.unwrap_or_default())),
         None => (None, String::new()),
     }
 }

@@ -107,6 +107,9 @@ pub struct RunArgs {
     /// Program that is started for each fill, order, alert and change, with one JSON object on its standard input
     #[arg(long, value_name = "PROGRAM", value_hint = ValueHint::ExecutablePath)]
     pub hook: Option<PathBuf>,
+    /// Limits that no strategy can lift.
+    #[command(flatten)]
+    pub rails: RailsArgs,
     /// Plain lines even on a terminal, instead of a screen that is drawn over itself
     #[arg(long)]
     pub plain: bool,
@@ -122,6 +125,58 @@ pub struct RunArgs {
     /// Replace a run folder that holds something else
     #[arg(long)]
     pub force: bool,
+}
+
+/// Limits that no strategy can lift, whoever fills the orders. Where one is named, all of them hold: 30 orders a minute and
+/// quotes of two minutes unless said otherwise.
+#[derive(Clone, Debug, Default, Args)]
+pub struct RailsArgs {
+    /// Decide and write down, send nothing
+    #[arg(long, help_heading = "Rails", conflicts_with = "read_only")]
+    pub shadow: bool,
+    /// Watch: refuse every order, exits too
+    #[arg(long, help_heading = "Rails")]
+    pub read_only: bool,
+    /// Most orders in any sixty seconds; exits have as many again
+    #[arg(long, value_name = "N", help_heading = "Rails", value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub max_orders_per_minute: Option<u32>,
+    /// Loss since the session before, in dollars, from which nothing new is opened
+    #[arg(long, value_name = "DOLLARS", help_heading = "Rails", value_parser = parse_dollars)]
+    pub max_loss_per_day: Option<alula_market::money::Usd>,
+    /// Most margin that an order may lead to, in dollars; exits pass
+    #[arg(long, value_name = "DOLLARS", help_heading = "Rails", value_parser = parse_dollars)]
+    pub max_margin: Option<alula_market::money::Usd>,
+    /// Age of quotes, in seconds, from which no order is sent
+    #[arg(long, value_name = "SECONDS", help_heading = "Rails", value_parser = clap::value_parser!(u32).range(1..=86_400))]
+    pub stale_after: Option<u32>,
+}
+
+fn parse_dollars(text: &str) -> Result<alula_market::money::Usd, String> {
+    let plain = text.trim().trim_start_matches('$').replace(['_', ','], "");
+    alula_market::money::Usd::parse(&plain)
+        .filter(|d| d.0 > 0)
+        .ok_or_else(|| "write dollars above zero: 2500 or $2_500".to_owned())
+}
+
+/// How much a halt stops.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum HaltArg {
+    /// Nothing new is opened; exits, rolls and hedges go on.
+    #[default]
+    Entries,
+    /// The kill switch: no order leaves, exits neither.
+    All,
+}
+
+impl HaltArg {
+    /// As a run is told.
+    #[must_use]
+    pub const fn command(self) -> &'static str {
+        match self {
+            Self::Entries => "halt",
+            Self::All => "halt-all",
+        }
+    }
 }
 
 fn parse_speed(text: &str) -> Result<alula_live::pace::Speed, String> {
@@ -151,9 +206,12 @@ pub struct ReplayArgs {
 /// Arguments of `alula halt`.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  alula halt state/condor\n  alula halt state/condor \"CPI in ten minutes\"\n\n\
-                        Nothing new is opened from the next tick on; exits, rolls and hedges go on. `alula ctl resume` lifts it. \
-                        The word\nstands in the journal and in the run folder."
+    after_help = "Examples:\n  alula halt state/condor\n  alula halt state/condor \"CPI in ten minutes\"\n  \
+                        alula halt state/condor --level all \"the quotes are wrong\"\n\n\
+                        Level `entries`: nothing new is opened from the next tick on; exits, rolls and hedges go on.\nLevel `all`, \
+                        the kill switch: no order leaves, exits neither; what was sent before stays where it is.\n`alula ctl resume` \
+                        lifts either. The word stands in the journal and in the run folder, and the next run that is\nbegun in this \
+                        state folder begins as halted as this one was."
 )]
 pub struct HaltArgs {
     /// State folder of the strategy that runs
@@ -162,6 +220,9 @@ pub struct HaltArgs {
     /// Why, for the record
     #[arg(value_name = "WHY", default_value = "")]
     pub why: String,
+    /// How much it stops
+    #[arg(long, value_name = "LEVEL", default_value = "entries")]
+    pub level: HaltArg,
 }
 
 /// Arguments of `alula ctl`.
@@ -185,13 +246,16 @@ pub enum CtlCommand {
         /// State folder of the strategy that runs
         state: PathBuf,
     },
-    /// Open nothing new; exits, rolls and hedges go on
+    /// Open nothing new; exits, rolls and hedges go on. With `--level all` no order leaves at all
     Halt {
         /// State folder of the strategy that runs
         state: PathBuf,
         /// Why, for the record
         #[arg(default_value = "")]
         why: String,
+        /// How much it stops
+        #[arg(long, value_name = "LEVEL", default_value = "entries")]
+        level: HaltArg,
     },
     /// Lift a halt, whoever called it
     Resume {

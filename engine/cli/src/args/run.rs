@@ -154,6 +154,9 @@ pub struct BacktestArgs {
         help_heading = "As a live run"
     )]
     pub on_swap: super::OnSwapArg,
+    /// Limits that no strategy can lift.
+    #[command(flatten)]
+    pub rails: super::RailsArgs,
     /// Stop after the last snapshot at or before a day or a time, as a live run that was stopped then
     #[arg(long, value_name = "TIME", help_heading = "As a live run")]
     pub until: Option<String>,

@@ -113,6 +113,7 @@ fn course(args: &BacktestArgs, graph: &Graph) -> Result<Course, Failure> {
         swaps,
         acts: Vec::new(),
         until,
+        rails: args.rails.limits(),
     })
 }
 

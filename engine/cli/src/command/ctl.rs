@@ -14,7 +14,7 @@ use std::path::Path;
 pub fn run(args: &CtlArgs, out: &mut Output) -> Result<Exit, Failure> {
     let line = match &args.command {
         CtlCommand::Status { .. } => "status".to_owned(),
-        CtlCommand::Halt { why, .. } => format!("halt {why}"),
+        CtlCommand::Halt { why, level, .. } => format!("{} {why}", level.command()),
         CtlCommand::Resume { why, .. } => format!("resume {why}"),
         CtlCommand::Why { key, .. } => format!("why {key}"),
         CtlCommand::Reload { .. } => "reload".to_owned(),
@@ -28,7 +28,11 @@ pub fn run(args: &CtlArgs, out: &mut Output) -> Result<Exit, Failure> {
 /// # Errors
 /// When no run answers there.
 pub fn halt(args: &HaltArgs, out: &mut Output) -> Result<Exit, Failure> {
-    say(&args.state, &format!("halt {}", args.why), out)
+    say(
+        &args.state,
+        &format!("{} {}", args.level.command(), args.why),
+        out,
+    )
 }
 
 fn say(state: &Path, line: &str, out: &mut Output) -> Result<Exit, Failure> {

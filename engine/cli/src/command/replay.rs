@@ -80,7 +80,7 @@ pub fn again(
         from: basis.from,
         to: basis.to,
         mode: Mode::Streaming,
-        course: told.course(&graph)?,
+        course: told.course(&graph, &basis.settings)?,
         ..linked.request(&graph, history.as_ref(), &mut silent)
     };
     let mut crank = Crank::start(&request).map_err(|e| failure(&e))?;

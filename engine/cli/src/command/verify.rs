@@ -119,6 +119,7 @@ fn course(run: &RunOutput, graph: &Graph) -> Result<Course, Failure> {
         swaps,
         acts: run.manifest.operator.clone(),
         until: run.manifest.stopped,
+        rails: super::run::rails::recorded(&run.manifest.settings)?,
     })
 }
 

@@ -11,6 +11,7 @@
 use crate::broker::{BrokerOrder, Fill};
 use alula_market::contract::Instrument;
 use alula_market::money::{Price, Usd};
+use alula_run::rails::Purpose;
 use std::fmt;
 use std::sync::Arc;
 
@@ -166,46 +167,6 @@ pub enum Filled {
     Some,
     /// All of it, or more.
     All,
-}
-
-/// What an order is for; a rail lets an exit pass where it stops an entry.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Purpose {
-    /// Opens a position.
-    Open,
-    /// Closes one.
-    Close,
-    /// Buys or sells protection.
-    Hedge,
-    /// Closes one and opens another.
-    Roll,
-}
-
-impl Purpose {
-    /// In a word.
-    #[must_use]
-    pub const fn word(self) -> &'static str {
-        match self {
-            Self::Open => "open",
-            Self::Close => "close",
-            Self::Hedge => "hedge",
-            Self::Roll => "roll",
-        }
-    }
-
-    /// From its word.
-    #[must_use]
-    pub fn of_word(word: &str) -> Option<Self> {
-        [Self::Open, Self::Close, Self::Hedge, Self::Roll]
-            .into_iter()
-            .find(|p| p.word() == word)
-    }
-
-    /// It takes on what was not there before.
-    #[must_use]
-    pub const fn is_entry(self) -> bool {
-        matches!(self, Self::Open | Self::Roll)
-    }
 }
 
 /// An order and what became of it.

@@ -46,6 +46,8 @@ struct ManifestFile {
 struct ActFile {
     at: i64,
     act: String,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    who: String,
     why: String,
 }
 
@@ -78,7 +80,8 @@ pub(super) fn to_json(m: &Manifest) -> Result<Vec<u8>, RunError> {
             .iter()
             .map(|a| ActFile {
                 at: a.at.0,
-                act: a.act.word().to_owned(),
+                act: a.act.text(),
+                who: a.who.clone(),
                 why: a.why.clone(),
             })
             .collect(),
@@ -176,10 +179,11 @@ pub(super) fn from_json(bytes: &[u8]) -> Result<Manifest, RunError> {
             .operator
             .into_iter()
             .map(|a| {
-                let act = Act::from_word(&a.act).ok_or_else(|| bad(format!("no act `{}`", a.act)))?;
+                let act = Act::parse(&a.act).ok_or_else(|| bad(format!("no act `{}`", a.act)))?;
                 Ok(OperatorAct {
                     at: Instant(a.at),
                     act,
+                    who: a.who,
                     why: a.why,
                 })
             })

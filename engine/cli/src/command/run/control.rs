@@ -155,7 +155,11 @@ pub fn status(v: &View) -> Value {
         "link": v.link, "equity_usd": v.equity.0.to_f64(),
         "margin_usd": v.margin.map(|m| m.0.to_f64()), "margin_available_usd": v.margin.map(|m| m.1.to_f64()),
         "greeks": v.greeks.map(|(d, g, vega, t)| json!({ "delta": d, "gamma": g, "vega_usd": vega, "theta_usd": t })),
-        "positions": positions, "layers": layers, "orders": orders, "halted": v.halted, "waiting": v.waiting,
+        "positions": positions, "layers": layers, "orders": orders, "halted": v.halted,
+        "halt": v.halt.as_ref().map(|h| json!({
+            "level": h.level, "who": h.who, "why": h.why, "since": h.at.eastern().to_rfc3339(),
+        })),
+        "rails": v.rails, "orders_stopped_by_rails": v.stopped, "waiting": v.waiting,
         "thresholds": {
             "config_version": v.thresholds.0, "config_sha256": v.thresholds.1,
             "last_reload_success": v.reloads.last_success, "last_reload_error": v.reloads.last_error,
@@ -291,6 +295,18 @@ pub fn metrics(v: &View) -> String {
         "gauge",
         "Opening is halted.",
         f64::from(u8::from(v.halted.is_some())),
+    );
+    gauge(
+        "halted_all",
+        "gauge",
+        "The kill switch: no order leaves.",
+        f64::from(u8::from(v.halt.as_ref().is_some_and(|h| h.level == "all"))),
+    );
+    gauge(
+        "orders_stopped_by_rails_total",
+        "counter",
+        "Orders that a rail stopped.",
+        count(v.stopped),
     );
     gauge(
         "config_version",

@@ -119,7 +119,17 @@ pub fn line(happening: &Happening, all: bool) -> Option<String> {
             row(None, BAD, "thresholds", &text) + &help
         }
         Happening::Operator(act) => {
-            let text = format!("{} {}; in force from the next tick", act.act.word(), act.why);
+            let by = if act.who.is_empty() {
+                String::new()
+            } else {
+                format!(" by {}", act.who)
+            };
+            let why = if act.why.is_empty() {
+                String::new()
+            } else {
+                format!(" ({})", act.why)
+            };
+            let text = format!("{}{by}{why}; in force from the next tick", act.act.text());
             row(None, NOTE, "operator", &text)
         }
         Happening::InForce(v) => {
@@ -235,7 +245,9 @@ pub fn json(happening: &Happening) -> String {
                 "findings": found,
             })
         }
-        Happening::Operator(act) => json!({ "event": "operator", "act": act.act.word(), "why": act.why }),
+        Happening::Operator(act) => json!({
+            "event": "operator", "act": act.act.text(), "who": act.who, "why": act.why, "at": iso(act.at),
+        }),
         Happening::InForce(v) => json!({
             "event": "thresholds_in_force", "version": v.version, "sha256": v.hash, "tick": v.tick, "at": iso(v.at),
         }),

@@ -4,6 +4,8 @@ pub mod basis;
 pub mod control;
 mod hook;
 mod lines;
+pub mod operator;
+pub mod rails;
 mod screen;
 mod signals;
 mod state;
@@ -26,7 +28,7 @@ use alula_live::swap::{Desk, Rules};
 use alula_live::view::View;
 use alula_live::{Happening, Live, LiveError};
 use alula_report::summary;
-use alula_run::{Act, BacktestRequest, Course, Crank, Explainer, Mode, RunOutput};
+use alula_run::{BacktestRequest, Crank, Explainer, Mode, RunOutput};
 use control::{Board, Control};
 use hook::Hook;
 use screen::Screen;
@@ -105,9 +107,10 @@ pub fn run(args: &RunArgs, out: &mut Output) -> Result<Exit, Failure> {
         from: period.0,
         to: period.1,
         mode: Mode::Streaming,
-        course: resumed
-            .as_ref()
-            .map_or_else(|| Ok(Course::default()), |r| r.told.course(&graph))?,
+        course: resumed.as_ref().map_or_else(
+            || Ok(rails::course(args)),
+            |r| r.told.course(&graph, &r.basis.settings),
+        )?,
         ..linked.request(&graph, history.as_ref(), &mut silent)
     };
     let mut crank = Crank::start(&request).map_err(|e| failure(&e))?;
@@ -133,6 +136,7 @@ pub fn run(args: &RunArgs, out: &mut Output) -> Result<Exit, Failure> {
         source.iter_mut().for_each(|s| s.reload(Duration::ZERO));
     }
     let mut conductor = Conductor::new(args, live, source, out)?;
+    conductor.carry_halt(state.as_ref(), resumed.is_some())?;
     // Gone with the run, before the lock is.
     let _control = conductor.listen(state.as_ref().map(|s| s.folder.path()));
     let run = conductor.conduct()?;
@@ -434,13 +438,8 @@ impl<'r, 'a> Conductor<'r, 'a> {
     /// Does what a command says.
     fn answer(&mut self, request: &Request) -> Result<Value, Failure> {
         let (command, rest) = request.line.split_once(' ').unwrap_or((&request.line, ""));
-        let acts = |act: Act| json!({ "done": act.word(), "in_force": "from the next tick" });
-        Ok(match (command, Act::from_word(command)) {
-            (_, Some(act)) => {
-                let news = self.live.act(act, rest.trim(), request.uid, state::now_ns());
-                self.tell(&news.map_err(|e| stopped(&e))?)?;
-                acts(act)
-            }
+        Ok(match (command, operator::halting(command)) {
+            (_, Some(act)) => self.act(act, rest.trim(), request)?,
             ("status", _) => control::status(&View::of(&self.live)),
             ("why", _) => self.why(rest.trim())?,
             ("reload", _) => {

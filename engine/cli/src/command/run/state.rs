@@ -13,7 +13,7 @@ use alula_journal::{Journal, Stamp, wire};
 use alula_live::keeper::{Basis, Keeper};
 use alula_live::order::{DeskError, OrderDesk};
 use alula_live::rails::{RailLimits, Rails};
-use alula_run::Crank;
+use alula_run::{Act, Crank, HaltLevel};
 use std::path::Path;
 use std::time::SystemTime;
 
@@ -63,6 +63,24 @@ impl State {
         let told = Told::of(&before.store, &before.path)?;
         let basis = basis::read(told.sources.as_deref().unwrap_or_default())?;
         Ok(Some(Resumed { told, basis }))
+    }
+
+    /// What the run before was halted by when it ended: how much, by whom and why.
+    ///
+    /// # Errors
+    /// When its journals cannot be read.
+    pub fn halted(&self) -> Result<Option<(HaltLevel, String, String)>, Failure> {
+        let Some(before) = &self.before else {
+            return Ok(None);
+        };
+        let told = Told::of(&before.store, &before.path)?;
+        Ok(told.acts.into_iter().fold(None, |_, act| match act.act {
+            Act::Halt(level) => {
+                let why = act.why.trim_start_matches("carried over: ").to_owned();
+                Some((level, act.who, why))
+            }
+            Act::Resume => None,
+        }))
     }
 
     /// The newest values that the journals hold, as a file.

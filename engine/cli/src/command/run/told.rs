@@ -8,6 +8,7 @@ use alula_journal::store::RedbStore;
 use alula_journal::{Hash, Record, Store, each};
 use alula_market::time::Instant;
 use alula_run::{Act, Course, Crank, Entries, OperatorAct, Swap};
+use std::collections::BTreeMap;
 use std::path::Path;
 
 /// Runs that go on with one another.
@@ -95,11 +96,11 @@ impl Told {
         self
     }
 
-    /// What is to happen to the run when it is computed again.
+    /// What is to happen to the run when it is computed again; `settings` are those that it recorded.
     ///
     /// # Errors
     /// When values do not fit the strategy.
-    pub fn course(&self, graph: &Graph) -> Result<Course, Failure> {
+    pub fn course(&self, graph: &Graph, settings: &BTreeMap<String, String>) -> Result<Course, Failure> {
         let set = |text: &[u8]| -> Result<ThresholdSet, Failure> {
             read(text, &graph.settings.name, &graph.thresholds).map_err(|found| {
                 let all: Vec<String> = found.iter().map(ToString::to_string).collect();
@@ -121,6 +122,7 @@ impl Told {
             swaps: swaps.collect::<Result<_, Failure>>()?,
             acts: self.acts.clone(),
             until: None,
+            rails: super::rails::recorded(settings)?,
         })
     }
 
@@ -202,14 +204,12 @@ fn one(store: &dyn Store, path: &Path) -> Result<(Told, Option<String>), Failure
                 told.swaps.push((at, r.canonical.0.clone(), entries));
             }
             Some(Record::ThresholdsRejected(_)) => told.rejected += 1,
-            Some(Record::Operator(r)) => {
-                told.acts
-                    .extend(Act::from_word(&r.command).map(|act| OperatorAct {
-                        at,
-                        act,
-                        why: r.arguments.first().cloned().unwrap_or_default(),
-                    }))
-            }
+            Some(Record::Operator(r)) => told.acts.extend(Act::parse(&r.command).map(|act| OperatorAct {
+                at,
+                act,
+                who: r.arguments.get(1).cloned().unwrap_or_default(),
+                why: r.arguments.first().cloned().unwrap_or_default(),
+            })),
             Some(Record::Tick(r)) => told.ticks.push((r.number, Instant(r.at_s), r.snapshot)),
             Some(Record::Decision(r)) => told.decisions.push((Instant(r.at_s), r.link, r.thresholds)),
             Some(Record::RunEnded(r)) => told.ended = Some(r.why.clone()),

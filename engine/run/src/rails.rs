@@ -3,11 +3,59 @@
 //! The rails know no rules and no prices. They look at an order that somebody wants and at what is the case, and answer
 //! with a sentence. What they are not told counts against an entry; an exit is stopped by less.
 
-use crate::order::{OpenRisk, Purpose};
 use alula_market::money::Usd;
 use alula_market::time::Instant;
 use std::collections::VecDeque;
 use std::fmt;
+
+/// What an order is for; a rail lets an exit pass where it stops an entry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Purpose {
+    /// Opens a position.
+    Open,
+    /// Closes one.
+    Close,
+    /// Buys or sells protection.
+    Hedge,
+    /// Closes one and opens another.
+    Roll,
+}
+
+impl Purpose {
+    /// In a word.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Open => "open",
+            Self::Close => "close",
+            Self::Hedge => "hedge",
+            Self::Roll => "roll",
+        }
+    }
+
+    /// From its word.
+    #[must_use]
+    pub fn of_word(word: &str) -> Option<Self> {
+        [Self::Open, Self::Close, Self::Hedge, Self::Roll]
+            .into_iter()
+            .find(|p| p.word() == word)
+    }
+
+    /// It takes on what was not there before.
+    #[must_use]
+    pub const fn is_entry(self) -> bool {
+        matches!(self, Self::Open | Self::Roll)
+    }
+}
+
+/// Risk that is open.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct OpenRisk {
+    /// Sum of what is known.
+    pub known: Usd,
+    /// Orders whose risk is not known.
+    pub unknown: u32,
+}
 
 /// Whether decisions are sent.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -19,6 +67,26 @@ pub enum Mode {
     Shadow,
     /// There are none: the account is watched.
     ReadOnly,
+}
+
+impl Mode {
+    /// `trade`, `shadow` or `read-only`.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Trade => "trade",
+            Self::Shadow => "shadow",
+            Self::ReadOnly => "read-only",
+        }
+    }
+
+    /// From its word.
+    #[must_use]
+    pub fn parse(word: &str) -> Option<Self> {
+        [Self::Trade, Self::Shadow, Self::ReadOnly]
+            .into_iter()
+            .find(|m| m.word() == word)
+    }
 }
 
 /// What is halted by an operator or by the engine.
@@ -110,6 +178,70 @@ impl Default for RailLimits {
             stale_after_s: 120,
             settle_s: 10,
         }
+    }
+}
+
+impl RailLimits {
+    /// No limit at all: what holds where nobody named any. The kill switch stops orders all the same.
+    #[must_use]
+    pub const fn none() -> Self {
+        Self {
+            mode: Mode::Trade,
+            orders_per_minute: u32::MAX,
+            open_intents: u32::MAX,
+            loss_per_day: None,
+            margin: None,
+            open_risk: None,
+            stale_after_s: i64::MAX,
+            settle_s: 0,
+        }
+    }
+
+    /// The limits in one line, for records: `mode=trade orders_per_minute=30 open_intents=20 stale_after_s=120 settle_s=0
+    /// loss_per_day=2000000000`; amounts in millionths of a dollar, limits that are not set left out.
+    #[must_use]
+    pub fn text(&self) -> String {
+        let mut out = format!(
+            "mode={} orders_per_minute={} open_intents={} stale_after_s={} settle_s={}",
+            self.mode.word(),
+            self.orders_per_minute,
+            self.open_intents,
+            self.stale_after_s,
+            self.settle_s
+        );
+        let money = [
+            ("loss_per_day", self.loss_per_day),
+            ("margin", self.margin),
+            ("open_risk", self.open_risk),
+        ];
+        for (name, amount) in money {
+            if let Some(amount) = amount {
+                out.push_str(&format!(" {name}={}", amount.0));
+            }
+        }
+        out
+    }
+
+    /// From [`RailLimits::text`].
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let mut out = Self::none();
+        for part in text.split_whitespace() {
+            let (name, value) = part.split_once('=')?;
+            let money = || value.parse().ok().map(Usd);
+            match name {
+                "mode" => out.mode = Mode::parse(value)?,
+                "orders_per_minute" => out.orders_per_minute = value.parse().ok()?,
+                "open_intents" => out.open_intents = value.parse().ok()?,
+                "stale_after_s" => out.stale_after_s = value.parse().ok()?,
+                "settle_s" => out.settle_s = value.parse().ok()?,
+                "loss_per_day" => out.loss_per_day = Some(money()?),
+                "margin" => out.margin = Some(money()?),
+                "open_risk" => out.open_risk = Some(money()?),
+                _ => return None,
+            }
+        }
+        Some(out)
     }
 }
 

@@ -1,7 +1,7 @@
 //! Text to tree.
 //!
 //! Parsing never fails and never panics: it gives a tree of what could be read and findings about the rest. The way is
-//! bytes → text ([`text`]) → items ([`prescan`]) → pest pairs of one item (`strategy.pest`) → tree (`parse/`).
+//! bytes → text (`text`) → items (`prescan`) → pest pairs of one item (`strategy.pest`) → tree (`parse/`).
 //!
 //! Absent on purpose: no name is looked up here and no unit is judged; see `resolve` and `check`.
 

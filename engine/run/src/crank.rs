@@ -191,7 +191,7 @@ impl<'a> Crank<'a> {
     /// of anything.
     ///
     /// # Errors
-    /// As for [`crate::backtest`].
+    /// As for [`fn@crate::backtest`].
     pub fn start(request: &BacktestRequest<'a>) -> Result<Self, RunError> {
         Self::start_with(request, &mut Shared::default())
     }

@@ -3,7 +3,7 @@
 //! One operator after the other over the whole history would carry every intermediate column out to memory and back. A
 //! sweep takes [`STRETCH_STEPS`] steps through all its operators before it takes the next ones: what one operator writes is
 //! still in the nearest cache when another reads it, and a column that nobody asked to keep is written over by the next.
-//! Operators without memory stand together as far as that goes, so that a [`Tape`] can take them through a stretch in
+//! Operators without memory stand together as far as that goes, so that a `Tape` can take them through a stretch in
 //! which nothing is missing.
 
 use super::tape::{self, BLOCK_STEPS, Tape};

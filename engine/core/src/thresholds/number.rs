@@ -72,7 +72,7 @@ pub(super) fn parse(text: &str) -> Option<Written> {
     })
 }
 
-/// A canonical value as text in `suffix`; [`parse`] gives the same bits back for every value that was read from a text.
+/// A canonical value as text in `suffix`; `parse` gives the same bits back for every value that was read from a text.
 #[must_use]
 pub fn value_text(value: f64, suffix: &str) -> String {
     let digits = digits(value, scale(suffix));

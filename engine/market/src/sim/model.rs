@@ -12,7 +12,7 @@
 //! such dynamics the first two moments of a linear function of the factors are linear in (1, f, s, f², fs, s²), with
 //! coefficients that depend on the time ahead alone (six linear differential equations, solved once). The future is the
 //! risk-neutral expectation of VIX in the approximation that VIX² has those two moments and the law to which such a
-//! diffusion settles, the inverse gamma: with α = 2 + 1/c, c = E[V²]/E[V]² − 1, E[√V] = √(E[V] (α − 1)) Γ(α − ½)/Γ(α). At
+//! diffusion settles, the inverse gamma: with α = 2 + 1/c, c = `E[V²]/E[V]² − 1`, `E[√V] = √(E[V] (α − 1)) Γ(α − ½)/Γ(α)`. At
 //! expiry c is nothing and the future is VIX. The same law's variance of ln V, ψ′(α), is that of 2 ln VIX to expiry, hence
 //! the level of VIX options' own volatility. A test holds the closed form against simulated risk-neutral paths.
 
@@ -227,7 +227,7 @@ impl Model {
     }
 }
 
-/// E[√V]/√E[V] and the variance of ln V of an inverse gamma law with this squared coefficient of variation.
+/// `E[√V]/√E[V]` and the variance of ln V of an inverse gamma law with this squared coefficient of variation.
 fn inverse_gamma(c: f64) -> (f64, f64) {
     if c < 1e-3 {
         // The first terms of both: Γ's quotient loses its digits here.
@@ -250,7 +250,7 @@ fn trigamma(mut x: f64) -> f64 {
     sum + 1.0 / x + y / 2.0 + y / x * (1.0 / 6.0 - y * (1.0 / 30.0 - y * (1.0 / 42.0 - y / 30.0)))
 }
 
-/// The generator of (1, f, s, f², fs, s²) under the option-implied dynamics: row i has d/dt E[i].
+/// The generator of (1, f, s, f², fs, s²) under the option-implied dynamics: row i has `d/dt E[i]`.
 fn generator(p: &Params) -> [Row; 6] {
     let (k, ks, l) = (p.kappa.1, p.kappa_slow.1, p.premium.1);
     let (rate, mean, level) = (p.jumps, p.jump, p.level);

@@ -1,5 +1,5 @@
-//! Vols of a whole smile and of a whole chain: read between quotes ([`read`]), fitted as curves without static arbitrage
-//! where the quotes allow it ([`fit`]), and joined across expiries ([`Surface`]).
+//! Vols of a whole smile and of a whole chain: read between quotes (`read`), fitted as curves without static arbitrage
+//! where the quotes allow it (`fit`), and joined across expiries ([`Surface`]).
 //!
 //! A curve is a view of the quotes, not a quote: what it costs in vol points is part of it ([`SmileFit`]).
 

@@ -57,7 +57,7 @@ impl Svi {
     ///
     /// # Errors
     /// [`SviError`], each cause documented there. A smile that is accepted may still hold butterfly arbitrage: see
-    /// [`super::Smile::durrleman`].
+    /// `Smile::durrleman`.
     pub fn new(a: f64, b: f64, rho: f64, m: f64, sigma: f64) -> Result<Self, SviError> {
         let finite = [a, b, rho, m, sigma]
             .iter()

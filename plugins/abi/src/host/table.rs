@@ -32,7 +32,7 @@ pub(super) fn contract(text: impl Into<String>) -> Fault {
 /// No text at all, one that is too long, or one that is not UTF-8.
 ///
 /// # Safety
-/// A pointer that is not null leads to bytes that end with a zero or go on for [`TEXT_MAX`] bytes.
+/// A pointer that is not null leads to bytes that end with a zero or go on for `TEXT_MAX` bytes.
 pub unsafe fn text_at(text: *const c_char, what: &str) -> Result<String, Fault> {
     if text.is_null() {
         return Err(contract(format!("{what} has no text")));
@@ -49,7 +49,7 @@ pub unsafe fn text_at(text: *const c_char, what: &str) -> Result<String, Fault> 
     Err(contract(format!("{what} is longer than {TEXT_MAX} bytes")))
 }
 
-/// A text borrowed for a call, copied; what is not UTF-8 in it is replaced, and it is cut after [`TEXT_MAX`] bytes.
+/// A text borrowed for a call, copied; what is not UTF-8 in it is replaced, and it is cut after `TEXT_MAX` bytes.
 ///
 /// # Safety
 /// The text's pointer leads to as many bytes as it says.

@@ -1,4 +1,4 @@
-//! Databento's DBN files, as [`super::super::dbn`] shows them.
+//! Databento's DBN files, as `import/dbn.rs` shows them.
 
 use super::super::error::{FieldError, ImportError};
 use super::super::fields;

@@ -140,6 +140,22 @@ impl Folder {
         Ok(found)
     }
 
+    /// Starts of runs since then that died, ns since 1970. Files that cannot be read count as none.
+    ///
+    /// # Errors
+    /// When the folder cannot be read.
+    pub fn deaths(&self, since_ns: i64) -> Result<Vec<i64>, FolderError> {
+        let mut found = Vec::new();
+        for path in self.runs()?.into_iter().rev() {
+            match RedbStore::view(&path).and_then(|store| store.manifest()) {
+                Ok(manifest) if manifest.started_ns < since_ns => break,
+                Ok(manifest) if manifest.status != Status::Ended => found.push(manifest.started_ns),
+                Ok(_) | Err(_) => {}
+            }
+        }
+        Ok(found)
+    }
+
     /// The newest run with an entry, verified: marked as recovered where it died, as quarantined where it is broken. `None`
     /// without such a run.
     ///

@@ -1,10 +1,10 @@
 //! A run under way: snapshots as they fall due, files as they are offered, and what has happened since the last look.
 
 use crate::broker::Broker;
-use crate::keeper::Keeper;
+use crate::keeper::{Keeper, stamp};
 use crate::source::Refusal;
 use crate::swap::{Desk, Judged, Rejected};
-use crate::trader::{AtWork, TradeError, Trader};
+use crate::trader::{AtWork, Reopen, Sheet, TradeError, Trader, VISITED, mark};
 use alula_core::thresholds::Change;
 use alula_journal::JournalError;
 use alula_market::time::{Date, Instant};
@@ -145,17 +145,30 @@ impl<'a> Live<'a> {
         self.keeper = Some(keeper);
     }
 
-    /// Sends the orders to a broker from here on. The journal must be written by a desk, and the run not have begun.
+    /// Sends the orders to a broker from here on; where its process dies it is opened anew. The journal must be written by a
+    /// desk. A run that has not begun has an empty sheet; one that is gone on with has that of its replay, and what it meant and
+    /// did not send any more is sent now.
     ///
     /// # Errors
-    /// When the run cannot have its orders filled outside, or the broker does not begin.
-    pub fn trade(&mut self, broker: Box<dyn Broker + Send>, received_ns: i64) -> Result<(), LiveError> {
+    /// When the run cannot have its orders filled outside, the broker does not begin, or it does not agree with the journal.
+    pub fn trade(
+        &mut self,
+        broker: (Box<dyn Broker + Send>, Option<Reopen>),
+        sheet: Sheet,
+        received_ns: i64,
+    ) -> Result<(), LiveError> {
         let Some(desk) = self.keeper.as_mut().and_then(Keeper::desk_mut) else {
             return Err(TradeError::Odd("orders are sent only from a journal".to_owned()).into());
         };
-        self.crank.fill_outside(&broker.facts().id)?;
-        let now = self.crank.next().unwrap_or(Instant(0));
-        self.trader = Some(Trader::connect(broker, desk, now, received_ns)?);
+        self.crank.fill_outside(&broker.0.facts().id)?;
+        let newest = self.crank.done().checked_sub(1);
+        let newest = newest.and_then(|i| self.crank.instants().get(i).copied());
+        let now = newest.or_else(|| self.crank.next()).unwrap_or(Instant(0));
+        let mut trader = Trader::connect(broker, sheet, desk, (now, received_ns))?;
+        if let Some(at) = newest {
+            trader.send(desk, self.crank.book(), (at, received_ns), self.crank.version())?;
+        }
+        self.trader = Some(trader);
         Ok(())
     }
 
@@ -170,12 +183,28 @@ impl<'a> Live<'a> {
             desk,
             received_ns,
             fault: None,
+            asked: false,
         };
+        let at = self.crank.next();
         let turned = self.crank.turn_with(&mut at_work);
-        match at_work.fault {
-            Some(fault) => Err(fault.into()),
-            None => Ok(turned?),
+        if let Some(fault) = at_work.fault {
+            return Err(fault.into());
         }
+        let asked = at_work.asked;
+        let turned = turned?;
+        if let (true, Some(at), Some(Turned { tick: None, .. })) = (asked, at, &turned) {
+            // What the broker did at this snapshot is on disk before it hears of the next.
+            desk.record(stamp(at, received_ns), 0, &mark(at, VISITED))
+                .map_err(TradeError::from)?;
+            desk.commit()?;
+        }
+        Ok(turned)
+    }
+
+    /// The orders at a broker, if there is one.
+    #[must_use]
+    pub const fn trader(&self) -> Option<&Trader> {
+        self.trader.as_ref()
     }
 
     /// Who writes the journal, if there is one.
@@ -324,8 +353,12 @@ impl<'a> Live<'a> {
             };
             // The desk holds the door too: what waits there leaves no more either.
             if let (Some(desk), Some(halt)) = (keeper.desk_mut(), halt) {
-                desk.halt(crate::keeper::stamp(act.at, received_ns), &halt)
+                desk.halt(stamp(act.at, received_ns), &halt)
                     .map_err(TradeError::from)?;
+                if halt == Halt::None {
+                    // Whoever lets it go on knows why it died so often.
+                    desk.rails_mut().safe_mode = None;
+                }
             }
         }
         self.crank.act(act.clone());
@@ -372,7 +405,8 @@ impl<'a> Live<'a> {
     /// When a settlement is missing, the books do not add up, or the journal cannot be written.
     pub fn finish(mut self, why: &str, received_ns: i64) -> Result<RunOutput, LiveError> {
         if let Some(trader) = &mut self.trader {
-            trader.disconnect()?;
+            // One that is gone is as good as disconnected.
+            let _ = trader.disconnect();
         }
         self.crank.stop_here();
         let output = self.crank.finish()?;

@@ -26,6 +26,8 @@ pub struct Basis {
     pub broker: String,
     /// Feed.
     pub feed: String,
+    /// Why only exits and hedges are let through; `None` in ordinary work.
+    pub safe_mode: Option<String>,
 }
 
 /// What a run writes with: its journal, or the desk that holds it where orders are sent.
@@ -111,7 +113,7 @@ fn started(journal: &Journal, basis: &Basis) -> wire::RunStarted {
         parent_head: manifest.parent_head,
         mode: basis.mode.clone(),
         broker: basis.broker.clone(),
-        safe_mode: None,
+        safe_mode: basis.safe_mode.clone(),
     }
 }
 
@@ -169,7 +171,7 @@ impl Keeper {
     /// # Errors
     /// When the journal cannot be written.
     pub fn resume(
-        mut journal: Journal,
+        journal: impl Into<Pen>,
         basis: &Basis,
         (set, versions): (&ThresholdSet, u64),
         received_ns: i64,
@@ -178,10 +180,11 @@ impl Keeper {
             engine_ns: received_ns,
             received_ns,
         };
-        let start = journal.append(now, 0, &started(&journal, basis).into())?;
+        let mut journal = journal.into();
+        let start = journal.append(now, 0, &started(journal.journal(), basis).into())?;
         journal.commit()?;
         Ok(Self {
-            journal: journal.into(),
+            journal,
             feed: basis.feed.clone(),
             versions,
             in_force: Hash(*set.hash()),

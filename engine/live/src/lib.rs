@@ -2,9 +2,11 @@
 //!
 //! Absent on purpose: no terminal, and no clock of its own. Time comes in as events.
 
+pub mod again;
 pub mod broker;
 pub mod core;
 pub mod keeper;
+pub mod link;
 pub mod order;
 pub mod pace;
 pub mod reconcile;

@@ -17,7 +17,7 @@ pub use desk::{DeskError, OrderDesk};
 pub use fills::{Added, Fills};
 pub use machine::{Filled, Happened, Order, OrderState, Part, Traded};
 
-use crate::broker::{BrokerEvent, ClientOrderId, Fill, OrderLife, OrderStatus};
+use crate::broker::{BrokerEvent, BrokerOrder, ClientOrderId, Fill, OrderLife, OrderStatus};
 use alula_book::instrument::LinearLeg;
 use alula_journal::Record;
 use alula_journal::wire::{self, Blob};
@@ -53,6 +53,37 @@ pub struct Draft {
     pub risk: Option<Usd>,
     /// Version of the thresholds.
     pub thresholds: u64,
+}
+
+impl Draft {
+    /// The order that it becomes.
+    #[must_use]
+    pub fn named(&self, name: ClientOrderId, number: u64, shadow: bool) -> Order {
+        let spec = BrokerOrder {
+            id: name,
+            group: self.group.clone(),
+            legs: self.legs.clone(),
+            quantity: self.quantity,
+            limit: self.limit,
+            not_after: self.not_after,
+            life: self.life,
+        };
+        Order {
+            traded: Traded::of(&spec, std::iter::empty()),
+            rule: self.rule.clone(),
+            purpose: self.purpose,
+            risk: self.risk,
+            thresholds: self.thresholds,
+            number,
+            intent: 0,
+            shadow,
+            state: OrderState::Intent,
+            broker_order: None,
+            cancel_asked: false,
+            resent: false,
+            spec,
+        }
+    }
 }
 
 /// What follows from an entry. Nothing of it may leave the process before the entry is on disk.

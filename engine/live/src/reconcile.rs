@@ -43,6 +43,9 @@ pub struct Policy {
     pub external: External,
     /// Send an order of unknown fate again under its old name, where the broker refuses names that it has seen.
     pub resend: bool,
+    /// Nothing can be on its way: every call to the broker was answered or its process is gone, and no other has the account. An
+    /// order that is not there is abandoned at once.
+    pub drained: bool,
     /// Least wait before the first question.
     pub quiet_s: i64,
     /// Longest time that a message is on its way.
@@ -63,6 +66,7 @@ impl Default for Policy {
         Self {
             external: External::Halt,
             resend: false,
+            drained: false,
             quiet_s: 5,
             flight_s: 10,
             skew_s: 2,
@@ -287,6 +291,9 @@ pub struct Plan {
 /// the broker would refuse it by then.
 #[must_use]
 pub fn quiet_for(orders: &Orders, caps: &Capabilities, policy: &Policy, now: Instant) -> i64 {
+    if policy.drained {
+        return policy.quiet_s;
+    }
     let resends = policy.resend && caps.dedup;
     let last = orders.open().filter(|o| !o.state.has_arrived() && !resends);
     let last = last.map(|o| {
@@ -425,12 +432,16 @@ impl Work {
             );
             return;
         }
-        let may_arrive = order.spec.not_after.0.saturating_add(policy.skew_s) > asked.0;
+        let may_arrive = !policy.drained && order.spec.not_after.0.saturating_add(policy.skew_s) > asked.0;
         if policy.resend && caps.dedup && now < order.spec.not_after {
             self.plan.resend.push(id.clone());
         } else if !may_arrive {
             self.plan.abandoned = self.plan.abandoned.saturating_add(1);
-            let why = "the broker does not have it, and would refuse it by now";
+            let why = if policy.drained {
+                "the broker does not have it, and nothing is on its way to it"
+            } else {
+                "the broker does not have it, and would refuse it by now"
+            };
             self.record(
                 wire::IntentAbandoned {
                     order: id.to_string(),

@@ -91,14 +91,15 @@ impl Recovered {
     }
 }
 
-/// Why only exits and hedges may pass: too many starts, this one included, in the last ten minutes. Instants in s since 1970.
+/// Why only exits and hedges may pass: more starts than `most`, this one included, in the last ten minutes. Instants in s since
+/// 1970.
 #[must_use]
-pub fn safe_mode(starts: &[i64], now: Instant) -> Option<String> {
+pub fn safe_mode(starts: &[i64], now: Instant, most: usize) -> Option<String> {
     let from = now.0.saturating_sub(WINDOW_S);
     let count = starts.iter().filter(|s| **s > from && **s <= now.0).count();
-    (count > STARTS).then(|| {
+    (count > most).then(|| {
         format!(
-            "{count} starts in {} minutes, and {STARTS} is the most",
+            "{count} starts in {} minutes, and {most} is the most",
             WINDOW_S / 60
         )
     })
@@ -111,9 +112,9 @@ mod tests {
     #[test]
     fn the_fourth_start_in_ten_minutes_is_in_safe_mode() {
         let now = Instant(10_000);
-        assert_eq!(safe_mode(&[9_700, 9_800, 10_000], now), None);
-        let text = safe_mode(&[9_401, 9_700, 9_800, 10_000], now).unwrap();
+        assert_eq!(safe_mode(&[9_700, 9_800, 10_000], now, STARTS), None);
+        let text = safe_mode(&[9_401, 9_700, 9_800, 10_000], now, STARTS).unwrap();
         assert_eq!(text, "4 starts in 10 minutes, and 3 is the most");
-        assert_eq!(safe_mode(&[9_400, 9_700, 9_800, 10_000], now), None);
+        assert_eq!(safe_mode(&[9_400, 9_700, 9_800, 10_000], now, STARTS), None);
     }
 }

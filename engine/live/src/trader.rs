@@ -4,17 +4,17 @@
 //! asked what happened; everything it says is in the journal before the book takes it in. After the decision the new orders
 //! pass the rails, are written down, and leave.
 
-use crate::broker::{Broker, BrokerEvent, BrokerFault, ClientOrderId, Expired, FinalValue, OrderLife, Quote};
+use crate::broker::{Broker, BrokerFault, ClientOrderId, Expired, FinalValue, OrderLife, Quote};
 use crate::keeper::stamp;
-use crate::order::{DeskError, Draft, OrderDesk, OrderState, Purpose};
+use crate::link::Link;
+use crate::order::{DeskError, Draft, OrderDesk, OrderState, Orders, Purpose};
 use crate::rails::Seen;
-use crate::reconcile::{Action, Policy, Reconciler};
 use alula_book::instrument::LinearLeg;
 use alula_book::{
     Answer, Book, CancelReason, ExecutionKind, Fees, Leg, NoFill, Order, OrderId, OrderKind, Told, TradedLeg,
 };
 use alula_core::market::Views;
-use alula_journal::Stamp;
+use alula_journal::{Record, wire};
 use alula_market::chain::ChainSnapshot;
 use alula_market::contract::{Instrument, OptionContract};
 use alula_market::money::{Price, Usd};
@@ -22,12 +22,15 @@ use alula_market::time::Instant;
 use alula_run::{ErrorClass, Outside, RunError};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::time::Duration;
 
 /// Seconds after its decision from which a broker must refuse an order that arrives late.
 const ARRIVES_WITHIN_S: i64 = 60;
-/// Looks at the answers to one comparison before it counts as failed.
-const LOOKS_MAX: u32 = 64;
+/// Mark where the book takes in what came of its orders, at a snapshot.
+pub(crate) const ROUND: &str = "round";
+/// Mark where it takes in what came of those that were taken back.
+pub(crate) const TAKEN_BACK: &str = "taken-back";
+/// Mark where a snapshot that is no tick was left.
+pub(crate) const VISITED: &str = "visited";
 
 /// Why orders can no longer be sent.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -41,6 +44,14 @@ pub enum TradeError {
     /// What the broker did is not what was ordered.
     #[error("{0}")]
     Odd(String),
+    /// At the start of a run the journal and the broker say different things.
+    #[error("the journal and broker `{broker}` do not agree: {}", .mismatches.join("; "))]
+    Mismatch {
+        /// Who.
+        broker: String,
+        /// What does not fit.
+        mismatches: Vec<String>,
+    },
 }
 
 /// What an order of the book is at the broker.
@@ -56,115 +67,43 @@ struct Sent {
     fee: Usd,
 }
 
+/// An order of the book that nobody has sent yet.
+#[derive(Clone, Debug)]
+pub(crate) struct Unsent {
+    pub id: OrderId,
+    pub draft: Draft,
+    pub legs: Vec<Leg>,
+}
+
+/// The book's orders beside their names at the broker, and how much of them the book was told. A replay keeps the same sheet.
+#[derive(Clone, Debug, Default)]
+pub struct Sheet {
+    sent: BTreeMap<OrderId, Sent>,
+}
+
+/// Opens a broker anew whose process is gone.
+pub type Reopen = Box<dyn FnMut() -> Result<Box<dyn Broker + Send>, BrokerFault> + Send>;
+
 /// The orders of a run at a broker.
 pub struct Trader {
-    broker: Box<dyn Broker + Send>,
-    sent: BTreeMap<OrderId, Sent>,
+    pub(crate) broker: Box<dyn Broker + Send>,
+    pub(crate) reopen: Option<Reopen>,
+    pub(crate) sheet: Sheet,
     /// Executions of the book whose settlements the broker knows.
-    settled: usize,
-    connected: bool,
+    pub(crate) settled: usize,
+    pub(crate) link: Link,
 }
 
 impl std::fmt::Debug for Trader {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Trader")
             .field("broker", self.broker.facts())
-            .field("sent", &self.sent)
+            .field("sheet", &self.sheet)
             .finish_non_exhaustive()
     }
 }
 
 impl Trader {
-    /// Connects, and compares journal and broker before anything is sent.
-    ///
-    /// # Errors
-    /// When the broker is not a simulated one, does not answer, or holds what the journal does not know.
-    pub fn connect(
-        broker: Box<dyn Broker + Send>,
-        desk: &mut OrderDesk,
-        now: Instant,
-        received_ns: i64,
-    ) -> Result<Self, TradeError> {
-        if !broker.facts().caps.simulated {
-            return Err(TradeError::Odd(format!(
-                "broker `{}` is not a simulated one, and a run sends orders to no other yet",
-                broker.facts().id
-            )));
-        }
-        let mut trader = Self {
-            broker,
-            sent: BTreeMap::new(),
-            settled: 0,
-            connected: false,
-        };
-        trader.broker.connect()?;
-        // A simulated broker has nothing on its way: there is nothing to wait for.
-        let policy = Policy {
-            quiet_s: 0,
-            flight_s: 0,
-            skew_s: 0,
-            ..Policy::default()
-        };
-        let caps = trader.broker.facts().caps;
-        let mut reconciler = Reconciler::new(policy, caps, desk.orders().last_request());
-        let when = stamp(now, received_ns);
-        for _ in 0..LOOKS_MAX {
-            let mut events = Vec::new();
-            trader.broker.poll(Duration::ZERO, &mut events)?;
-            let mut actions: Vec<Action> = Vec::new();
-            // The comparison looks at the orders as they stand after each event.
-            for event in &events {
-                trader.hear(event);
-                desk.take(when, event)?;
-                actions.extend(reconciler.event(now, desk.orders(), event));
-            }
-            actions.extend(reconciler.clock(now, desk.orders()));
-            for action in actions {
-                match action {
-                    Action::Ask { request, since } => trader.broker.request_snapshot(request, since)?,
-                    Action::Settle { plan, occasion, .. } => {
-                        desk.settle(when, 0, occasion, &plan)?;
-                        if let Some(first) = plan.mismatches.first() {
-                            return Err(TradeError::Odd(first.to_string()));
-                        }
-                        reconciler.settled(now, true);
-                        return Ok(trader);
-                    }
-                }
-            }
-        }
-        Err(TradeError::Odd(format!(
-            "broker `{}` did not say what it holds",
-            trader.broker.facts().id
-        )))
-    }
-
-    fn hear(&mut self, event: &BrokerEvent) {
-        match event {
-            BrokerEvent::Up => self.connected = true,
-            BrokerEvent::Down(_) => self.connected = false,
-            _ => {}
-        }
-    }
-
-    /// Everything that happened, into the journal.
-    fn poll(&mut self, desk: &mut OrderDesk, when: Stamp) -> Result<(), TradeError> {
-        let mut events = Vec::new();
-        let polled = self.broker.poll(Duration::ZERO, &mut events);
-        for event in &events {
-            self.hear(event);
-            desk.take(when, event)?;
-        }
-        polled?;
-        if !self.connected {
-            return Err(TradeError::Odd(format!(
-                "the connection to broker `{}` broke",
-                self.broker.facts().id
-            )));
-        }
-        Ok(())
-    }
-
     /// Sends every order of the book that was not sent before.
     ///
     /// # Errors
@@ -177,35 +116,27 @@ impl Trader {
         thresholds: u32,
     ) -> Result<(), TradeError> {
         let when = stamp(at, received_ns);
-        self.sent
-            .retain(|id, _| book.orders().iter().any(|o| o.id == *id));
-        for order in book.orders() {
-            if self.sent.contains_key(&order.id) {
-                continue;
-            }
-            let Some(legs) = book.legs_of(order) else { continue };
+        self.sheet.forget(book);
+        let unsent = self.sheet.unsent(book, at, thresholds);
+        if !unsent.is_empty() {
+            self.lively(desk, (at, received_ns), |trader, _| trader.set_clock(at))?;
+        }
+        for Unsent { id, draft, legs } in unsent {
             let seen = Seen {
-                connected: self.connected,
+                connected: self.link.is_up(),
                 quotes_at: Some(at),
                 ..Seen::default()
             };
-            let draft = draft(order, &legs, at, thresholds);
             let name = desk.intend(when, 0, &draft, &seen)?;
-            let sent = Sent {
-                name: name.map_err(|refusal| Arc::from(refusal.why.as_str())),
-                brought: vec![Price::ZERO; legs.len()],
-                legs,
-                packages: 0,
-                fee: Usd::ZERO,
-            };
-            self.sent.insert(order.id.clone(), sent);
+            self.sheet
+                .note(id, legs, name.map_err(|refusal| Arc::from(refusal.why.as_str())));
         }
         desk.flush(when, self.broker.as_mut())?;
         Ok(())
     }
 
     /// Hands the broker what expired and what is quoted.
-    fn show(&mut self, at: Instant, views: &Views, book: &Book) -> Result<(), TradeError> {
+    pub(crate) fn show(&mut self, at: Instant, views: &Views, book: &Book) -> Result<(), TradeError> {
         let mut values: BTreeMap<Expired, FinalValue> = BTreeMap::new();
         let executions = book.trades().get(self.settled..).unwrap_or_default();
         for execution in executions.iter().filter(|e| e.kind == ExecutionKind::Settle) {
@@ -219,11 +150,11 @@ impl Trader {
                 values.insert(of, value);
             }
         }
-        self.settled = book.trades().len();
         if !values.is_empty() {
             let values: Vec<FinalValue> = values.into_values().collect();
             self.broker.final_values(at, &values)?;
         }
+        self.settled = book.trades().len();
         let mut wanted: BTreeSet<OptionContract> = BTreeSet::new();
         for order in book.orders() {
             wanted.extend(book.legs_of(order).iter().flatten().map(|l| l.contract));
@@ -233,11 +164,62 @@ impl Trader {
         }
         let quotes: Vec<Quote> = wanted.iter().filter_map(|c| quote(c, views)).collect();
         self.broker.quotes(at, &quotes)?;
+        self.link.clock = Some(at);
         Ok(())
     }
 
+    /// Ends the connection in good order; orders at work stay at work.
+    pub fn disconnect(&mut self) -> Result<(), TradeError> {
+        Ok(self.broker.disconnect()?)
+    }
+
+    /// Who the broker is.
+    #[must_use]
+    pub fn id(&self) -> &str {
+        &self.broker.facts().id
+    }
+}
+
+impl Sheet {
+    /// Forgets orders that the book has no more.
+    pub(crate) fn forget(&mut self, book: &Book) {
+        self.sent
+            .retain(|id, _| book.orders().iter().any(|o| o.id == *id));
+    }
+
+    /// Orders of the book that were not sent, in its order.
+    pub(crate) fn unsent(&self, book: &Book, at: Instant, thresholds: u32) -> Vec<Unsent> {
+        let news = book.orders().iter().filter(|o| !self.sent.contains_key(&o.id));
+        news.filter_map(|order| {
+            let legs = book.legs_of(order)?;
+            Some(Unsent {
+                id: order.id.clone(),
+                draft: draft(order, &legs, at, thresholds),
+                legs,
+            })
+        })
+        .collect()
+    }
+
+    /// Notes what became of an order: its name, or why it was not sent.
+    pub(crate) fn note(&mut self, id: OrderId, legs: Vec<Leg>, name: Result<ClientOrderId, Arc<str>>) {
+        let sent = Sent {
+            name,
+            brought: vec![Price::ZERO; legs.len()],
+            legs,
+            packages: 0,
+            fee: Usd::ZERO,
+        };
+        self.sent.insert(id, sent);
+    }
+
+    /// Our name for an order at the broker.
+    pub(crate) fn name(&self, id: &OrderId) -> Option<&ClientOrderId> {
+        self.sent.get(id)?.name.as_ref().ok()
+    }
+
     /// What the journal knows of the book's orders beyond what the book was told.
-    fn answers(&mut self, desk: &OrderDesk, book: &Book) -> Result<Vec<Answer>, TradeError> {
+    pub(crate) fn answers(&mut self, orders: &Orders, book: &Book) -> Result<Vec<Answer>, TradeError> {
         let mut answers = Vec::new();
         for order in book.orders() {
             let Some(sent) = self.sent.get_mut(&order.id) else {
@@ -254,7 +236,7 @@ impl Trader {
                     continue;
                 }
             };
-            let Some(known) = desk.orders().get(&name) else {
+            let Some(known) = orders.get(&name) else {
                 return Err(TradeError::Odd(format!("order `{name}` is not in the journal")));
             };
             let odd = |what: &str| TradeError::Odd(format!("order `{name}`: {what}"));
@@ -289,7 +271,7 @@ impl Trader {
                         points: Price(new.0 / i64::from(more)),
                     });
                 }
-                let all_told = desk.orders().fills().of(&name).all(|f| f.fee.is_some());
+                let all_told = orders.fills().of(&name).all(|f| f.fee.is_some());
                 let fees = all_told.then(|| Fees {
                     commission: known.traded.fee - sent.fee,
                     ..Fees::ZERO
@@ -309,23 +291,15 @@ impl Trader {
                 let reason = match known.state {
                     _ if sent.packages > 0 => CancelReason::Rest { left },
                     OrderState::Cancelled if known.cancel_asked => CancelReason::NotFilled(NoFill::Outside),
+                    OrderState::Abandoned => CancelReason::Outside(Arc::from(
+                        "abandoned: it never arrived at the broker, and is not sent again",
+                    )),
                     state => CancelReason::Outside(Arc::from(format!("{state} at the broker"))),
                 };
                 answers.push(answer(Told::Ended(reason)));
             }
         }
         Ok(answers)
-    }
-
-    /// Ends the connection in good order; orders at work stay at work.
-    pub fn disconnect(&mut self) -> Result<(), TradeError> {
-        Ok(self.broker.disconnect()?)
-    }
-
-    /// Who the broker is.
-    #[must_use]
-    pub fn id(&self) -> &str {
-        &self.broker.facts().id
     }
 }
 
@@ -379,6 +353,8 @@ pub(crate) struct AtWork<'t> {
     pub desk: &'t mut OrderDesk,
     pub received_ns: i64,
     pub fault: Option<TradeError>,
+    /// The book took in what is known of its orders.
+    pub asked: bool,
 }
 
 impl AtWork<'_> {
@@ -391,9 +367,14 @@ impl AtWork<'_> {
     }
 
     fn rounded(&mut self, at: Instant, views: &Views, book: &Book) -> Result<Vec<Answer>, TradeError> {
-        self.trader.show(at, views, book)?;
-        self.trader.poll(self.desk, stamp(at, self.received_ns))?;
-        self.trader.answers(self.desk, book)
+        self.asked = true;
+        let when = (at, self.received_ns);
+        self.trader.lively(self.desk, when, |trader, desk| {
+            trader.show(at, views, book)?;
+            trader.hear_all(desk, when)
+        })?;
+        self.told(at, ROUND)?;
+        self.trader.sheet.answers(self.desk.orders(), book)
     }
 
     fn taken_back(
@@ -404,14 +385,30 @@ impl AtWork<'_> {
     ) -> Result<Vec<Answer>, TradeError> {
         let when = stamp(at, self.received_ns);
         for id in orders {
-            if let Some(Ok(name)) = self.trader.sent.get(id).map(|s| s.name.clone()) {
-                self.desk.cancel(when, 0, &name, "it has had its snapshots")?;
+            if let Some(name) = self.trader.sheet.name(id) {
+                self.desk.cancel(when, 0, name, "it has had its snapshots")?;
             }
         }
         self.desk.flush(when, self.trader.broker.as_mut())?;
-        self.trader.poll(self.desk, when)?;
-        self.trader.answers(self.desk, book)
+        let now = (at, self.received_ns);
+        self.trader
+            .lively(self.desk, now, |trader, desk| trader.hear_all(desk, now))?;
+        self.told(at, TAKEN_BACK)?;
+        self.trader.sheet.answers(self.desk.orders(), book)
     }
+
+    /// Writes down that the book takes in here what the journal knows of its orders.
+    fn told(&mut self, at: Instant, name: &str) -> Result<(), TradeError> {
+        let record = mark(at, name);
+        self.desk.record(stamp(at, self.received_ns), 0, &record)?;
+        Ok(())
+    }
+}
+
+/// What stands in the journal where the book takes something in, or a snapshot that is no tick was visited.
+pub(crate) fn mark(at: Instant, name: &str) -> Record {
+    let name = name.to_owned();
+    wire::Timer { name, at_s: at.0 }.into()
 }
 
 impl Outside for AtWork<'_> {

@@ -390,6 +390,11 @@ impl<'a> Crank<'a> {
                 "leave fills on the same bar out, or choose `--broker internal`",
             );
         }
+        if self.book.is_outside() {
+            // They are filled elsewhere already, in a run that is gone on with.
+            self.filled_by = Some(by.to_owned());
+            return Ok(());
+        }
         if self.done > 0 {
             return refuse(
                 "a run that has begun cannot change who fills its orders",

@@ -125,6 +125,10 @@ impl Paper {
         if round.at_ns <= held.at_ns || round.at_ns < arrives || held.rounds < self.config.latency_rounds {
             return None;
         }
+        if held.filled > 0 && held.changed_ns >= round.at_ns {
+            // An order trades once on the quotes of one instant, also when they are handed in again after a crash.
+            return None;
+        }
         if held.filled == 0 {
             if arrives >= held.order.not_after_ns {
                 return end(Status::Rejected, "simulated: it arrived too late");

@@ -65,6 +65,12 @@ pub struct RunArgs {
     /// Who takes the orders
     #[arg(long, value_name = "BROKER", default_value = "internal")]
     pub broker: BrokerArg,
+    /// A setting of the broker: latency_rounds=1; `alula plugin inspect paper` shows which there are
+    #[arg(long, value_name = "NAME=VALUE", value_parser = parse_setting)]
+    pub broker_set: Vec<(String, String)>,
+    /// Seconds in which the broker must answer, before its process is ended and opened anew
+    #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = clap::value_parser!(u64).range(1..=600))]
+    pub broker_deadline: u64,
     /// Store to replay
     #[arg(long, value_name = "STORE", value_hint = ValueHint::DirPath)]
     pub data: Option<PathBuf>,
@@ -98,6 +104,9 @@ pub struct RunArgs {
     /// Go on with the run before, from its journal: what it did is computed again and must give the same links
     #[arg(long, requires = "state")]
     pub resume: bool,
+    /// Deaths in ten minutes above which a run that goes on opens nothing new until `alula ctl resume`
+    #[arg(long, value_name = "N", default_value_t = alula_live::recovery::STARTS)]
+    pub restarts: usize,
     /// Where the thresholds file is broken at the start, begin with the newest values of the journal, and say so
     #[arg(long, requires = "state")]
     pub last_good: bool,
@@ -177,6 +186,13 @@ impl HaltArg {
             Self::All => "halt-all",
         }
     }
+}
+
+fn parse_setting(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text
+        .split_once('=')
+        .ok_or_else(|| "a setting is written name=value".to_owned())?;
+    Ok((name.trim().to_owned(), value.trim().to_owned()))
 }
 
 fn parse_speed(text: &str) -> Result<alula_live::pace::Speed, String> {

@@ -54,7 +54,7 @@ pub fn again(
     whole: bool,
     out: &mut Output,
 ) -> Result<Replayed, Failure> {
-    let told = Told::read(journal)?;
+    let mut told = Told::read(journal)?;
     let basis = basis::read(told.sources.as_deref().unwrap_or_default())?;
     let folder = tempfile::tempdir().map_err(|e| Failure::io("write in", &std::env::temp_dir(), &e))?;
     let project = Project::load(&basis.unpack(folder.path())?)?;
@@ -84,7 +84,8 @@ pub fn again(
         ..linked.request(&graph, history.as_ref(), &mut silent)
     };
     let mut crank = Crank::start(&request).map_err(|e| failure(&e))?;
-    let differs = told.compare(&mut crank)?;
+    let mut orders = told.again(&mut crank)?;
+    let differs = told.compare(&mut crank, orders.as_mut())?;
     let output = if whole {
         crank.stop_here();
         Some(crank.finish().map_err(|e| failure(&e))?)

@@ -11,6 +11,7 @@ mod fmt;
 mod graph;
 mod import;
 mod journal;
+mod kills;
 mod market;
 mod new;
 mod plugin;

@@ -3,7 +3,7 @@
 //! Everything goes through two doors. [`OrderDesk::record`] writes an entry and applies it. [`OrderDesk::flush`] puts the
 //! batch on disk and only then sends what its entries allow. A journal that fails closes both doors for good.
 
-use super::{Draft, Notice, Order, OrderState, Orders, Purpose, Traded, Unreadable, convert, id, intent_out};
+use super::{Draft, Notice, Order, OrderState, Orders, Purpose, Unreadable, convert, id, intent_out};
 use crate::broker::{Broker, BrokerEvent, BrokerOrder, ClientOrderId, Submission};
 use crate::rails::{Agreement, Ask, Halt, Rails, Refusal, Seen, Verdict};
 use crate::reconcile::{Occasion, Plan};
@@ -175,30 +175,7 @@ impl OrderDesk {
         };
         let number = self.orders.next_number();
         let name = id::name(&self.strategy, self.epoch, number).ok_or(DeskError::Names)?;
-        let spec = BrokerOrder {
-            id: name.clone(),
-            group: draft.group.clone(),
-            legs: draft.legs.clone(),
-            quantity: draft.quantity,
-            limit: draft.limit,
-            not_after: draft.not_after,
-            life: draft.life,
-        };
-        let order = Order {
-            traded: Traded::of(&spec, std::iter::empty()),
-            rule: draft.rule.clone(),
-            purpose: draft.purpose,
-            risk: draft.risk,
-            thresholds: draft.thresholds,
-            number,
-            intent: 0,
-            shadow,
-            state: OrderState::Intent,
-            broker_order: None,
-            cancel_asked: false,
-            resent: false,
-            spec,
-        };
+        let order = draft.named(name.clone(), number, shadow);
         let (entry, _) = self.record(stamp, cause, &intent_out(&order).into())?;
         if !shadow {
             self.rails.sent(now, draft.purpose);

@@ -35,10 +35,17 @@ pub struct Basis {
     pub data: String,
     /// Label of the data.
     pub label: String,
+    /// Settings of the broker, where orders go to one.
+    pub broker: BTreeMap<String, String>,
 }
 
 /// As bytes for the journal.
-pub fn write(linked: &Linked<'_>, m: &Manifest, (seed, years): (Option<u64>, Option<u32>)) -> Vec<u8> {
+pub fn write(
+    linked: &Linked<'_>,
+    m: &Manifest,
+    (seed, years): (Option<u64>, Option<u32>),
+    broker: &[(String, String)],
+) -> Vec<u8> {
     let inputs = &linked.inputs;
     let all = inputs
         .sources
@@ -48,11 +55,13 @@ pub fn write(linked: &Linked<'_>, m: &Manifest, (seed, years): (Option<u64>, Opt
     let files: BTreeMap<&str, std::borrow::Cow<'_, str>> = all
         .map(|(name, bytes)| (name.as_str(), String::from_utf8_lossy(bytes)))
         .collect();
+    let broker: BTreeMap<&str, &str> = broker.iter().map(|(n, v)| (n.as_str(), v.as_str())).collect();
     let value = json!({
         "format": FORMAT, "entry": inputs.sources.first().map(|(name, _)| name),
         "thresholds": inputs.thresholds.as_ref().map(|(name, _)| name), "files": files, "settings": m.settings,
         "from": m.from.map(|d| d.to_string()), "to": m.to.map(|d| d.to_string()), "seed": seed, "years": years,
         "simulated": m.simulated, "data": m.hashes.get("data"), "label": m.data_label,
+        "broker": broker,
     });
     value.to_string().into_bytes()
 }
@@ -93,6 +102,7 @@ pub fn read(bytes: &[u8]) -> Result<Basis, Failure> {
         simulated: value.get("simulated").and_then(Value::as_bool).unwrap_or(false),
         data: text("data").unwrap_or_default(),
         label: text("label").unwrap_or_default(),
+        broker: table("broker").unwrap_or_default(),
     })
 }
 

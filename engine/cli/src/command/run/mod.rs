@@ -5,6 +5,7 @@ pub mod control;
 mod hook;
 mod lines;
 pub mod operator;
+mod orders;
 pub mod rails;
 mod screen;
 mod signals;
@@ -12,19 +13,17 @@ mod state;
 pub mod told;
 
 use crate::args::{BrokerArg, FeedArg, RunArgs, TextFormat};
-use crate::broker::{Opening, open_broker};
 use crate::command::backtest::{failure, market, text, with_terms};
 use crate::exit::{Exit, Failure};
 use crate::output::Output;
 use crate::project::Project;
 use crate::run_folder;
-use alula_book::FeeSchedule;
 use alula_core::why::render;
 use alula_dsl::graph::Graph;
-use alula_live::broker::Broker;
 use alula_live::pace::Pace;
 use alula_live::source::Source;
 use alula_live::swap::{Desk, Rules};
+use alula_live::trader::Sheet;
 use alula_live::view::View;
 use alula_live::{Happening, Live, LiveError};
 use alula_report::summary;
@@ -65,19 +64,12 @@ pub fn run(args: &RunArgs, out: &mut Output) -> Result<Exit, Failure> {
     if let Some(dir) = &args.out {
         run_folder::check_target(dir, args.force)?;
     }
-    let resumed = match &state {
+    let mut resumed = match &state {
         Some(state) if args.resume => state.resume()?,
         _ => None,
     };
-    if let Some(r) = resumed
-        .as_ref()
-        .filter(|r| !r.told.broker.starts_with("internal"))
-    {
-        let what = format!(
-            "the run that is to go on has its positions at the broker `{}`",
-            r.told.broker
-        );
-        return Err(Failure::usage(what).help("begin anew without `--resume`"));
+    if let Some(r) = &resumed {
+        orders::same_broker(args, r)?;
     }
     if args.resume && resumed.is_none() {
         out.note("there is no run to go on with; this one begins anew");
@@ -115,20 +107,27 @@ pub fn run(args: &RunArgs, out: &mut Output) -> Result<Exit, Failure> {
     };
     let mut crank = Crank::start(&request).map_err(|e| failure(&e))?;
     drop(request);
-    if let Some(resumed) = &resumed {
-        resumed.catch_up(&mut crank, out)?;
+    let (mut carried, mut sheet) = (None, Sheet::default());
+    if let Some(resumed) = &mut resumed {
+        let mut again = resumed.told.again(&mut crank)?;
+        resumed.catch_up(&mut crank, again.as_mut(), out)?;
+        if let Some(again) = again {
+            let (orders, kept) = again.into_parts().map_err(|e| stopped(&e.into()))?;
+            (carried, sheet) = (Some(orders), kept);
+        }
     }
     let keeper = state
         .as_ref()
-        .map(|s| s.begin(args, (&linked, &crank), resumed.as_ref(), out));
+        .map(|s| s.begin(args, (&linked, &crank), (resumed.as_ref(), carried.as_ref()), out));
     let keeper = keeper.transpose()?;
     let desk = Desk::new(&graph.settings.name, &graph.thresholds, rules(args));
     let mut live = Live::new(crank, desk);
     if let Some(keeper) = keeper {
         live.keep(keeper);
     }
-    if let Some(broker) = paper(args, &live)? {
-        live.trade(broker, state::now_ns()).map_err(|e| stopped(&e))?;
+    if let Some(broker) = orders::paper(args, &live, resumed.as_ref())? {
+        live.trade(broker, sheet, state::now_ns())
+            .map_err(|e| stopped(&e))?;
     }
     let mut source = source;
     if resumed.is_some() {
@@ -169,40 +168,6 @@ fn last_good(
     Ok(Some(file))
 }
 
-/// The simulated broker with an account of its own for the run, if it is asked for: the strategy's capital, fills and fees, and
-/// no latency.
-fn paper(args: &RunArgs, live: &Live<'_>) -> Result<Option<Box<dyn Broker + Send>>, Failure> {
-    let (BrokerArg::Paper, Some(keeper)) = (args.broker, live.keeper()) else {
-        return Ok(None);
-    };
-    let config = live.crank().book().config();
-    let name = &config.fees.name;
-    if FeeSchedule::named(name).as_ref() != Some(&config.fees) {
-        return Err(Failure::usage(format!(
-            "the simulated broker does not know the fees `{name}` of the strategy"
-        ))
-        .help("choose one of its schedules with `--fees`, or `--broker internal`"));
-    }
-    let run = &keeper.journal().manifest().run;
-    let graph = live.crank().plan().graph();
-    let state = args.state.as_deref().unwrap_or_else(|| Path::new(""));
-    let folder = state.join(&graph.settings.name).join(format!("{run}.paper"));
-    let whole = config.capital.0.div_euclid(1_000_000);
-    let micros = config.capital.0.rem_euclid(1_000_000);
-    let settings = [
-        ("folder", folder.to_string_lossy().into_owned()),
-        ("cash", format!("{whole}.{micros:06}")),
-        ("fill", config.fills.to_string()),
-        ("fees", name.clone()),
-    ]
-    .map(|(name, value)| (name.to_owned(), value));
-    let opening = Opening {
-        strategy: &args.file,
-        ..Opening::default()
-    };
-    open_broker("paper", &settings, &opening).map(Some)
-}
-
 /// What cannot be meant.
 fn check(args: &RunArgs) -> Result<(), Failure> {
     if args.broker == BrokerArg::Paper {
@@ -211,12 +176,6 @@ fn check(args: &RunArgs) -> Result<(), Failure> {
                 "a broker needs a journal: nothing is sent that is not written down first",
             )
             .help("name a folder for it with `--state DIR`"));
-        }
-        if args.resume {
-            return Err(
-                Failure::usage("a run with `--broker paper` cannot be gone on with yet")
-                    .help("begin anew without `--resume`; each run has an account of its own"),
-            );
         }
     }
     match (args.feed, &args.data) {
@@ -268,8 +227,7 @@ fn stopped(error: &LiveError) -> Failure {
     match error {
         LiveError::Run(e) => failure(e),
         LiveError::Journal(e) => state::broken(e),
-        LiveError::Trade(e) => Failure::new(Exit::Stopped, e.to_string())
-            .help("nothing more is sent; `alula journal show` tells what was, and what came of it"),
+        LiveError::Trade(e) => orders::failed(e),
     }
 }
 

@@ -10,13 +10,18 @@ use alula_core::thresholds::{ThresholdSet, read};
 use alula_journal::folder::Predecessor;
 use alula_journal::{Folder, FolderError, Hash, Limits, Manifest};
 use alula_journal::{Journal, Stamp, wire};
+use alula_live::again::Again;
 use alula_live::keeper::{Basis, Keeper};
-use alula_live::order::{DeskError, OrderDesk};
+use alula_live::order::{DeskError, OrderDesk, Orders};
 use alula_live::rails::{RailLimits, Rails};
+use alula_live::recovery;
+use alula_market::time::Instant;
 use alula_run::{Act, Crank, HaltLevel};
 use std::path::Path;
 use std::time::SystemTime;
 
+/// The simulated broker as the journal names it: plugin and broker.
+pub const PAPER: &str = "paper/paper";
 /// Seconds from 1970 to 2020, where epochs begin.
 const EPOCH: i64 = 1_577_836_800;
 
@@ -103,7 +108,8 @@ impl State {
         Ok(newest.or_else(began))
     }
 
-    /// Begins the journal of a run, anew or going on with the one before.
+    /// Begins the journal of a run, anew or going on with the one before, whose orders are then carried over where they are at
+    /// a broker.
     ///
     /// # Errors
     /// When nothing can be written.
@@ -111,7 +117,7 @@ impl State {
         &self,
         args: &RunArgs,
         (linked, crank): (&Linked<'_>, &Crank<'_>),
-        resumed: Option<&Resumed>,
+        (resumed, orders): (Option<&Resumed>, Option<&Orders>),
         out: &mut Output,
     ) -> Result<Keeper, Failure> {
         let m = crank.manifest();
@@ -125,7 +131,17 @@ impl State {
         }
         let seconds = now.div_euclid(1_000_000_000);
         let epoch = u32::try_from(seconds.saturating_sub(EPOCH)).unwrap_or(u32::MAX);
-        let name = run_name(now);
+        let name = self.run_name(now);
+        let safe_mode = match resumed {
+            Some(_) if args.broker == BrokerArg::Paper => self.safe_mode(now, args.restarts)?,
+            _ => None,
+        };
+        if let Some(why) = &safe_mode {
+            out.warn(&format!(
+                "SAFE MODE: {why}; nothing new is opened, exits go on; `alula ctl resume` ends it once you know why the run \
+                 died"
+            ));
+        }
         let hash = |name: &str| {
             m.hashes
                 .get(name)
@@ -147,26 +163,38 @@ impl State {
             .create(manifest, self.before.as_ref(), Limits::default())
             .map_err(|e| refused(&e))?;
         let basis = Basis {
-            sources: basis::write(linked, m, (args.seed, args.years)),
+            sources: basis::write(linked, m, (args.seed, args.years), &args.broker_set),
             rules,
             mode: "paper".to_owned(),
             broker: match args.broker {
                 BrokerArg::Internal => format!("internal {}", env!("CARGO_PKG_VERSION")),
-                BrokerArg::Paper => "paper".to_owned(),
+                BrokerArg::Paper => PAPER.to_owned(),
             },
             feed: m.data_label.clone(),
+            safe_mode: safe_mode.clone(),
         };
         let set = crank.next_thresholds();
         let keeper = match resumed {
             Some(resumed) => {
                 let versions = u64::try_from(resumed.told.swaps.len()).unwrap_or(u64::MAX);
-                Keeper::resume(journal, &basis, (set, versions.saturating_add(1)), now)
+                let in_force = (set, versions.saturating_add(1));
+                match orders {
+                    Some(orders) => {
+                        let newest = crank.done().checked_sub(1);
+                        let newest = newest.and_then(|i| crank.instants().get(i).copied());
+                        let carried = orders.carry(newest.unwrap_or(Instant(0)));
+                        let strategy = &crank.plan().graph().settings.name;
+                        let desk = desk(journal, strategy, carried, safe_mode, now)?;
+                        Keeper::resume(desk, &basis, in_force, now)
+                    }
+                    None => Keeper::resume(journal, &basis, in_force, now),
+                }
             }
             None => {
                 let graph = crank.plan().graph();
                 let text = set.canonical_text(&graph.settings.name, &graph.thresholds);
                 if args.broker == BrokerArg::Paper {
-                    let desk = desk(journal, &graph.settings.name, &text, now)?;
+                    let desk = desk(journal, &graph.settings.name, nothing(&text), None, now)?;
                     Keeper::begin(desk, &basis, (set, text), now)
                 } else {
                     Keeper::begin(journal, &basis, (set, text), now)
@@ -177,16 +205,42 @@ impl State {
         out.note(&format!("journal  {}", path.display()));
         keeper.map_err(|e| broken(&e))
     }
+
+    /// Why only exits and hedges may pass.
+    fn safe_mode(&self, now: i64, most: usize) -> Result<Option<String>, Failure> {
+        let second = 1_000_000_000;
+        let since = now.saturating_sub(recovery::WINDOW_S.saturating_mul(second));
+        let deaths = self.folder.deaths(since).map_err(|e| refused(&e))?;
+        let mut starts: Vec<i64> = deaths.iter().map(|ns| ns.div_euclid(second)).collect();
+        let now = now.div_euclid(second);
+        starts.push(now);
+        Ok(recovery::safe_mode(&starts, Instant(now), most))
+    }
+
+    /// A name by the time; where the machine's clock has gone back, one behind that of the newest run.
+    fn run_name(&self, now_ns: i64) -> String {
+        let name = run_name(now_ns);
+        let newest = self.before.as_ref().map(|b| {
+            let own = &b.verdict.manifest.run;
+            b.stillborn.first().unwrap_or(own)
+        });
+        match newest {
+            Some(newest) if name <= *newest => {
+                let time = chrono::NaiveDateTime::parse_from_str(newest, "%Y%m%dT%H%M%S%3f");
+                let later = time.ok().and_then(|t| {
+                    let ns = t.and_utc().timestamp_nanos_opt()?;
+                    Some(run_name(ns.checked_add(1_000_000)?))
+                });
+                later.unwrap_or_else(|| format!("{newest}x"))
+            }
+            _ => name,
+        }
+    }
 }
 
-/// The desk of a run that sends its orders to a simulated broker: its account is new, so that nothing is carried over.
-fn desk(journal: Journal, strategy: &str, text: &str, now: i64) -> Result<OrderDesk, Failure> {
-    // No trade of a simulated broker is on its way once an order has ended.
-    let rails = Rails::new(RailLimits {
-        settle_s: 0,
-        ..RailLimits::default()
-    });
-    let carried = wire::Carried {
+/// What a run carries over that begins with a new account.
+fn nothing(text: &str) -> wire::Carried {
+    wire::Carried {
         positions: Vec::new(),
         orders: Vec::new(),
         fills: Vec::new(),
@@ -194,7 +248,23 @@ fn desk(journal: Journal, strategy: &str, text: &str, now: i64) -> Result<OrderD
         halt_why: String::new(),
         thresholds: wire::Blob(text.as_bytes().to_vec()),
         thresholds_version: 1,
-    };
+    }
+}
+
+/// The desk of a run that sends its orders to a simulated broker.
+fn desk(
+    journal: Journal,
+    strategy: &str,
+    carried: wire::Carried,
+    safe_mode: Option<String>,
+    now: i64,
+) -> Result<OrderDesk, Failure> {
+    // No trade of a simulated broker is on its way once an order has ended.
+    let mut rails = Rails::new(RailLimits {
+        settle_s: 0,
+        ..RailLimits::default()
+    });
+    rails.safe_mode = safe_mode;
     let stamp = Stamp {
         engine_ns: now,
         received_ns: now,
@@ -248,8 +318,13 @@ impl Resumed {
     ///
     /// # Errors
     /// When a link differs: this program does not go on with work that it would have done otherwise.
-    pub fn catch_up(&self, crank: &mut Crank<'_>, out: &mut Output) -> Result<(), Failure> {
-        if let Some(d) = self.told.compare(crank)? {
+    pub fn catch_up(
+        &self,
+        crank: &mut Crank<'_>,
+        again: Option<&mut Again>,
+        out: &mut Output,
+    ) -> Result<(), Failure> {
+        if let Some(d) = self.told.compare(crank, again)? {
             return Err(Failure::new(
                 Exit::Stopped,
                 format!(

@@ -6,8 +6,9 @@ use alula_core::thresholds::{ThresholdSet, read};
 use alula_dsl::graph::Graph;
 use alula_journal::store::RedbStore;
 use alula_journal::{Hash, Record, Store, each};
+use alula_live::again::{Again, Heard};
 use alula_market::time::Instant;
-use alula_run::{Act, Course, Crank, Entries, OperatorAct, Swap};
+use alula_run::{Act, Course, Crank, Entries, OperatorAct, Swap, Turned};
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -19,6 +20,8 @@ const RUNS_MAX: usize = 10_000;
 pub struct Told {
     /// Newest run.
     pub run: String,
+    /// The one that the first of them began with: a simulated broker's account has its name.
+    pub root: String,
     /// Who filled the orders, and its version.
     pub broker: String,
     /// Sources and settings.
@@ -35,6 +38,8 @@ pub struct Told {
     pub rejected: usize,
     /// Why it ended, where it ended in good order.
     pub ended: Option<String>,
+    /// What was heard of orders, run by run, where they went to a broker.
+    pub heard: Vec<Heard>,
 }
 
 /// The first tick that is not what the journal says.
@@ -93,6 +98,7 @@ impl Told {
         self.decisions.extend(later.decisions);
         self.rejected += later.rejected;
         self.ended = later.ended;
+        self.heard.extend(later.heard);
         self
     }
 
@@ -126,12 +132,43 @@ impl Told {
         })
     }
 
-    /// Turns the crank for as many ticks as the journal has decisions of.
-    pub fn compare(&self, crank: &mut Crank<'_>) -> Result<Option<Differs>, Failure> {
+    /// The orders of the run as it is computed again, where they went to a broker. The crank asks them from here on.
+    ///
+    /// # Errors
+    /// When the run cannot have its orders filled outside.
+    pub fn again(&mut self, crank: &mut Crank<'_>) -> Result<Option<Again>, Failure> {
+        if self.heard.is_empty() {
+            return Ok(None);
+        }
+        crank.fill_outside(&self.broker).map_err(|e| failure(&e))?;
+        let name = crank.plan().graph().settings.name.clone();
+        Ok(Some(Again::new(&name, std::mem::take(&mut self.heard))))
+    }
+
+    /// Turns the crank for as many ticks as the journal has decisions of, and as many snapshots without one.
+    pub fn compare(
+        &self,
+        crank: &mut Crank<'_>,
+        again: Option<&mut Again>,
+    ) -> Result<Option<Differs>, Failure> {
+        let mut turning = Turning { crank, again };
+        let differs = self.compared(&mut turning)?;
+        if differs.is_none() {
+            // Snapshots between the newest decision and the end.
+            while turning.again.as_ref().is_some_and(|a| a.goes_on()) {
+                if turning.turn()?.is_none() {
+                    break;
+                }
+            }
+        }
+        Ok(differs)
+    }
+
+    fn compared(&self, turning: &mut Turning<'_, '_>) -> Result<Option<Differs>, Failure> {
         for (tick, (at, link, version)) in self.decisions.iter().enumerate() {
             let snapshot = self.ticks.get(tick).map(|t| t.2);
             let row = loop {
-                if let Some((_, now, seen)) = crank.peek().map_err(|e| failure(&e))?
+                if let Some((_, now, seen)) = turning.crank.peek().map_err(|e| failure(&e))?
                     && now == *at
                     && snapshot != Some(Hash(seen))
                 {
@@ -143,12 +180,15 @@ impl Told {
                         computed: Hash(seen).to_string(),
                     }));
                 }
-                match crank.turn().map_err(|e| failure(&e))? {
+                match turning.turn()? {
                     None => break None,
-                    Some(turned) if turned.tick.is_some() => break crank.output().ticks.last().cloned(),
+                    Some(turned) if turned.tick.is_some() => {
+                        break turning.crank.output().ticks.last().cloned();
+                    }
                     Some(_) => {}
                 }
             };
+            let crank = &*turning.crank;
             let differs = |what, recorded: String, computed: String| {
                 Ok(Some(Differs {
                     tick,
@@ -174,8 +214,35 @@ impl Told {
             if row.chain != link.to_string() {
                 return differs("the link", link.to_string(), row.chain);
             }
+            if let Some(d) = turning.again.as_ref().and_then(|a| a.differs()) {
+                return differs("an order", d.recorded.clone(), d.computed.clone());
+            }
         }
         Ok(None)
+    }
+}
+
+/// The crank, and who says what came of the orders.
+struct Turning<'t, 'a> {
+    crank: &'t mut Crank<'a>,
+    again: Option<&'t mut Again>,
+}
+
+impl Turning<'_, '_> {
+    fn turn(&mut self) -> Result<Option<Turned>, Failure> {
+        let Some(again) = &mut self.again else {
+            return self.crank.turn().map_err(|e| failure(&e));
+        };
+        let at = self.crank.next();
+        let turned = self.crank.turn_with(*again).map_err(|e| failure(&e))?;
+        if let (Some(at), Some(turned)) = (at, &turned) {
+            let version = turned.tick.map(|_| self.crank.version());
+            again.left(self.crank.book(), at, version).map_err(|e| {
+                Failure::new(Exit::Stopped, e.to_string())
+                    .help("look at the journal with `alula journal verify` and `alula journal show`")
+            })?;
+        }
+        Ok(turned)
     }
 }
 
@@ -187,11 +254,22 @@ fn unreadable(path: &Path, why: &str) -> Failure {
 /// One journal, and the run that it may go on with.
 fn one(store: &dyn Store, path: &Path) -> Result<(Told, Option<String>), Failure> {
     let mut told = Told::default();
+    let mut heard: Option<Heard> = None;
     let verdict = each(store, |entry, record| {
+        // The first entry of a run whose orders go to a broker.
+        if let Some(Record::Carried(_)) = record {
+            heard.get_or_insert_default();
+        }
+        if let (Some(heard), Some(record)) = (&mut heard, record)
+            && Heard::wants(record)
+        {
+            heard.records.push((entry.seq, record.clone()));
+        }
         let at = Instant(entry.engine_ns.div_euclid(1_000_000_000));
         match record {
             Some(Record::RunStarted(r)) => {
                 told.run.clone_from(&r.run);
+                told.root.clone_from(&r.run);
                 told.broker.clone_from(&r.broker);
             }
             Some(Record::StrategySwapped(r)) if r.version == 1 => told.sources = Some(r.sources.0.clone()),
@@ -230,6 +308,10 @@ fn one(store: &dyn Store, path: &Path) -> Result<(Told, Option<String>), Failure
             Failure::new(Exit::Data, format!("entry {seq} cannot be read: {why}"))
                 .help("replay it with the program version that wrote it"),
         );
+    }
+    if let Some(mut heard) = heard {
+        heard.epoch = verdict.manifest.epoch;
+        told.heard.push(heard);
     }
     Ok((told, verdict.manifest.parent))
 }

@@ -10,4 +10,5 @@ mod architecture;
 mod independent;
 mod language;
 mod live;
+mod operator;
 mod support;

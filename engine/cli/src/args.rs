@@ -12,7 +12,8 @@ pub use journal::{
     JournalVerifyArgs,
 };
 pub use live::{
-    BrokerArg, CtlArgs, CtlCommand, FeedArg, HaltArg, HaltArgs, OnSwapArg, RailsArgs, ReplayArgs, RunArgs,
+    BrokerArg, CtlArgs, CtlCommand, FeedArg, HaltArg, HaltArgs, OnSwapArg, OverlayCommand, RailsArgs,
+    ReplayArgs, RunArgs,
 };
 pub use market::{
     CalendarArgs, ContractsArgs, DateRange, ExchangeArg, FeesArgs, ImportArgs, IndexArg, RegimeArg,

@@ -12,6 +12,7 @@ pub mod explain;
 pub mod files;
 pub mod loader;
 pub mod output;
+pub mod overlays;
 pub mod plugins;
 pub mod progress;
 pub mod project;

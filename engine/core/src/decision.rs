@@ -2,6 +2,7 @@
 
 mod roll;
 
+use crate::operator::number_of;
 pub use crate::step::hedge::solve::Clip;
 use crate::value::{Cause, Cell};
 use alula_book::instrument::LinearRequest;
@@ -286,6 +287,8 @@ pub enum Skip {
     PartClosed,
     /// An entry that a change of thresholds alone made true; it waits until it has been false once.
     AfterSwap,
+    /// An operator's overlay holds entries back: its number.
+    Paused(u32),
     /// The roll would change nothing.
     NothingToRoll,
     /// The book did not take the order.
@@ -313,7 +316,11 @@ impl fmt::Display for Skip {
             Self::Unknown(cause) => write!(f, "the condition is unknown ({cause}) and the rule holds"),
             Self::Outranked(key) => write!(f, "`{key}` comes first and acted"),
             Self::OrderWorking(order) => write!(f, "order {order} is at work"),
-            Self::Blocked(key) => write!(f, "guard `{key}` blocks opening"),
+            Self::Blocked(key) => match number_of(key) {
+                Some(n) => write!(f, "overlay {n} of the operator is closing the structure"),
+                None => write!(f, "guard `{key}` blocks opening"),
+            },
+            Self::Paused(n) => write!(f, "overlay {n} of the operator holds entries back"),
             Self::Halted(key) if **key == *OPERATOR => f.write_str("opening is halted by the operator"),
             Self::Halted(key) => write!(f, "opening is halted since guard `{key}` failed"),
             Self::Subaccount { name, needed, free } => {
@@ -474,6 +481,17 @@ pub struct Decision {
     pub alerts: Vec<Alert>,
     /// Hedges: what each carried, and what its layers asked for and were granted.
     pub hedges: Vec<HedgeTrace>,
+    /// Overlays of operators that ended at this tick.
+    pub ended: Vec<Ended>,
+}
+
+/// An operator's overlay that ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ended {
+    /// Its number.
+    pub overlay: u32,
+    /// How, in words.
+    pub how: &'static str,
 }
 
 /// A hedge at one tick.

@@ -14,6 +14,7 @@ pub mod linear;
 pub mod margin;
 pub mod market;
 pub mod observe;
+pub mod operator;
 pub mod ops;
 pub mod plan;
 pub mod plugin;

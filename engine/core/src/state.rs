@@ -5,6 +5,7 @@ mod layers;
 
 pub use layers::{LayerState, Layers, Sleeve, Spent};
 
+use crate::operator::Overlay;
 use crate::ops::Operator;
 use crate::plan::{NodeKind, Plan};
 use alula_book::instrument::LinearPosition;
@@ -36,6 +37,8 @@ pub struct State {
     pub(crate) ready_since: BTreeMap<PositionId, BTreeMap<Arc<str>, Instant>>,
     /// The hedges' layers.
     pub layers: Layers,
+    /// Overlays of operators that are in force, oldest first.
+    pub overlays: Vec<Arc<Overlay>>,
     /// Entries that a change of thresholds made true, and that wait until they have been false.
     pub(crate) waiting: BTreeSet<Arc<str>>,
     /// At the first tick after a change of thresholds: entries that would have called without it.

@@ -327,10 +327,10 @@ impl<'a> Live<'a> {
         Ok(self.news(at, turned))
     }
 
-    /// What an operator did; in force from the next tick.
+    /// What an operator did; in force from the next tick. Ask [`Crank::judge`] first.
     ///
     /// # Errors
-    /// When the journal cannot be written.
+    /// When the journal cannot be written, or the run does not take the act.
     pub fn act(
         &mut self,
         act: Act,
@@ -338,6 +338,7 @@ impl<'a> Live<'a> {
         uid: Option<u32>,
         received_ns: i64,
     ) -> Result<Vec<Happening>, LiveError> {
+        self.crank.judge(&act)?;
         let act = OperatorAct {
             at: self.now(),
             act,

@@ -47,6 +47,8 @@ pub struct View {
     pub halted: Option<String>,
     /// What an operator halted.
     pub halt: Option<HaltLine>,
+    /// Overlays of operators: number, who, why, what.
+    pub overlays: Vec<(u32, String, String, String)>,
     /// Limits that no strategy can lift, in one line; none where none were named.
     pub rails: Option<String>,
     /// Orders that a rail stopped.
@@ -174,6 +176,11 @@ impl View {
                 why: act.why.clone(),
                 at: act.at,
             }),
+            overlays: crank
+                .overlays()
+                .into_iter()
+                .map(|(n, who, why, what)| (n, who, why, what.to_string()))
+                .collect(),
             rails: crank.limits().map(alula_run::rails::RailLimits::text),
             stopped: crank.stopped(),
             thresholds: (crank.version(), crank.thresholds().hash_hex()),

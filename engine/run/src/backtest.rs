@@ -1,11 +1,11 @@
 //! A backtest over a history.
 
-use crate::course::Course;
+use crate::course::{Act, Course, OperatorAct};
 use crate::crank::{Crank, Setup, Shared};
 use crate::data::{ViewPool, load};
 use crate::error::{ErrorClass, RunError};
 use crate::manifest;
-use crate::output::{Mode, RunOutput, TwinRow};
+use crate::output::{DailyRow, Mode, RunOutput, TwinRow};
 use crate::terms::{Terms, terms};
 use crate::warm_up::{self, WarmingUp};
 use alula_book::{Book, BookConfig, RunId};
@@ -165,13 +165,16 @@ fn walk<'a>(request: &mut BacktestRequest<'a>, shared: &mut Shared<'a>) -> Resul
 /// Ends a run; of a strategy with overlays also its passive twin runs: the same strategy without them on the same path.
 pub(crate) fn with_twin<'a>(crank: Crank<'a>, shared: &mut Shared<'a>) -> Result<RunOutput, RunError> {
     let setup = crank.setup();
-    if setup.plan.graph().overlays.is_empty() {
+    let graph = setup.plan.graph();
+    let overlaid = !crank.output().overlays.is_empty() && crank.filled_by().is_none();
+    if graph.overlays.is_empty() && !overlaid {
         return crank.finish_with(shared);
     }
-    let mut bare = Graph::clone(setup.plan.graph());
+    let mut bare = Graph::clone(graph);
     bare.overlays.clear();
-    let mut twin = BacktestRequest {
-        graph: Arc::new(bare),
+    let acts = crank.output().manifest.operator.clone();
+    let request = |graph: Graph, acts: Vec<OperatorAct>, progress| BacktestRequest {
+        graph: Arc::new(graph),
         thresholds: setup.thresholds.clone(),
         registry: setup.registry.clone(),
         inputs: Inputs::default(),
@@ -181,21 +184,58 @@ pub(crate) fn with_twin<'a>(crank: Crank<'a>, shared: &mut Shared<'a>) -> Result
         mode: setup.mode,
         course: Course {
             swaps: crank.applied().to_vec(),
-            acts: crank.output().manifest.operator.clone(),
+            acts,
             until: setup.manifest.stopped,
             rails: crank.limits().cloned(),
         },
-        progress: &mut |_| {},
+        progress,
     };
+    let mut silent = [|_| {}, |_| {}];
+    let [first, second] = &mut silent;
+    let passive = (!graph.overlays.is_empty()).then(|| {
+        let fits = |a: &OperatorAct| match &a.act {
+            Act::Add { instruction, .. } => instruction.fits(&bare).is_ok(),
+            _ => true,
+        };
+        let mut acts: Vec<OperatorAct> = acts.iter().filter(|a| fits(a)).cloned().collect();
+        let added = added(&acts);
+        acts.retain(|a| !matches!(a.act, Act::Drop(n) if !added.contains(&n)));
+        request(bare.clone(), acts, first)
+    });
+    let alone = overlaid.then(|| {
+        let halts = |a: &&OperatorAct| matches!(a.act, Act::Halt(_) | Act::Resume);
+        request(
+            Graph::clone(graph),
+            acts.iter().filter(halts).cloned().collect(),
+            second,
+        )
+    });
+    let passive = passive.map(equities).transpose()?;
+    let alone = alone.map(equities).transpose()?;
     let mut output = crank.finish_with(shared)?;
+    output.twin = passive.unwrap_or_default();
+    output.rules_alone = alone.unwrap_or_default();
+    Ok(output)
+}
+
+/// Numbers of the overlays that acts add.
+fn added(acts: &[OperatorAct]) -> Vec<u32> {
+    let numbers = acts.iter().filter_map(|a| match a.act {
+        Act::Add { number, .. } => Some(number),
+        _ => None,
+    });
+    numbers.collect()
+}
+
+/// Equity by session of another run on the same path.
+fn equities(mut request: BacktestRequest<'_>) -> Result<Vec<TwinRow>, RunError> {
     let mut own = Shared::default();
-    let passive = walk(&mut twin, &mut own)?.finish_with(&mut own)?;
-    let rows = passive.daily.iter().map(|d| TwinRow {
+    let run = walk(&mut request, &mut own)?.finish_with(&mut own)?;
+    let row = |d: &DailyRow| TwinRow {
         date: d.date,
         equity: d.equity,
-    });
-    output.twin = rows.collect();
-    Ok(output)
+    };
+    Ok(run.daily.iter().map(row).collect())
 }
 
 /// A run and its account before the first snapshot.

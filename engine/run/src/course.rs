@@ -1,6 +1,7 @@
 //! What happens to a run from outside while it is under way: changes of thresholds, and an end before the data's.
 
 use crate::rails::RailLimits;
+use alula_core::operator::Instruction;
 use alula_core::thresholds::ThresholdSet;
 use alula_market::time::Instant;
 
@@ -79,16 +80,27 @@ pub enum Act {
     Halt(HaltLevel),
     /// Lifts a halt, whoever called it.
     Resume,
+    /// Adds an overlay to the rules of a strategy in promoter posture.
+    Add {
+        /// Its number: overlays of a run are counted from 1.
+        number: u32,
+        /// What it does.
+        instruction: Instruction,
+    },
+    /// Takes an overlay away.
+    Drop(u32),
 }
 
 impl Act {
-    /// `halt`, `halt all` or `resume`: as records and files spell it.
+    /// `halt`, `halt all`, `resume`, `overlay 3 pause core` or `drop 3`: as records spell it.
     #[must_use]
     pub fn text(&self) -> String {
         match self {
             Self::Halt(HaltLevel::Entries) => "halt".to_owned(),
             Self::Halt(HaltLevel::All) => "halt all".to_owned(),
             Self::Resume => "resume".to_owned(),
+            Self::Add { number, instruction } => format!("overlay {number} {instruction}"),
+            Self::Drop(number) => format!("drop {number}"),
         }
     }
 
@@ -99,7 +111,17 @@ impl Act {
             "halt" | "halt entries" => Some(Self::Halt(HaltLevel::Entries)),
             "halt all" => Some(Self::Halt(HaltLevel::All)),
             "resume" => Some(Self::Resume),
-            _ => None,
+            _ => match text.split_once(' ')? {
+                ("drop", number) => number.parse().ok().map(Self::Drop),
+                ("overlay", rest) => {
+                    let (number, words) = rest.split_once(' ')?;
+                    Some(Self::Add {
+                        number: number.parse().ok()?,
+                        instruction: Instruction::parse(words).ok()?,
+                    })
+                }
+                _ => None,
+            },
         }
     }
 }

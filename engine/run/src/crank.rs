@@ -8,6 +8,7 @@
 //! is the same. New threshold values take effect between two ticks, never inside one.
 
 mod gate;
+mod operator;
 
 use crate::Inputs;
 use crate::backtest::{BacktestRequest, end_of_day, prepare};
@@ -240,6 +241,7 @@ impl<'a> Crank<'a> {
         for swap in &request.course.swaps {
             crank.swap(swap.clone())?;
         }
+        crank.judge_course()?;
         Ok(crank)
     }
 
@@ -621,6 +623,8 @@ impl<'a> Crank<'a> {
                     self.halted = None;
                     self.rails.halt = Halt::None;
                 }
+                Act::Add { number, instruction } => self.add_overlay(*number, instruction, &act, at),
+                Act::Drop(number) => self.drop_overlay(*number, &act, at),
             }
             self.recorder
                 .output
@@ -715,6 +719,7 @@ impl<'a> Crank<'a> {
             views,
             linear: &self.prices,
         };
+        let alone = operator::without(setup, &self.state, &tick, &self.cells, &self.book);
         let decision = step(
             &setup.plan,
             &mut self.state,
@@ -724,6 +729,8 @@ impl<'a> Crank<'a> {
             setup.rulebook,
             &mut self.trace,
         );
+        let rows = &mut self.recorder.output;
+        operator::note(rows, &tick, (&decision, alone));
         self.guards.note(&decision);
         let cells = (self.cells.as_slice(), self.hashed.as_slice());
         self.chain.tick(at, cells, (&decision, &self.state), &self.book);
@@ -896,6 +903,8 @@ impl<'a> Crank<'a> {
         } = self;
         recorder.positions(&book);
         recorder.add_up(&book).map_err(|e| e.at(end))?;
+        let rows = &mut recorder.output;
+        crate::overlay::add_up(&mut rows.overlays, &rows.overlay_changes, &rows.positions);
         chain.end(&book);
         read(&mut recorder, &setup, &driver, tick);
         setup.manifest.first_tick = setup.decided(tick).first().copied();

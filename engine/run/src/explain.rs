@@ -1,11 +1,12 @@
 //! `why`, from what a run recorded: which tick is meant, which rules, and what became of them.
 
 use crate::error::{ErrorClass, RunError};
-use crate::output::{DecisionRow, RunOutput, TickRow};
+use crate::output::{DecisionRow, OverlayRow, RunOutput, TickRow};
 use alula_book::PositionId;
 use alula_core::decision::RuleKind;
+use alula_core::operator::{OVERLAY_KEY, number_of};
 use alula_core::trace::Scope;
-use alula_core::why::{Recorded, Subject, TraceIndex, Why, keys, why};
+use alula_core::why::{Condition, Conjunct, Need, Recorded, Subject, TraceIndex, Why, keys, why};
 use alula_dsl::graph::Graph;
 use alula_market::time::{Date, Instant};
 
@@ -117,6 +118,9 @@ impl<'a> Explainer<'a> {
     /// When the strategy has no such rule.
     pub fn explain(&self, tick: &TickRow, key: Option<&str>) -> Result<Vec<Why>, RunError> {
         let known = keys(self.graph);
+        if let Some(number) = key.and_then(number_of) {
+            return self.explain_overlay(tick, number);
+        }
         if let Some(key) = key
             && !known.iter().any(|(k, _)| *k == key)
         {
@@ -236,7 +240,64 @@ impl<'a> Explainer<'a> {
         } else {
             row.map(|r| self.outcome(r)).into_iter().collect()
         };
+        let overlaid = self.overlaid(tick, &why.key, position);
+        let outcomes: Vec<String> = outcomes.into_iter().chain(overlaid).collect();
         why.outcome = (!outcomes.is_empty()).then(|| outcomes.join("; "));
+    }
+
+    /// What overlays changed of a decision, in words.
+    fn overlaid(&self, tick: &TickRow, key: &str, position: Option<u32>) -> Vec<String> {
+        let rows = self.run.overlay_changes.iter();
+        let rows = rows.filter(|c| c.tick == tick.tick && c.key == key && c.position == position);
+        let told = rows.map(|c| {
+            let of: Vec<String> = c.overlays.iter().map(|n| self.overlay_words(*n)).collect();
+            format!("{}: without it {}", of.join(" and "), c.without)
+        });
+        told.collect()
+    }
+
+    /// `overlay 3 of alice (uid 1000), 2019-05-07 10:05 ET: pause core (CPI in ten minutes)`.
+    #[must_use]
+    pub fn overlay_words(&self, number: u32) -> String {
+        let row = self.run.overlays.iter().find(|o| o.number == number);
+        row.map_or_else(|| format!("overlay {number}"), OverlayRow::words)
+    }
+
+    /// The orders of an overlay at a tick, explained.
+    fn explain_overlay(&self, tick: &TickRow, number: u32) -> Result<Vec<Why>, RunError> {
+        if self.run.overlays.iter().all(|o| o.number != number) {
+            let numbers: Vec<String> = self.run.overlays.iter().map(|o| o.number.to_string()).collect();
+            let help = if numbers.is_empty() {
+                "no operator added one".to_owned()
+            } else {
+                format!("there is {}", numbers.join(", "))
+            };
+            return Err(request(format!("the run has no overlay {number}"), help));
+        }
+        let key = format!("{OVERLAY_KEY}{number}");
+        let rows = self.run.decisions.iter();
+        let rows = rows.filter(|d| d.tick == tick.tick && d.key == key);
+        let told = rows.map(|d| Why {
+            key: key.clone(),
+            kind: d.kind,
+            at: tick.at,
+            position: d.position.map(PositionId),
+            condition: Condition {
+                text: self.overlay_words(number),
+                cell: d.condition,
+                conjuncts: vec![Conjunct {
+                    text: self.overlay_words(number),
+                    cell: d.condition,
+                    readings: Vec::new(),
+                    unknown: None,
+                }],
+                failed_first: None,
+                need: Need::Nothing,
+            },
+            require: None,
+            outcome: Some(self.outcome(d)),
+        });
+        Ok(told.collect())
     }
 
     /// What a layer was doing at a tick, in words; for its own key alone.

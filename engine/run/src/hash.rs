@@ -144,6 +144,14 @@ impl Chain {
         self.bytes = out;
     }
 
+    /// Adds an overlay of an operator that begins or is dropped, before the tick that first knows of it.
+    pub fn operator(&mut self, act: &str) {
+        let mut out = self.link(b"operator");
+        part(&mut out, act.as_bytes());
+        self.link = Sha256::digest(&out).into();
+        self.bytes = out;
+    }
+
     /// The last link: what was executed after the last tick, and the book as the run leaves it.
     pub fn end(&mut self, book: &Book) {
         let mut out = self.link(b"end");

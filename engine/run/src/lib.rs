@@ -21,6 +21,7 @@ mod manifest;
 mod marks;
 pub mod output;
 pub mod outside;
+pub mod overlay;
 pub mod rails;
 pub mod reaction;
 mod record;

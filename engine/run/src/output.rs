@@ -288,6 +288,70 @@ pub struct TwinRow {
     pub equity: Band<Usd>,
 }
 
+/// An operator's overlay, and what came of it.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct OverlayRow {
+    /// Number from 1.
+    pub number: u32,
+    /// In force from this tick on.
+    pub at: Instant,
+    /// Who added it.
+    pub who: String,
+    /// What it does: `scale alvh.base 150% until 2019-05-10 00:00`.
+    pub what: String,
+    /// Why, in the operator's words.
+    pub why: String,
+    /// First tick at which it was not in force any more; none: at the end of the run it was.
+    pub ended_at: Option<Instant>,
+    /// How it ended.
+    pub how: String,
+    /// Decisions that it changed: see [`OverlayChangeRow`].
+    pub changed: u32,
+    /// Positions that it opened.
+    pub opened: u32,
+    /// Their profit or loss, fees included; marked while open.
+    pub opened_pnl: Band<Usd>,
+    /// Positions of the rules that it closed.
+    pub closed: u32,
+    /// Their profit or loss, up to there.
+    pub closed_pnl: Band<Usd>,
+}
+
+impl OverlayRow {
+    /// `overlay 3 of alice (uid 1000), 2019-05-07 10:05 ET: pause core (CPI in ten minutes)`.
+    #[must_use]
+    pub fn words(&self) -> String {
+        let who = if self.who.is_empty() {
+            "an operator"
+        } else {
+            &self.who
+        };
+        format!(
+            "overlay {} of {who}, {}: {} ({})",
+            self.number, self.at, self.what, self.why
+        )
+    }
+}
+
+/// A decision that overlays changed: what was decided, and what the rules alone would have decided on the same account.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OverlayChangeRow {
+    /// Tick number.
+    pub tick: u32,
+    /// Tick.
+    pub at: Instant,
+    /// Numbers of the overlays; all in force where it cannot be told which.
+    pub overlays: Vec<u32>,
+    /// Key of the rule, the layer or the overlay's own orders.
+    pub key: String,
+    /// Position number.
+    pub position: Option<u32>,
+    /// What was done, in words.
+    pub with: String,
+    /// What would have been.
+    pub without: String,
+}
+
 /// A position from first fill to last.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PositionRow {
@@ -538,6 +602,13 @@ pub struct RunOutput {
     pub daily: Vec<DailyRow>,
     /// One row per session of the passive twin, where the strategy has overlays.
     pub twin: Vec<TwinRow>,
+    /// One row per session of the rules alone, where an operator added overlays: the same strategy without them on the same
+    /// path, filled by the engine.
+    pub rules_alone: Vec<TwinRow>,
+    /// Overlays of operators, by number.
+    pub overlays: Vec<OverlayRow>,
+    /// Decisions that they changed.
+    pub overlay_changes: Vec<OverlayChangeRow>,
     /// One row per tick.
     pub ticks: Vec<TickRow>,
     /// Rules in the order of the file.

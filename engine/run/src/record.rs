@@ -672,7 +672,7 @@ fn answer(said: Option<&Result<OrderId, Refused>>, text: Option<String>) -> (Opt
     }
 }
 
-fn linear_text(request: &LinearRequest) -> String {
+pub fn linear_text(request: &LinearRequest) -> String {
     let limit = request.limit.map(|l| format!(", limit {l}")).unwrap_or_default();
     let lots = request.lots;
     let word = if lots == 1 { "lot" } else { "lots" };
@@ -731,7 +731,7 @@ fn linear_position_row(ledger: &Ledger, p: &LinearPosition) -> PositionRow {
     }
 }
 
-fn order_text(request: &OrderRequest) -> String {
+pub fn order_text(request: &OrderRequest) -> String {
     let limit = request.limit.map(|l| format!(", limit {l}")).unwrap_or_default();
     let lots = request.lots;
     let word = if lots == 1 { "lot" } else { "lots" };

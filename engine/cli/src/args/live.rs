@@ -281,6 +281,12 @@ pub enum CtlCommand {
         #[arg(default_value = "")]
         why: String,
     },
+    /// Add, list and drop overlays of an operator on a strategy in promoter posture
+    Overlay {
+        /// What to do.
+        #[command(subcommand)]
+        command: OverlayCommand,
+    },
     /// Explain the newest tick: a rule, or all of them
     Why {
         /// State folder of the strategy that runs
@@ -301,6 +307,54 @@ pub enum CtlCommand {
     },
 }
 
+/// What can be done with overlays.
+#[derive(Debug, Subcommand)]
+pub enum OverlayCommand {
+    /// Add one; it counts from the next tick on, and stands in the journal before it does
+    #[command(
+        after_help = "Examples:\n  alula ctl overlay add state/condor scale alvh.base 150% until 2026-12-11 --why \"CPI\"\n  \
+                            alula ctl overlay add state/condor pause core --why \"earnings week\"\n  \
+                            alula ctl overlay add state/condor close core --why \"the desk wants out\"\n  \
+                            alula ctl overlay add state/condor open core --why \"the level we waited for\"\n\n\
+                            scale LAYER 0%..300%  what the layer asks for, before step limits, caps, budgets and the target\n\
+                            pause NODE            no entries: of a structure, a hedge, a layer, an overlay; exits and rolls go on\n\
+                            close STRUCTURE       every position of it, at once\n\
+                            open STRUCTURE        its own package and size, its `when` waived; guards, `require` and margin are not\n\n\
+                            A scale or a pause stands until it is dropped or its `until` comes; an opening is tried once, or until then."
+    )]
+    Add {
+        /// State folder of the strategy that runs
+        state: PathBuf,
+        /// What it does: `scale LAYER 150%`, `pause NODE`, `close STRUCTURE`, `open STRUCTURE`, `until DATE [TIME]` after it
+        #[arg(required = true, num_args = 1.., value_name = "WHAT")]
+        what: Vec<String>,
+        /// Why, for the record
+        #[arg(long)]
+        why: String,
+        /// Who; the system's name of the calling user when left out. Its number is recorded either way
+        #[arg(long)]
+        name: Option<String>,
+    },
+    /// Those in force
+    List {
+        /// State folder of the strategy that runs
+        state: PathBuf,
+    },
+    /// Take one away
+    Drop {
+        /// State folder of the strategy that runs
+        state: PathBuf,
+        /// Its number
+        id: u32,
+        /// Why, for the record
+        #[arg(long)]
+        why: String,
+        /// Who; the system's name of the calling user when left out
+        #[arg(long)]
+        name: Option<String>,
+    },
+}
+
 impl CtlCommand {
     /// The state folder.
     #[must_use]
@@ -312,6 +366,11 @@ impl CtlCommand {
             | Self::Why { state, .. }
             | Self::Reload { state }
             | Self::Stop { state } => state,
+            Self::Overlay { command } => match command {
+                OverlayCommand::Add { state, .. }
+                | OverlayCommand::List { state, .. }
+                | OverlayCommand::Drop { state, .. } => state,
+            },
         }
     }
 }

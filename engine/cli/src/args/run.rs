@@ -154,6 +154,9 @@ pub struct BacktestArgs {
         help_heading = "As a live run"
     )]
     pub on_swap: super::OnSwapArg,
+    /// Overlays, halts and their ends as an operator would have said them to a live run
+    #[arg(long, value_name = "YAML", value_hint = ValueHint::FilePath, help_heading = "As a live run")]
+    pub overlays: Option<PathBuf>,
     /// Limits that no strategy can lift.
     #[command(flatten)]
     pub rails: super::RailsArgs,

@@ -111,7 +111,12 @@ fn course(args: &BacktestArgs, graph: &Graph) -> Result<Course, Failure> {
     });
     Ok(Course {
         swaps,
-        acts: Vec::new(),
+        acts: args
+            .overlays
+            .as_deref()
+            .map(|path| crate::overlays::read(path, graph))
+            .transpose()?
+            .unwrap_or_default(),
         until,
         rails: args.rails.limits(),
     })

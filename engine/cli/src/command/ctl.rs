@@ -1,10 +1,10 @@
 //! `alula ctl` and `alula halt`: words to a run that is under way.
 
-use crate::args::{CtlArgs, CtlCommand, HaltArgs};
+use crate::args::{CtlArgs, CtlCommand, HaltArgs, OverlayCommand};
 use crate::command::run::control;
 use crate::exit::{Exit, Failure};
 use crate::output::Output;
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::path::Path;
 
 /// Says something to a run, and prints its answer.
@@ -17,10 +17,27 @@ pub fn run(args: &CtlArgs, out: &mut Output) -> Result<Exit, Failure> {
         CtlCommand::Halt { why, level, .. } => format!("{} {why}", level.command()),
         CtlCommand::Resume { why, .. } => format!("resume {why}"),
         CtlCommand::Why { key, .. } => format!("why {key}"),
+        CtlCommand::Overlay { command } => overlay(command),
         CtlCommand::Reload { .. } => "reload".to_owned(),
         CtlCommand::Stop { .. } => "stop".to_owned(),
     };
     say(args.command.state(), &line, out)
+}
+
+/// As a run is told of an overlay.
+fn overlay(command: &OverlayCommand) -> String {
+    match command {
+        OverlayCommand::List { .. } => "overlays".to_owned(),
+        OverlayCommand::Add { what, why, name, .. } => {
+            format!(
+                "overlay {}",
+                json!({ "add": what.join(" "), "why": why, "name": name })
+            )
+        }
+        OverlayCommand::Drop { id, why, name, .. } => {
+            format!("overlay {}", json!({ "drop": id, "why": why, "name": name }))
+        }
+    }
 }
 
 /// Halts opening.
@@ -38,7 +55,8 @@ pub fn halt(args: &HaltArgs, out: &mut Output) -> Result<Exit, Failure> {
 fn say(state: &Path, line: &str, out: &mut Output) -> Result<Exit, Failure> {
     let answer = control::ask(state, line)?;
     if let Some(error) = answer.get("error").and_then(Value::as_str) {
-        return Err(Failure::usage(error.to_owned()));
+        let help = answer.get("help").and_then(Value::as_str).unwrap_or_default();
+        return Err(Failure::usage(error.to_owned()).help(help));
     }
     match answer.get("text").and_then(Value::as_str) {
         Some(text) => out.data(text)?,

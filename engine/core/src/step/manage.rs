@@ -92,7 +92,7 @@ impl<'a> Walk<'a> {
 
     /// Closes every position of a structure that has no order at work; those that have are left to the next tick. Nothing
     /// is opened on the structure meanwhile.
-    fn flatten(&mut self, key: &Arc<str>, structure: StructureId) -> Flattening {
+    pub(super) fn flatten(&mut self, key: &Arc<str>, structure: StructureId) -> Flattening {
         self.flattened.entry(structure).or_insert_with(|| Arc::clone(key));
         let name = self.plan.structure_key(structure);
         let mut orders = Vec::new();

@@ -10,6 +10,7 @@ pub(crate) mod hedge;
 mod linear;
 mod manage;
 mod open;
+mod operator;
 mod overlay;
 mod roll;
 mod subaccount;
@@ -19,6 +20,7 @@ use crate::decision::{Decision, PickError, RuleKind, RuleOutcome, Skip, Verdict}
 use crate::linear::LinearMarket;
 use crate::market::Views;
 use crate::observe::{self, Sight};
+use crate::operator::Overlay;
 use crate::plan::{Plan, PlanRule};
 use crate::state::State;
 use crate::trace::Trace;
@@ -91,15 +93,20 @@ pub fn step(
         flattened: BTreeMap::new(),
         halted: state.halted.clone(),
         waiting: waiting(plan, state),
+        operator: Vec::new(),
         trace,
     };
+    walk.operator = walk.in_force(state);
     walk.margin_call(state);
     walk.guards(state);
+    walk.operator_closes();
     walk.rules(RuleKind::Close, state);
     walk.rules(RuleKind::Roll, state);
     walk.hedges(state);
     walk.overlays();
     walk.rules(RuleKind::Open, state);
+    walk.operator_opens();
+    walk.operator_ends(state);
     state.waiting = walk.waiting;
     walk.decision
 }
@@ -167,6 +174,8 @@ struct Walk<'a> {
     halted: Option<Arc<str>>,
     /// Entries that wait since a change of thresholds.
     waiting: BTreeSet<Arc<str>>,
+    /// Overlays of operators in force at this tick.
+    operator: Vec<Arc<Overlay>>,
     trace: &'a mut Trace,
 }
 

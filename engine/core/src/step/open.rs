@@ -53,7 +53,7 @@ impl Walk<'_> {
         self.outcome(&rule.key, RuleKind::Open, None, (condition, require), verdict);
     }
 
-    fn try_open(
+    pub(super) fn try_open(
         &mut self,
         index: usize,
         rule: &PlanRule,
@@ -126,6 +126,9 @@ impl Walk<'_> {
         }
         if let Some(key) = self.opened.get(&rule.structure) {
             return Err(Skip::Outranked(Arc::clone(key)));
+        }
+        if let Some(overlay) = self.paused(&self.plan.structure_key(rule.structure)) {
+            return Err(Skip::Paused(overlay));
         }
         Ok(())
     }

@@ -86,6 +86,9 @@ impl Walk<'_> {
             }
             return Ok(Some(self.adjust(overlay, change(&held, &[]))));
         }
+        if let Some(paused) = self.paused(&overlay.key) {
+            return Err(Skip::Paused(paused));
+        }
         let exposure = self
             .exposure(&structure)
             .map_err(|cause| missing("delta", cause))?;

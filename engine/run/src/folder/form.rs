@@ -6,19 +6,24 @@ mod schema;
 pub(super) use read::from_tables;
 
 use crate::error::RunError;
-use crate::output::{GreekSum, RunOutput};
+use crate::output::{GreekSum, RunOutput, TwinRow};
 use crate::tables::{Table, Value};
 use alula_book::{Band, ExecutionKind};
 use alula_core::trace::Scope;
 use alula_core::value::{Cause, Cell};
 use schema::{
-    ALERTS, DAILY, DECISIONS, LAYERS, LINEAR, MARGIN_CALLS, NODES, ORDERS, POSITIONS, RULES, THRESHOLDS,
-    TICKS, TRACE, TRADE_LEGS, TRADES, TWIN,
+    ALERTS, DAILY, DECISIONS, LAYERS, LINEAR, MARGIN_CALLS, NODES, ORDERS, OVERLAY_CHANGES, OVERLAYS,
+    POSITIONS, RULES, THRESHOLDS, TICKS, TRACE, TRADE_LEGS, TRADES, TWIN,
 };
 use std::collections::BTreeMap;
 
 /// Tables that people open are written as CSV too; the trace is for programs alone.
 const PARQUET_ONLY: &str = "trace";
+
+/// Tables of operators' overlays; written where there are any.
+const OVERLAY_ROWS: &str = "overlays";
+const CHANGE_ROWS: &str = "overlay_changes";
+const ALONE_ROWS: &str = "rules_alone";
 
 /// Table of the versions of the thresholds; written where there is more than one.
 const VERSIONS: &str = "thresholds";
@@ -86,7 +91,7 @@ pub(super) fn tables(run: &RunOutput) -> Result<BTreeMap<String, Vec<u8>>, RunEr
         ("linear", linear(run)),
         ("positions", positions(run)),
         ("daily", daily(run)),
-        ("twin", twin(run)),
+        ("twin", equities(&run.twin)),
         ("ticks", ticks(run)),
         ("rules", rules(run)),
         ("alerts", alerts(run)),
@@ -97,6 +102,11 @@ pub(super) fn tables(run: &RunOutput) -> Result<BTreeMap<String, Vec<u8>>, RunEr
     ];
     if !run.versions.is_empty() {
         all.push((VERSIONS, versions(run)));
+    }
+    if !run.overlays.is_empty() {
+        all.push((OVERLAY_ROWS, overlays(run)));
+        all.push((CHANGE_ROWS, overlay_changes(run)));
+        all.push((ALONE_ROWS, equities(&run.rules_alone)));
     }
     for (name, table) in all {
         out.insert(format!("{name}.parquet"), table.to_parquet()?);
@@ -269,12 +279,51 @@ fn daily(run: &RunOutput) -> Table {
     t
 }
 
-fn twin(run: &RunOutput) -> Table {
+fn equities(rows: &[TwinRow]) -> Table {
     let mut t = Table::new(TWIN);
-    for r in &run.twin {
+    for r in rows {
         let mut row = vec![r.date.into()];
         row.extend(band(r.equity));
         t.push(row);
+    }
+    t
+}
+
+fn overlays(run: &RunOutput) -> Table {
+    let mut t = Table::new(OVERLAYS);
+    for r in &run.overlays {
+        let mut row = vec![
+            r.number.into(),
+            r.at.into(),
+            (&r.who).into(),
+            (&r.what).into(),
+            (&r.why).into(),
+            r.ended_at.into(),
+            (&r.how).into(),
+            r.changed.into(),
+            r.opened.into(),
+        ];
+        row.extend(band(r.opened_pnl));
+        row.push(r.closed.into());
+        row.extend(band(r.closed_pnl));
+        t.push(row);
+    }
+    t
+}
+
+fn overlay_changes(run: &RunOutput) -> Table {
+    let mut t = Table::new(OVERLAY_CHANGES);
+    for r in &run.overlay_changes {
+        let numbers: Vec<String> = r.overlays.iter().map(ToString::to_string).collect();
+        t.push(vec![
+            r.tick.into(),
+            r.at.into(),
+            numbers.join(" ").as_str().into(),
+            (&r.key).into(),
+            r.position.into(),
+            (&r.with).into(),
+            (&r.without).into(),
+        ]);
     }
     t
 }

@@ -159,7 +159,7 @@ pub fn status(v: &View) -> Value {
         "halt": v.halt.as_ref().map(|h| json!({
             "level": h.level, "who": h.who, "why": h.why, "since": h.at.eastern().to_rfc3339(),
         })),
-        "rails": v.rails, "orders_stopped_by_rails": v.stopped, "waiting": v.waiting,
+        "overlays": overlays(v), "rails": v.rails, "orders_stopped_by_rails": v.stopped, "waiting": v.waiting,
         "thresholds": {
             "config_version": v.thresholds.0, "config_sha256": v.thresholds.1,
             "last_reload_success": v.reloads.last_success, "last_reload_error": v.reloads.last_error,
@@ -167,6 +167,13 @@ pub fn status(v: &View) -> Value {
         },
         "journal": v.journal.map(|(entries, commits, ms)| json!({ "entries": entries, "commits": commits, "slowest_ms": ms })),
     })
+}
+
+/// Overlays of operators that are in force, or will be from the next tick on.
+pub fn overlays(v: &View) -> Vec<Value> {
+    let rows = v.overlays.iter();
+    rows.map(|(number, who, why, what)| json!({ "overlay": number, "who": who, "what": what, "why": why }))
+        .collect()
 }
 
 /// What the metrics' thread shows: the text, and when the run last looked around.
@@ -301,6 +308,12 @@ pub fn metrics(v: &View) -> String {
         "gauge",
         "The kill switch: no order leaves.",
         f64::from(u8::from(v.halt.as_ref().is_some_and(|h| h.level == "all"))),
+    );
+    gauge(
+        "operator_overlays",
+        "gauge",
+        "Overlays of operators in force.",
+        n(v.overlays.len()),
     );
     gauge(
         "orders_stopped_by_rails_total",

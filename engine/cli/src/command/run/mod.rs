@@ -399,6 +399,8 @@ impl<'r, 'a> Conductor<'r, 'a> {
         Ok(match (command, operator::halting(command)) {
             (_, Some(act)) => self.act(act, rest.trim(), request)?,
             ("status", _) => control::status(&View::of(&self.live)),
+            ("overlay", _) => self.overlay(rest, request)?,
+            ("overlays", _) => operator::list(&View::of(&self.live)),
             ("why", _) => self.why(rest.trim())?,
             ("reload", _) => {
                 self.reload();

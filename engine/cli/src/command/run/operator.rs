@@ -1,9 +1,11 @@
-//! What an operator says to a run that is under way: halts, and who it was.
+//! What an operator says to a run that is under way: halts, overlays, and who it was.
 
 use super::signals::Request;
 use super::state::{self, State};
-use super::{Conductor, stopped};
+use super::{Conductor, control, stopped};
 use crate::exit::Failure;
+use alula_core::operator::{Instruction, Intervention};
+use alula_live::view::View;
 use alula_run::{Act, HaltLevel};
 use serde_json::{Value, json};
 
@@ -53,23 +55,83 @@ fn user(uid: u32) -> Option<String> {
         .filter(|name| !name.is_empty())
 }
 
+/// The overlays in force, as a table for people.
+pub fn list(v: &View) -> Value {
+    let mut text = String::new();
+    for (number, who, why, what) in &v.overlays {
+        text.push_str(&format!("{number:>3}  {what}\n     {who}: {why}\n"));
+    }
+    if text.is_empty() {
+        text.push_str("no overlay is in force\n");
+    }
+    json!({ "text": text, "overlays": control::overlays(v) })
+}
+
 impl Conductor<'_, '_> {
     /// Does what an operator asks for, and says so.
     pub(super) fn act(&mut self, act: Act, why: &str, request: &Request) -> Result<Value, Failure> {
-        let done = match act {
-            Act::Halt(_) => "halt",
-            Act::Resume => "resume",
+        self.acts(act, (None, why), request)
+    }
+
+    fn acts(
+        &mut self,
+        act: Act,
+        (name, why): (Option<&str>, &str),
+        request: &Request,
+    ) -> Result<Value, Failure> {
+        if let Err(e) = self.live.crank().judge(&act) {
+            return Ok(json!({ "error": e.what, "help": e.help }));
+        }
+        let done = match &act {
+            Act::Halt(level) => json!({ "done": "halt", "level": level.word() }),
+            Act::Resume => json!({ "done": "resume" }),
+            Act::Add { number, instruction } => {
+                let after = match instruction.what {
+                    Intervention::Close(_) => {
+                        "rules may open it again when it is closed; a `pause` keeps them"
+                    }
+                    _ => "",
+                };
+                json!({ "done": "overlay", "overlay": number, "what": instruction.to_string(), "note": after })
+            }
+            Act::Drop(number) => json!({ "done": "drop", "overlay": number }),
         };
-        let level = match act {
-            Act::Halt(level) => Some(level.word()),
-            Act::Resume => None,
-        };
-        let who = who(None, request.uid);
+        let who = who(name, request.uid);
         let news = self
             .live
             .act(act, (&who, &clean(why)), request.uid, state::now_ns());
         self.tell(&news.map_err(|e| stopped(&e))?)?;
-        Ok(json!({ "done": done, "level": level, "in_force": "from the next tick" }))
+        let mut done = done;
+        if let Some(fields) = done.as_object_mut() {
+            fields.retain(|_, v| v.as_str() != Some(""));
+            fields.insert("in_force".to_owned(), json!("from the next tick"));
+            if !who.is_empty() {
+                fields.insert("who".to_owned(), json!(who));
+            }
+        }
+        Ok(done)
+    }
+
+    /// `overlay {"add": "pause core", "why": "…", "name": "alice"}`, or `"drop": 3`.
+    pub(super) fn overlay(&mut self, said: &str, request: &Request) -> Result<Value, Failure> {
+        let said: Value = serde_json::from_str(said).unwrap_or_default();
+        let text = |name: &str| said.get(name).and_then(Value::as_str);
+        let why = text("why").map(clean).unwrap_or_default();
+        if why.is_empty() {
+            return Ok(json!({ "error": "an overlay needs its reason", "help": "say it with `--why`" }));
+        }
+        let act = match (text("add"), said.get("drop").and_then(Value::as_u64)) {
+            (Some(words), _) => match Instruction::parse(words) {
+                Ok(instruction) => Act::Add {
+                    number: self.live.crank().next_overlay(),
+                    instruction,
+                },
+                Err(e) => return Ok(json!({ "error": e.what, "help": e.help })),
+            },
+            (None, Some(number)) => Act::Drop(u32::try_from(number).unwrap_or(u32::MAX)),
+            (None, None) => return Ok(json!({ "error": "an overlay is added or dropped" })),
+        };
+        self.acts(act, (text("name"), &why), request)
     }
 
     /// A halt outlives the run that it was said to: one that begins anew in the same folder begins halted.

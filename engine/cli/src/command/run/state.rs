@@ -79,12 +79,13 @@ impl State {
             return Ok(None);
         };
         let told = Told::of(&before.store, &before.path)?;
-        Ok(told.acts.into_iter().fold(None, |_, act| match act.act {
+        Ok(told.acts.into_iter().fold(None, |was, act| match act.act {
             Act::Halt(level) => {
                 let why = act.why.trim_start_matches("carried over: ").to_owned();
                 Some((level, act.who, why))
             }
             Act::Resume => None,
+            Act::Add { .. } | Act::Drop(_) => was,
         }))
     }
 

@@ -398,14 +398,17 @@ impl<'a> Walk<'a> {
         if let Some(guard) = self.flattened.get(&hedge.structure) {
             return Err(Skip::Blocked(Arc::clone(guard)));
         }
+        let scaled = self.scaled(&layer.key);
+        clips.extend(scaled.map(|(factor, overlay)| Clip::Operator { factor, overlay }));
+        let factor = scaled.map_or(1.0, |(factor, _)| factor);
         match &layer.size {
-            SizeDef::Lots(node) => read(*node).map(|x| x.max(0.0)),
-            SizeDef::Budget { amount, .. } => read(*amount).map(f64::abs),
+            SizeDef::Lots(node) => read(*node).map(|x| x.max(0.0) * factor),
+            SizeDef::Budget { amount, .. } => read(*amount).map(|x| x.abs() * factor),
             SizeDef::Scale { lo, hi, by, step } => {
                 let (lo, hi) = (read(*lo)?, read(*hi)?);
                 let by = read(*by)?.clamp(0.0, 1.0);
                 let step = step.map(read).transpose()?;
-                let share = lo + (hi - lo) * by;
+                let share = (lo + (hi - lo) * by) * factor;
                 let granted = memory.step_share(today, share, step);
                 if (granted - share).abs() > f64::EPSILON {
                     clips.push(Clip::Step(granted));
@@ -601,7 +604,12 @@ impl<'a> Walk<'a> {
             let wanted = wanted.filter(|x| !blind || *x <= 0.0);
             let enough: f64 = held.iter().map(|h| f64::from(h.lots) * h.lot.measure).sum();
             let mut one = None;
-            if wanted.is_some_and(|x| x > enough) && !waits {
+            let more = wanted.is_some_and(|x| x > enough);
+            let paused = self.paused(&w.layer.key).filter(|_| more);
+            if let Some(overlay) = paused {
+                w.skip.get_or_insert(Skip::Paused(overlay));
+            }
+            if more && !waits && paused.is_none() {
                 match self.fresh(w, sleeve, aim) {
                     Ok(found) => {
                         let mapped = match &found.bought {

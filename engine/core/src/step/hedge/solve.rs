@@ -53,6 +53,13 @@ pub enum Clip {
     NoMeasure,
     /// What the hedge carries, or is to carry, is unknown.
     Unknown,
+    /// An operator's overlay multiplies what the layer asks for.
+    Operator {
+        /// By this.
+        factor: f64,
+        /// Number of the newest overlay that says so.
+        overlay: u32,
+    },
 }
 
 impl fmt::Display for Clip {
@@ -83,6 +90,13 @@ impl fmt::Display for Clip {
             Self::WrongSide => f.write_str("one lot carries nothing of what the hedge needs"),
             Self::NoMeasure => f.write_str("one lot has no size by this measure"),
             Self::Unknown => f.write_str("what the hedge carries is unknown"),
+            Self::Operator { factor, overlay } => {
+                write!(
+                    f,
+                    "overlay {overlay} of the operator: {:.0}% of the size",
+                    factor * 100.0
+                )
+            }
         }
     }
 }

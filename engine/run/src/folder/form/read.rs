@@ -1,16 +1,16 @@
 //! Tables of a folder as rows of a run.
 
 use super::schema::{
-    ALERTS, Columns, DAILY, DECISIONS, LAYERS, LINEAR, MARGIN_CALLS, NODES, ORDERS, POSITIONS, RULES,
-    THRESHOLDS, TICKS, TRACE, TRADE_LEGS, TRADES, TWIN,
+    ALERTS, Columns, DAILY, DECISIONS, LAYERS, LINEAR, MARGIN_CALLS, NODES, ORDERS, OVERLAY_CHANGES,
+    OVERLAYS, POSITIONS, RULES, THRESHOLDS, TICKS, TRACE, TRADE_LEGS, TRADES, TWIN,
 };
-use super::{VERSIONS, cause_of, execution_kind};
+use super::{ALONE_ROWS, CHANGE_ROWS, OVERLAY_ROWS, VERSIONS, cause_of, execution_kind};
 use crate::course::Entries;
 use crate::error::RunError;
 use crate::folder::file_error;
 use crate::output::{
-    DailyRow, DecisionRow, GreekSum, LayerRow, LinearRow, MarginCallRow, NodeRow, OrderRow, PositionRow,
-    RuleStat, RunOutput, TickRow, TradeLegRow, TradeRow, TwinRow, VersionRow,
+    DailyRow, DecisionRow, GreekSum, LayerRow, LinearRow, MarginCallRow, NodeRow, OrderRow, OverlayChangeRow,
+    OverlayRow, PositionRow, RuleStat, RunOutput, TickRow, TradeLegRow, TradeRow, TwinRow, VersionRow,
 };
 use crate::tables::{RowReader, Table};
 use alula_book::instrument::Flow;
@@ -25,6 +25,7 @@ pub(in crate::folder) fn from_tables(
     contents: &mut BTreeMap<String, Vec<u8>>,
 ) -> Result<RunOutput, RunError> {
     let changed = contents.contains_key(&format!("{VERSIONS}.parquet"));
+    let overlaid = contents.contains_key(&format!("{OVERLAY_ROWS}.parquet"));
     let mut take = |name: &str, columns: Columns| -> Result<Table, RunError> {
         contents.remove(&format!("{name}.csv"));
         let file = format!("{name}.parquet");
@@ -42,20 +43,34 @@ pub(in crate::folder) fn from_tables(
     } else {
         Vec::new()
     };
+    let equity = |r: &mut RowReader<'_>| {
+        Some(TwinRow {
+            date: r.day()?,
+            equity: dollars(r)?,
+        })
+    };
+    let (mut overlays, mut overlay_changes, mut rules_alone) = (Vec::new(), Vec::new(), Vec::new());
+    if overlaid {
+        overlays = rows(OVERLAY_ROWS, &take(OVERLAY_ROWS, OVERLAYS)?, read_overlay)?;
+        overlay_changes = rows(
+            CHANGE_ROWS,
+            &take(CHANGE_ROWS, OVERLAY_CHANGES)?,
+            read_overlay_change,
+        )?;
+        rules_alone = rows(ALONE_ROWS, &take(ALONE_ROWS, TWIN)?, equity)?;
+    }
     let mut run = RunOutput {
         versions,
+        overlays,
+        overlay_changes,
+        rules_alone,
         decisions: rows("decisions", &take("decisions", DECISIONS)?, read_decision)?,
         orders: rows("orders", &take("orders", ORDERS)?, read_order)?,
         trades: rows("trades", &take("trades", TRADES)?, read_trade)?,
         linear: rows("linear", &take("linear", LINEAR)?, read_linear)?,
         positions: rows("positions", &take("positions", POSITIONS)?, read_position)?,
         daily: rows("daily", &take("daily", DAILY)?, read_day)?,
-        twin: rows("twin", &take("twin", TWIN)?, |r| {
-            Some(TwinRow {
-                date: r.day()?,
-                equity: dollars(r)?,
-            })
-        })?,
+        twin: rows("twin", &take("twin", TWIN)?, equity)?,
         ticks: rows("ticks", &take("ticks", TICKS)?, read_tick)?,
         rules: rows("rules", &take("rules", RULES)?, read_rule)?,
         alerts: rows("alerts", &take("alerts", ALERTS)?, |r| {
@@ -78,6 +93,40 @@ pub(in crate::folder) fn from_tables(
         }
     }
     Ok(run)
+}
+
+fn read_overlay(r: &mut RowReader<'_>) -> Option<OverlayRow> {
+    Some(OverlayRow {
+        number: r.u32()?,
+        at: r.time()?,
+        who: r.text(),
+        what: r.text(),
+        why: r.text(),
+        ended_at: r.time(),
+        how: r.text(),
+        changed: r.u32()?,
+        opened: r.u32()?,
+        opened_pnl: dollars(r)?,
+        closed: r.u32()?,
+        closed_pnl: dollars(r)?,
+    })
+}
+
+fn read_overlay_change(r: &mut RowReader<'_>) -> Option<OverlayChangeRow> {
+    Some(OverlayChangeRow {
+        tick: r.u32()?,
+        at: r.time()?,
+        overlays: r
+            .text()
+            .split_whitespace()
+            .map(str::parse)
+            .collect::<Result<_, _>>()
+            .ok()?,
+        key: r.text(),
+        position: r.u32(),
+        with: r.text(),
+        without: r.text(),
+    })
 }
 
 /// One row for each threshold of each version, versions in order.

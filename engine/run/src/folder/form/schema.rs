@@ -169,6 +169,33 @@ pub(super) const TWIN: Columns = &[
     ("equity_share_usd", Money),
     ("equity_natural_usd", Money),
 ];
+pub(super) const OVERLAYS: Columns = &[
+    ("overlay", Int),
+    ("at", Time),
+    ("who", Text),
+    ("what", Text),
+    ("why", Text),
+    ("ended_at", Time),
+    ("how", Text),
+    ("decisions_changed", Int),
+    ("opened", Int),
+    ("opened_pnl_mid_usd", Money),
+    ("opened_pnl_share_usd", Money),
+    ("opened_pnl_natural_usd", Money),
+    ("closed", Int),
+    ("closed_pnl_mid_usd", Money),
+    ("closed_pnl_share_usd", Money),
+    ("closed_pnl_natural_usd", Money),
+];
+pub(super) const OVERLAY_CHANGES: Columns = &[
+    ("tick", Int),
+    ("at", Time),
+    ("overlays", Text),
+    ("key", Text),
+    ("position", Int),
+    ("with", Text),
+    ("without", Text),
+];
 pub(super) const TICKS: Columns = &[
     ("tick", Int),
     ("at", Time),

@@ -251,6 +251,8 @@ codes! {
     WARM_UP_BEYOND_DATA = 627, "warm-up-beyond-data", include_str!("pages/A0627.md");
     /// A strike at less than one delta: a fraction was written.
     DELTA_AS_FRACTION = 629, "delta-as-fraction", include_str!("pages/A0629.md");
+    /// A promoter's strategy has nothing that an overlay could name.
+    PROMOTER_WITHOUT_NODES = 632, "promoter-without-nodes", include_str!("pages/A0632.md");
     /// The imported file could not be read.
     IMPORT_NOT_FOUND = 701, "import-not-found", include_str!("pages/A0701.md");
     /// Imports stay inside the project folder.

@@ -42,6 +42,7 @@ pub(crate) fn lint(
         ranges::lint(graph, findings);
         risk::lint(graph, findings);
         again::lint(graph, findings);
+        promoter(symbols, graph, findings);
     }
     allow::apply(symbols, findings);
 }
@@ -80,6 +81,30 @@ fn same_bar(symbols: &Symbols<'_>, findings: &mut Vec<Diagnostic>) {
                 .label("the order is sent after these quotes are seen")
                 .help("write `fill next snapshot`, or say why it does not matter: `#allow(fill-looks-ahead) because \"…\"`"),
         );
+    }
+}
+
+/// `posture promoter` where an operator could add nothing.
+fn promoter(symbols: &Symbols<'_>, graph: &Graph, findings: &mut Vec<Diagnostic>) {
+    let rules = graph.policies.iter().flat_map(|p| &p.rules);
+    let nothing = rules.count() == 0 && graph.hedges.is_empty() && graph.overlays.is_empty();
+    if !graph.settings.promoter || !nothing {
+        return;
+    }
+    for item in &symbols.items {
+        let ItemKind::Strategy(strategy) = &item.kind else {
+            continue;
+        };
+        for setting in &strategy.settings {
+            if matches!(setting.value, Setting::Posture(_)) {
+                let message = "an operator may add overlays, and there is nothing that one could name";
+                findings.push(
+                    Diagnostic::warning(codes::PROMOTER_WITHOUT_NODES, setting.span, message)
+                        .label("overlays name structures, layers and overlays")
+                        .help("leave `posture promoter` out, or add a policy or a hedge"),
+                );
+            }
+        }
     }
 }
 

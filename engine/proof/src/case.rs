@@ -6,6 +6,7 @@ use crate::market::{CaseMarket, ChainCache};
 use crate::property::{self, Claim};
 use crate::spec::{Case, Expectation, ExpectedOrder, Moment, Named};
 use crate::words;
+use alula_core::operator::number_of;
 use alula_core::plan::Plan;
 use alula_core::registry::Registry;
 use alula_core::trace::Scope;
@@ -15,7 +16,10 @@ use alula_dsl::graph::{Domain, Graph, NodeId};
 use alula_market::history::History;
 use alula_market::time::Instant;
 use alula_run::output::{OrderRow, TickRow};
-use alula_run::{BacktestRequest, Explainer, Inputs, Mode, RunError, RunOutput, backtest, backtest_with};
+use alula_run::{
+    BacktestRequest, ErrorClass, Explainer, Inputs, Mode, OperatorAct, RunError, RunOutput, backtest,
+    backtest_with,
+};
 use alula_yaml::Place;
 use std::sync::Arc;
 
@@ -170,7 +174,10 @@ impl Harness {
             from: range.map(|r| r.0),
             to: range.map(|r| r.1),
             mode,
-            course: alula_run::Course::default(),
+            course: alula_run::Course {
+                acts: acts(case, market.steps())?,
+                ..alula_run::Course::default()
+            },
             progress: &mut |_| {},
         };
         match case.data {
@@ -252,6 +259,35 @@ impl Harness {
         };
         words::explanation(&case.name, explainer, run, &self.graph, asked)
     }
+}
+
+/// What an operator says in a case, at the instants of its steps.
+fn acts(case: &Case, steps: &[Instant]) -> Result<Vec<OperatorAct>, RunError> {
+    let when = |moment: &Moment| match moment {
+        Moment::First | Moment::Every => steps.first().copied(),
+        Moment::Last => steps.last().copied(),
+        Moment::Step(n) => steps.get(n.saturating_sub(1)).copied(),
+        Moment::Day(date) => steps.iter().find(|t| t.date() == *date).copied(),
+        Moment::At(at) => Some(*at),
+    };
+    let mut out: Vec<OperatorAct> = Vec::new();
+    for (moment, act) in &case.acts {
+        let at = when(moment).ok_or_else(|| {
+            let what = format!(
+                "the operator says `{}` at a step that the case has not",
+                act.text()
+            );
+            RunError::new(ErrorClass::Request, what, "look at `overlays` and `steps`")
+        })?;
+        out.push(OperatorAct {
+            at,
+            act: act.clone(),
+            who: "the test".to_owned(),
+            why: case.name.clone(),
+        });
+    }
+    out.sort_by_key(|a| a.at);
+    Ok(out)
 }
 
 /// What came of a case.
@@ -481,7 +517,7 @@ impl<'a> Judge<'a> {
 
     /// The name is a rule's or a guard's.
     fn is_rule(&self, name: &str) -> bool {
-        keys(self.graph).iter().any(|(k, _)| *k == name)
+        number_of(name).is_some() || keys(self.graph).iter().any(|(k, _)| *k == name)
     }
 
     fn acted(&self, name: &str, tick: &TickRow) -> bool {

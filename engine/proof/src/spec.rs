@@ -5,6 +5,7 @@ use alula_market::chain::Quote;
 use alula_market::contract::OptionContract;
 use alula_market::series::EventRow;
 use alula_market::time::{Date, Instant};
+use alula_run::Act;
 use alula_yaml::Place;
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -232,6 +233,8 @@ pub struct Case {
     pub data: Option<DataSpec>,
     /// Values of all thresholds, canonical scale.
     pub thresholds: Vec<f64>,
+    /// What an operator says, in order: at which moment, and what.
+    pub acts: Vec<(Moment, Act)>,
     /// What must be decided.
     pub expect: Vec<Expectation>,
     /// What must hold at every tick: indices into the file's claims. With some, orders are exact only where they are listed.

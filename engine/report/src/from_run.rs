@@ -116,6 +116,7 @@ pub fn from_run(run: &RunOutput, mut why: impl FnMut(&DecisionRow) -> String) ->
             .collect(),
         twin: run.twin.iter().map(|t| (t.date, t.equity)).collect(),
         stopped: None,
+        operator: crate::operator::Operator::of(run),
     }
 }
 

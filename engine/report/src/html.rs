@@ -206,6 +206,7 @@ struct Page<'a> {
     edge: String,
     margins: Vec<MarginView<'a>>,
     margin_calls: Vec<CallView>,
+    operator: Option<crate::operator::View>,
     firings_left_out: usize,
     firings: Vec<FiringView<'a>>,
     caveats: Vec<String>,
@@ -519,6 +520,10 @@ pub fn render(report: &Report) -> Result<String, HtmlError> {
         edge: Edge::of(report).long(),
         margins: margins(report, &stats),
         margin_calls: report.margin_calls.iter().map(call).collect(),
+        operator: report
+            .operator
+            .as_ref()
+            .map(|o| crate::operator::View::of(o, crate::operator::CHANGES_MAX, text::signed_dollars)),
         firings_left_out: report.firings.len().saturating_sub(firings.len()),
         firings,
         caveats: caveats::lines(report),

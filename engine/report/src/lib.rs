@@ -9,6 +9,7 @@ pub mod edge;
 pub mod from_run;
 pub mod html;
 pub mod model;
+pub mod operator;
 pub mod returns;
 pub mod scenario;
 pub mod spark;

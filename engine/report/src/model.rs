@@ -255,6 +255,8 @@ pub struct Report {
     pub days: Vec<Day>,
     /// Of a strategy with overlays: equity by session of the passive twin, the same strategy without them on the same path.
     pub twin: Vec<(Date, Band)>,
+    /// What an operator added to the rules; none where nothing was.
+    pub operator: Option<crate::operator::Operator>,
     /// Trades in order of opening.
     pub trades: Vec<Trade>,
     /// Firings in time order.

@@ -238,6 +238,7 @@ mod tests {
             settings: Vec::new(),
             hashes: Vec::new(),
             twin: Vec::new(),
+            operator: None,
             stopped: None,
         }
     }

@@ -226,6 +226,8 @@ struct Document {
     caveats: Vec<String>,
     hashes: std::collections::BTreeMap<String, String>,
     attribution: Vec<Owner>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    operator: Option<crate::operator::View>,
     trades: Vec<OneTrade>,
     rules: Vec<Rule>,
 }
@@ -293,6 +295,10 @@ pub fn json(report: &Report, run: &str) -> String {
         caveats: caveats::lines(report),
         hashes: report.hashes.iter().cloned().collect(),
         attribution: attribution(report).into_iter().map(Owner::from).collect(),
+        operator: report
+            .operator
+            .as_ref()
+            .map(|o| crate::operator::View::of(o, usize::MAX, |usd| usd.to_string())),
         trades: report
             .trades
             .iter()

@@ -72,6 +72,7 @@ pub fn summary(report: &Report, width: u16) -> String {
     figures(&mut out, report, &stats, width);
     trades(&mut out, report, width);
     attribution(&mut out, report, width);
+    operator(&mut out, report, width);
     rules(&mut out, report, width);
     heading(&mut out, "Know this");
     for line in caveats::lines(report) {
@@ -355,6 +356,65 @@ fn attribution(out: &mut String, report: &Report, width: u16) {
     }
     align_right(&mut table, 1..7);
     push(out, &table);
+}
+
+/// What an operator added to the rules, and what came of it.
+fn operator(out: &mut String, report: &Report, width: u16) {
+    let Some(part) = &report.operator else { return };
+    heading(out, "What the operator added");
+    wrap(out, &part.sentence(), usize::from(width));
+    let mut overlays = table(width, &["#", "overlay", "who", "from", "to", "changed"]);
+    for o in &part.overlays {
+        let to = o.ended.map_or_else(|| "the end".to_owned(), |t| t.to_string());
+        let how = if o.how.is_empty() {
+            String::new()
+        } else {
+            format!(" ({})", o.how)
+        };
+        overlays.add_row([
+            o.number.to_string(),
+            format!("{}: {}", o.what, o.why),
+            o.who.clone(),
+            o.at.to_string(),
+            format!("{to}{how}"),
+            count(o.changed),
+        ]);
+    }
+    align_right(&mut overlays, [0, 5]);
+    push(out, &overlays);
+    let mut owners = table(width, &["P&L of positions", "P&L", "at natural", "at mid"]);
+    for (owner, positions, pnl) in part.owners() {
+        let owner = match owner {
+            "opened and closed by rules" => owner.to_owned(),
+            _ => format!("{owner} ({positions})"),
+        };
+        owners.add_row([
+            owner,
+            signed_dollars(pnl.share),
+            signed_dollars(pnl.natural),
+            signed_dollars(pnl.mid),
+        ]);
+    }
+    align_right(&mut owners, 1..4);
+    push(out, &owners);
+    for c in part.changes.iter().take(crate::operator::CHANGES_MAX) {
+        let times = if c.times > 1 {
+            format!(", {} ticks in a row", c.times)
+        } else {
+            String::new()
+        };
+        let numbers = crate::operator::numbers(&c.overlays);
+        let line = format!(
+            "{} {} (by {numbers}{times}): {}; without it {}",
+            c.at, c.key, c.with, c.without
+        );
+        wrap(out, &line, usize::from(width));
+    }
+    let left_out = part.changes.len().saturating_sub(crate::operator::CHANGES_MAX);
+    if left_out > 0 {
+        let more = format!("{left_out} more in overlay_changes.csv");
+        let _ = writeln!(out, " {}", paint(DIM, &more));
+    }
 }
 
 fn rules(out: &mut String, report: &Report, width: u16) {

@@ -206,7 +206,8 @@ pub fn sample() -> Report {
         settings: vec![("fees".to_owned(), "ibkr".to_owned()), ("fill".to_owned(), "next snapshot".to_owned())],
         hashes: vec![("rules".to_owned(), "ab".repeat(32)), ("decisions".to_owned(), "cd".repeat(32))],
         twin: Vec::new(),
-        stopped: None,
+        operator: None,
+            stopped: None,
     }
 }
 

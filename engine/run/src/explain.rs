@@ -249,11 +249,23 @@ impl<'a> Explainer<'a> {
     fn overlaid(&self, tick: &TickRow, key: &str, position: Option<u32>) -> Vec<String> {
         let rows = self.run.overlay_changes.iter();
         let rows = rows.filter(|c| c.tick == tick.tick && c.key == key && c.position == position);
+        let mut seen: Vec<u32> = Vec::new();
         let told = rows.map(|c| {
+            seen.extend(&c.overlays);
             let of: Vec<String> = c.overlays.iter().map(|n| self.overlay_words(*n)).collect();
             format!("{}: without it {}", of.join(" and "), c.without)
         });
-        told.collect()
+        let mut out: Vec<String> = told.collect();
+        // One that kept a rule from what something else would have kept it from anyway is named all the same.
+        let rows = self.run.decisions.iter();
+        let rows = rows.filter(|d| d.tick == tick.tick && d.key == key && d.position == position);
+        for number in rows.flat_map(|d| named(&d.detail)) {
+            if !seen.contains(&number) {
+                seen.push(number);
+                out.push(self.overlay_words(number));
+            }
+        }
+        out
     }
 
     /// `overlay 3 of alice (uid 1000), 2019-05-07 10:05 ET: pause core (CPI in ten minutes)`.
@@ -337,4 +349,12 @@ impl<'a> Explainer<'a> {
         };
         format!("{}; {fate}", row.detail)
     }
+}
+
+/// Numbers of the overlays that a decision's line names.
+fn named(detail: &str) -> Vec<u32> {
+    let parts = detail.split("overlay ").skip(1);
+    let numbers = parts.filter(|p| p.contains(" of the operator"));
+    let numbers = numbers.filter_map(|p| p.split(' ').next()?.parse().ok());
+    numbers.collect()
 }

@@ -3,6 +3,7 @@
 use super::{Subject, unknown};
 use crate::spec::{Expectation, ExpectedOrder, Moment, Named};
 use alula_core::decision::LayerPhase;
+use alula_core::operator::number_of;
 use alula_core::why::keys;
 use alula_market::time::{Date, Instant};
 use alula_yaml::{Entry, Finding, Node, Place};
@@ -59,10 +60,14 @@ pub(super) fn read(
 
 /// `first`, `last`, `every`, a number, a date, or a date and a time.
 pub(super) fn moment(node: &Node) -> Result<Moment, Finding> {
-    let text = node.text("`at`")?;
+    moment_of(node.text("`at`")?, node.place)
+}
+
+/// The same from a text that stands at a place.
+pub(super) fn moment_of(text: &str, place: Place) -> Result<Moment, Finding> {
     let bad = || {
         Finding::new(
-            node.place,
+            place,
             format!("`{text}` is not a moment of a case"),
             "a moment is a step of the case",
             "write `first`, `last`, `every`, a number from 1, `2024-01-18` or `2024-01-18 15:45`",
@@ -117,7 +122,7 @@ fn list<'a>(node: Option<&'a Node>, what: &str, found: &mut Vec<Finding>) -> &'a
 
 fn known(name: &str, place: Place, subject: &Subject<'_>, found: &mut Vec<Finding>) -> Option<Named> {
     let names = subject.names();
-    if names.contains(&name) {
+    if names.contains(&name) || number_of(name).is_some() {
         return Some(Named {
             name: name.to_owned(),
             place,
@@ -257,7 +262,7 @@ fn orders(node: &Node, subject: &Subject<'_>, found: &mut Vec<Finding>) -> Vec<E
     let rules: Vec<&str> = keys(subject.graph).into_iter().map(|(k, _)| k).collect();
     let mut out = Vec::new();
     let checked = |rule: &str, place: Place, found: &mut Vec<Finding>| {
-        let known = rules.contains(&rule);
+        let known = rules.contains(&rule) || number_of(rule).is_some();
         if !known {
             found.push(unknown("rule", rule, place, &rules));
         }

@@ -13,6 +13,7 @@
 //!     thresholds: {vix_ceiling: 35 vol}
 //!     events: {fomc: [2024-01-31]}
 //!     chain: {SPX: flat 18 vol}
+//!     overlays: {2: pause core, 4: drop 1}   # what an operator says, by step or date; one, or a list of them
 //!     expect:
 //!       - at: first             # first, last, every, 3, 2024-01-18, 2024-01-18 15:45
 //!         orders: [income.open]
@@ -27,11 +28,13 @@ mod expect;
 mod market;
 
 use crate::property::{CONDITIONS_MAX, Claim};
-use crate::spec::{Case, DataSource, Expectation};
+use crate::spec::{Case, DataSource, Expectation, Moment};
+use alula_core::operator::Instruction;
 use alula_core::plan::Plan;
 use alula_core::why::keys;
 use alula_dsl::graph::{Graph, StructureDef};
 use alula_market::curve;
+use alula_run::Act;
 use alula_yaml::{Entry, Finding, Limits, Node, Place, near, read as yaml};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -362,7 +365,7 @@ fn case(
     snapshots: bool,
     claims: &mut Vec<Claim>,
 ) -> Result<(Case, Vec<u64>), Vec<Finding>> {
-    let known: Vec<&str> = ["name", "expect", "always", "never"]
+    let known: Vec<&str> = ["name", "expect", "always", "never", "overlays"]
         .into_iter()
         .chain(MARKET)
         .chain(EXPECT)
@@ -396,6 +399,7 @@ fn case(
     let thresholds = thresholds(layers, subject, &mut found);
     let (market, data, seeds) = market::read(layers, subject, node.place, &mut found);
     let claims = claimed(layers, claims, &mut found);
+    let acts = spoken(layers, subject, &mut found);
     let mut expect = Vec::new();
     expectations(layers, subject, node.place, &mut expect, &mut found);
     // With a snapshot the explanation itself is what is expected.
@@ -414,12 +418,62 @@ fn case(
             market,
             data,
             thresholds,
+            acts,
             expect,
             claims,
         };
         return Ok((case, seeds));
     }
     Err(found)
+}
+
+/// `overlays: {2: pause core, 4: [drop 1, close core]}`: what an operator says, by the moment from which it counts.
+fn spoken(layers: Layers<'_>, subject: &Subject<'_>, found: &mut Vec<Finding>) -> Vec<(Moment, Act)> {
+    const WHY: &str = "an operator speaks at a moment of the case";
+    let mut out = Vec::new();
+    let mut number = 0_u32;
+    for entry in layers.merged("overlays", found) {
+        let moment = match expect::moment_of(&entry.name, entry.place) {
+            Ok(moment) => moment,
+            Err(f) => {
+                found.push(f);
+                continue;
+            }
+        };
+        let nodes: Vec<&Node> = match entry.value.list("`overlays`") {
+            Ok(items) => items.iter().collect(),
+            Err(_) => vec![&entry.value],
+        };
+        for node in nodes {
+            let text = match node.text("an overlay") {
+                Ok(text) => text,
+                Err(f) => {
+                    found.push(f);
+                    continue;
+                }
+            };
+            let act = match Act::parse(text) {
+                Some(act @ (Act::Halt(_) | Act::Resume)) => Ok(act),
+                Some(Act::Drop(n)) if (1..=number).contains(&n) => Ok(Act::Drop(n)),
+                Some(Act::Drop(n)) => Err((
+                    format!("no overlay {n} was added before"),
+                    "overlays are counted from 1 in the order in which they are written".to_owned(),
+                )),
+                Some(Act::Add { .. }) | None => Instruction::parse(text)
+                    .and_then(|i| i.fits(subject.graph).map(|()| i))
+                    .map(|instruction| {
+                        number = number.saturating_add(1);
+                        Act::Add { number, instruction }
+                    })
+                    .map_err(|e| (e.what, e.help)),
+            };
+            match act {
+                Ok(act) => out.push((moment, act)),
+                Err((what, fix)) => found.push(Finding::new(node.place, what, WHY, fix)),
+            }
+        }
+    }
+    out
 }
 
 fn thresholds(layers: Layers<'_>, subject: &Subject<'_>, found: &mut Vec<Finding>) -> Vec<f64> {

@@ -515,6 +515,9 @@ impl Orders {
                 *held = held.saturating_sub(fill.quantity);
             }
         }
+        // Trades of an order stay in the order in which they came: its packages are made of the oldest.
+        let mut fills: Vec<&Fill> = self.fills.all().filter(|f| kept.contains(&f.exec_id)).collect();
+        fills.sort_by_key(|f| (self.fills.place(f), Arc::clone(&f.exec_id)));
         let recent = |o: &&Order| wanted.contains(&o.spec.id) || o.spec.not_after.0 >= oldest;
         wire::Carried {
             positions: base
@@ -526,12 +529,7 @@ impl Orders {
                 })
                 .collect(),
             orders: self.iter().filter(recent).map(carried_order).collect(),
-            fills: self
-                .fills
-                .all()
-                .filter(|f| kept.contains(&f.exec_id))
-                .map(convert::fill_out)
-                .collect(),
+            fills: fills.into_iter().map(convert::fill_out).collect(),
             halt: self.halted.level.clone(),
             halt_why: self.halted.why.clone(),
             thresholds: Blob(self.thresholds.1.clone()),

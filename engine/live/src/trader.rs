@@ -7,7 +7,7 @@
 use crate::broker::{Broker, BrokerFault, ClientOrderId, Expired, FinalValue, OrderLife, Quote};
 use crate::keeper::stamp;
 use crate::link::Link;
-use crate::order::{DeskError, Draft, OrderDesk, OrderState, Orders, Purpose};
+use crate::order::{DeskError, Draft, OrderDesk, OrderState, Orders, Part, Purpose};
 use crate::rails::Seen;
 use alula_book::instrument::LinearLeg;
 use alula_book::{
@@ -256,34 +256,35 @@ impl Sheet {
             }
             let mut left = order.request.lots;
             if more > 0 && (whole || !rolls) {
-                let mut legs = Vec::with_capacity(sent.legs.len());
+                let mut new = Vec::with_capacity(sent.legs.len());
                 for (leg, told) in sent.legs.iter().zip(&mut sent.brought) {
                     let parts = known.traded.parts.iter();
                     let ours = parts.filter(|p| p.instrument == Instrument::Option(leg.contract));
                     let all: Price = ours.map(|p| p.price.times(p.quantity.saturating_neg())).sum();
-                    let new = all - *told;
+                    new.push(all - *told);
                     *told = all;
-                    if new.0 % i64::from(more) != 0 {
-                        return Err(odd("its price does not divide by its packages"));
-                    }
-                    legs.push(TradedLeg {
-                        contract: leg.contract,
-                        points: Price(new.0 / i64::from(more)),
-                    });
                 }
+                let fills = match evenly(&sent.legs, &new, more) {
+                    Some(legs) => vec![(more, legs)],
+                    // Several trades came at once, at prices of their own: the book hears of each.
+                    None if !rolls => one_by_one(&sent.legs, &known.traded.parts, (sent.packages, more))
+                        .filter(|fills| add_up(fills, &sent.legs, &new))
+                        .ok_or_else(|| odd("its price does not divide by its packages"))?,
+                    None => return Err(odd("its price does not divide by its packages")),
+                };
                 let all_told = orders.fills().of(&name).all(|f| f.fee.is_some());
-                let fees = all_told.then(|| Fees {
+                let mut fees = all_told.then(|| Fees {
                     commission: known.traded.fee - sent.fee,
                     ..Fees::ZERO
                 });
                 sent.fee = known.traded.fee;
                 sent.packages = known.traded.packages;
                 left = left.saturating_sub(more);
-                answers.push(answer(Told::Filled {
-                    lots: more,
-                    legs,
-                    fees,
-                }));
+                for (lots, legs) in fills {
+                    answers.push(answer(Told::Filled { lots, legs, fees }));
+                    // They were paid with the first.
+                    fees = fees.map(|_| Fees::ZERO);
+                }
             } else if !ended {
                 answers.push(answer(Told::Waiting(NoFill::Outside)));
             }
@@ -301,6 +302,72 @@ impl Sheet {
         }
         Ok(answers)
     }
+}
+
+/// What each leg of a package brought, where all packages brought the same.
+fn evenly(legs: &[Leg], new: &[Price], packages: u32) -> Option<Vec<TradedLeg>> {
+    let packages = i64::from(packages);
+    let each = |(leg, all): (&Leg, &Price)| {
+        (all.0 % packages == 0).then(|| TradedLeg {
+            contract: leg.contract,
+            points: Price(all.0 / packages),
+        })
+    };
+    legs.iter().zip(new).map(each).collect()
+}
+
+/// Packages in the order of their trades; those that brought the same together.
+fn one_by_one(legs: &[Leg], parts: &[Part], (told, more): (u32, u32)) -> Option<Vec<(u32, Vec<TradedLeg>)>> {
+    let mut queues: Vec<Vec<(i64, Price)>> = Vec::with_capacity(legs.len());
+    for leg in legs {
+        let ours = parts
+            .iter()
+            .filter(|p| p.instrument == Instrument::Option(leg.contract));
+        queues.push(ours.map(|p| (p.quantity, p.price)).rev().collect());
+    }
+    let mut fills: Vec<(u32, Vec<TradedLeg>)> = Vec::new();
+    for package in 0..told.checked_add(more)? {
+        let mut brought = Vec::with_capacity(legs.len());
+        for (leg, queue) in legs.iter().zip(&mut queues) {
+            let (mut wanted, mut points) = (i64::from(leg.ratio), Price::ZERO);
+            while wanted != 0 {
+                let (quantity, price) = queue.pop()?;
+                let taken = if quantity.abs() > wanted.abs() {
+                    wanted
+                } else {
+                    quantity
+                };
+                points += price.times(taken.saturating_neg());
+                wanted = wanted.saturating_sub(taken);
+                if quantity != taken {
+                    queue.push((quantity.saturating_sub(taken), price));
+                }
+            }
+            brought.push(TradedLeg {
+                contract: leg.contract,
+                points,
+            });
+        }
+        if package < told {
+            continue;
+        }
+        match fills.last_mut() {
+            Some((lots, same)) if *same == brought => *lots = lots.saturating_add(1),
+            _ => fills.push((1, brought)),
+        }
+    }
+    Some(fills)
+}
+
+/// Whether fills bring what the legs brought in all.
+fn add_up(fills: &[(u32, Vec<TradedLeg>)], legs: &[Leg], new: &[Price]) -> bool {
+    legs.iter().zip(new).all(|(leg, all)| {
+        let of = |(lots, told): &(u32, Vec<TradedLeg>)| -> Price {
+            let ours = told.iter().filter(|t| t.contract == leg.contract);
+            ours.map(|t| t.points.times(i64::from(*lots))).sum()
+        };
+        fills.iter().map(of).sum::<Price>() == *all
+    })
 }
 
 fn draft(order: &Order, legs: &[Leg], at: Instant, thresholds: u32) -> Draft {

@@ -238,6 +238,7 @@ impl Broker for Paper {
     }
 
     fn connect(&mut self) -> Result<(), String> {
+        self.store.sound()?;
         if self.link != Link::Up {
             self.come_up();
         }
@@ -251,12 +252,14 @@ impl Broker for Paper {
     }
 
     fn poll(&mut self, _: Duration) -> Result<Vec<Event>, String> {
+        self.store.sound()?;
         // Nothing happens between two rounds of quotes: waiting would be for nothing.
         self.unheard = false;
         Ok(self.events.drain(..).collect())
     }
 
     fn submit(&mut self, order: &Order) -> Result<(), Refused> {
+        self.store.sound().map_err(Refused::NotSent)?;
         if self.account.order(&order.id).is_some() {
             return Err(Refused::Duplicate);
         }
@@ -299,6 +302,7 @@ impl Broker for Paper {
     }
 
     fn cancel(&mut self, order: &str) -> Result<(), String> {
+        self.store.sound()?;
         if self.link != Link::Up {
             return Err("simulated: it is not connected".to_owned());
         }
@@ -317,6 +321,7 @@ impl Broker for Paper {
     }
 
     fn request_snapshot(&mut self, request: u64, since_ns: i64) -> Result<(), String> {
+        self.store.sound()?;
         if self.link != Link::Up {
             return Err("simulated: it is not connected".to_owned());
         }
@@ -368,6 +373,7 @@ impl Broker for Paper {
     }
 
     fn quotes(&mut self, at_ns: i64, quotes: &[Quote]) -> Result<(), String> {
+        self.store.sound()?;
         if self.clock.is_some_and(|now| at_ns < now) {
             return Err("simulated: quotes of an earlier time than those before".to_owned());
         }
@@ -393,6 +399,7 @@ impl Broker for Paper {
     }
 
     fn final_values(&mut self, at_ns: i64, values: &[FinalValue]) -> Result<(), String> {
+        self.store.sound()?;
         for value in values {
             if let Some(entry) = self.settlement(at_ns, value)? {
                 self.commit(&[entry])?;

@@ -122,14 +122,26 @@ impl Store {
         Ok((store, entries))
     }
 
+    /// Whether what the file holds is what was asked for. After a write that failed nobody knows: whatever this process would say
+    /// of the account may not be what the next one reads.
+    ///
+    /// # Errors
+    /// When a write failed.
+    pub fn sound(&self) -> Result<(), String> {
+        if self.broken {
+            return Err(
+                "the account's file could not be written before, and what it holds is not known".to_owned(),
+            );
+        }
+        Ok(())
+    }
+
     /// Appends entries as one record and flushes it.
     ///
     /// # Errors
     /// When it could not: the account takes nothing any more.
     pub fn append(&mut self, entries: &[Entry]) -> Result<(), String> {
-        if self.broken {
-            return Err("the account's file could not be written before".to_owned());
-        }
+        self.sound()?;
         let mut body = alula_plugin_sdk::abi::broker::wire::Out::default();
         u32::try_from(entries.len()).unwrap_or(u32::MAX).put(&mut body);
         for entry in entries {

@@ -94,7 +94,7 @@ fn quotes(minute: i64, size: u32) -> Vec<Quote> {
     STRIKES.iter().map(row).collect()
 }
 
-fn condor(id: &str, quantity: u32, limit: i64) -> BrokerOrder {
+pub fn condor(id: &str, quantity: u32, limit: i64) -> BrokerOrder {
     let leg = |(strike, right, _, ratio): &(i64, Right, i64, i64)| LinearLeg {
         instrument: option(*strike, *right),
         quantity: *ratio,

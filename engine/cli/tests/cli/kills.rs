@@ -11,12 +11,15 @@ use alula_journal::store::RedbStore;
 use alula_journal::wire::{BrokerSaid, OrderIntent, Submission};
 use alula_journal::{Record, each};
 use alula_live::broker::{BrokerEvent, OrderStatus};
+use alula_market::sim::export::export;
+use alula_market::sim::{SimConfig, SimulatedMarket};
 use alula_market::time::Instant as MarketTime;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::{BufRead as _, BufReader};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::OnceLock;
 use std::time::Duration;
 
 /// A strategy that trades all the time: weeklies, quick profits, quick losses, several positions.
@@ -49,16 +52,35 @@ policy income on core {
 }
 ";
 
-pub const MARKET: [&str; 8] = [
-    "--speed",
-    "max",
-    "--years",
-    "1",
-    "--seed",
-    "5",
-    "--to",
-    "2023-01-31",
-];
+/// Sessions of the market.
+const SESSIONS: u32 = 12;
+
+/// Some sessions of a simulated market as a store, made once: it is there at once when a run starts, and they start often.
+fn store() -> &'static str {
+    static STORE: OnceLock<String> = OnceLock::new();
+    STORE.get_or_init(|| {
+        let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));
+        let name = format!("market-{}", std::process::id());
+        for old in fs::read_dir(folder).unwrap().flatten() {
+            let left = old.file_name().to_string_lossy().into_owned();
+            let pid = left.strip_prefix("market-").and_then(|p| p.parse::<u32>().ok());
+            // Of tests that have ended.
+            if pid.is_some_and(|p| !Path::new(&format!("/proc/{p}")).exists()) || left == name {
+                fs::remove_dir_all(old.path()).unwrap();
+            }
+        }
+        let config = SimConfig {
+            seed: 5,
+            sessions: SESSIONS,
+            every_minutes: Some(30),
+            ..SimConfig::default()
+        };
+        let market = SimulatedMarket::new(config).unwrap();
+        let path = folder.join(name);
+        export(&market, &path, &mut |_, _, _| {}).unwrap();
+        path.to_string_lossy().into_owned()
+    })
+}
 
 /// Numbers that look like chance.
 pub struct Draw(pub u64);
@@ -82,22 +104,20 @@ pub fn busy() -> Folder {
 
 /// The arguments of a run that goes on with whatever there is.
 pub fn going_on(more: &[&str]) -> Vec<String> {
-    let run = [
-        &[
-            "run",
-            "busy.alula",
-            "--broker",
-            "paper",
-            "--state",
-            "journals",
-            "--resume",
-            "--force",
-        ][..],
-        &["--restarts", "1000000", "--out", "out"],
-        &MARKET,
-        more,
-    ];
-    run.concat().into_iter().map(str::to_owned).collect()
+    let own = "run busy.alula --broker paper --state journals --resume --force --restarts 1000000 --out out";
+    let mut args: Vec<String> = own.split(' ').map(str::to_owned).collect();
+    args.extend(["--data", store(), "--speed", "max"].map(str::to_owned));
+    // What is said last counts.
+    for pair in more.chunks(2) {
+        let before = args
+            .iter()
+            .position(|a| a == pair[0] && pair[0] != "--broker-set");
+        if let Some(at) = before {
+            args.drain(at..at + 2);
+        }
+        args.extend(pair.iter().map(|a| (*a).to_owned()));
+    }
+    args
 }
 
 /// Starts it, its events as lines.
@@ -280,7 +300,8 @@ pub fn compare(folder: &Folder) -> (Said, Account) {
 /// The journal gives the same again, decisions, orders and links.
 pub fn replays(folder: &Folder) -> Outcome {
     let newest = journals(folder).pop().unwrap();
-    let again = here(folder, &["replay", &newest.to_string_lossy()]);
+    let newest = newest.to_string_lossy();
+    let again = here(folder, &["replay", &newest, "--data", store()]);
     assert_eq!(again.code, 0, "{again}");
     again
 }

@@ -7,6 +7,7 @@ mod broker;
 mod check;
 mod compare;
 mod explain;
+mod faults;
 mod fmt;
 mod graph;
 mod import;

@@ -106,6 +106,14 @@ impl Fills {
         ids.iter().filter_map(|id| self.seen.get(id))
     }
 
+    /// Where a trade stands among those of its order that count.
+    #[must_use]
+    pub fn place(&self, fill: &Fill) -> usize {
+        let list = fill.order.as_ref().and_then(|order| self.by_order.get(order));
+        let place = list.and_then(|ids| ids.iter().position(|id| *id == fill.exec_id));
+        place.unwrap_or(usize::MAX)
+    }
+
     /// All trades, those that do not count too, by their numbers.
     pub fn all(&self) -> impl Iterator<Item = &Fill> {
         self.seen.values()

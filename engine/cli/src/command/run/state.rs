@@ -17,6 +17,7 @@ use alula_live::rails::{RailLimits, Rails};
 use alula_live::recovery;
 use alula_market::time::Instant;
 use alula_run::{Act, Crank, HaltLevel};
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::SystemTime;
 
@@ -212,6 +213,11 @@ impl State {
         let second = 1_000_000_000;
         let since = now.saturating_sub(recovery::WINDOW_S.saturating_mul(second));
         let deaths = self.folder.deaths(since).map_err(|e| refused(&e))?;
+        // The newest is open here, and nobody else can look into it.
+        let newest = self.before.as_ref().filter(|b| b.crashed);
+        let newest = newest.map(|b| b.verdict.manifest.started_ns);
+        let deaths = deaths.into_iter().chain(newest.filter(|ns| *ns >= since));
+        let deaths: BTreeSet<i64> = deaths.collect();
         let mut starts: Vec<i64> = deaths.iter().map(|ns| ns.div_euclid(second)).collect();
         let now = now.div_euclid(second);
         starts.push(now);

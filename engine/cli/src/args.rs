@@ -12,8 +12,8 @@ pub use journal::{
     JournalVerifyArgs,
 };
 pub use live::{
-    BrokerArg, CtlArgs, CtlCommand, FeedArg, HaltArg, HaltArgs, OnSwapArg, OverlayCommand, RailsArgs,
-    ReplayArgs, RunArgs,
+    BrokerArg, CtlArgs, CtlCommand, FeedArg, HaltArg, HaltArgs, LogArgs, LogFormat, OnSwapArg,
+    OverlayCommand, RailsArgs, ReplayArgs, RunArgs,
 };
 pub use market::{
     CalendarArgs, ContractsArgs, DateRange, ExchangeArg, FeesArgs, ImportArgs, IndexArg, RegimeArg,

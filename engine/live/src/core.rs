@@ -400,6 +400,17 @@ impl<'a> Live<'a> {
         out
     }
 
+    /// Ends a run that never began: its journal says why, in good order.
+    ///
+    /// # Errors
+    /// When the journal cannot be written.
+    pub fn give_up(self, why: &str, received_ns: i64) -> Result<(), LiveError> {
+        if let Some(keeper) = self.keeper {
+            keeper.end(&format!("it did not begin: {why}"), "", received_ns)?;
+        }
+        Ok(())
+    }
+
     /// Ends the run where it stands and gives its results.
     ///
     /// # Errors

@@ -5,13 +5,14 @@
 
 use crate::case::Harness;
 use crate::property::Claim;
-use crate::spec::{Case, ChainSpec, DataSource, Fields, Step, VolSource};
+use crate::spec::{Case, ChainSpec, DataSource, Fields, Moment, Step, VolSource};
 use alula_core::thresholds::value_text;
 use alula_dsl::graph::Length;
 use alula_market::calendar::ExchangeCalendar;
 use alula_market::history::History;
 use alula_market::series::BarSize;
 use alula_market::time::{Date, Instant};
+use alula_run::Act;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
@@ -415,6 +416,9 @@ fn yaml(harness: &Harness, case: &Case, claim: &Claim, from: &Case, sessions: (u
     if !moved.is_empty() {
         let _ = writeln!(out, "    thresholds: {{{}}}", moved.join(", "));
     }
+    if !case.acts.is_empty() {
+        let _ = writeln!(out, "    overlays: {{{}}}", spoken(case).join(", "));
+    }
     let _ = writeln!(out, "    {}: {}", claim.word(), quoted(&claim.text));
     // Events and quotes of the original are not written here.
     let whole = case.market.quotes.is_empty() && case.market.events.is_empty();
@@ -485,4 +489,28 @@ fn quoted(text: &str) -> String {
         return text.to_owned();
     }
     format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))
+}
+
+/// What an operator says in a case, by moment, as it is written.
+fn spoken(case: &Case) -> Vec<String> {
+    let mut moments: Vec<(Moment, Vec<String>)> = Vec::new();
+    for (moment, act) in &case.acts {
+        let text = match act {
+            Act::Add { instruction, .. } => instruction.to_string(),
+            other => other.text(),
+        };
+        match moments.iter_mut().find(|(m, _)| m == moment) {
+            Some((_, texts)) => texts.push(text),
+            None => moments.push((*moment, vec![text])),
+        }
+    }
+    let when = |moment: Moment| match moment {
+        Moment::First | Moment::Every => "first".to_owned(),
+        Moment::Last => "last".to_owned(),
+        Moment::Step(n) => n.to_string(),
+        Moment::Day(date) => date.to_string(),
+        Moment::At(at) => at.eastern().format("%Y-%m-%d %H:%M").to_string(),
+    };
+    let entry = |(moment, texts): (Moment, Vec<String>)| format!("{}: [{}]", when(moment), texts.join(", "));
+    moments.into_iter().map(entry).collect()
 }

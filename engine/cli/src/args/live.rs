@@ -116,6 +116,21 @@ pub struct RunArgs {
     /// Program that is started for each fill, order, alert and change, with one JSON object on its standard input
     #[arg(long, value_name = "PROGRAM", value_hint = ValueHint::ExecutablePath)]
     pub hook: Option<PathBuf>,
+    /// Where fills, orders, swaps, halts, layers, overlays and alerts are posted, one JSON object each: https://… or http://…
+    #[arg(
+        long,
+        value_name = "URL",
+        help_heading = "Alerts",
+        conflicts_with = "webhook_file",
+        hide_env_values = true
+    )]
+    pub webhook: Option<String>,
+    /// The same from the first line of a file, which keeps a secret address out of the list of processes
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = "Alerts")]
+    pub webhook_file: Option<PathBuf>,
+    /// What is logged.
+    #[command(flatten)]
+    pub log: LogArgs,
     /// Limits that no strategy can lift.
     #[command(flatten)]
     pub rails: RailsArgs,
@@ -165,6 +180,28 @@ fn parse_dollars(text: &str) -> Result<alula_market::money::Usd, String> {
     alula_market::money::Usd::parse(&plain)
         .filter(|d| d.0 > 0)
         .ok_or_else(|| "write dollars above zero: 2500 or $2_500".to_owned())
+}
+
+/// How log events are written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum LogFormat {
+    /// A line each.
+    #[default]
+    Plain,
+    /// A JSON object each.
+    Json,
+}
+
+/// Structured events of a run, on standard error.
+#[derive(Clone, Debug, Default, Args)]
+pub struct LogArgs {
+    /// Log events: a level, or targets with levels (`info`, `alula::order=info,alula::tick=debug`); else the variable ALULA_LOG.
+    /// Targets: session, tick, decision, order, fill, layer, swap, operator, alert, margin, webhook, run
+    #[arg(long, value_name = "FILTER", help_heading = "Log")]
+    pub log: Option<String>,
+    /// How they are written
+    #[arg(long, value_name = "FORMAT", default_value = "plain", help_heading = "Log")]
+    pub log_format: LogFormat,
 }
 
 /// How much a halt stops.

@@ -15,6 +15,7 @@ mod journal;
 mod kills;
 mod market;
 mod new;
+mod operator;
 mod plugin;
 mod run;
 mod scenario;

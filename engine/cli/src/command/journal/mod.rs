@@ -6,11 +6,12 @@ use crate::args::{
     EntryArgs, ExportFormat, JournalArgs, JournalCommand, JournalExportArgs, JournalShowArgs,
     JournalVerifyArgs, TextFormat,
 };
+use crate::command::run::remote::RemoteStore;
 use crate::exit::{Exit, Failure};
 use crate::files;
 use crate::output::Output;
 use alula_journal::store::RedbStore;
-use alula_journal::{Entry, Hash, Record, StoreError, Verdict, each, verify};
+use alula_journal::{Entry, Hash, Record, Store, StoreError, Verdict, each, verify};
 use alula_run::tables::{Kind, Table, Value};
 use serde_json::json;
 use std::collections::{BTreeMap, VecDeque};
@@ -81,15 +82,23 @@ fn meant(path: &Path) -> Result<PathBuf, Failure> {
         .ok_or_else(|| Failure::usage(format!("no journal in `{}`", path.display())))
 }
 
-fn open(path: &Path) -> Result<RedbStore, Failure> {
-    RedbStore::view(path).map_err(|e| refused(path, &e))
+/// A journal that nobody writes, or through the run that does.
+fn open(path: &Path) -> Result<Box<dyn Store>, Failure> {
+    match RedbStore::view(path) {
+        Ok(store) => Ok(Box::new(store)),
+        Err(StoreError::Busy) => match RemoteStore::of(path) {
+            Some(store) => Ok(Box::new(store)),
+            None => Err(refused(path, &StoreError::Busy)),
+        },
+        Err(error) => Err(refused(path, &error)),
+    }
 }
 
 fn refused(path: &Path, error: &StoreError) -> Failure {
     let what = format!("cannot read the journal `{}`: {error}", path.display());
     match error {
         StoreError::Busy => Failure::usage(what).help(
-            "the run is at work: `alula ctl status` shows it; its journal can be read once it has ended",
+            "the run is at work and did not answer at its control socket; ask again, or once it has ended",
         ),
         StoreError::Io(_) => Failure::usage(what),
         StoreError::Corrupt(_) => Failure::new(Exit::Data, what),
@@ -119,7 +128,7 @@ fn check(args: &JournalVerifyArgs, out: &mut Output) -> Result<Exit, Failure> {
     let mut exit = Exit::Ok;
     let mut rows = Vec::new();
     for file in &files {
-        let verdict = verify(&open(file)?).map_err(|e| refused(file, &e))?;
+        let verdict = verify(open(file)?.as_ref()).map_err(|e| refused(file, &e))?;
         let broken = break_of(&verdict, (files.len() > 1).then_some(&heads));
         heads.insert(verdict.manifest.run.clone(), verdict.head);
         if broken.is_some() {
@@ -245,7 +254,7 @@ fn walk(
 ) -> Result<Exit, Failure> {
     let store = open(file)?;
     let mut failure = None;
-    let walked = each(&store, |entry, record| {
+    let walked = each(store.as_ref(), |entry, record| {
         if filter.wants(entry, record)
             && let Err(error) = take(out, entry, record)
         {

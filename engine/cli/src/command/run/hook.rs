@@ -50,6 +50,15 @@ impl Hook {
         }
     }
 
+    /// Passes on that the run had to stop.
+    pub fn stopped(&mut self, event: &str) {
+        if let Some(queue) = &self.queue
+            && queue.try_send(event.to_owned()).is_err()
+        {
+            self.dropped += 1;
+        }
+    }
+
     /// Waits until the program has been told everything; says how often it failed.
     pub fn end(mut self) -> u64 {
         self.queue.take();
@@ -58,7 +67,7 @@ impl Hook {
     }
 }
 
-const fn matters(happening: &Happening) -> bool {
+pub(super) const fn matters(happening: &Happening) -> bool {
     !matches!(
         happening,
         Happening::Tick(_) | Happening::Session(_) | Happening::Decision(_)

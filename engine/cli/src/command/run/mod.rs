@@ -4,13 +4,16 @@ pub mod basis;
 pub mod control;
 mod hook;
 mod lines;
+mod log;
 pub mod operator;
 mod orders;
 pub mod rails;
+pub mod remote;
 mod screen;
 mod signals;
 mod state;
 pub mod told;
+mod webhook;
 
 use crate::args::{BrokerArg, FeedArg, RunArgs, TextFormat};
 use crate::command::backtest::{failure, market, text, with_terms};
@@ -35,6 +38,7 @@ use serde_json::{Value, json};
 use signals::{Request, Signal, Signals};
 use state::State;
 use std::io::{IsTerminal as _, Write as _};
+use std::net::SocketAddr;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -47,6 +51,8 @@ const BREATH: Duration = Duration::from_millis(500);
 /// When strategy, thresholds, scripts or data do not do, the run had to stop, or the folder cannot be written.
 pub fn run(args: &RunArgs, out: &mut Output) -> Result<Exit, Failure> {
     check(args)?;
+    log::begin(&args.log)?;
+    let address = webhook::Address::read(args.webhook.as_deref(), args.webhook_file.as_deref())?;
     // Looked at before it is read: a change in between is then noticed, not missed.
     let source = watched(args);
     let project = Project::load(&args.file)?;
@@ -116,6 +122,8 @@ pub fn run(args: &RunArgs, out: &mut Output) -> Result<Exit, Failure> {
             (carried, sheet) = (Some(orders), kept);
         }
     }
+    // What can be refused is asked for before the journal says that there is a run.
+    let board = args.metrics.as_deref().map(control::serve).transpose()?;
     let keeper = state
         .as_ref()
         .map(|s| s.begin(args, (&linked, &crank), (resumed.as_ref(), carried.as_ref()), out));
@@ -125,16 +133,24 @@ pub fn run(args: &RunArgs, out: &mut Output) -> Result<Exit, Failure> {
     if let Some(keeper) = keeper {
         live.keep(keeper);
     }
-    if let Some(broker) = orders::paper(args, &live, resumed.as_ref())? {
-        live.trade(broker, sheet, state::now_ns())
+    let begun = orders::paper(args, &live, resumed.as_ref()).and_then(|broker| match broker {
+        Some(broker) => live
+            .trade(broker, sheet, state::now_ns())
+            .map_err(|e| stopped(&e)),
+        None => Ok(()),
+    });
+    if let Err(failure) = begun {
+        live.give_up(&failure.what, state::now_ns())
             .map_err(|e| stopped(&e))?;
+        return Err(failure);
     }
     let mut source = source;
     if resumed.is_some() {
         // It may have been changed while nobody ran.
         source.iter_mut().for_each(|s| s.reload(Duration::ZERO));
     }
-    let mut conductor = Conductor::new(args, live, source, out)?;
+    let webhook = address.map(webhook::Webhook::new);
+    let mut conductor = Conductor::new(args, live, (source, board, webhook), out);
     conductor.carry_halt(state.as_ref(), resumed.is_some())?;
     // Gone with the run, before the lock is.
     let _control = conductor.listen(state.as_ref().map(|s| s.folder.path()));
@@ -242,6 +258,7 @@ struct Conductor<'r, 'a> {
     screen: Option<Screen>,
     standing: lines::Standing,
     hook: Option<Hook>,
+    webhook: Option<webhook::Webhook>,
     board: Option<Board>,
     /// Why the run ends, once somebody has said so.
     stop: Option<&'static str>,
@@ -254,14 +271,17 @@ impl<'r, 'a> Conductor<'r, 'a> {
     fn new(
         args: &'r RunArgs,
         live: Live<'a>,
-        source: Option<Source>,
+        (source, board, webhook): (
+            Option<Source>,
+            Option<(Board, SocketAddr)>,
+            Option<webhook::Webhook>,
+        ),
         out: &'r mut Output,
-    ) -> Result<Self, Failure> {
+    ) -> Self {
         let mut signals = Signals::start(source.as_ref().map(Source::path));
         for why in signals.troubles() {
             out.warn(&why);
         }
-        let board = args.metrics.as_deref().map(control::serve).transpose()?;
         if let Some((_, address)) = &board {
             out.note(&format!(
                 "metrics  http://{address}/metrics, http://{address}/health"
@@ -269,7 +289,7 @@ impl<'r, 'a> Conductor<'r, 'a> {
         }
         let text = args.format == TextFormat::Text;
         let drawn = text && out.color && !args.plain && !out.verbose && std::io::stdout().is_terminal();
-        Ok(Self {
+        Self {
             args,
             live,
             source,
@@ -279,11 +299,12 @@ impl<'r, 'a> Conductor<'r, 'a> {
             screen: drawn.then(|| Screen::new(out.columns)),
             standing: lines::Standing::default(),
             hook: args.hook.as_deref().map(Hook::new),
+            webhook,
             board: board.map(|(board, _)| board),
             stop: None,
             unheard: false,
             out,
-        })
+        }
     }
 
     /// Takes commands at a socket in the state folder.
@@ -296,6 +317,37 @@ impl<'r, 'a> Conductor<'r, 'a> {
 
     /// Until the feed ends or somebody stops it.
     fn conduct(mut self) -> Result<RunOutput, Failure> {
+        let ended = self.turn();
+        if let Err(failure) = &ended {
+            tracing::error!(target: "alula::run", why = failure.what, "stopped");
+            let event = format!("{}\n", json!({ "event": "stopped", "why": failure.what }));
+            self.hook.iter_mut().for_each(|h| h.stopped(&event));
+            self.webhook.iter_mut().for_each(|w| w.stopped(&event));
+        }
+        if let Some(hook) = self.hook.take() {
+            let dropped = hook.dropped;
+            let failed = hook.end();
+            if failed + dropped > 0 {
+                self.out.warn(&format!(
+                    "the hook failed for {failed} events, and {dropped} did not fit its queue"
+                ));
+            }
+        }
+        if let Some(webhook) = self.webhook.take() {
+            let (failed, dropped) = webhook.end();
+            if failed + dropped > 0 {
+                self.out.warn(&format!(
+                    "the webhook did not take {failed} alerts, and {dropped} did not fit its queue"
+                ));
+            }
+        }
+        ended?;
+        let why = self.stop.unwrap_or("the feed ended");
+        self.live.finish(why, state::now_ns()).map_err(|e| stopped(&e))
+    }
+
+    /// Snapshot after snapshot, until the feed ends or somebody stops it.
+    fn turn(&mut self) -> Result<(), Failure> {
         self.begin()?;
         while let (Some(next), None) = (self.live.next(), self.stop) {
             let now = self.started.elapsed();
@@ -312,18 +364,7 @@ impl<'r, 'a> Conductor<'r, 'a> {
             self.wait(due)?;
         }
         self.show(true)?;
-        self.flush()?;
-        if let Some(hook) = self.hook.take() {
-            let dropped = hook.dropped;
-            let failed = hook.end();
-            if failed + dropped > 0 {
-                self.out.warn(&format!(
-                    "the hook failed for {failed} events, and {dropped} did not fit its queue"
-                ));
-            }
-        }
-        let why = self.stop.unwrap_or("the feed ended");
-        self.live.finish(why, state::now_ns()).map_err(|e| stopped(&e))
+        self.flush()
     }
 
     /// Brings the screen and the metrics up to date.
@@ -336,7 +377,9 @@ impl<'r, 'a> Conductor<'r, 'a> {
             && let Ok(mut board) = board.lock()
             && (last || board.0.is_empty() || board.1.elapsed() > BREATH / 2)
         {
-            *board = (control::metrics(&View::of(&self.live)), Instant::now());
+            let alerts = self.webhook.as_ref().map(|w| w.counts().metrics());
+            let text = control::metrics(&View::of(&self.live)) + &alerts.unwrap_or_default();
+            *board = (text, Instant::now());
         }
         Ok(())
     }
@@ -402,6 +445,10 @@ impl<'r, 'a> Conductor<'r, 'a> {
             ("overlay", _) => self.overlay(rest, request)?,
             ("overlays", _) => operator::list(&View::of(&self.live)),
             ("why", _) => self.why(rest.trim())?,
+            ("journal", _) => match self.live.keeper() {
+                Some(keeper) => remote::answer(keeper.journal().store(), rest),
+                None => json!({ "error": "the run keeps no journal" }),
+            },
             ("reload", _) => {
                 self.reload();
                 json!({ "done": "reload" })
@@ -451,8 +498,12 @@ impl<'r, 'a> Conductor<'r, 'a> {
     }
 
     fn tell(&mut self, news: &[Happening]) -> Result<(), Failure> {
+        log::tell(news);
         if let Some(hook) = &mut self.hook {
             hook.take(news);
+        }
+        if let Some(webhook) = &mut self.webhook {
+            webhook.take(news);
         }
         if let Some(screen) = &mut self.screen {
             screen.take(news);

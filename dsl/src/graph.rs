@@ -261,6 +261,8 @@ pub enum Op {
         params: Vec<f64>,
         /// Output: index into [`PluginDef::outputs`].
         output: u8,
+        /// Whose option chain it reads, for a function that reads one; it then has no inputs.
+        chain: Option<Instrument>,
     },
     /// Votes counted among the inputs: how many are true (unknown when the unknown ones could matter is the engine's
     /// business: as a number it is missing while any input is unknown).
@@ -368,6 +370,8 @@ pub struct PluginDef {
     pub function: String,
     /// Series that it reads, in order: name and what it is.
     pub inputs: Vec<(String, ValueKind)>,
+    /// Name of the option chain that it reads instead of series.
+    pub chain: Option<String>,
     /// Numbers that it is set up with, in order: name, unit, default in canonical scale.
     pub numbers: Vec<(String, Unit, f64)>,
     /// What it gives, in order: name (empty for a single one) and what it is.

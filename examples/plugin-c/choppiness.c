@@ -97,9 +97,16 @@ static alula_status state_load(void *self, uint32_t version, const uint8_t *data
   return ALULA_OK;
 }
 
-static const alula_indicator_vtbl VTBL = {sizeof VTBL,  0,      destroy,    reset,
-                                          warmup,       update, state_save, state_load,
-                                          update_batch};
+static const alula_indicator_vtbl VTBL = {
+    .struct_size = sizeof VTBL,
+    .destroy = destroy,
+    .reset = reset,
+    .warmup = warmup,
+    .update = update,
+    .state_save = state_save,
+    .state_load = state_load,
+    .update_batch = update_batch,
+};
 static const alula_param_desc PARAMS[] = {
     {sizeof PARAMS[0], ALULA_PARAM_I64, "length", "rows", NULL, 2, LENGTH_MAX, 14}};
 #define UNBOUNDED ((double)NAN)

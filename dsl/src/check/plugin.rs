@@ -3,14 +3,19 @@
 //! The checker knows a plugin by its declaration alone. Whoever loads the plugin compares the two, and evaluates the nodes.
 
 use super::Checker;
-use super::call::{Args, Call};
+use super::call::{Args, Call, has_options};
 use super::value::{Val, canonical, literal_unit};
-use crate::ast::{Arg, Expr, Ident, PluginFunction, PluginParam, UsePlugin};
+use crate::ast::{Arg, Expr, ExprKind, Ident, PluginFunction, PluginParam, UsePlugin};
+use crate::builtin::Instrument;
 use crate::diagnostic::{Diagnostic, codes};
 use crate::graph::{Clock, Domain, Op, PluginDef, PluginId, ValueKind};
+use crate::reference;
 use crate::resolve::suggest::{did_you_mean, one_of};
 use crate::span::Span;
 use std::collections::BTreeMap;
+
+/// What stands in a declaration where a function reads an option chain.
+const CHAIN: &str = "chain";
 
 impl Checker<'_> {
     pub(super) fn declare_plugin(&mut self, u: &UsePlugin) {
@@ -21,6 +26,7 @@ impl Checker<'_> {
                     plugin: name.clone(),
                     function: String::new(),
                     inputs: Vec::new(),
+                    chain: None,
                     numbers: Vec::new(),
                     outputs: Vec::new(),
                     span: u.plugin.span,
@@ -51,8 +57,16 @@ impl Checker<'_> {
         self.different("parameter", params)?;
         self.different("output", f.outputs.iter().filter_map(|(name, _)| name.as_ref()))?;
         let (mut inputs, mut numbers, mut outputs) = (Vec::new(), Vec::new(), Vec::new());
+        let mut chain: Option<&Ident> = None;
         for param in &f.params {
             match param {
+                PluginParam::Series(name, word) if word.value == CHAIN => {
+                    if chain.replace(name).is_some() {
+                        let message = format!("`{}` reads one option chain", f.name.value);
+                        let help = "declare a function for each chain, or call it for each";
+                        return self.error(codes::WRONG_ARGUMENTS, word.span, message, help);
+                    }
+                }
                 PluginParam::Series(name, unit) => {
                     inputs.push((name.value.clone(), self.unit_word(unit, true)?));
                 }
@@ -67,6 +81,11 @@ impl Checker<'_> {
                 }
             }
         }
+        if let (Some(name), false) = (chain, inputs.is_empty()) {
+            let message = format!("`{}` reads an option chain, and series too", f.name.value);
+            let help = "what a chain gives is a series: pass it to a function of series";
+            return self.error(codes::WRONG_ARGUMENTS, name.span, message, help);
+        }
         for (name, unit) in &f.outputs {
             if name.is_none() && f.outputs.len() > 1 {
                 let message = format!("`{}` has several outputs, and this one has no name", f.name.value);
@@ -80,6 +99,7 @@ impl Checker<'_> {
             plugin: plugin.to_owned(),
             function: f.name.value.clone(),
             inputs,
+            chain: chain.map(|name| name.value.clone()),
             numbers,
             outputs,
             span: f.name.span,
@@ -122,13 +142,25 @@ impl Checker<'_> {
             || sorted.since_entry.is_some()
             || sorted.range.is_some()
             || sorted.under.is_some();
-        if others || sorted.values.len() != def.inputs.len() {
-            let message = format!("`{}` reads {} series", def.function, def.inputs.len());
+        let wanted = def.inputs.len() + usize::from(def.chain.is_some());
+        if others || sorted.values.len() != wanted {
+            let message = match &def.chain {
+                Some(_) => format!("`{}` reads one option chain", def.function),
+                None => format!("`{}` reads {} series", def.function, def.inputs.len()),
+            };
             let d = Diagnostic::error(codes::WRONG_ARGUMENTS, call.e.span, message)
                 .also(def.span, "declared here")
-                .help("pass one value for each series, in order, and numbers by name: `fast = 19`");
+                .help(if def.chain.is_some() {
+                    "pass whose chain it is, `SPX`, and numbers by name: `near = 7`"
+                } else {
+                    "pass one value for each series, in order, and numbers by name: `fast = 19`"
+                });
             return self.fail(d);
         }
+        let chain = match (&def.chain, sorted.values.as_slice()) {
+            (Some(_), [e]) => Some(self.chain_of(e)?),
+            _ => None,
+        };
         let mut inputs = Vec::new();
         for (i, (e, (param, kind))) in sorted.values.iter().zip(&def.inputs).enumerate() {
             let key = format!("{}.{i}", call.key);
@@ -148,9 +180,28 @@ impl Checker<'_> {
             function,
             params,
             output,
+            chain,
         };
         let id = self.builder.emit(op, inputs, kind, clock, Domain::Market, origin);
         Some(Val::free(id))
+    }
+
+    /// The instrument whose option chain an argument names.
+    fn chain_of(&mut self, e: &Expr) -> Option<Instrument> {
+        let found = match &e.kind {
+            ExprKind::Name(n) => reference::instrument(n).filter(|i| has_options(*i)),
+            _ => None,
+        };
+        if found.is_none() {
+            let message = format!("`{}` has no option chain", self.text(e.span));
+            return self.error(
+                codes::WRONG_ARGUMENTS,
+                e.span,
+                message,
+                "write `SPX`, `XSP` or `VIX`",
+            );
+        }
+        found
     }
 
     /// The numbers that a call sets up its function with, the defaults for those that it does not name.

@@ -351,7 +351,8 @@ fn functions_of_plugins_have_a_declared_signature() {
         Op::Plugin {
             function: PluginId(0),
             params: vec![9.0, -5.0],
-            output: 0
+            output: 0,
+            chain: None,
         }
     );
     assert_eq!(

@@ -2,11 +2,14 @@
 
 use crate::exit::{Exit, Failure};
 use crate::output::Output;
+use alula_core::chains::ChainTable;
 use alula_core::ops::StateError;
-use alula_core::plugin::{PluginHost, PluginInstance};
+use alula_core::plugin::{ChainInstance, PluginHost, PluginInstance};
 use alula_core::value::{Cause, Cell};
 use alula_dsl::graph::{Graph, PluginDef, PluginId, ValueKind};
 use alula_dsl::reference::UNITS;
+use alula_market::contract::Settlement;
+use alula_plugin_abi::chain::{Chain, Contracts, Expiry, Settles};
 use alula_plugin_abi::host::{IndicatorInfo, Instance, Row, Start};
 use alula_plugin_loader::{Library, LoadError, Lock, find, load};
 use std::collections::{BTreeMap, BTreeSet};
@@ -144,6 +147,13 @@ impl Function {
             );
             Box::new(failure.help(format!("declare it so: {}", info.declaration(plugin))))
         };
+        if info.chain != def.chain.is_some() {
+            return Err(other(if info.chain {
+                "it reads an option chain".to_owned()
+            } else {
+                "it reads series, and no option chain".to_owned()
+            }));
+        }
         let declared: Vec<&str> = def.inputs.iter().map(|(n, _)| n.as_str()).collect();
         let own: Vec<&str> = info.inputs.iter().map(|p| p.name.as_str()).collect();
         if declared != own {
@@ -187,6 +197,24 @@ impl Function {
     }
 }
 
+impl Function {
+    /// An instance set up with the numbers of a call, and how it is called in messages.
+    fn made(&self, numbers: &[f64]) -> Result<(Instance, String), String> {
+        let info = &self.info;
+        let label = format!("`{}` of plugin `{}`", info.id, self.plugin);
+        let mut values: Vec<f64> = info.params.iter().map(|p| p.default).collect();
+        for (at, x) in self.params.iter().zip(numbers) {
+            if let Some(slot) = values.get_mut(*at) {
+                *slot = *x;
+            }
+        }
+        match self.library.factory.create(info, &values) {
+            Ok(instance) => Ok((instance, label)),
+            Err(fault) => Err(format!("{label}: {fault}")),
+        }
+    }
+}
+
 /// Whether a declared unit is the plugin's; a plugin that names none takes any but a truth value.
 fn same_unit(name: &str, declared: ValueKind, own: Option<&str>) -> Result<(), String> {
     let kind = match own {
@@ -204,6 +232,13 @@ fn same_unit(name: &str, declared: ValueKind, own: Option<&str>) -> Result<(), S
     Err(format!("`{name}` is in `{}`", own.unwrap_or("number")))
 }
 
+impl Host {
+    fn function(&self, function: PluginId) -> Option<&Function> {
+        let at = usize::try_from(function.0).ok()?;
+        self.functions.get(at)?.as_ref()
+    }
+}
+
 impl PluginHost for Host {
     fn instance(
         &self,
@@ -211,34 +246,51 @@ impl PluginHost for Host {
         numbers: &[f64],
         output: u8,
     ) -> Result<Option<Box<dyn PluginInstance>>, String> {
-        let at = usize::try_from(function.0).unwrap_or(usize::MAX);
-        let Some(Some(function)) = self.functions.get(at) else {
+        let Some(function) = self.function(function) else {
             return Ok(None);
         };
+        let (instance, label) = function.made(numbers)?;
         let info = &function.info;
-        let label = format!("`{}` of plugin `{}`", info.id, function.plugin);
-        let mut values: Vec<f64> = info.params.iter().map(|p| p.default).collect();
-        for (at, x) in function.params.iter().zip(numbers) {
-            if let Some(slot) = values.get_mut(*at) {
-                *slot = *x;
-            }
-        }
         let output = function
             .outputs
             .get(usize::from(output))
             .copied()
             .ok_or_else(|| format!("{label} has no such output"))?;
-        let made = function.library.factory.create(info, &values);
-        let instance = made.map_err(|fault| format!("{label}: {fault}"))?;
         let is_bool = info.outputs.get(output).is_some_and(|p| p.is_bool());
         Ok(Some(Box::new(Working {
             lanes: vec![Vec::new(); info.outputs.len()],
-            watch: Watch::of(&label),
-            instance,
             output,
             is_bool,
-            label,
-            faults: Arc::clone(&self.faults),
+            called: Called {
+                watch: Watch::of(&label),
+                instance,
+                label,
+                faults: Arc::clone(&self.faults),
+            },
+        })))
+    }
+
+    fn chain_instance(
+        &self,
+        function: PluginId,
+        numbers: &[f64],
+    ) -> Result<Option<Box<dyn ChainInstance>>, String> {
+        let Some(function) = self.function(function) else {
+            return Ok(None);
+        };
+        let (instance, label) = function.made(numbers)?;
+        let outputs = function.outputs.iter().map(|at| {
+            let is_bool = function.info.outputs.get(*at).is_some_and(|p| p.is_bool());
+            (*at, is_bool)
+        });
+        Ok(Some(Box::new(Chained {
+            outputs: outputs.collect(),
+            called: Called {
+                watch: Watch::of(&label),
+                instance,
+                label,
+                faults: Arc::clone(&self.faults),
+            },
         })))
     }
 
@@ -252,73 +304,87 @@ impl PluginHost for Host {
     }
 }
 
-/// One output of an instance.
+/// An instance whose calls are watched.
 #[derive(Debug)]
-struct Working {
+struct Called {
     instance: Instance,
-    output: usize,
-    is_bool: bool,
     label: String,
-    lanes: Vec<Vec<f64>>,
     faults: Arc<Mutex<BTreeSet<String>>>,
     watch: Arc<Watch>,
 }
 
-impl Working {
-    fn cell(&self, row: Row, value: f64) -> Cell {
-        match row {
-            Row::Ready if self.is_bool => Cell::boolean(value != 0.0),
-            Row::Ready => Cell::number(value),
-            Row::WarmingUp => Cell::missing(Cause::WarmingUp),
-            Row::Undefined => Cell::missing(Cause::OutOfDomain),
-            Row::Dead => Cell::missing(Cause::Plugin),
-        }
+/// A row's cell.
+fn cell(row: Row, value: f64, is_bool: bool) -> Cell {
+    match row {
+        Row::Ready if is_bool => Cell::boolean(value != 0.0),
+        Row::Ready => Cell::number(value),
+        Row::WarmingUp => Cell::missing(Cause::WarmingUp),
+        Row::Undefined => Cell::missing(Cause::OutOfDomain),
+        Row::Dead => Cell::missing(Cause::Plugin),
     }
+}
 
-    /// Keeps what ended the instance, for the run's marks.
-    fn note(&self, was_alive: bool) {
-        if let (true, Some(fault)) = (was_alive, self.instance.fault()) {
+impl Called {
+    /// Calls it, and keeps what ended it for the run's marks.
+    fn during<T>(&mut self, call: impl FnOnce(&mut Instance) -> T) -> T {
+        let alive = self.instance.fault().is_none();
+        let result = self.watch.during(|| call(&mut self.instance));
+        if let (true, Some(fault)) = (alive, self.instance.fault()) {
             let mut faults = self.faults.lock().unwrap_or_else(PoisonError::into_inner);
             faults.insert(format!("{} stopped: {fault}", self.label));
+        }
+        result
+    }
+
+    fn copy(&mut self) -> Self {
+        Self {
+            instance: self.watch.during(|| self.instance.duplicate()),
+            label: self.label.clone(),
+            faults: Arc::clone(&self.faults),
+            watch: Watch::of(&self.label),
         }
     }
 }
 
+/// One output of an instance.
+#[derive(Debug)]
+struct Working {
+    called: Called,
+    output: usize,
+    is_bool: bool,
+    lanes: Vec<Vec<f64>>,
+}
+
 impl PluginInstance for Working {
     fn row(&mut self, inputs: &[f64]) -> Cell {
-        let alive = self.instance.fault().is_none();
-        let row = self.watch.during(|| self.instance.update(inputs));
-        self.note(alive);
-        let value = self.instance.outputs().get(self.output).copied().unwrap_or(0.0);
-        self.cell(row, value)
+        let row = self.called.during(|i| i.update(inputs));
+        let value = self.called.instance.outputs().get(self.output).copied();
+        cell(row, value.unwrap_or(0.0), self.is_bool)
     }
 
     fn rows(&mut self, inputs: &[&[f64]], _: usize, out: &mut Vec<Cell>) {
-        let alive = self.instance.fault().is_none();
-        let rows = self
-            .watch
-            .during(|| self.instance.update_batch(inputs, &mut self.lanes));
-        self.note(alive);
+        let lanes = &mut self.lanes;
+        let rows = self.called.during(|i| i.update_batch(inputs, lanes));
         let values = self.lanes.get(self.output).map(Vec::as_slice).unwrap_or_default();
         for (row, value) in rows.iter().zip(values) {
-            out.push(self.cell(*row, *value));
+            out.push(cell(*row, *value, self.is_bool));
         }
     }
 
     fn reset(&mut self) {
-        self.watch.during(|| self.instance.reset());
+        self.called.watch.during(|| self.called.instance.reset());
     }
 
     fn warmup(&self) -> u64 {
-        self.instance.warmup()
+        self.called.instance.warmup()
     }
 
     fn save(&mut self, out: &mut Vec<u8>) {
-        self.watch.during(|| self.instance.save(out));
+        self.called.watch.during(|| self.called.instance.save(out));
     }
 
     fn load(&mut self, bytes: &[u8]) -> Result<(), StateError> {
-        match self.watch.during(|| self.instance.load(bytes)) {
+        match self.called.watch.during(|| self.called.instance.load(bytes)) {
             Start::Resumed => Ok(()),
             Start::Foreign => Err(StateError::Foreign),
             Start::Damaged => Err(StateError::Damaged),
@@ -326,16 +392,82 @@ impl PluginInstance for Working {
     }
 
     fn copy(&mut self) -> Box<dyn PluginInstance> {
-        let instance = self.watch.during(|| self.instance.duplicate());
         Box::new(Self {
-            instance,
+            called: self.called.copy(),
             output: self.output,
             is_bool: self.is_bool,
-            label: self.label.clone(),
             lanes: vec![Vec::new(); self.lanes.len()],
-            faults: Arc::clone(&self.faults),
-            watch: Watch::of(&self.label),
         })
+    }
+}
+
+/// An instance that reads an option chain: all the outputs that the strategy declares, and which of them are truth values.
+#[derive(Debug)]
+struct Chained {
+    called: Called,
+    outputs: Vec<(usize, bool)>,
+}
+
+impl ChainInstance for Chained {
+    fn tick(&mut self, table: &ChainTable, out: &mut Vec<Cell>) {
+        let row = self.called.during(|i| i.update_chain(&chain_of(table)));
+        let values = self.called.instance.outputs();
+        let value = |at: usize| values.get(at).copied().unwrap_or(0.0);
+        out.extend(
+            self.outputs
+                .iter()
+                .map(|&(at, is_bool)| cell(row, value(at), is_bool)),
+        );
+    }
+
+    fn needs_interest(&self) -> bool {
+        self.called.instance.info().interest
+    }
+
+    fn warmup(&self) -> u64 {
+        self.called.instance.warmup()
+    }
+
+    fn copy(&mut self) -> Box<dyn ChainInstance> {
+        Box::new(Self {
+            called: self.called.copy(),
+            outputs: self.outputs.clone(),
+        })
+    }
+}
+
+/// The engine's columns in the words of the contract.
+fn chain_of(table: &ChainTable) -> Chain<'_> {
+    let expiries = table.expiries.iter().map(|e| Expiry {
+        root: e.root,
+        date: e.date,
+        settles: match e.settlement {
+            Settlement::Am => Settles::Am,
+            Settlement::Pm => Settles::Pm,
+        },
+        years: e.years,
+        forward: e.forward,
+        discount: e.discount,
+    });
+    Chain {
+        underlying: &table.underlying,
+        date: table.date,
+        spot: table.spot,
+        multiplier: table.multiplier,
+        expiries: expiries.collect(),
+        contracts: Contracts {
+            expiry_of: &table.expiry_of,
+            right: &table.right,
+            strike: &table.strike,
+            bid: &table.bid,
+            ask: &table.ask,
+            mid: &table.mid,
+            vol: &table.vol,
+            delta: &table.delta,
+            gamma: &table.gamma,
+            open_interest: &table.open_interest,
+            volume: &table.volume,
+        },
     }
 }
 

@@ -6,6 +6,7 @@
 //! time runs to the settlement instant by the second. Deltas are Black-76 deltas against the forward, discounted, as the
 //! pricing room gives them: points of price for one point of the forward.
 
+use crate::chains::ChainTable;
 use crate::surface::ChainSurface;
 use crate::value::Cause;
 use alula_market::chain::{ChainSnapshot, ExpiryChain, Quote};
@@ -41,6 +42,8 @@ pub struct StrikePoint {
     pub vol: f64,
     /// Delta, signed (a put's is negative).
     pub delta: f64,
+    /// Gamma: the change of delta for a point of the forward.
+    pub gamma: f64,
 }
 
 /// What one expiry implies at one instant.
@@ -120,15 +123,17 @@ impl Columns {
     /// The strikes that have a vol.
     fn points(&self) -> Vec<StrikePoint> {
         let status = self.solved.iter().zip(&self.table.status);
-        let values = self.vols.iter().zip(&self.table.delta);
+        let greeks = self.table.delta.iter().zip(&self.table.gamma);
+        let values = self.vols.iter().zip(greeks);
         let rows = self.at.iter().zip(values).zip(status);
         let mut points = Vec::with_capacity(self.at.len());
         points.extend(
             rows.filter(|(_, (solved, valued))| solved.is_ok() && valued.is_ok())
-                .map(|((strike, (vol, delta)), _)| StrikePoint {
+                .map(|((strike, (vol, (delta, gamma))), _)| StrikePoint {
                     strike: *strike,
                     vol: *vol,
                     delta: *delta,
+                    gamma: *gamma,
                 }),
         );
         points
@@ -399,6 +404,7 @@ pub struct SnapshotView {
     rate: Option<f64>,
     expiries: Vec<OnceLock<ExpiryAnalytics>>,
     surface: OnceLock<ChainSurface>,
+    table: OnceLock<ChainTable>,
     columns: Arc<Mutex<Columns>>,
 }
 
@@ -412,6 +418,7 @@ impl SnapshotView {
             rate,
             expiries,
             surface: OnceLock::new(),
+            table: OnceLock::new(),
             columns: Arc::default(),
         }
     }
@@ -420,6 +427,12 @@ impl SnapshotView {
     #[must_use]
     pub fn surface(&self) -> &ChainSurface {
         self.surface.get_or_init(|| ChainSurface::new(self))
+    }
+
+    /// The whole chain as columns, laid out when they are first asked for.
+    #[must_use]
+    pub fn table(&self) -> &ChainTable {
+        self.table.get_or_init(|| ChainTable::new(self))
     }
 
     /// Chain and analytics of the expiry at a position.

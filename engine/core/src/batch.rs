@@ -11,6 +11,7 @@ use crate::columns::Columns;
 use crate::market::{
     Grids, MarketData, Rows, ViewSource, is_tick_node, row_inputs, tick_source, vx_maturity,
 };
+use crate::ops::chained::place;
 use crate::plan::{NodeKind, Plan, PlanNode};
 use crate::rows::{Layout, Reading};
 use crate::value::{Cause, Cell};
@@ -300,7 +301,10 @@ fn read_chains<S: ViewSource>(
     let reads = |n: &PlanNode| {
         matches!(
             n.kind,
-            NodeKind::ImpliedVol { .. } | NodeKind::ImpliedForward { .. } | NodeKind::Last { chain: Some(_) }
+            NodeKind::ImpliedVol { .. }
+                | NodeKind::ImpliedForward { .. }
+                | NodeKind::Chained { .. }
+                | NodeKind::Last { chain: Some(_) }
         )
     };
     let nodes: Vec<usize> = plan
@@ -312,13 +316,18 @@ fn read_chains<S: ViewSource>(
     if nodes.is_empty() {
         return Ok(out);
     }
+    let mut chained = plan.chained().to_vec();
     for &at in ticks {
         let views = snapshots.views(at)?;
+        chained.iter_mut().for_each(|c| c.tick(&views));
         for &index in &nodes {
             let (Some(node), Some(slot)) = (plan.nodes().get(index), out.get_mut(index)) else {
                 continue;
             };
-            let cell = tick_source(plan, node, at, &views, data, grids, |_| None);
+            let cell = match place(&node.kind) {
+                Some((of, output)) => chained.get(of).map(|c| c.cell(output)),
+                None => tick_source(plan, node, at, &views, data, grids, |_| None),
+            };
             let column = slot.get_or_insert_with(|| Column::new(node.value));
             column.push(cell.unwrap_or(Cell::missing(Cause::NoData)));
         }

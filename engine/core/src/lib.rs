@@ -5,6 +5,7 @@
 
 pub mod analytics;
 pub mod batch;
+pub mod chains;
 pub mod clock;
 pub mod column;
 pub(crate) mod columns;

@@ -1,5 +1,6 @@
 //! What the engine asks of native plugins; who loads them is another room's business.
 
+use crate::chains::ChainTable;
 use crate::ops::StateError;
 use crate::value::Cell;
 use alula_dsl::graph::PluginId;
@@ -33,6 +34,22 @@ pub trait PluginInstance: fmt::Debug + Send {
     fn copy(&mut self) -> Box<dyn PluginInstance>;
 }
 
+/// An indicator at work that reads an option chain: all its outputs at once.
+pub trait ChainInstance: fmt::Debug + Send {
+    /// Takes the snapshot of a tick and appends a cell for each output in the order of the declaration, or one for all where there is no
+    /// value.
+    fn tick(&mut self, chain: &ChainTable, out: &mut Vec<Cell>);
+
+    /// Snapshots without any open interest are of no use to it, and are not passed.
+    fn needs_interest(&self) -> bool;
+
+    /// Snapshots that pass before the first that can be known; one that remembers anything says at least 1.
+    fn warmup(&self) -> u64;
+
+    /// Another one in the same state.
+    fn copy(&mut self) -> Box<dyn ChainInstance>;
+}
+
 /// The functions of plugins that one strategy declares.
 pub trait PluginHost: fmt::Debug + Send + Sync {
     /// An output of a function with these numbers, in the order of its declaration; none where no such plugin is loaded.
@@ -45,6 +62,19 @@ pub trait PluginHost: fmt::Debug + Send + Sync {
         numbers: &[f64],
         output: u8,
     ) -> Result<Option<Box<dyn PluginInstance>>, String>;
+
+    /// A function that reads an option chain, with these numbers; none where no such plugin is loaded.
+    ///
+    /// # Errors
+    /// When the plugin refuses the numbers, with a line that says why.
+    fn chain_instance(
+        &self,
+        function: PluginId,
+        numbers: &[f64],
+    ) -> Result<Option<Box<dyn ChainInstance>>, String> {
+        let _ = (function, numbers);
+        Ok(None)
+    }
 
     /// Plugins that are loaded, by name, with the hash of their bytes.
     fn loaded(&self) -> Vec<(String, String)>;

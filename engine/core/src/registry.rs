@@ -3,6 +3,7 @@
 use crate::column::{Column, Input};
 use crate::ops::Operator;
 use crate::ops::absent::Absent;
+use crate::ops::chained::Chained;
 use crate::ops::foreign::Foreign;
 use crate::ops::latch::{Crosses, For, Moves, SinceEntry, Until};
 use crate::ops::paired::{Beta, Correlation, Divergence, LevelCorrelation};
@@ -15,7 +16,7 @@ use crate::ops::windowed::Windowed;
 use crate::plugin::PluginHost;
 use crate::script::{Script, ScriptOperator};
 use alula_dsl::builtin::{Indicator, Math, VolEstimator};
-use alula_dsl::graph::{Op, Param, ScriptId};
+use alula_dsl::graph::{Op, Param, PluginId, ScriptId};
 use std::sync::Arc;
 
 /// Default of `divergence(…, min_z = …)`.
@@ -186,6 +187,7 @@ impl Registry {
                 function,
                 params,
                 output,
+                chain: None,
             } => {
                 let made = self
                     .plugins
@@ -198,6 +200,7 @@ impl Registry {
                     None => Box::new(Absent),
                 }
             }
+            Op::Plugin { .. } => return Err(RegistryError::Source("a chain's function")),
             Op::Irr { .. } => return Err(RegistryError::Source("irr")),
             Op::Cushion { .. } => return Err(RegistryError::Source("cushion")),
             Op::OverlayGain => return Err(RegistryError::Source("expected_gain")),
@@ -209,6 +212,26 @@ impl Registry {
             }
         };
         Ok(made)
+    }
+
+    /// The instance of a plugin's function that reads the option chain of a plan's underlying.
+    ///
+    /// # Errors
+    /// When the plugin refuses the numbers.
+    pub fn chained(
+        &self,
+        function: PluginId,
+        numbers: &[f64],
+        chain: usize,
+    ) -> Result<Chained, RegistryError> {
+        let made = self.plugins.as_ref();
+        let made = made
+            .map(|host| host.chain_instance(function, numbers))
+            .transpose();
+        Ok(Chained::new(
+            made.map_err(RegistryError::Plugin)?.flatten(),
+            chain,
+        ))
     }
 
     /// Runs an operator over the first `steps` steps of its inputs and appends to `out`; one call for a whole history.

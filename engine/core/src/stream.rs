@@ -13,6 +13,7 @@ use crate::clock::{Moment, RowCursor, session_sample_at};
 use crate::column::Column;
 use crate::columns::Columns;
 use crate::market::{Grids, MarketData, Rows, Views, bar_cell, row_inputs, tick_source, vx_maturity};
+use crate::ops::chained::{Chained, place};
 use crate::plan::{NodeKind, Plan, PlanNode};
 use crate::rows::{newest_fresh, row_of_bar};
 use crate::value::{Cause, Cell};
@@ -114,6 +115,8 @@ pub struct Stream {
     frames: Vec<Frames>,
     places: Vec<Option<Place>>,
     ticks: Ticks,
+    /// Plugins' functions that read an option chain.
+    chained: Vec<Chained>,
     /// Nodes that are the same at each step.
     constants: Vec<Option<Cell>>,
     /// Whether the newest row so far may be read in a manner at the tick at hand.
@@ -138,6 +141,7 @@ impl Stream {
             places: vec![None; count],
             allowed: vec![None; ticks.manners.len()],
             ticks,
+            chained: plan.chained().to_vec(),
             constants: vec![None; count],
             later: OnceLock::new(),
         };
@@ -326,6 +330,7 @@ impl Stream {
     pub fn tick(&mut self, plan: &Plan, data: &MarketData, at: Instant, views: &Views) {
         let tick = Moment::new(at);
         self.allowed.fill(None);
+        self.chained.iter_mut().for_each(|c| c.tick(views));
         for source in 0..self.ticks.sources.len() {
             let Some((index, read)) = self.ticks.sources.get(source).copied() else {
                 break;
@@ -335,8 +340,9 @@ impl Stream {
                 Read::Source => plan
                     .nodes()
                     .get(index)
-                    .and_then(|node| {
-                        tick_source(plan, node, at, views, data, &self.grids, |i| self.source(i))
+                    .and_then(|node| match place(&node.kind) {
+                        Some((of, output)) => self.chained.get(of).map(|c| c.cell(output)),
+                        None => tick_source(plan, node, at, views, data, &self.grids, |i| self.source(i)),
                     })
                     .unwrap_or(NOTHING),
             };

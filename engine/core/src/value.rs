@@ -80,11 +80,13 @@ pub enum Cause {
     Plugin,
     /// The language has it, this engine cannot evaluate it.
     Unsupported,
+    /// The data carry no open interest.
+    NoInterest,
 }
 
 impl Cause {
     /// All of them, in declared order.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 20] = [
         Self::WarmingUp,
         Self::NoData,
         Self::Stale,
@@ -104,6 +106,7 @@ impl Cause {
         Self::Script(ScriptFault::NotFinite),
         Self::Plugin,
         Self::Unsupported,
+        Self::NoInterest,
     ];
 
     /// A stable small number (saved state, hashes, files); never reused for another cause. Never 0.
@@ -124,6 +127,7 @@ impl Cause {
             Self::NoEvent => 12,
             Self::Plugin => 13,
             Self::Unsupported => 14,
+            Self::NoInterest => 15,
             Self::Script(ScriptFault::Error) => 32,
             Self::Script(ScriptFault::Budget) => 33,
             Self::Script(ScriptFault::Limit) => 34,
@@ -157,6 +161,7 @@ impl fmt::Display for Cause {
             Self::Script(fault) => return write!(f, "script: {fault}"),
             Self::Plugin => "plugin gave no value",
             Self::Unsupported => "not supported yet",
+            Self::NoInterest => "no open interest",
         })
     }
 }

@@ -12,6 +12,8 @@
  * Threads: [main] one at a time, before anything else. [serial] one thread at a time for one instance; the thread may
  * change between calls, so keep no thread-local state. [any] at any time from any thread.
  *
+ * In C fill tables by the names of their fields (.update = update): what a later header appends is then 0.
+ *
  * Arrays of structs that may grow are arrays of pointers, but for descriptors, whose elements are as far apart as the
  * first one's struct_size says.
  *
@@ -29,7 +31,7 @@ extern "C" {
 
 #define ALULA_ABI_MAGIC UINT64_C(0x315F4942415F4C41) /* the bytes "AL_ABI_1" */
 #define ALULA_ABI_MAJOR 1u
-#define ALULA_ABI_MINOR 1u /* 1: brokers */
+#define ALULA_ABI_MINOR 2u /* 1: brokers; 2: indicators that read an option chain */
 #if defined(_WIN32)
 #define ALULA_EXPORT __declspec(dllexport)
 #else
@@ -139,7 +141,9 @@ typedef struct alula_sink {
 
 /* ---- indicators --------------------------------------------------------------------------------------------------- */
 #define ALULA_FACTORY_INDICATOR "alula.indicator.v1"
-#define ALULA_IND_BATCH 1u /* update_batch is there */
+#define ALULA_IND_BATCH 1u    /* update_batch is there */
+#define ALULA_IND_CHAIN 2u    /* since 2: it reads an option chain and no series: update_chain is there, n_inputs is 0      */
+#define ALULA_IND_INTEREST 4u /* since 2: with a chain: a snapshot without any open interest is never passed to it          */
 typedef struct alula_indicator_desc {
   uint32_t struct_size;
   uint32_t flags;
@@ -148,12 +152,49 @@ typedef struct alula_indicator_desc {
   const char *doc;
   uint32_t state_version;
   uint32_t n_params;
-  uint32_t n_inputs;   /* at least 1 */
+  uint32_t n_inputs;   /* at least 1, but 0 with ALULA_IND_CHAIN */
   uint32_t n_outputs;  /* at least 1 */
   const alula_param_desc *params;
   const alula_port_desc *inputs;
   const alula_port_desc *outputs;
 } alula_indicator_desc;
+
+/* ---- option chains: since minor version 2 ------------------------------------------------------------------------- */
+/* One snapshot of the options on one underlying as parallel arrays, which are the host's and live for the call. Nothing in it
+ * became known later than the snapshot. A number that is not known is NaN; no other is. Open interest and volume are unknown
+ * throughout where the data carry none at all. Expiries rise by date; those that have settled are left out. Contracts are
+ * grouped in the order of the expiries; inside one they rise by strike, a strike's put before its call. A library that offers
+ * such an indicator says min_host_minor 2: an older host would not know what to pass. */
+#define ALULA_SETTLES_AM 1u
+#define ALULA_SETTLES_PM 2u
+typedef struct alula_chain {
+  uint32_t struct_size;
+  uint32_t date;        /* of the snapshot in New York, yyyymmdd                          */
+  alula_str underlying; /* "SPX"                                                          */
+  double spot;          /* of the underlying, above 0, or NaN                             */
+  double multiplier;    /* dollars that a point of a contract is worth: 100               */
+  uint64_t n_expiries;
+  uint64_t n_contracts;
+  /* Expiries. */
+  const alula_str *root;     /* "SPX", "SPXW": two of one day are two expiries            */
+  const uint32_t *expiry;    /* yyyymmdd                                                  */
+  const uint32_t *settles;   /* ALULA_SETTLES_AM or ALULA_SETTLES_PM                      */
+  const double *years;       /* to the settlement instant, of 365 days, above 0           */
+  const double *forward;     /* by put-call parity, above 0, or NaN                       */
+  const double *discount;    /* to the settlement instant, above 0, or NaN                */
+  /* Contracts. */
+  const uint32_t *expiry_of; /* index of its expiry                                       */
+  const uint32_t *right;     /* 'C' or 'P'                                                */
+  const double *strike;
+  const double *bid;         /* bid, ask and mid are NaN where there is no sound market   */
+  const double *ask;
+  const double *mid;
+  const double *vol;         /* implied by its own mid (Black 1976), in points            */
+  const double *delta;       /* for a point of the forward, discounted; a put's below 0   */
+  const double *gamma;       /* change of delta for a point of the forward                */
+  const double *open_interest; /* contracts, at the end of the session before             */
+  const double *volume;        /* contracts, so far in this session                       */
+} alula_chain;
 
 /* All [serial]. Inputs are finite and inside their ranges: the host skips a row on which one is missing.
  * A row either has a value for each output, finite and inside its range, or is not ready. Anything else ends the instance. */
@@ -170,6 +211,9 @@ typedef struct alula_indicator_vtbl {
    * of ready is left alone. NULL unless ALULA_IND_BATCH. */
   alula_status (*update_batch)(void *self, const double *const *in, uint32_t n_in, uint64_t n_rows, double *const *out,
                                uint32_t n_out, uint8_t *ready, alula_error *err);
+  /* With ALULA_IND_CHAIN, since 2: one row from one snapshot; update may then be NULL. An indicator of this kind that remembers
+   * something has a warm-up of a row at least: without one the host may begin at any snapshot. */
+  alula_status (*update_chain)(void *self, const alula_chain *chain, double *out, uint32_t n_out, alula_error *err);
 } alula_indicator_vtbl;
 
 typedef struct alula_indicator_factory {
@@ -438,9 +482,14 @@ ALULA_LAYOUT(sizeof(alula_port_desc) == 48);
 ALULA_LAYOUT(sizeof(alula_param) == 32);
 ALULA_LAYOUT(sizeof(alula_sink) == 24);
 ALULA_LAYOUT(sizeof(alula_indicator_desc) == 72);
-ALULA_LAYOUT(sizeof(alula_indicator_vtbl) == 64);
+ALULA_LAYOUT(sizeof(alula_indicator_vtbl) == 72);
 ALULA_LAYOUT(offsetof(alula_indicator_vtbl, update) == 32);
 ALULA_LAYOUT(offsetof(alula_indicator_vtbl, update_batch) == 56);
+ALULA_LAYOUT(offsetof(alula_indicator_vtbl, update_chain) == 64);
+ALULA_LAYOUT(sizeof(alula_chain) == 192);
+ALULA_LAYOUT(offsetof(alula_chain, root) == 56);
+ALULA_LAYOUT(offsetof(alula_chain, expiry_of) == 104);
+ALULA_LAYOUT(offsetof(alula_chain, volume) == 184);
 ALULA_LAYOUT(sizeof(alula_indicator_factory) == 24);
 ALULA_LAYOUT(sizeof(alula_setting_desc) == 56);
 ALULA_LAYOUT(sizeof(alula_setting) == 48);

@@ -2,11 +2,13 @@
 //! in a process of its own for each check. Inputs are invented from a fixed sequence.
 
 mod broker;
+mod feed;
 
 pub use broker::{BROKER_CASES, BrokerCase, Fresh};
 
 use crate::float::Mode;
 use crate::host::{Factory, FaultKind, Given, IndicatorInfo, Instance, PortInfo, Row};
+use feed::{Columns, Feed};
 use std::sync::Arc;
 
 /// A check.
@@ -166,53 +168,40 @@ fn alive(instance: &Instance) -> Result<(), String> {
     }
 }
 
-/// Rows that show more than the warm-up.
+/// Rows that show more than the warm-up; of chains, which are large, fewer.
 fn enough(instance: &Instance) -> usize {
-    let wanted = instance.warmup().saturating_add(BEYOND);
-    usize::try_from(wanted).unwrap_or(usize::MAX).clamp(ROWS, 200_000)
+    let (beyond, least) = if instance.info().chain {
+        (BEYOND / 10, ROWS / 10)
+    } else {
+        (BEYOND, ROWS)
+    };
+    let wanted = instance.warmup().saturating_add(beyond);
+    usize::try_from(wanted)
+        .unwrap_or(usize::MAX)
+        .clamp(least, 200_000)
 }
 
-fn one(instance: &mut Instance, lanes: &[Vec<f64>], at: usize) -> Seen {
-    let inputs: Vec<f64> = lanes
-        .iter()
-        .map(|lane| lane.get(at).copied().unwrap_or(f64::NAN))
-        .collect();
-    let row = instance.update(&inputs);
-    let bits = instance.outputs().iter().map(|x| x.to_bits());
-    (
-        row,
-        if row == Row::Ready {
-            bits.collect()
-        } else {
-            Vec::new()
-        },
-    )
+fn bits_of(row: Row, outputs: impl Iterator<Item = f64>) -> Seen {
+    match row {
+        Row::Ready => (row, outputs.map(f64::to_bits).collect()),
+        row => (row, Vec::new()),
+    }
 }
 
-fn stream(instance: &mut Instance, lanes: &[Vec<f64>], rows: std::ops::Range<usize>) -> Vec<Seen> {
-    rows.map(|at| one(instance, lanes, at)).collect()
+fn one(instance: &mut Instance, feed: &Feed, at: usize) -> Seen {
+    let row = feed.pass(instance, at);
+    bits_of(row, instance.outputs().iter().copied())
 }
 
-fn at_once(instance: &mut Instance, lanes: &[Vec<f64>], rows: std::ops::Range<usize>) -> Vec<Seen> {
-    let part: Vec<&[f64]> = lanes
-        .iter()
-        .map(|lane| lane.get(rows.clone()).unwrap_or_default())
-        .collect();
-    let mut out = vec![Vec::new(); instance.info().outputs.len()];
-    let said = instance.update_batch(&part, &mut out);
+fn stream(instance: &mut Instance, feed: &Feed, rows: std::ops::Range<usize>) -> Vec<Seen> {
+    rows.map(|at| one(instance, feed, at)).collect()
+}
+
+fn at_once(instance: &mut Instance, feed: &Feed, rows: std::ops::Range<usize>) -> Vec<Seen> {
+    let (said, out) = feed.pass_all(instance, rows);
     said.into_iter()
         .enumerate()
-        .map(|(at, row)| {
-            let bits = out.iter().filter_map(|lane| lane.get(at)).map(|x| x.to_bits());
-            (
-                row,
-                if row == Row::Ready {
-                    bits.collect()
-                } else {
-                    Vec::new()
-                },
-            )
-        })
+        .map(|(at, row)| bits_of(row, out.iter().filter_map(|lane| lane.get(at)).copied()))
         .collect()
 }
 
@@ -313,7 +302,7 @@ fn values(factory: &Factory, info: &Arc<IndicatorInfo>) -> Result<(), String> {
     for seed in 1..=4 {
         let mut instance = default_of(factory, info)?;
         let rows = enough(&instance);
-        let lanes = invented(info, rows, seed);
+        let lanes = Feed::new(info, rows, seed);
         let seen = stream(&mut instance, &lanes, 0..rows);
         alive(&instance)?;
         if !seen.iter().any(|(row, _)| *row == Row::Ready) {
@@ -330,8 +319,8 @@ fn values(factory: &Factory, info: &Arc<IndicatorInfo>) -> Result<(), String> {
 fn repeats(factory: &Factory, info: &Arc<IndicatorInfo>) -> Result<(), String> {
     let mut alone = default_of(factory, info)?;
     let rows = enough(&alone);
-    let lanes = invented(info, rows, 1);
-    let others = invented(info, rows, 2);
+    let lanes = Feed::new(info, rows, 1);
+    let others = Feed::new(info, rows, 2);
     let expected = stream(&mut alone, &lanes, 0..rows);
     alive(&alone)?;
     let (mut a, mut b) = (default_of(factory, info)?, default_of(factory, info)?);
@@ -340,13 +329,22 @@ fn repeats(factory: &Factory, info: &Arc<IndicatorInfo>) -> Result<(), String> {
         seen.push(one(&mut a, &lanes, at));
         one(&mut b, &others, at);
     }
-    same("alone and taking turns with another", &expected, &seen)
+    same("alone and taking turns with another", &expected, &seen)?;
+    if info.chain && alone.warmup() == 0 {
+        // The host may begin at any snapshot.
+        let mut each = Vec::new();
+        for at in 0..rows {
+            each.push(one(&mut default_of(factory, info)?, &lanes, at));
+        }
+        same("in a row and each with a new instance", &expected, &each)?;
+    }
+    Ok(())
 }
 
 fn batch(factory: &Factory, info: &Arc<IndicatorInfo>) -> Result<(), String> {
     let mut by_row = default_of(factory, info)?;
     let rows = enough(&by_row);
-    let lanes = invented(info, rows, 3);
+    let lanes = Feed::new(info, rows, 3);
     let expected = stream(&mut by_row, &lanes, 0..rows);
     alive(&by_row)?;
     let mut whole = default_of(factory, info)?;
@@ -376,8 +374,8 @@ fn batch(factory: &Factory, info: &Arc<IndicatorInfo>) -> Result<(), String> {
 fn state(factory: &Factory, info: &Arc<IndicatorInfo>) -> Result<(), String> {
     let mut whole = default_of(factory, info)?;
     let rows = enough(&whole);
-    let lanes = invented(info, rows, 4);
-    let others = invented(info, rows, 5);
+    let lanes = Feed::new(info, rows, 4);
+    let others = Feed::new(info, rows, 5);
     let expected = stream(&mut whole, &lanes, 0..rows);
     alive(&whole)?;
     let warmup = usize::try_from(whole.warmup()).unwrap_or(rows).min(rows);
@@ -424,7 +422,7 @@ fn state(factory: &Factory, info: &Arc<IndicatorInfo>) -> Result<(), String> {
 
 fn damage(factory: &Factory, info: &Arc<IndicatorInfo>) -> Result<(), String> {
     let mut instance = default_of(factory, info)?;
-    let lanes = invented(info, enough(&instance), 6);
+    let lanes = Feed::new(info, enough(&instance), 6);
     let half = enough(&instance) / 2;
     stream(&mut instance, &lanes, 0..half);
     alive(&instance)?;
@@ -476,11 +474,11 @@ fn damage(factory: &Factory, info: &Arc<IndicatorInfo>) -> Result<(), String> {
 fn reset(factory: &Factory, info: &Arc<IndicatorInfo>) -> Result<(), String> {
     let mut fresh = default_of(factory, info)?;
     let rows = enough(&fresh);
-    let lanes = invented(info, rows, 7);
+    let lanes = Feed::new(info, rows, 7);
     let expected = stream(&mut fresh, &lanes, 0..rows);
     for used in [1, rows / 2, rows] {
         let mut instance = default_of(factory, info)?;
-        stream(&mut instance, &invented(info, rows, 8), 0..used);
+        stream(&mut instance, &Feed::new(info, rows, 8), 0..used);
         instance.reset();
         let seen = stream(&mut instance, &lanes, 0..rows);
         same(&format!("new and reset after {used} rows"), &expected, &seen)?;
@@ -491,7 +489,7 @@ fn reset(factory: &Factory, info: &Arc<IndicatorInfo>) -> Result<(), String> {
 fn threads(factory: &Factory, info: &Arc<IndicatorInfo>) -> Result<(), String> {
     let mut stays = default_of(factory, info)?;
     let rows = enough(&stays);
-    let lanes = invented(info, rows, 9);
+    let lanes = Feed::new(info, rows, 9);
     let expected = stream(&mut stays, &lanes, 0..rows);
     let mut moved = default_of(factory, info)?;
     let mut seen = Vec::new();
@@ -519,6 +517,11 @@ fn extremes(factory: &Factory, info: &Arc<IndicatorInfo>) -> Result<(), String> 
     let mut draws = Draws(13);
     let mut instance = default_of(factory, info)?;
     for _ in 0..enough(&instance).saturating_mul(4) {
+        if info.chain {
+            instance.update_chain(&Columns::wild(&mut draws, &WILD).chain());
+            gone_well(&mut instance)?;
+            continue;
+        }
         let row: Vec<f64> = info
             .inputs
             .iter()
@@ -533,19 +536,24 @@ fn extremes(factory: &Factory, info: &Arc<IndicatorInfo>) -> Result<(), String> 
             })
             .collect();
         instance.update(&row);
-        if let Some(fault) = instance.fault() {
-            // An overflow to infinity ends the instance, as it should; a panic or another mode is a defect.
-            if matches!(fault.kind, FaultKind::Panicked | FaultKind::Mode) {
-                return Err(fault.text.clone());
-            }
-            instance.reset();
+        gone_well(&mut instance)?;
+    }
+    Ok(())
+}
+
+/// An overflow to infinity ends the instance, as it should; a panic or another mode is a defect.
+fn gone_well(instance: &mut Instance) -> Result<(), String> {
+    if let Some(fault) = instance.fault() {
+        if matches!(fault.kind, FaultKind::Panicked | FaultKind::Mode) {
+            return Err(fault.text.clone());
         }
+        instance.reset();
     }
     Ok(())
 }
 
 fn lifetime(factory: &Factory, info: &Arc<IndicatorInfo>) -> Result<(), String> {
-    let lanes = invented(info, 4, 10);
+    let lanes = Feed::small(info, 10);
     for _ in 0..LIVES {
         let mut instance = default_of(factory, info)?;
         one(&mut instance, &lanes, 0);

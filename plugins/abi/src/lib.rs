@@ -9,6 +9,7 @@
 pub mod raw;
 
 pub mod broker;
+pub mod chain;
 pub mod conformance;
 #[allow(unsafe_code, reason = "reads and sets the processor's control word")]
 pub mod float;

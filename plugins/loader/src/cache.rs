@@ -33,6 +33,8 @@ pub fn copy(bytes: &[u8], hash: &str, folder: &Path) -> Result<PathBuf, LoadErro
     let written = new_file(&draft).and_then(|mut file| {
         file.write_all(bytes)?;
         file.sync_all()?;
+        // Windows renames no file that is open.
+        drop(file);
         fs::rename(&draft, &path)
     });
     written.map_err(|e| {

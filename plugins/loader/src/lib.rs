@@ -6,9 +6,9 @@
 //! entry say whether the two fit. See `plugins/README.md` for what a plugin's author does.
 //!
 //! **What differs between systems.** Linux: as above. macOS: the same calls, the file's structure is not looked at before it is
-//! opened, and the floating-point check works on both processors. Windows: no `RTLD_NODELETE` (the library is kept open
-//! instead), folders are not checked for who may write to them, and a file in use cannot be replaced, which the private copy
-//! makes harmless.
+//! opened, and the floating-point check works on both processors. Windows: no `RTLD_NODELETE` (the
+//! library is pinned instead), what a library rests on is looked for in the system's folder alone, folders are not checked for
+//! who may write to them, and a file in use cannot be replaced, which the private copy makes harmless.
 
 mod cache;
 mod elf;

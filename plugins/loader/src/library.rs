@@ -249,10 +249,17 @@ fn system_open(path: &Path) -> Result<libloading::Library, LoadError> {
         .map_err(|e| refused_by_system(path, &e))
 }
 
-#[cfg(not(unix))]
+#[cfg(windows)]
 fn system_open(path: &Path) -> Result<libloading::Library, LoadError> {
+    use libloading::os::windows::{LOAD_LIBRARY_SEARCH_SYSTEM32, Library as Windows};
+    // What it rests on is looked for in the system's folder alone: by default it would be the current folder's and PATH's.
     // SAFETY: as on the other systems: the owner of `plugins.lock` agreed to run these bytes.
-    unsafe { libloading::Library::new(path) }.map_err(|e| refused_by_system(path, &e))
+    let library = unsafe { Windows::load_with_flags(path, LOAD_LIBRARY_SEARCH_SYSTEM32) };
+    // Pinned: the system keeps it to the end of the process, whoever closes it.
+    library
+        .and_then(|library| library.pin().map(|()| library))
+        .map(Into::into)
+        .map_err(|e| refused_by_system(path, &e))
 }
 
 fn refused_by_system(path: &Path, error: &libloading::Error) -> LoadError {

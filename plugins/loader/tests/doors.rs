@@ -4,6 +4,7 @@
 #![cfg(all(unix, not(target_vendor = "apple")))]
 #![expect(clippy::float_cmp, reason = "numbers that are exact, and codes")]
 
+use alula_plugin_abi::chain::{Chain, Contracts, Expiry, Settles};
 use alula_plugin_abi::conformance::CASES;
 use alula_plugin_abi::float::Mode;
 use alula_plugin_abi::host::{Instance, Row, Shadow, Start};
@@ -134,7 +135,7 @@ fn what_does_not_fit_is_refused_with_a_sentence_that_says_what_to_do() {
     let far = refused(&["-DP_SYMBOL=somebody_elses_entry"]).unwrap();
     assert_eq!(far.what, "it has no symbol `alula_plugin_entry_v1`");
     let needs = refused(&["-DP_MINOR=9", "-DP_MIN_HOST=7"]).unwrap();
-    assert_eq!(needs.what, "it needs version 1.7 of the contract, this is 1.1");
+    assert_eq!(needs.what, "it needs version 1.7 of the contract, this is 1.2");
     assert_eq!(
         refused(&["-DP_SIZE=0"]).unwrap().what,
         "its entry says that it has 0 bytes"
@@ -193,6 +194,112 @@ fn a_library_built_with_the_header_of_the_first_minor_version_loads_and_works() 
             (case.run)(&library.factory, info).unwrap_or_else(|why| panic!("{}: {why}", case.name));
         }
     }
+}
+
+#[test]
+fn a_library_built_with_the_header_of_the_second_minor_version_loads_and_works() {
+    // `tests/fixtures/v1_1` is the header as it was before chains came.
+    for source in ["tests/fixtures/probe.c", "tests/fixtures/broker.c"] {
+        let Some(bytes) = compiled_with("tests/fixtures/v1_1", source, &[]) else {
+            return;
+        };
+        let cache = tempfile::tempdir().unwrap();
+        let library = open(&bytes, cache.path()).unwrap();
+        assert_eq!(library.minor, 1);
+        assert_eq!(
+            library.brokers.brokers().len(),
+            usize::from(source.contains("broker"))
+        );
+        for info in library.factory.indicators() {
+            assert!(!info.chain);
+            for case in CASES.iter().filter(|c| c.name != "damage") {
+                (case.run)(&library.factory, info).unwrap_or_else(|why| panic!("{}: {why}", case.name));
+            }
+        }
+    }
+}
+
+#[test]
+fn an_indicator_in_c_reads_a_chain_and_passes_every_check() {
+    let source = "tests/fixtures/chain.c";
+    let Some(bytes) = compiled(source, &[]) else {
+        return;
+    };
+    let cache = tempfile::tempdir().unwrap();
+    let library = open(&bytes, cache.path()).unwrap();
+    let info = library.factory.find("interest").unwrap();
+    assert!(info.chain && info.interest && info.inputs.is_empty());
+    assert_eq!(
+        info.declaration("interest"),
+        "use plugin \"interest\" as interest(chain: chain) -> put_call: ratio, change: number, sound: bool"
+    );
+    for case in CASES.iter().filter(|c| c.name != "damage") {
+        (case.run)(&library.factory, info).unwrap_or_else(|why| panic!("{}: {why}", case.name));
+    }
+    let mut instance = library.factory.create(info, &[]).unwrap();
+    let numbers = |puts: f64| [puts, 30.0, f64::NAN];
+    let (none, one, vol) = ([f64::NAN; 3], [1.0; 3], [20.0; 3]);
+    let chain = |instance: &mut Instance, interest: &[f64]| -> Row {
+        let contracts = Contracts {
+            expiry_of: &[0; 3],
+            right: &[80, 67, 67],
+            strike: &[100.0, 100.0, 110.0],
+            bid: &one,
+            ask: &[2.0; 3],
+            mid: &[1.5; 3],
+            vol: &vol,
+            delta: &none,
+            gamma: &none,
+            open_interest: interest,
+            volume: &none,
+        };
+        let expiry = Expiry {
+            root: "SPXW",
+            date: 20_300_118,
+            settles: Settles::Pm,
+            years: 0.05,
+            forward: 101.0,
+            discount: 0.99,
+        };
+        instance.update_chain(&Chain {
+            underlying: "SPX",
+            date: 20_300_101,
+            spot: 100.5,
+            multiplier: 100.0,
+            expiries: vec![expiry],
+            contracts,
+        })
+    };
+    assert_eq!(chain(&mut instance, &numbers(10.0)), Row::WarmingUp);
+    // Without any open interest it is not asked.
+    assert_eq!(chain(&mut instance, &[f64::NAN; 3]), Row::Undefined);
+    assert_eq!(chain(&mut instance, &numbers(15.0)), Row::Ready);
+    assert_eq!(instance.outputs(), [0.5, 5.0, 0.0]);
+    assert_eq!(chain(&mut instance, &[1.0; 2]), Row::Dead);
+    assert!(instance.fault().unwrap().text.contains("different lengths"));
+    // Series do not fit it, and tables that contradict themselves are refused.
+    instance.reset();
+    assert_eq!(instance.update(&[]), Row::Dead);
+    let refused = |flags: &[&str]| {
+        let bytes = compiled(source, flags).unwrap();
+        open(&bytes, tempfile::tempdir().unwrap().path()).map(|library| {
+            let info = library.factory.find("interest").unwrap();
+            library.factory.create(info, &[]).unwrap_err().text
+        })
+    };
+    let both = refused(&["-DC_INPUTS=1"]).unwrap_err();
+    assert!(
+        both.what.contains("reads a chain, and series too"),
+        "{}",
+        both.what
+    );
+    let neither = refused(&["-DC_FLAGS=0"]).unwrap_err();
+    assert!(neither.what.contains("has no inputs"), "{}", neither.what);
+    let absent = refused(&["-DC_UPDATE_CHAIN=NULL"]).unwrap();
+    assert_eq!(absent, "the instance has no `update_chain`");
+    // A host that knows no chains would be told so before it calls anything.
+    let newer = refused(&["-DC_MIN_HOST=3"]).unwrap_err();
+    assert!(newer.what.contains("needs version 1.3"), "{}", newer.what);
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! What an author writes.
 
 use crate::state::{Reader, Writer};
+use alula_plugin_abi::chain::Chain;
 use alula_plugin_abi::raw;
 use std::ffi::CStr;
 
@@ -26,6 +27,13 @@ pub trait Indicator: Sized + Send + 'static {
     /// Series that it gives, in order.
     const OUTPUTS: &'static [Port];
 
+    /// It reads a chain: see [`crate::ChainIndicator`].
+    #[doc(hidden)]
+    const CHAIN: bool = false;
+    /// It reads open interest: see [`crate::ChainIndicator`].
+    #[doc(hidden)]
+    const INTEREST: bool = false;
+
     /// An instance before its first row. Parameters lie inside their declared ranges already.
     ///
     /// # Errors
@@ -40,6 +48,13 @@ pub trait Indicator: Sized + Send + 'static {
     /// # Errors
     /// Ends the instance: what it would give is missing from then on.
     fn update(&mut self, inputs: &[f64], outputs: &mut [f64]) -> Result<Ready, String>;
+
+    /// Takes a snapshot: see [`crate::ChainIndicator`].
+    #[doc(hidden)]
+    fn update_chain(&mut self, chain: &Chain<'_>, outputs: &mut [f64]) -> Result<Ready, String> {
+        let _ = (chain, outputs);
+        Err("it reads no chain".to_owned())
+    }
 
     /// Writes all that the next rows depend on, parameters aside.
     fn save(&self, out: &mut Writer);

@@ -58,6 +58,7 @@ compile_error!(
 );
 
 mod broker;
+mod chain;
 mod indicator;
 #[allow(unsafe_code, reason = "the plugin's side of the contract")]
 pub mod shim;
@@ -66,6 +67,7 @@ pub mod testing;
 
 pub use alula_plugin_abi as abi;
 pub use broker::{Broker, Level, Refused, Services, Setting, Settings};
+pub use chain::{ChainIndicator, OfChain};
 pub use indicator::{Indicator, Param, Params, Port, Ready};
 pub use state::{Reader, Writer};
 
@@ -73,19 +75,24 @@ pub use state::{Reader, Writer};
 pub mod prelude {
     pub use crate::export_plugin;
     pub use crate::{Broker, Level, Refused, Services, Setting, Settings};
-    pub use crate::{Indicator, Param, Params, Port, Reader, Ready, Writer};
+    pub use crate::{ChainIndicator, Indicator, Param, Params, Port, Reader, Ready, Writer};
     pub use alula_plugin_abi::broker::{Caps, Contract, Event, Execution, FinalValue, Order, Quote, WhatIf};
+    pub use alula_plugin_abi::chain::{Chain, Right, Settles};
     pub use std::ffi::CStr;
 }
 
 /// Makes the library's entry symbol for these indicators, or for brokers: `export_plugin!(brokers: Paper)`, and for both:
-/// `export_plugin!(brokers: Paper; indicators: Rsi, Bands)`.
+/// `export_plugin!(brokers: Paper; indicators: Rsi, Bands)`. Indicators that read a chain stand apart: `export_plugin!(Rsi, Bands; chains:
+/// GammaExposure)`, `export_plugin!(chains: GammaExposure)`.
 #[macro_export]
 macro_rules! export_plugin {
     (brokers: $($broker:ty),+ $(; indicators: $($indicator:ty),+)? $(,)?) => {
         $crate::export_plugin!(@ [$($($indicator),+)?] [$($broker),+]);
     };
-    (@ [$($indicator:ty),*] [$($broker:ty),*]) => {
+    (chains: $($chain:ty),+ $(,)?) => {
+        $crate::export_plugin!(@ [$($crate::OfChain<$chain>),+] []);
+    };
+    (@ [$($indicator:ty),* $(,)?] [$($broker:ty),*]) => {
         /// What this library offers.
         #[doc(hidden)]
         #[derive(Debug)]
@@ -102,6 +109,9 @@ macro_rules! export_plugin {
         #[unsafe(no_mangle)]
         #[used]
         pub static alula_plugin_entry_v1: $crate::abi::raw::Entry = $crate::shim::entry::<AlulaPlugin>();
+    };
+    ($($indicator:ty),+; chains: $($chain:ty),+ $(,)?) => {
+        $crate::export_plugin!(@ [$($indicator,)+ $($crate::OfChain<$chain>,)+] []);
     };
     ($($indicator:ty),+ $(,)?) => {
         $crate::export_plugin!(@ [$($indicator),+] []);

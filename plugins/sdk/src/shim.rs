@@ -10,6 +10,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr;
 
 mod broker;
+mod chain;
 
 pub use broker::{MadeBroker, factory as broker_factory};
 
@@ -51,12 +52,25 @@ impl Made {
 /// The entry of a library.
 #[must_use]
 pub const fn entry<P: Plugin>() -> raw::Entry {
+    let mut min_host_minor = 0;
+    let mut at = 0;
+    while at < P::TABLE.len() {
+        #[expect(
+            clippy::indexing_slicing,
+            reason = "inside the table, and computed when it is compiled"
+        )]
+        if P::TABLE[at].desc.flags & raw::IND_CHAIN != 0 {
+            // An older host would not know what to pass.
+            min_host_minor = 2;
+        }
+        at += 1;
+    }
     raw::Entry {
         magic: raw::MAGIC,
         struct_size: bytes_of::<raw::Entry>(),
         abi_major: raw::MAJOR,
         abi_minor: raw::MINOR,
-        min_host_minor: 0,
+        min_host_minor,
         reserved0: 0,
         flags: 0,
         build_ident: P::BUILD.as_ptr(),
@@ -233,7 +247,11 @@ impl<T: Indicator> Shim<T> {
     #[expect(clippy::cast_possible_truncation, reason = "lists that somebody typed")]
     const DESC: &'static raw::IndicatorDesc = &raw::IndicatorDesc {
         struct_size: bytes_of::<raw::IndicatorDesc>(),
-        flags: raw::IND_BATCH,
+        flags: match (T::CHAIN, T::INTEREST) {
+            (false, _) => raw::IND_BATCH,
+            (true, false) => raw::IND_CHAIN,
+            (true, true) => raw::IND_CHAIN | raw::IND_INTEREST,
+        },
         id: T::ID.as_ptr(),
         version: T::VERSION.as_ptr(),
         doc: T::DOC.as_ptr(),
@@ -253,10 +271,11 @@ impl<T: Indicator> Shim<T> {
         destroy: Some(Self::destroy),
         reset: Some(Self::reset),
         warmup: Some(Self::warmup),
-        update: Some(Self::update),
+        update: if T::CHAIN { None } else { Some(Self::update) },
         state_save: Some(Self::state_save),
         state_load: Some(Self::state_load),
-        update_batch: Some(Self::update_batch),
+        update_batch: if T::CHAIN { None } else { Some(Self::update_batch) },
+        update_chain: if T::CHAIN { Some(Self::update_chain) } else { None },
     };
 
     /// Checks what is given against the declared parameters and makes an instance.
@@ -509,7 +528,12 @@ fn row<T: Indicator>(
 ) -> Result<raw::Status, (raw::Status, String)> {
     // An output that the author forgets must not look like a value.
     outputs.fill(f64::NAN);
-    match value.update(inputs, outputs) {
+    given(value.update(inputs, outputs))
+}
+
+/// What a row gave, in the words of the contract.
+fn given(row: Result<Ready, String>) -> Result<raw::Status, (raw::Status, String)> {
+    match row {
         Ok(Ready::Yes) => Ok(raw::OK),
         Ok(Ready::NotYet) => Ok(raw::NOT_READY),
         Err(text) => Err((raw::E_INTERNAL, text)),

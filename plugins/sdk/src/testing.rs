@@ -1,11 +1,13 @@
 //! An author's unit tests: the conformance checks, and rows in, rows out, through the same calls that the engine makes.
 
 use crate::broker::Broker;
+use crate::chain::{ChainIndicator, OfChain};
 use crate::indicator::Indicator;
 use crate::shim::{Made, MadeBroker, Plugin, broker_factory, factory};
 use alula_plugin_abi::broker::Caps;
+use alula_plugin_abi::chain::Chain;
 use alula_plugin_abi::conformance::{BROKER_CASES, CASES};
-use alula_plugin_abi::host::{Brokers, Factory, Row};
+use alula_plugin_abi::host::{Brokers, Factory, Instance, Row};
 use std::ffi::CStr;
 use std::marker::PhantomData;
 
@@ -48,11 +50,38 @@ pub fn conforms<T: Indicator>() -> Result<(), String> {
     }
 }
 
+/// Runs every conformance check on an indicator that reads a chain.
+///
+/// # Errors
+/// One line for each check that fails.
+pub fn chain_conforms<T: ChainIndicator>() -> Result<(), String> {
+    conforms::<OfChain<T>>()
+}
+
+/// Feeds snapshots to a fresh instance with these parameters and gives, for each, the outputs where there are any.
+///
+/// # Errors
+/// When the parameters are refused, or the instance dies on the way.
+pub fn chain_rows<T: ChainIndicator>(
+    params: &[(&str, f64)],
+    chains: &[Chain<'_>],
+) -> Result<Vec<Option<Vec<f64>>>, String> {
+    fed::<OfChain<T>, _>(params, chains, |instance, chain| instance.update_chain(chain))
+}
+
 /// Feeds rows to a fresh instance with these parameters and gives, for each row, the outputs where there are any.
 ///
 /// # Errors
 /// When the parameters are refused, or the instance dies on the way.
 pub fn rows<T: Indicator>(params: &[(&str, f64)], rows: &[&[f64]]) -> Result<Vec<Option<Vec<f64>>>, String> {
+    fed::<T, _>(params, rows, |instance, row| instance.update(row))
+}
+
+fn fed<T: Indicator, R>(
+    params: &[(&str, f64)],
+    rows: &[R],
+    pass: impl Fn(&mut Instance, &R) -> Row,
+) -> Result<Vec<Option<Vec<f64>>>, String> {
     let factory = indicators::<T>()?;
     let info = factory.indicators().first().ok_or("there is no indicator")?;
     let mut values: Vec<f64> = info.params.iter().map(|p| p.default).collect();
@@ -64,7 +93,7 @@ pub fn rows<T: Indicator>(params: &[(&str, f64)], rows: &[&[f64]]) -> Result<Vec
     let mut instance = factory.create(info, &values).map_err(|f| f.text)?;
     let mut out = Vec::with_capacity(rows.len());
     for row in rows {
-        let ready = instance.update(row) == Row::Ready;
+        let ready = pass(&mut instance, row) == Row::Ready;
         if let Some(fault) = instance.fault() {
             return Err(fault.text.clone());
         }

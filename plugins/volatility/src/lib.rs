@@ -3,6 +3,7 @@
 //! Volatilities are in points (20 is 20%), percentages are fractions, as everywhere in the language.
 
 mod breadth;
+mod gamma;
 mod moves;
 mod premium;
 mod rsi;
@@ -15,7 +16,9 @@ export_plugin!(
     premium::VariancePremium,
     moves::ExpectedMove,
     breadth::McClellan,
-    rsi::RsiBands
+    rsi::RsiBands;
+    chains: gamma::GammaExposure,
+    gamma::ZeroGamma
 );
 
 /// Trading days of a year, by which volatilities are quoted.

@@ -64,7 +64,16 @@ static alula_status state_load(void *self, uint32_t version, const uint8_t *data
 }
 
 /* update_batch is optional: without it the host calls update for each row. */
-static const alula_indicator_vtbl VTBL = {sizeof VTBL, 0, destroy, reset, warmup, update, state_save, state_load, NULL};
+/* By name: what a later header appends is then left out without a warning. */
+static const alula_indicator_vtbl VTBL = {
+    .struct_size = sizeof VTBL,
+    .destroy = destroy,
+    .reset = reset,
+    .warmup = warmup,
+    .update = update,
+    .state_save = state_save,
+    .state_load = state_load,
+};
 
 static const alula_param_desc PARAMS[] = {
     {sizeof PARAMS[0], ALULA_PARAM_I64, "length", "rows in the average", NULL, 2, LENGTH_MAX, 20}};

@@ -177,3 +177,78 @@ fn what_is_no_plugin_is_refused_in_words() {
         assert!(outcome.stderr.contains(why), "{args:?}: {outcome}");
     }
 }
+
+#[test]
+fn a_plugin_that_reads_chains_gives_the_same_in_columns_and_tick_by_tick() {
+    let text = "alula 1
+
+strategy interest {
+    capital  $250_000
+    evaluate every 5m in SPX.regular
+}
+
+use plugin \"interest\" as interest(chain: chain) -> put_call: ratio, change: number, sound: bool
+
+signal sound   = interest(SPX).sound
+signal crowded = interest(SPX).put_call > 1.2 and sma(interest(SPX).put_call, 3 bars) > 1
+signal moved   = interest(SPX).change > 0 or interest(SPX).change < 0
+
+structure core = iron condor on SPX {
+    expiry     nearest 45 dte in 35..55 dte
+    short put  at 16 delta
+    long put   about 50 pts below short put
+    short call at 16 delta
+    long call  about 50 pts above short call
+}
+
+policy income on core {
+    open when sound and crowded size 1 lot up to 3 positions
+    close moved when moved
+    close time when dte <= 21
+}
+";
+    let folder = Folder::new(&[("interest.alula", text)]);
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../plugins/loader/tests/fixtures/chain.c");
+    if !cc(&folder, &source, &[], "libinterest.so") {
+        return;
+    }
+    let trusted = here(&folder, &["plugin", "trust", "libinterest.so"]);
+    assert_eq!(trusted.code, 0, "{trusted}");
+    for mode in ["batch", "streaming"] {
+        let args = [
+            "backtest",
+            "interest.alula",
+            "--to",
+            "2023-02-28",
+            "--out",
+            mode,
+            "--mode",
+            mode,
+        ];
+        let run = here(&folder, &args);
+        assert_eq!(run.code, 0, "{run}");
+        assert!(!run.stdout.contains("stopped"), "{run}");
+    }
+    for file in ["ticks.csv", "decisions.csv", "orders.csv"] {
+        let (batch, streamed) = (format!("batch/{file}"), format!("streaming/{file}"));
+        assert_eq!(folder.read(&batch), folder.read(&streamed), "{file}");
+    }
+    // It was known, and true: orders went out.
+    assert!(folder.read("batch/orders.csv").lines().count() > 1);
+    // An instrument without options, and series beside it, are found before anything runs.
+    for (wrong, why) in [
+        ("interest(SPY).sound", "`SPY` has no option chain"),
+        (
+            "interest(SPX, VIX.close).sound",
+            "`interest` reads one option chain",
+        ),
+    ] {
+        folder.write("wrong.alula", &text.replace("interest(SPX).sound", wrong));
+        let found = here(&folder, &["check", "wrong.alula"]);
+        assert_eq!(found.code, 1, "{found}");
+        assert!(
+            found.stderr.contains(why) || found.stdout.contains(why),
+            "{found}"
+        );
+    }
+}

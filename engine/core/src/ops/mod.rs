@@ -10,6 +10,7 @@
 //! is known.
 
 pub(crate) mod absent;
+pub mod chained;
 pub(crate) mod foreign;
 pub(crate) mod kernel;
 pub(crate) mod latch;

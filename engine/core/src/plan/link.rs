@@ -8,10 +8,13 @@ use super::{
 };
 use crate::clock::Freshness;
 use crate::futures::{LinearNeeds, is_futures};
-use crate::registry::Registry;
+use crate::ops::chained::Chained;
+use crate::registry::{Registry, RegistryError};
 use crate::value::{Cause, Cell};
 use alula_dsl::builtin::{Field, Indicator, Instrument, VolEstimator};
-use alula_dsl::graph::{Clock, Domain, Graph, GuardAct, Node, NodeId, Op, OverlayDef, Param, ValueKind};
+use alula_dsl::graph::{
+    Clock, Domain, Graph, GuardAct, Node, NodeId, Op, OverlayDef, Param, PluginId, ValueKind,
+};
 use alula_dsl::unit::Unit;
 use alula_market::contract::FutureRoot;
 use alula_market::series::BarSize;
@@ -42,6 +45,7 @@ pub fn link(graph: &Arc<Graph>, thresholds: &[f64], registry: &Registry) -> Resu
         chains: Vec::new(),
         extra: Vec::new(),
         at_tick: Vec::new(),
+        chained: Vec::new(),
     };
     linker.chains.push(graph.settings.instrument.name().to_owned());
     for structure in graph
@@ -99,6 +103,7 @@ pub fn link(graph: &Arc<Graph>, thresholds: &[f64], registry: &Registry) -> Resu
         events,
         chains,
         at_tick,
+        chained,
         ..
     } = linker;
     Ok(Plan {
@@ -122,6 +127,7 @@ pub fn link(graph: &Arc<Graph>, thresholds: &[f64], registry: &Registry) -> Resu
         at_tick,
         linear,
         overlays,
+        chained: chained.into_iter().map(|(_, chained)| chained).collect(),
     })
 }
 
@@ -136,7 +142,12 @@ struct Linker<'a> {
     /// Nodes appended behind the graph's, until those are all in place.
     extra: Vec<PlanNode>,
     at_tick: Vec<usize>,
+    /// Functions that read a chain, by what tells them apart.
+    chained: Vec<(Told, Chained)>,
 }
+
+/// A plugin's function, its numbers bit for bit, and its chain.
+type Told = (PluginId, Vec<u64>, usize);
 
 impl Linker<'_> {
     fn chain(&mut self, instrument: Instrument) -> usize {
@@ -145,6 +156,23 @@ impl Linker<'_> {
             self.chains.push(name.to_owned());
             self.chains.len() - 1
         })
+    }
+
+    /// The function's instance, which its other outputs share.
+    fn chained(
+        &mut self,
+        function: PluginId,
+        params: &[f64],
+        instrument: Instrument,
+    ) -> Result<usize, RegistryError> {
+        let chain = self.chain(instrument);
+        let told: Told = (function, params.iter().map(|p| p.to_bits()).collect(), chain);
+        if let Some(at) = self.chained.iter().position(|(t, _)| *t == told) {
+            return Ok(at);
+        }
+        let made = self.registry.chained(function, params, chain)?;
+        self.chained.push((told, made));
+        Ok(self.chained.len() - 1)
     }
 
     fn need(&mut self, id: &str, size: BarSize, required: bool) -> usize {
@@ -340,6 +368,21 @@ impl Linker<'_> {
                 NodeKind::OverlayGain
             }
             Op::OverlayCost { lo, hi } => NodeKind::OverlayCost { lo: *lo, hi: *hi },
+            Op::Plugin {
+                function,
+                params,
+                output,
+                chain: Some(instrument),
+            } => {
+                self.only_ticks(node)?;
+                let of =
+                    self.chained(*function, params, *instrument)
+                        .map_err(|error| LinkError::Operator {
+                            text: node.text.clone(),
+                            error,
+                        })?;
+                NodeKind::Chained { of, output: *output }
+            }
             Op::Cushion { under } => NodeKind::Cushion(crate::scenario::shift_of(under)),
             op => NodeKind::Operator(self.registry.operator(op, inputs.len()).map_err(|error| {
                 LinkError::Operator {

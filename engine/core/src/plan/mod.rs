@@ -17,6 +17,7 @@ pub use rules::{PlanGuard, PlanOverlay, PlanRule, rule_keys};
 use crate::clock::Freshness;
 use crate::futures::LinearNeeds;
 use crate::ops::Operator;
+use crate::ops::chained::Chained;
 use crate::registry::RegistryError;
 use crate::value::{Cause, Cell};
 use alula_dsl::ast::EventSide;
@@ -118,6 +119,13 @@ pub enum NodeKind {
         series: usize,
         /// Fewest events.
         least: u32,
+    },
+    /// An output of a plugin's function that reads an option chain.
+    Chained {
+        /// Index into [`Plan::chained`].
+        of: usize,
+        /// Output in the order of the declaration.
+        output: u8,
     },
     /// A computation on inputs, in its initial state.
     Operator(Box<dyn Operator>),
@@ -247,6 +255,8 @@ pub struct Plan {
     at_tick: Vec<usize>,
     linear: LinearNeeds,
     overlays: Vec<PlanOverlay>,
+    /// Plugins' functions that read an option chain, in their initial state: one for all the outputs that are read of it.
+    chained: Vec<Chained>,
 }
 
 impl Plan {
@@ -290,6 +300,12 @@ impl Plan {
     #[must_use]
     pub fn overlays(&self) -> &[PlanOverlay] {
         &self.overlays
+    }
+
+    /// Plugins' functions that read an option chain, in their initial state.
+    #[must_use]
+    pub fn chained(&self) -> &[Chained] {
+        &self.chained
     }
 
     /// Classes of futures and shares that are traded.
@@ -389,6 +405,7 @@ impl Plan {
             n.domain == Domain::Market
                 && match &n.kind {
                     NodeKind::SessionLast => true,
+                    NodeKind::Chained { of, .. } => self.chained.get(*of).is_some_and(Chained::remembers),
                     NodeKind::Operator(op) => n.clock == Clock::Tick && has_memory(op.as_ref()),
                     _ => false,
                 }
@@ -452,6 +469,7 @@ impl Plan {
                 n.kind,
                 NodeKind::ImpliedVol { .. }
                     | NodeKind::ImpliedForward { .. }
+                    | NodeKind::Chained { .. }
                     | NodeKind::Last { chain: Some(_) }
             )
         })

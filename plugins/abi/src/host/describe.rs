@@ -108,6 +108,10 @@ pub struct IndicatorInfo {
     pub state_version: u32,
     /// It has a batch function of its own.
     pub batch: bool,
+    /// It reads an option chain, and no series.
+    pub chain: bool,
+    /// It reads open interest: a chain without any is not passed to it.
+    pub interest: bool,
     /// Parameters.
     pub params: Vec<ParamInfo>,
     /// Inputs.
@@ -129,8 +133,12 @@ impl IndicatorInfo {
                 self.id
             ));
         }
-        if self.inputs.is_empty() || self.outputs.is_empty() {
-            return wrong(format!("`{}` has no inputs or no outputs", self.id));
+        if self.inputs.is_empty() != self.chain || self.outputs.is_empty() {
+            return wrong(if self.chain && !self.inputs.is_empty() {
+                format!("`{}` reads a chain, and series too", self.id)
+            } else {
+                format!("`{}` has no inputs or no outputs", self.id)
+            });
         }
         let mut seen = BTreeSet::new();
         let names = self.params.iter().map(|p| &p.name);
@@ -183,10 +191,11 @@ impl IndicatorInfo {
     pub fn declaration(&self, plugin: &str) -> String {
         let unit = |u: &Option<String>| u.clone().unwrap_or_else(|| "number".to_owned());
         let mut text = format!("use plugin \"{plugin}\" as {}(", self.id);
-        let series = self
-            .inputs
-            .iter()
-            .map(|p| format!("{}: {}", p.name, unit(&p.unit)));
+        let chain = self.chain.then(|| "chain: chain".to_owned());
+        let ports = self.inputs.iter();
+        let series = chain
+            .into_iter()
+            .chain(ports.map(|p| format!("{}: {}", p.name, unit(&p.unit))));
         let numbers = self
             .params
             .iter()

@@ -4,6 +4,7 @@ use super::describe::{IndicatorInfo, ParamInfo};
 use super::envelope::Envelope;
 use super::table::{Factory, Handle};
 use super::{Fault, FaultKind};
+use crate::chain::Chain;
 use std::sync::Arc;
 
 /// A parameter as it goes to the plugin.
@@ -156,21 +157,44 @@ impl Instance {
         }
         // What the plugin does not write must not look like a value.
         self.out.fill(f64::NAN);
-        match handle.update(inputs, &mut self.out) {
-            Err(fault) => self.die(fault),
-            Ok(ready) => match judge(
+        let given = handle.update(inputs, &mut self.out);
+        self.judged(given)
+    }
+
+    /// Takes a snapshot of a chain; [`Instance::outputs`] has the values when it is ready. One without any open interest is left out
+    /// where the indicator reads it.
+    pub fn update_chain(&mut self, chain: &Chain<'_>) -> Row {
+        if self.dead.is_some() {
+            return Row::Dead;
+        }
+        let Some(handle) = &mut self.handle else {
+            return Row::Dead;
+        };
+        if self.info.interest && !chain.has_interest() {
+            return Row::Undefined;
+        }
+        self.out.fill(f64::NAN);
+        let given = handle.update_chain(chain, &mut self.out);
+        self.judged(given)
+    }
+
+    /// What a row is, and one more seen; a wrong one ends the instance.
+    fn judged(&mut self, given: Result<bool, Fault>) -> Row {
+        let row = given.and_then(|ready| {
+            judge(
                 &self.info,
                 self.rows,
                 self.warmup,
                 ready,
                 self.out.iter().copied(),
-            ) {
-                Ok(row) => {
-                    self.rows = self.rows.saturating_add(1);
-                    row
-                }
-                Err(fault) => self.die(fault),
-            },
+            )
+        });
+        match row {
+            Ok(row) => {
+                self.rows = self.rows.saturating_add(1);
+                row
+            }
+            Err(fault) => self.die(fault),
         }
     }
 

@@ -2,6 +2,7 @@
 //! between two rows once it has given the same for long enough. Nothing is unloaded: going back is always possible.
 
 use super::{Instance, Row, Start};
+use crate::chain::Chain;
 use std::fmt;
 
 /// The first row on which two builds did not agree.
@@ -66,7 +67,10 @@ impl Shadow {
             Some(format!("the build before is dead: {fault}"))
         } else if old.info().id != new.info().id {
             Some(format!("`{}` is another indicator", new.info().id))
-        } else if old.info().inputs != new.info().inputs || old.info().outputs != new.info().outputs {
+        } else if old.info().inputs != new.info().inputs
+            || old.info().chain != new.info().chain
+            || old.info().outputs != new.info().outputs
+        {
             Some(
                 "its inputs or outputs are others: the rules that read it would mean something else"
                     .to_owned(),
@@ -108,6 +112,14 @@ impl Shadow {
     /// Takes a row; what it gives is the build before's.
     pub fn update(&mut self, inputs: &[f64]) -> Row {
         let (old, new) = (self.old.update(inputs), self.new.update(inputs));
+        self.compare(old, new);
+        self.rows = self.rows.saturating_add(1);
+        old
+    }
+
+    /// Takes a snapshot of a chain; what it gives is the build before's.
+    pub fn update_chain(&mut self, chain: &Chain<'_>) -> Row {
+        let (old, new) = (self.old.update_chain(chain), self.new.update_chain(chain));
         self.compare(old, new);
         self.rows = self.rows.saturating_add(1);
         old

@@ -6,6 +6,7 @@
 
 use super::describe::{IndicatorInfo, ParamInfo, PortInfo};
 use super::{Fault, FaultKind, Given, Instance};
+use crate::chain::{Chain, Expiry, Settles};
 use crate::float::Mode;
 use crate::raw;
 use std::ffi::{CString, c_char, c_void};
@@ -198,6 +199,8 @@ unsafe fn indicator(desc: &raw::IndicatorDesc) -> Result<IndicatorInfo, Fault> {
             },
             state_version: desc.state_version,
             batch: desc.flags & raw::IND_BATCH != 0,
+            chain: desc.flags & raw::IND_CHAIN != 0,
+            interest: desc.flags & raw::IND_INTEREST != 0,
             params: read_all::<raw::ParamDesc>(desc.params, desc.n_params, "parameters")?
                 .iter()
                 .map(|d| param(d))
@@ -279,6 +282,10 @@ impl Factory {
             given.push(Given::of(param, *value));
         }
         let handle = self.handle(&info.id, &given)?;
+        if !handle.reads(info.chain) {
+            let what = if info.chain { "update_chain" } else { "update" };
+            return Err(contract(format!("the instance has no `{what}`")));
+        }
         Ok(Instance::new(
             handle,
             self.clone(),
@@ -344,6 +351,13 @@ pub(super) fn plain(doing: &str) -> Result<(), Fault> {
         FaultKind::Mode,
         format!("{doing} changed the floating-point mode of the process (built with `-ffast-math`?)"),
     ))
+}
+
+const fn settles_code(settles: Settles) -> u32 {
+    match settles {
+        Settles::Am => raw::SETTLES_AM,
+        Settles::Pm => raw::SETTLES_PM,
+    }
 }
 
 pub(super) fn size(bytes: usize) -> u32 {
@@ -413,16 +427,17 @@ impl Slot {
     }
 }
 
-/// Functions of an instance; all but the last are there.
+/// Functions of an instance; all but the last three are there in each.
 #[derive(Clone, Copy, Debug)]
 struct Calls {
     destroy: raw::Destroy,
     reset: raw::Reset,
     warmup: raw::Warmup,
-    update: raw::Update,
     save: raw::StateSave,
     load: raw::StateLoad,
+    update: Option<raw::Update>,
     batch: Option<raw::UpdateBatch>,
+    chain: Option<raw::UpdateChain>,
 }
 
 impl Calls {
@@ -446,10 +461,11 @@ impl Calls {
                 destroy: call!(destroy).ok_or_else(wanted)?,
                 reset: call!(reset).ok_or_else(wanted)?,
                 warmup: call!(warmup).ok_or_else(wanted)?,
-                update: call!(update).ok_or_else(wanted)?,
                 save: call!(state_save).ok_or_else(wanted)?,
                 load: call!(state_load).ok_or_else(wanted)?,
+                update: call!(update),
                 batch: call!(update_batch),
+                chain: call!(update_chain),
             })
         }
     }
@@ -467,6 +483,15 @@ pub(super) struct Handle {
 unsafe impl Send for Handle {}
 
 impl Handle {
+    /// The function is there that takes a row: from a chain, or from series.
+    pub(super) const fn reads(&self, chain: bool) -> bool {
+        if chain {
+            self.calls.chain.is_some()
+        } else {
+            self.calls.update.is_some()
+        }
+    }
+
     pub(super) const fn has_batch(&self) -> bool {
         self.calls.batch.is_some()
     }
@@ -489,12 +514,76 @@ impl Handle {
 
     /// One row; whether it is ready.
     pub(super) fn update(&mut self, inputs: &[f64], out: &mut [f64]) -> Result<bool, Fault> {
+        let update = self.calls.update.ok_or_else(|| contract("it reads no series"))?;
         // SAFETY: the instance is alive; the numbers say how long the two slices are, which live through the call.
         let status = unsafe {
-            (self.calls.update)(
+            update(
                 self.this,
                 inputs.as_ptr(),
                 size(inputs.len()),
+                out.as_mut_ptr(),
+                size(out.len()),
+                self.slot.clear(),
+            )
+        };
+        plain("a row")?;
+        match status {
+            raw::OK => Ok(true),
+            raw::NOT_READY => Ok(false),
+            status => Err(self.slot.fault(status, "a row failed")),
+        }
+    }
+
+    /// One row from a chain; whether it is ready.
+    pub(super) fn update_chain(&mut self, chain: &Chain<'_>, out: &mut [f64]) -> Result<bool, Fault> {
+        let update = self.calls.chain.ok_or_else(|| contract("it reads no chain"))?;
+        if !chain.is_regular() {
+            return Err(contract("the columns of a chain are of different lengths"));
+        }
+        let of = |text: &str| raw::Str {
+            ptr: text.as_ptr().cast(),
+            len: text.len() as u64,
+        };
+        let expiries = &chain.expiries;
+        let root: Vec<raw::Str> = expiries.iter().map(|e| of(e.root)).collect();
+        let date: Vec<u32> = expiries.iter().map(|e| e.date).collect();
+        let settles: Vec<u32> = expiries.iter().map(|e| settles_code(e.settles)).collect();
+        let column = |read: fn(&Expiry<'_>) -> f64| -> Vec<f64> { expiries.iter().map(read).collect() };
+        let (years, forward) = (column(|e| e.years), column(|e| e.forward));
+        let discount = column(|e| e.discount);
+        let c = &chain.contracts;
+        let table = raw::Chain {
+            struct_size: size(size_of::<raw::Chain>()),
+            date: chain.date,
+            underlying: of(chain.underlying),
+            spot: chain.spot,
+            multiplier: chain.multiplier,
+            n_expiries: expiries.len() as u64,
+            n_contracts: c.strike.len() as u64,
+            root: root.as_ptr(),
+            expiry: date.as_ptr(),
+            settles: settles.as_ptr(),
+            years: years.as_ptr(),
+            forward: forward.as_ptr(),
+            discount: discount.as_ptr(),
+            expiry_of: c.expiry_of.as_ptr(),
+            right: c.right.as_ptr(),
+            strike: c.strike.as_ptr(),
+            bid: c.bid.as_ptr(),
+            ask: c.ask.as_ptr(),
+            mid: c.mid.as_ptr(),
+            vol: c.vol.as_ptr(),
+            delta: c.delta.as_ptr(),
+            gamma: c.gamma.as_ptr(),
+            open_interest: c.open_interest.as_ptr(),
+            volume: c.volume.as_ptr(),
+        };
+        // SAFETY: the instance is alive; every column has as many elements as the table says, as was checked, and all live through
+        // the call, as does the output slice, whose length goes with it.
+        let status = unsafe {
+            update(
+                self.this,
+                &raw const table,
                 out.as_mut_ptr(),
                 size(out.len()),
                 self.slot.clear(),

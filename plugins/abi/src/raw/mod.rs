@@ -4,8 +4,10 @@
 //! compares every size and offset with that table.
 
 mod broker;
+mod chain;
 
 pub use broker::*;
+pub use chain::*;
 
 use std::ffi::{c_char, c_void};
 
@@ -52,7 +54,7 @@ pub(crate) use mirror;
 
 /// Every struct of the header, part by part.
 pub fn layouts() -> impl Iterator<Item = &'static Layout> {
-    COMMON.iter().chain(broker::BROKER)
+    COMMON.iter().chain(chain::CHAIN).chain(broker::BROKER)
 }
 
 /// `alula_status`.
@@ -85,7 +87,7 @@ pub const MAGIC: u64 = 0x315F_4942_415F_4C41;
 /// Major version of the contract.
 pub const MAJOR: u16 = 1;
 /// Minor version of the contract.
-pub const MINOR: u16 = 1;
+pub const MINOR: u16 = 2;
 /// Symbol of the entry.
 pub const ENTRY_SYMBOL: &str = "alula_plugin_entry_v1";
 /// Id of the factory of indicators.
@@ -96,6 +98,11 @@ pub const PARAM_I64: u32 = 1;
 pub const PARAM_F64: u32 = 2;
 /// `update_batch` is there.
 pub const IND_BATCH: u32 = 1;
+
+/// It reads an option chain: `update_chain` is there.
+pub const IND_CHAIN: u32 = 2;
+/// It is of no use on a chain without open interest.
+pub const IND_INTEREST: u32 = 4;
 
 /// `init` of an entry.
 pub type Init = unsafe extern "C" fn(host: *const Host, err: *mut Error) -> Status;
@@ -145,6 +152,14 @@ pub type UpdateBatch = unsafe extern "C" fn(
     out: *const *mut f64,
     n_out: u32,
     ready: *mut u8,
+    err: *mut Error,
+) -> Status;
+/// `update_chain` of an indicator.
+pub type UpdateChain = unsafe extern "C" fn(
+    this: *mut c_void,
+    chain: *const Chain,
+    out: *mut f64,
+    n_out: u32,
     err: *mut Error,
 ) -> Status;
 /// `describe` of a factory.
@@ -282,7 +297,7 @@ mirror! { COMMON;
     struct IndicatorDesc = "alula_indicator_desc" {
         /// Bytes of this struct.
         struct_size: u32,
-        /// [`IND_BATCH`] or 0.
+        /// [`IND_BATCH`], [`IND_CHAIN`], [`IND_INTEREST`].
         flags: u32,
         /// Name in the language.
         id: *const c_char,
@@ -325,6 +340,8 @@ mirror! { COMMON;
         state_load: Option<StateLoad>,
         /// Many rows.
         update_batch: Option<UpdateBatch>,
+        /// One row from a chain.
+        update_chain: Option<UpdateChain>,
     }
     /// Makes indicators.
     struct IndicatorFactory = "alula_indicator_factory" {
@@ -353,7 +370,8 @@ const _: () = {
     assert!(size_of::<PortDesc>() == 48);
     assert!(size_of::<Param>() == 32);
     assert!(size_of::<IndicatorDesc>() == 72);
-    assert!(size_of::<IndicatorVtbl>() == 64);
+    assert!(size_of::<IndicatorVtbl>() == 72);
     assert!(std::mem::offset_of!(IndicatorVtbl, update) == 32);
     assert!(std::mem::offset_of!(IndicatorVtbl, update_batch) == 56);
+    assert!(std::mem::offset_of!(IndicatorVtbl, update_chain) == 64);
 };

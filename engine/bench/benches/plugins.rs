@@ -1,5 +1,6 @@
-//! What a call into a plugin costs: one recursion (Wilder's RSI) built in, behind the contract row by row, and behind it in
-//! whole columns; and a plugin that does nothing, for the price of the boundary with all its checks.
+//! What a call into a plugin costs: one recursion (Wilder's RSI) built in, behind the contract in Rust, and behind it in C from a
+//! library that the machine's compiler makes on the spot, each bar by bar and in whole columns, in one race; a plugin that does
+//! nothing, for the price of the boundary with all its checks; and, where `ALULA_TALIB` names its library, TA-Lib's TRIX as a plugin.
 
 #![expect(
     clippy::unwrap_used,
@@ -16,8 +17,11 @@ use alula_dsl::builtin::Indicator as BuiltIn;
 use alula_dsl::graph::{Op, Param as Setting, ValueKind};
 use alula_dsl::unit::Unit;
 use alula_plugin_abi::host::{Instance, Row};
+use alula_plugin_loader::open;
 use alula_plugin_sdk::prelude::*;
 use alula_plugin_sdk::testing::indicators;
+use std::path::Path;
+use std::process::Command;
 use std::time::Duration;
 
 const BARS: usize = 102_400;
@@ -117,6 +121,32 @@ fn made<T: Indicator>() -> Instance {
     factory.create(info, &[]).unwrap()
 }
 
+/// The plugin in C; none where there is no compiler.
+fn in_c(folder: &Path) -> Option<Instance> {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let library = folder.join("rsi.so");
+    let made = Command::new("cc")
+        .args(["-std=c11", "-O2", "-fPIC", "-shared", "-fvisibility=hidden", "-I"])
+        .arg(here.join("../../plugins/abi/include"))
+        .arg(here.join("benches/rsi.c"))
+        .arg("-o")
+        .arg(&library)
+        .status();
+    if !made.is_ok_and(|s| s.success()) {
+        println!("skipped: cc absent");
+        return None;
+    }
+    Some(opened(&library, folder, "rsi"))
+}
+
+/// An indicator of a library with its defaults.
+fn opened(library: &Path, folder: &Path, name: &str) -> Instance {
+    let library = open(&std::fs::read(library).unwrap(), &folder.join("cache")).unwrap();
+    let info = library.factory.find(name).unwrap();
+    let values: Vec<f64> = info.params.iter().map(|p| p.default).collect();
+    library.factory.create(info, &values).unwrap()
+}
+
 fn by_row(instance: &mut Instance, close: &[f64]) -> f64 {
     instance.reset();
     for x in close {
@@ -179,12 +209,35 @@ fn main() {
     ] {
         assert!((ours / theirs - 1.0).abs() < 1e-9, "{ours} and {theirs}");
     }
+    let folder = tempfile::tempdir().unwrap();
+    let (mut c_row, mut c_batch) = (in_c(folder.path()), in_c(folder.path()));
     if is_wanted("rsi") {
-        Race::new("RSI(14), built in and as a plugin", "bar", bars)
+        let mut race = Race::new("RSI(14), built in and as a plugin", "bar", bars)
             .with("built in, batch", swept)
             .with("built in, bar by bar", stepped)
-            .with("plugin, batch", || at_once(&mut batch, &close, &mut out))
-            .with("plugin, bar by bar", || by_row(&mut row, &close))
+            .with("plugin in Rust, batch", || at_once(&mut batch, &close, &mut out))
+            .with("plugin in Rust, bar by bar", || by_row(&mut row, &close));
+        let mut c_out = vec![Vec::new()];
+        if let (Some(row), Some(batch)) = (&mut c_row, &mut c_batch) {
+            for theirs in [by_row(row, &close), at_once(batch, &close, &mut c_out)] {
+                assert!((ours / theirs - 1.0).abs() < 1e-9, "{ours} and {theirs}");
+            }
+            race = race
+                .with("plugin in C, batch", || at_once(batch, &close, &mut c_out))
+                .with("plugin in C, bar by bar", || by_row(row, &close));
+        }
+        race.run(ROUNDS, SLICE).print();
+    }
+    if let (Some(library), true) = (std::env::var_os("ALULA_TALIB"), is_wanted("talib")) {
+        let library = Path::new(&library);
+        let (mut row, mut batch) = (
+            opened(library, folder.path(), "trix"),
+            opened(library, folder.path(), "trix"),
+        );
+        let mut out = vec![Vec::new()];
+        Race::new("TRIX of TA-Lib as a plugin", "bar", bars)
+            .with("batch", || at_once(&mut batch, &close, &mut out))
+            .with("bar by bar", || by_row(&mut row, &close))
             .run(ROUNDS, SLICE)
             .print();
     }

@@ -21,7 +21,7 @@ pub use market::{
 };
 pub use plugin::{
     BrokerHostArgs, PluginArgs, PluginCheckArgs, PluginCommand, PluginInspectArgs, PluginLanguage,
-    PluginListArgs, PluginNewArgs, PluginRunCheckArgs, PluginTrustArgs,
+    PluginListArgs, PluginNewArgs, PluginRunCheckArgs, PluginTrustArgs, PluginUpgradeArgs,
 };
 pub use run::{BacktestArgs, CompareArgs, ModeArg, ScenarioArgs, TermsArgs, VerifyArgs, WhyArgs};
 

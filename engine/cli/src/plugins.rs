@@ -11,7 +11,7 @@ use alula_dsl::reference::UNITS;
 use alula_market::contract::Settlement;
 use alula_plugin_abi::chain::{Chain, Contracts, Expiry, Settles};
 use alula_plugin_abi::host::{IndicatorInfo, Instance, Row, Start};
-use alula_plugin_loader::{Library, LoadError, Lock, find, load};
+use alula_plugin_loader::{Library, LoadError, Lock, find, load, open_copy};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -72,8 +72,7 @@ pub fn of(graph: &Graph, strategy: &Path, out: &mut Output) -> Result<Option<Arc
     let lock = lock_of(strategy)
         .map(|path| Lock::read(&path).map_err(|e| failure(&e)))
         .transpose()?;
-    let mut functions = Vec::with_capacity(graph.plugins.len());
-    let mut loaded = BTreeMap::new();
+    let mut libraries = BTreeMap::new();
     for def in &graph.plugins {
         let pinned = lock.as_ref().filter(|l| l.pin(&def.plugin).is_ok());
         let (Some(lock), true) = (pinned, called(&def)) else {
@@ -83,16 +82,45 @@ pub fn of(graph: &Graph, strategy: &Path, out: &mut Output) -> Result<Option<Arc
                     def.plugin, def.function
                 ));
             }
-            functions.push(None);
             continue;
         };
         let library = load(lock, &def.plugin, &cache_folder()?).map_err(|e| failure(&e))?;
-        let function = Function::fit(def, &library).map_err(|f| *f)?;
-        loaded.insert(def.plugin.clone(), library.sha256.clone());
-        functions.push(Some(function));
+        libraries.insert(def.plugin.clone(), library);
     }
     for message in alula_plugin_loader::take_messages() {
         out.detail(&format!("plugin: {}", message.text));
+    }
+    host(graph, &libraries)
+}
+
+/// The plugins of a strategy by the hashes of their libraries, from the private copies of what was opened before.
+///
+/// # Errors
+/// When one is gone, or is not what the strategy declares.
+pub fn at(graph: &Graph, builds: &BTreeMap<String, String>) -> Result<Option<Arc<dyn PluginHost>>, Failure> {
+    let mut libraries = BTreeMap::new();
+    for (id, sha256) in builds {
+        let library = open_copy(id, sha256, &cache_folder()?).map_err(|e| failure(&e))?;
+        libraries.insert(id.clone(), library);
+    }
+    host(graph, &libraries)
+}
+
+fn host(
+    graph: &Graph,
+    libraries: &BTreeMap<String, Arc<Library>>,
+) -> Result<Option<Arc<dyn PluginHost>>, Failure> {
+    let mut functions = Vec::with_capacity(graph.plugins.len());
+    let mut loaded = BTreeMap::new();
+    for def in &graph.plugins {
+        let library = libraries.get(&def.plugin).filter(|_| !def.function.is_empty());
+        functions.push(match library {
+            Some(library) => {
+                loaded.insert(def.plugin.clone(), library.sha256.clone());
+                Some(Function::fit(def, library).map_err(|f| *f)?)
+            }
+            None => None,
+        });
     }
     if loaded.is_empty() {
         return Ok(None);

@@ -15,6 +15,7 @@ use alula_dsl::source::{SourceFile, SourceMap};
 use alula_dsl::span::{FileId, Span};
 use alula_market::history::History;
 use alula_run::{BacktestRequest, Inputs, Mode, Progress};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -105,12 +106,28 @@ impl Project {
     /// # Errors
     /// When it, a script or the thresholds file has errors; they were shown.
     pub fn checked(&self, thresholds: Option<&Path>, out: &mut Output) -> Result<Linked<'_>, Failure> {
+        self.checked_with(thresholds, None, out)
+    }
+
+    /// The same with plugins by the hashes of their libraries, as a run in the past used them, whatever is trusted now.
+    ///
+    /// # Errors
+    /// As [`Project::checked`].
+    pub fn checked_with(
+        &self,
+        thresholds: Option<&Path>,
+        builds: Option<&BTreeMap<String, String>>,
+        out: &mut Output,
+    ) -> Result<Linked<'_>, Failure> {
         let link = self.link(thresholds)?;
         link.findings.show(Severity::Warning, out);
         let has_errors = link.findings.has_errors();
         match (&self.compiled.graph, link.thresholds) {
             (Some(graph), Some(thresholds)) if !has_errors => Ok(Linked {
-                plugins: crate::plugins::of(graph, &self.path, out)?,
+                plugins: match builds {
+                    Some(builds) => crate::plugins::at(graph, builds)?,
+                    None => crate::plugins::of(graph, &self.path, out)?,
+                },
                 graph,
                 thresholds,
                 scripts: link.scripts,

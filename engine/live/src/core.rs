@@ -213,8 +213,16 @@ impl<'a> Live<'a> {
         self.keeper.as_ref()
     }
 
+    pub(crate) const fn keeper_mut(&mut self) -> Option<&mut Keeper> {
+        self.keeper.as_mut()
+    }
+
+    pub(crate) const fn crank_mut(&mut self) -> &mut Crank<'a> {
+        &mut self.crank
+    }
+
     /// The instant from which something counts that happens now: that of the next snapshot.
-    fn now(&self) -> Instant {
+    pub(crate) fn now(&self) -> Instant {
         let at = self
             .crank
             .next()

@@ -6,6 +6,7 @@
 
 use crate::order::{DeskError, OrderDesk};
 use crate::swap::{Accepted, Rejected};
+use crate::upgrade::UpgradeAsked;
 use alula_core::thresholds::ThresholdSet;
 use alula_journal::wire::{self, Blob, Change};
 use alula_journal::{Hash, Journal, JournalError, Record, Stamp};
@@ -306,6 +307,49 @@ impl Keeper {
             source: source.to_owned(),
         };
         self.write(at, received_ns, 0, record.into())?;
+        self.journal.commit().map(|_| ())
+    }
+
+    /// A plugin that takes part from the next tick on; on disk when this returns.
+    ///
+    /// # Errors
+    /// When the journal cannot be written.
+    pub fn plugin(
+        &mut self,
+        loaded: &wire::PluginLoaded,
+        at: Instant,
+        received_ns: i64,
+    ) -> Result<(), JournalError> {
+        self.write(at, received_ns, 0, loaded.clone().into())?;
+        self.journal.commit().map(|_| ())
+    }
+
+    /// Another build of a plugin that somebody wants, and why it is not taken if it is not; on disk when this returns.
+    ///
+    /// # Errors
+    /// When the journal cannot be written.
+    pub fn upgrade(
+        &mut self,
+        asked: &UpgradeAsked,
+        refused: Option<&String>,
+        at: Instant,
+        uid: Option<u32>,
+        received_ns: i64,
+    ) -> Result<(), JournalError> {
+        let (id, sha256) = (asked.loaded.id.clone(), asked.loaded.sha256.to_string());
+        let record = wire::Operator {
+            uid,
+            command: "plugin-upgrade".to_owned(),
+            arguments: vec![asked.why.clone(), String::new(), id, sha256],
+            answer: match refused {
+                Some(why) => format!("refused: {why}"),
+                None => "in force from the next tick".to_owned(),
+            },
+        };
+        self.write(at, received_ns, 0, record.into())?;
+        if refused.is_none() {
+            self.write(at, received_ns, 0, asked.loaded.clone().into())?;
+        }
         self.journal.commit().map(|_| ())
     }
 

@@ -16,5 +16,8 @@ pub mod swap;
 pub mod trader;
 pub mod view;
 
+pub mod upgrade;
+
 pub use crate::core::{Happening, Live, LiveError, Reloads};
+pub use crate::upgrade::{UpgradeAsked, Upgraded};
 pub use alula_run::rails;

@@ -20,10 +20,11 @@ use crate::futures::LinearFeed;
 use crate::hash::Chain;
 use crate::manifest;
 use crate::marks::{self, Facts, GuardActs};
-use crate::output::{Manifest, Mode, RunOutput, VersionRow};
+use crate::output::{Manifest, Mode, RunOutput, UpgradeRow, VersionRow};
 use crate::outside::Outside;
 use crate::rails::{Agreement, Halt, RailLimits, Rails};
 use crate::record::{Recorder, Refused, Submitted};
+use crate::upgrade::{Shadow, Upgrade};
 use crate::warm_up;
 use alula_book::{Answer, Book, BookEvent, OrderId, Rulebook, Told};
 use alula_core::batch::Batch;
@@ -166,6 +167,8 @@ pub struct Crank<'a> {
     applied: Vec<Swap>,
     /// What an operator did and waits for its tick, earliest first.
     acts: VecDeque<OperatorAct>,
+    /// Other builds of plugins that wait for their tick, earliest first, with what was computed with them already.
+    upgrades: VecDeque<(Upgrade, Option<Shadow>)>,
     /// The newest decision.
     newest: Option<Decision>,
     /// Who fills the orders, where the book does not.
@@ -230,6 +233,7 @@ impl<'a> Crank<'a> {
             pending: VecDeque::new(),
             applied: Vec::new(),
             acts: request.course.acts.iter().cloned().collect(),
+            upgrades: VecDeque::new(),
             newest: None,
             filled_by: None,
             rails: gate::rails(request.course.rails.as_ref()),
@@ -358,6 +362,27 @@ impl<'a> Crank<'a> {
         self.acts.push_back(act);
     }
 
+    /// Computes the market up to here with other builds of plugins, and compares what their functions give.
+    ///
+    /// # Errors
+    /// When a new build refuses the numbers that it is set up with, whole columns are computed first, or the data cannot be read.
+    pub fn shadow(&mut self, registry: &Registry) -> Result<Shadow, RunError> {
+        let versions = &self.recorder.output.versions;
+        Shadow::new(&self.setup, &mut self.snapshots, versions, registry, self.tick)
+    }
+
+    /// Takes another build of a plugin. It takes effect at the first tick at or after its instant, before anything of that tick is
+    /// computed; what was computed with it already need not be computed again.
+    pub fn upgrade(&mut self, upgrade: Upgrade, shadow: Option<Shadow>) {
+        self.upgrades.push_back((upgrade, shadow));
+    }
+
+    /// What nodes are linked to.
+    #[must_use]
+    pub const fn registry(&self) -> &Registry {
+        &self.setup.registry
+    }
+
     /// The next snapshot, if it is a tick: its number, its instant and a hash of everything that was quoted there.
     ///
     /// # Errors
@@ -466,6 +491,7 @@ impl<'a> Crank<'a> {
         self.fill_and_mark(at, &views, outside)?;
         if is_tick {
             turned.tick = u32::try_from(self.tick).ok();
+            self.take_upgrades(at)?;
             turned.swaps = self.take_swaps(at, &views)?;
             self.take_acts(at);
             self.decide(at, number, &views)?;
@@ -605,6 +631,29 @@ impl<'a> Crank<'a> {
             self.state.swapped(called);
         }
         Ok(self.applied.len() - before)
+    }
+
+    /// Puts other builds of plugins into force that are due at a tick.
+    fn take_upgrades(&mut self, at: Instant) -> Result<(), RunError> {
+        while let Some((upgrade, shadow)) = self.upgrades.pop_front_if(|(u, _)| u.at <= at) {
+            let shadow = match shadow.filter(|s| s.tick == self.tick) {
+                Some(shadow) => shadow,
+                None => self.shadow(&upgrade.registry)?,
+            };
+            let difference = shadow.difference().map(ToString::to_string);
+            self.chain.plugin(&upgrade.plugin, &upgrade.sha256);
+            self.recorder.output.manifest.upgrades.push(UpgradeRow {
+                tick: u32::try_from(self.tick).unwrap_or(u32::MAX),
+                at,
+                plugin: upgrade.plugin,
+                sha256: upgrade.sha256,
+                difference: difference.unwrap_or_default(),
+            });
+            self.setup.plan = shadow.plan;
+            self.setup.registry = upgrade.registry;
+            self.driver = shadow.driver;
+        }
+        Ok(())
     }
 
     /// Does what an operator did that is due at a tick.
@@ -967,6 +1016,18 @@ impl<'a> Crank<'a> {
                 act.at
             ));
         }
+        setup.manifest.upgrades = std::mem::take(&mut recorder.output.manifest.upgrades);
+        for row in &setup.manifest.upgrades {
+            let short = row.sha256.get(..12).unwrap_or_default();
+            let agreed = match row.difference.as_str() {
+                "" => "it gives what the build before gave".to_owned(),
+                difference => format!("taken although {difference}"),
+            };
+            setup.manifest.marks.push(format!(
+                "plugin: `{}` is build {short} from {} on; {agreed}",
+                row.plugin, row.at
+            ));
+        }
         if let Some(at) = setup.manifest.stopped {
             setup.manifest.marks.push(format!(
                 "stopped: the run was stopped at {at}, before the end of what it was to visit"
@@ -974,7 +1035,12 @@ impl<'a> Crank<'a> {
         }
         shared.snapshots = shared.keep.then_some(snapshots);
         setup.manifest.operator = std::mem::take(&mut recorder.output.manifest.operator);
-        if setup.manifest.stopped.is_some() || !applied.is_empty() || !setup.manifest.operator.is_empty() {
+        let changed = !applied.is_empty() || !setup.manifest.upgrades.is_empty();
+        if setup.manifest.stopped.is_some() || changed || !setup.manifest.operator.is_empty() {
+            for (i, row) in setup.manifest.upgrades.iter().enumerate() {
+                let text = format!("{} {} {}", row.at.0, row.plugin, row.sha256);
+                setup.identity.insert(format!("plugin {i:06}"), text);
+            }
             for (i, act) in setup.manifest.operator.iter().enumerate() {
                 let text = format!("{} {} {}{}", act.at.0, act.act.text(), act.who, act.why);
                 setup.identity.insert(format!("operator {i:06}"), text);

@@ -52,18 +52,8 @@ impl Driver {
                     slots: Vec::new(),
                 })
             }
-            mode @ (Mode::Streaming | Mode::Permuted) => {
-                let grids = Grids::new(&setup.plan, &setup.data, &setup.ticks);
-                let last = setup.ticks.last().copied().unwrap_or(Instant(i64::MIN));
-                let mut events = schedule(&setup.data, &grids, last);
-                if mode == Mode::Permuted {
-                    permute(&mut events);
-                }
-                let mut driver = Self::Stream {
-                    stream: Box::new(Stream::new(&setup.plan, grids)),
-                    events: events.into(),
-                    next: 0,
-                };
+            Mode::Streaming | Mode::Permuted => {
+                let mut driver = Self::before(setup, &setup.plan);
                 for at in setup.ticks.iter().take(setup.warm_up) {
                     let views = if setup.plan.reads_chains() {
                         snapshots.views(*at)?
@@ -75,6 +65,21 @@ impl Driver {
                 }
                 Ok(driver)
             }
+        }
+    }
+
+    /// Streaming, before the first tick of all.
+    pub fn before(setup: &Setup<'_>, plan: &Plan) -> Self {
+        let grids = Grids::new(plan, &setup.data, &setup.ticks);
+        let last = setup.ticks.last().copied().unwrap_or(Instant(i64::MIN));
+        let mut events = schedule(&setup.data, &grids, last);
+        if setup.mode == Mode::Permuted {
+            permute(&mut events);
+        }
+        Self::Stream {
+            stream: Box::new(Stream::new(plan, grids)),
+            events: events.into(),
+            next: 0,
         }
     }
 

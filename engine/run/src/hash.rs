@@ -144,6 +144,15 @@ impl Chain {
         self.bytes = out;
     }
 
+    /// Adds another build of a plugin, before the tick that first uses it.
+    pub fn plugin(&mut self, plugin: &str, sha256: &str) {
+        let mut out = self.link(b"plugin");
+        part(&mut out, plugin.as_bytes());
+        part(&mut out, sha256.as_bytes());
+        self.link = Sha256::digest(&out).into();
+        self.bytes = out;
+    }
+
     /// Adds an overlay of an operator that begins or is dropped, before the tick that first knows of it.
     pub fn operator(&mut self, act: &str) {
         let mut out = self.link(b"operator");

@@ -27,6 +27,7 @@ pub mod reaction;
 mod record;
 pub mod tables;
 mod terms;
+pub mod upgrade;
 mod warm_up;
 
 pub use backtest::{BacktestRequest, Inputs, Progress, Sweep, backtest, backtest_with, warming_up};
@@ -38,4 +39,5 @@ pub use explain::{Explainer, Moment};
 pub use output::{Mode, RunOutput};
 pub use outside::Outside;
 pub use terms::{Terms, fill_model, restore, set_fill_model, terms};
+pub use upgrade::{BuildDifference, Shadow, Upgrade};
 pub use warm_up::WarmingUp;

@@ -57,6 +57,21 @@ pub struct ThresholdRow {
     pub doc: String,
 }
 
+/// A build of a plugin that came in under way.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct UpgradeRow {
+    /// First tick that was decided with it.
+    pub tick: u32,
+    /// Its instant.
+    pub at: Instant,
+    /// Plugin.
+    pub plugin: String,
+    /// SHA-256 of its library, in hexadecimal.
+    pub sha256: String,
+    /// The first value on which it and the build before do not agree, where there is one.
+    pub difference: String,
+}
+
 /// What the run was, without a word about when or where it was computed.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Manifest {
@@ -84,6 +99,8 @@ pub struct Manifest {
     pub stopped: Option<Instant>,
     /// What an operator did, with the ticks' instants from which it counted.
     pub operator: Vec<OperatorAct>,
+    /// Builds of plugins that came in under way.
+    pub upgrades: Vec<UpgradeRow>,
     /// Ticks evaluated.
     pub ticks: u64,
     /// `batch` or `streaming`; not part of the run identity.

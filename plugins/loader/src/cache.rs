@@ -14,6 +14,11 @@ const EXTENSION: &str = "dll";
 #[cfg(not(any(target_os = "macos", windows)))]
 const EXTENSION: &str = "so";
 
+/// The bytes of a private copy.
+pub fn read(hash: &str, folder: &Path) -> Result<Vec<u8>, LoadError> {
+    read_at_most(&folder.join(format!("{hash}.{EXTENSION}")), LIBRARY_BYTES_MAX)
+}
+
 /// The path of a private copy of these bytes, written if it is not there.
 pub fn copy(bytes: &[u8], hash: &str, folder: &Path) -> Result<PathBuf, LoadError> {
     make_private(folder)?;

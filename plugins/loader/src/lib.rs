@@ -57,6 +57,29 @@ pub fn load(lock: &Lock, id: &str, cache: &Path) -> Result<Arc<Library>, LoadErr
     open(&bytes, cache).map_err(|e| e.of(id))
 }
 
+/// Opens the private copy of a library that was opened before, by the hash of its bytes: what a run in the past used, whatever the lock
+/// says now. Only bytes that were trusted once are there.
+///
+/// # Errors
+/// When there is no such copy, or its bytes are others.
+pub fn open_copy(id: &str, hash: &str, cache: &Path) -> Result<Arc<Library>, LoadError> {
+    let gone = || {
+        let text = format!(
+            "plugin `{id}`: build {} is not here any more",
+            hash.get(..12).unwrap_or(hash)
+        );
+        LoadError::new(Refusal::File, text).help("trust its file again once: that keeps a private copy of it")
+    };
+    if hash.len() != 64 || !hash.bytes().all(|b| b.is_ascii_hexdigit()) {
+        return Err(gone());
+    }
+    let bytes = cache::read(hash, cache).map_err(|_| gone())?;
+    if sha256(&bytes) != hash {
+        return Err(gone());
+    }
+    open(&bytes, cache).map_err(|e| e.of(id))
+}
+
 /// Hash of bytes, in hexadecimal.
 #[must_use]
 pub fn sha256(bytes: &[u8]) -> String {

@@ -3,6 +3,10 @@
 #![cfg(test)]
 #![cfg(all(unix, not(target_vendor = "apple")))]
 #![expect(clippy::float_cmp, reason = "numbers that are exact, and codes")]
+#![expect(
+    unsafe_code,
+    reason = "opens a library as a system would, to see what it does"
+)]
 
 use alula_plugin_abi::chain::{Chain, Contracts, Expiry, Settles};
 use alula_plugin_abi::conformance::CASES;
@@ -525,6 +529,53 @@ fn a_lock_keeps_out_what_it_does_not_name_and_what_others_could_change() {
     fs::write(&copy, b"spoiled").unwrap();
     open(&fresh, &cache).unwrap();
     assert_eq!(fs::read(&copy).unwrap(), fresh);
+}
+
+#[test]
+fn new_bytes_at_an_old_path_are_the_new_code_here_and_the_old_code_for_a_system_loader() {
+    use libloading::os::unix::{Library, RTLD_LOCAL, RTLD_NOW};
+    let Some(first) = probe(&["-DP_SCALE=5.0", "-DP_MIN_HOST=1"]) else {
+        return;
+    };
+    let second = probe(&["-DP_SCALE=6.0"]).unwrap();
+    let (dir, mut lock) = pinned(&first);
+    let cache = dir.path().join("cache");
+    let file = dir.path().join("plugins/probe.so");
+    let scale = |lock: &Lock| {
+        let library = load(lock, "probe", &cache).unwrap();
+        let info = library.factory.find("probe").unwrap();
+        let mut instance = library.factory.create(info, &[0.0]).unwrap();
+        (0..4).for_each(|_| drop(instance.update(&[1.0])));
+        instance.outputs()[0]
+    };
+    assert_eq!(scale(&lock), 5.0);
+    // What a loader that opens the path itself would see: the canary for the reason of the private copies.
+    let entry = || {
+        // SAFETY: the probe's constructors do nothing; its entry is data, and stays mapped.
+        unsafe {
+            let library = Library::open(Some(&file), RTLD_NOW | RTLD_LOCAL | 0x1000).unwrap();
+            let symbol = library.get::<*const alula_plugin_abi::raw::Entry>(b"alula_plugin_entry_v1");
+            (**symbol.unwrap()).min_host_minor
+        }
+    };
+    assert_eq!(entry(), 1);
+    let fresh = dir.path().join("plugins/fresh.so");
+    fs::write(&fresh, &second).unwrap();
+    fs::rename(&fresh, &file).unwrap();
+    assert_eq!(
+        entry(),
+        1,
+        "the system's loader gave the new code: private copies may not be needed any more"
+    );
+    lock.set(Pin {
+        id: "probe".to_owned(),
+        file: PathBuf::from("plugins/probe.so"),
+        sha256: sha256(&second),
+        kind: Kind::Indicator,
+        live: false,
+        publisher: None,
+    });
+    assert_eq!(scale(&lock), 6.0);
 }
 
 #[test]

@@ -34,6 +34,39 @@ pub enum PluginCommand {
     Trust(PluginTrustArgs),
     /// Write a new plugin, with a strategy that uses it
     New(PluginNewArgs),
+    /// Put another build of a plugin into a run under way, once it is checked, trusted and gives the same values
+    Upgrade(PluginUpgradeArgs),
+}
+
+/// Arguments of `alula plugin upgrade`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "The library must be trusted already (`alula plugin trust FILE --id ID`). Every check runs on it in processes of its own; \
+then the run computes everything it has seen once more with it, beside the build in force, and compares each value that the plugin \
+gave. It takes over between two ticks, and the journal says so before it does.\n\nExample:\n  alula plugin upgrade state/condor volatility target/release/libalula_volatility.so"
+)]
+pub struct PluginUpgradeArgs {
+    /// State folder of the strategy that runs
+    #[arg(value_hint = ValueHint::DirPath)]
+    pub state: PathBuf,
+    /// Name of the plugin
+    #[arg(value_name = "ID")]
+    pub id: String,
+    /// The new library
+    #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub file: PathBuf,
+    /// Known values on which both builds must agree, at least
+    #[arg(long, value_name = "N", default_value_t = 20)]
+    pub bars: u64,
+    /// Take it although it gives other values than the build in force
+    #[arg(long)]
+    pub accept_divergence: bool,
+    /// Why, for the record
+    #[arg(long, value_name = "TEXT", default_value = "")]
+    pub why: String,
+    /// Seconds that a check may take
+    #[arg(long, value_name = "SECONDS", default_value_t = 30)]
+    pub deadline: u64,
 }
 
 /// Arguments of `alula plugin list`.

@@ -59,7 +59,7 @@ pub fn again(
     let folder = tempfile::tempdir().map_err(|e| Failure::io("write in", &std::env::temp_dir(), &e))?;
     let project = Project::load(&basis.unpack(folder.path())?)?;
     let thresholds = basis.thresholds.as_ref().map(|name| folder.path().join(name));
-    let linked = project.checked(thresholds.as_deref(), out)?;
+    let linked = project.checked_with(thresholds.as_deref(), told.builds().as_ref(), out)?;
     let mut graph = linked.graph.clone();
     alula_run::restore(&mut graph.settings, &basis.settings);
     if data.is_none() && !basis.simulated {
@@ -84,6 +84,7 @@ pub fn again(
         ..linked.request(&graph, history.as_ref(), &mut silent)
     };
     let mut crank = Crank::start(&request).map_err(|e| failure(&e))?;
+    told.upgrades(&mut crank)?;
     let mut orders = told.again(&mut crank)?;
     let differs = told.compare(&mut crank, orders.as_mut())?;
     let output = if whole {

@@ -91,6 +91,14 @@ pub fn run(args: &VerifyArgs, out: &mut Output) -> Result<Exit, Failure> {
 
 /// What happened to the run under way, from its versions of the thresholds and the files that they came from.
 fn course(run: &RunOutput, graph: &Graph) -> Result<Course, Failure> {
+    if let Some(row) = run.manifest.upgrades.first() {
+        let what = format!(
+            "the plugin `{}` was upgraded under way, at {}",
+            row.plugin, row.at
+        );
+        return Err(Failure::usage(what)
+            .help("the run's journal names every build: compute it again with `alula replay JOURNAL`"));
+    }
     let damaged = |what: String| Failure::usage(what).help("the run folder was not written by this program");
     let mut swaps = Vec::new();
     for version in run.versions.iter().skip(1) {

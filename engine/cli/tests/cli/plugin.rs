@@ -184,7 +184,7 @@ fn a_plugin_that_reads_chains_gives_the_same_in_columns_and_tick_by_tick() {
 
 strategy interest {
     capital  $250_000
-    evaluate every 5m in SPX.regular
+    evaluate every 30m in SPX.regular
 }
 
 use plugin \"interest\" as interest(chain: chain) -> put_call: ratio, change: number, sound: bool
@@ -219,7 +219,7 @@ policy income on core {
             "backtest",
             "interest.alula",
             "--to",
-            "2023-02-28",
+            "2023-01-13",
             "--out",
             mode,
             "--mode",
@@ -251,4 +251,182 @@ policy income on core {
             "{found}"
         );
     }
+}
+
+/// A run over the simulated market at five hours a second, under way; what it takes to talk to it.
+fn running(folder: &Folder) -> std::process::Child {
+    let child = Command::new(env!("CARGO_BIN_EXE_alula"))
+        .args([
+            "run",
+            "probed.alula",
+            "--speed",
+            "18000x",
+            "--seed",
+            "5",
+            "--state",
+            "state",
+        ])
+        .args(["--out", "live", "--plain"])
+        .env("XDG_STATE_HOME", folder.join("state-home"))
+        .current_dir(folder.path())
+        .stdout(std::process::Stdio::null())
+        .stderr(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    let since = std::time::Instant::now();
+    while !folder.join("state/probed/control.sock").exists() {
+        assert!(since.elapsed().as_secs() < 120, "no socket");
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    }
+    child
+}
+
+#[test]
+fn another_build_comes_into_a_run_once_it_gives_the_same_or_somebody_accepts_that_it_does_not() {
+    let text = "alula 1
+
+strategy probed {
+    capital  $250_000
+    evaluate every 30m in SPX.regular
+}
+
+use plugin \"probe\" as probe(x: number, how = 0) -> mean: number, above: bool
+
+signal dear = probe(VIX.close / 1 vol).above
+
+structure core = iron condor on SPX {
+    expiry     nearest 45 dte in 35..55 dte
+    short put  at 16 delta
+    long put   about 50 pts below short put
+    short call at 16 delta
+    long call  about 50 pts above short call
+}
+
+policy income on core {
+    open when dear and probe(VIX.close / 1 vol).mean > 5 size 1 lot up to 2 positions
+    close time when dte <= 40 or not dear
+}
+";
+    let folder = Folder::new(&[("probed.alula", text)]);
+    let home = folder.join("state-home");
+    let alula = |args: &[&str]| folder.alula_with(args, "", &[("XDG_STATE_HOME", &home.to_string_lossy())]);
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../plugins/loader/tests/fixtures/probe.c");
+    // The build of the start, one of other bytes and the same arithmetic, and one that gives twice as much.
+    for (library, flag) in [
+        ("first.so", "-DP_MINOR=2"),
+        ("same.so", "-DP_MINOR=1"),
+        ("twice.so", "-DP_SCALE=2.0"),
+    ] {
+        if !cc(&folder, &source, &[flag], library) {
+            return;
+        }
+    }
+    let trust = |library: &str| {
+        let trusted = alula(&["plugin", "trust", library, "--id", "probe"]);
+        assert_eq!(trusted.code, 0, "{trusted}");
+    };
+    trust("first.so");
+    let mut child = running(&folder);
+    let upgrade = |library: &str, more: &[&str]| {
+        let mut args = vec!["plugin", "upgrade", "state/probed", "probe", library];
+        args.extend(more);
+        alula(&args)
+    };
+    // Not trusted, not taken; nor is what is in force already.
+    let unknown = upgrade("same.so", &[]);
+    assert_eq!(unknown.code, 2, "{unknown}");
+    assert!(unknown.stderr.contains("trust it first"), "{unknown}");
+    let again = upgrade("first.so", &[]);
+    assert!(again.stderr.contains("is in force"), "{again}");
+    trust("same.so");
+    let many = upgrade("same.so", &["--bars", "1000000"]);
+    assert_eq!(many.code, 1, "{many}");
+    assert!(many.stderr.contains("1000000 are wanted"), "{many}");
+    let same = upgrade("same.so", &["--bars", "20"]);
+    assert_eq!(same.code, 0, "{same}");
+    assert!(same.stdout.contains("\"difference\": null"), "{same}");
+    trust("twice.so");
+    let other = upgrade("twice.so", &[]);
+    assert_eq!(other.code, 1, "{other}");
+    assert!(
+        other
+            .stderr
+            .contains("the two builds do not agree: `probe(VIX.close"),
+        "{other}"
+    );
+    let taken = upgrade(
+        "twice.so",
+        &["--accept-divergence", "--why", "the mean was half of it"],
+    );
+    assert_eq!(taken.code, 0, "{taken}");
+    std::thread::sleep(std::time::Duration::from_secs(3));
+    assert_eq!(alula(&["ctl", "stop", "state/probed"]).code, 0);
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+
+    let manifest: serde_json::Value = serde_json::from_str(&folder.read("live/manifest.json")).unwrap();
+    let upgrades = manifest["upgrades"].as_array().unwrap();
+    assert_eq!(upgrades.len(), 2, "{upgrades:?}");
+    assert!(upgrades[0]["difference"].is_null());
+    assert!(
+        upgrades[1]["difference"]
+            .as_str()
+            .unwrap()
+            .contains("by the new one")
+    );
+    let sha = |library: &str| {
+        let shown = alula(&["plugin", "inspect", library, "--format", "json"]);
+        let shown: serde_json::Value = serde_json::from_str(&shown.stdout).unwrap();
+        shown["sha256"].as_str().unwrap().to_owned()
+    };
+    assert_eq!(upgrades[0]["sha256"], sha("same.so"));
+    assert_eq!(upgrades[1]["sha256"], sha("twice.so"));
+
+    // The journal computes it again with the same builds at the same ticks, link by link, whatever is trusted now.
+    trust("first.so");
+    let journal = std::fs::read_dir(folder.join("state/probed")).unwrap();
+    let journal = journal
+        .map(|e| e.unwrap().path())
+        .find(|p| p.extension().is_some_and(|e| e == "redb"));
+    let journal = journal.unwrap().to_string_lossy().into_owned();
+    let replay = alula(&["replay", &journal, "--format", "json"]);
+    assert_eq!(replay.code, 0, "{replay}");
+    assert!(replay.stdout.contains("\"same\": true"), "{replay}");
+    let shown = alula(&["journal", "show", &journal]);
+    assert!(shown.stdout.contains(&sha("same.so")[..8]), "{shown}");
+    assert!(
+        shown.stdout.contains("refused: the two builds do not agree"),
+        "{shown}"
+    );
+    let verify = alula(&["verify", "live"]);
+    assert!(verify.stderr.contains("alula replay"), "{verify}");
+
+    // Up to the changed build it is the run without any upgrade; from its tick on it is not.
+    let alone = alula(&[
+        "backtest",
+        "probed.alula",
+        "--seed",
+        "5",
+        "--mode",
+        "streaming",
+        "--out",
+        "alone",
+    ]);
+    assert_eq!(alone.code, 0, "{alone}");
+    let changed = upgrades[1]["tick"].as_u64().unwrap();
+    let decisions = |name: &str, below: u64| -> Vec<String> {
+        let text = folder.read(name);
+        let mut lines = text.lines();
+        let header = lines.next().unwrap();
+        let at = header.split(',').position(|h| h == "tick").unwrap();
+        lines
+            .filter(|l| l.split(',').nth(at).unwrap().parse::<u64>().unwrap() < below)
+            .map(str::to_owned)
+            .collect()
+    };
+    let before = decisions("live/decisions.csv", changed);
+    assert!(changed > 0);
+    assert_eq!(before, decisions("alone/decisions.csv", changed));
+    let first = upgrades[0]["tick"].as_u64().unwrap();
+    let links = |name: &str, below: u64| decisions(name, below).len();
+    assert_eq!(links("live/ticks.csv", first), links("alone/ticks.csv", first));
 }

@@ -3,7 +3,7 @@
 use super::file_error;
 use crate::course::{Act, OperatorAct};
 use crate::error::RunError;
-use crate::output::{Manifest, ThresholdRow};
+use crate::output::{Manifest, ThresholdRow, UpgradeRow};
 use alula_market::money::Usd;
 use alula_market::time::{Date, Instant};
 use serde::{Deserialize, Serialize};
@@ -26,6 +26,8 @@ struct ManifestFile {
     stopped: Option<i64>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     operator: Vec<ActFile>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    upgrades: Vec<UpgradeFile>,
     ticks: u64,
     mode: String,
     capital_micro_usd: i64,
@@ -49,6 +51,16 @@ struct ActFile {
     #[serde(default, skip_serializing_if = "String::is_empty")]
     who: String,
     why: String,
+}
+
+#[derive(Serialize, Deserialize)]
+struct UpgradeFile {
+    tick: u32,
+    at: i64,
+    plugin: String,
+    sha256: String,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    difference: String,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -83,6 +95,17 @@ pub(super) fn to_json(m: &Manifest) -> Result<Vec<u8>, RunError> {
                 act: a.act.text(),
                 who: a.who.clone(),
                 why: a.why.clone(),
+            })
+            .collect(),
+        upgrades: m
+            .upgrades
+            .iter()
+            .map(|u| UpgradeFile {
+                tick: u.tick,
+                at: u.at.0,
+                plugin: u.plugin.clone(),
+                sha256: u.sha256.clone(),
+                difference: u.difference.clone(),
             })
             .collect(),
         ticks: m.ticks,
@@ -188,6 +211,17 @@ pub(super) fn from_json(bytes: &[u8]) -> Result<Manifest, RunError> {
                 })
             })
             .collect::<Result<_, RunError>>()?,
+        upgrades: file
+            .upgrades
+            .into_iter()
+            .map(|u| UpgradeRow {
+                tick: u.tick,
+                at: Instant(u.at),
+                plugin: u.plugin,
+                sha256: u.sha256,
+                difference: u.difference,
+            })
+            .collect(),
         ticks: file.ticks,
         mode: file.mode,
         capital: Usd(file.capital_micro_usd),

@@ -3,6 +3,7 @@
 mod check;
 mod new;
 mod trust;
+mod upgrade;
 
 use crate::args::{PluginArgs, PluginCommand, TextFormat};
 use crate::exit::{Exit, Failure};
@@ -28,6 +29,7 @@ pub fn run(args: &PluginArgs, out: &mut Output) -> Result<Exit, Failure> {
         PluginCommand::RunCheck(args) => check::child(args, out),
         PluginCommand::Trust(args) => trust::run(args, out),
         PluginCommand::New(args) => new::run(args, out),
+        PluginCommand::Upgrade(args) => upgrade::run(args, out),
     }
 }
 

@@ -13,6 +13,7 @@ mod screen;
 mod signals;
 mod state;
 pub mod told;
+pub mod upgrade;
 mod webhook;
 
 use crate::args::{BrokerArg, FeedArg, RunArgs, TextFormat};
@@ -83,6 +84,9 @@ pub fn run(args: &RunArgs, out: &mut Output) -> Result<Exit, Failure> {
     let (mut period, mut simulated) = ((args.from, args.to), (args.seed, args.years));
     if let Some(resumed) = &resumed {
         resumed.restore(&mut linked)?;
+        if let Some(builds) = resumed.told.builds() {
+            linked.plugins = crate::plugins::at(linked.graph, &builds)?;
+        }
         let basis = &resumed.basis;
         alula_run::restore(&mut graph.settings, &basis.settings);
         period = (basis.from, basis.to);
@@ -115,6 +119,7 @@ pub fn run(args: &RunArgs, out: &mut Output) -> Result<Exit, Failure> {
     drop(request);
     let (mut carried, mut sheet) = (None, Sheet::default());
     if let Some(resumed) = &mut resumed {
+        resumed.told.upgrades(&mut crank)?;
         let mut again = resumed.told.again(&mut crank)?;
         resumed.catch_up(&mut crank, again.as_mut(), out)?;
         if let Some(again) = again {
@@ -127,7 +132,16 @@ pub fn run(args: &RunArgs, out: &mut Output) -> Result<Exit, Failure> {
     let keeper = state
         .as_ref()
         .map(|s| s.begin(args, (&linked, &crank), (resumed.as_ref(), carried.as_ref()), out));
-    let keeper = keeper.transpose()?;
+    let mut keeper = keeper.transpose()?;
+    if let (Some(keeper), None) = (&mut keeper, &resumed) {
+        let at = crank.next().unwrap_or_default();
+        for (id, sha256) in upgrade::builds(&crank) {
+            let loaded = upgrade::loaded(&id, &sha256)?;
+            keeper
+                .plugin(&loaded, at, state::now_ns())
+                .map_err(|e| state::broken(&e))?;
+        }
+    }
     let desk = Desk::new(&graph.settings.name, &graph.thresholds, rules(args));
     let mut live = Live::new(crank, desk);
     if let Some(keeper) = keeper {
@@ -452,6 +466,11 @@ impl<'r, 'a> Conductor<'r, 'a> {
             ("reload", _) => {
                 self.reload();
                 json!({ "done": "reload" })
+            }
+            ("plugin-upgrade", _) => {
+                let stamp = (request.uid, state::now_ns());
+                upgrade::answer(&self.args.file, &mut self.live, rest.trim(), stamp)
+                    .map_err(|e| stopped(&e))?
             }
             ("stop", _) => {
                 self.stop = Some("stopped by the operator");

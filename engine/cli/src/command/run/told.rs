@@ -8,7 +8,7 @@ use alula_journal::store::RedbStore;
 use alula_journal::{Hash, Record, Store, each};
 use alula_live::again::{Again, Heard};
 use alula_market::time::Instant;
-use alula_run::{Act, Course, Crank, Entries, OperatorAct, Swap, Turned};
+use alula_run::{Act, Course, Crank, Entries, OperatorAct, Swap, Turned, Upgrade};
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -34,6 +34,8 @@ pub struct Told {
     pub ticks: Vec<(u64, Instant, Hash)>,
     /// Instant, link, version of the thresholds.
     pub decisions: Vec<(Instant, Hash, u64)>,
+    /// Builds of plugins as they came in: instant, plugin, hash.
+    pub plugins: Vec<(Instant, String, String)>,
     /// Files refused.
     pub rejected: usize,
     /// Why it ended, where it ended in good order.
@@ -92,6 +94,7 @@ impl Told {
         self.run = later.run;
         self.swaps.extend(later.swaps);
         self.acts.extend(later.acts);
+        self.plugins.extend(later.plugins);
         // A tick that was not decided any more was begun again.
         self.ticks.truncate(self.decisions.len());
         self.ticks.extend(later.ticks);
@@ -100,6 +103,42 @@ impl Told {
         self.ended = later.ended;
         self.heard.extend(later.heard);
         self
+    }
+
+    /// Builds of plugins that the run began with; none where the journal does not say.
+    #[must_use]
+    pub fn builds(&self) -> Option<BTreeMap<String, String>> {
+        let mut builds = BTreeMap::new();
+        for (_, id, sha256) in &self.plugins {
+            builds.entry(id.clone()).or_insert_with(|| sha256.clone());
+        }
+        (!builds.is_empty()).then_some(builds)
+    }
+
+    /// Other builds of plugins that came in under way wait for their ticks again.
+    ///
+    /// # Errors
+    /// When one is gone, or is not what the strategy declares.
+    pub fn upgrades(&self, crank: &mut Crank<'_>) -> Result<(), Failure> {
+        let mut builds = BTreeMap::new();
+        let graph = crank.plan().graph().clone();
+        for (at, id, sha256) in &self.plugins {
+            if builds.insert(id.clone(), sha256.clone()).is_none() {
+                continue;
+            }
+            // Those that come later are not in force yet.
+            let mut now = self.builds().unwrap_or_default();
+            now.extend(builds.clone());
+            let host = crate::plugins::at(&graph, &now)?;
+            let upgrade = Upgrade {
+                at: *at,
+                plugin: id.clone(),
+                sha256: sha256.clone(),
+                registry: crank.registry().clone().and_plugins(host),
+            };
+            crank.upgrade(upgrade, None);
+        }
+        Ok(())
     }
 
     /// What is to happen to the run when it is computed again; `settings` are those that it recorded.
@@ -281,6 +320,7 @@ fn one(store: &dyn Store, path: &Path) -> Result<(Told, Option<String>), Failure
                 };
                 told.swaps.push((at, r.canonical.0.clone(), entries));
             }
+            Some(Record::PluginLoaded(r)) => told.plugins.push((at, r.id.clone(), r.sha256.to_string())),
             Some(Record::ThresholdsRejected(_)) => told.rejected += 1,
             Some(Record::Operator(r)) => told.acts.extend(Act::parse(&r.command).map(|act| OperatorAct {
                 at,

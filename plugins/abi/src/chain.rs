@@ -65,7 +65,7 @@ pub struct Contracts<'a> {
 impl Contracts<'_> {
     /// How many there are, if the columns agree on it.
     #[must_use]
-    pub fn len(&self) -> Option<usize> {
+    pub fn rows(&self) -> Option<usize> {
         let rows = self.strike.len();
         let numbers = [
             self.bid,
@@ -136,7 +136,7 @@ impl Chain<'_> {
     pub fn rows(&self) -> impl Iterator<Item = Contract> + '_ {
         let c = self.contracts;
         let at = move |column: &[f64], row: usize| column.get(row).copied().unwrap_or(f64::NAN);
-        (0..c.len().unwrap_or(0)).filter_map(move |row| {
+        (0..c.rows().unwrap_or(0)).filter_map(move |row| {
             Some(Contract {
                 expiry: usize::try_from(*c.expiry_of.get(row)?).ok()?,
                 right: match *c.right.get(row)? {
@@ -168,6 +168,6 @@ impl Chain<'_> {
     pub fn is_regular(&self) -> bool {
         let expiries = self.expiries.len();
         let inside = |i: &u32| usize::try_from(*i).is_ok_and(|i| i < expiries);
-        self.contracts.len().is_some() && self.contracts.expiry_of.iter().all(inside)
+        self.contracts.rows().is_some() && self.contracts.expiry_of.iter().all(inside)
     }
 }

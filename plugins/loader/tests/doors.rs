@@ -278,7 +278,7 @@ fn an_indicator_in_c_reads_a_chain_and_passes_every_check() {
     // Without any open interest it is not asked.
     assert_eq!(chain(&mut instance, &[f64::NAN; 3]), Row::Undefined);
     assert_eq!(chain(&mut instance, &numbers(15.0)), Row::Ready);
-    assert_eq!(instance.outputs(), [0.5, 5.0, 0.0]);
+    assert_eq!(instance.outputs(), [0.5, 5.0, 1.0]);
     assert_eq!(chain(&mut instance, &[1.0; 2]), Row::Dead);
     assert!(instance.fault().unwrap().text.contains("different lengths"));
     // Series do not fit it, and tables that contradict themselves are refused.
@@ -545,7 +545,9 @@ fn new_bytes_at_an_old_path_are_the_new_code_here_and_the_old_code_for_a_system_
         let library = load(lock, "probe", &cache).unwrap();
         let info = library.factory.find("probe").unwrap();
         let mut instance = library.factory.create(info, &[0.0]).unwrap();
-        (0..4).for_each(|_| drop(instance.update(&[1.0])));
+        for _ in 0..4 {
+            instance.update(&[1.0]);
+        }
         instance.outputs()[0]
     };
     assert_eq!(scale(&lock), 5.0);

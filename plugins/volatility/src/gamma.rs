@@ -213,7 +213,7 @@ impl ChainIndicator for ZeroGamma {
         for i in 1..=SPOTS {
             let here = net(at(i));
             if before.is_finite() && here.is_finite() && (before < 0.0) != (here < 0.0) {
-                let root = halved(&net, at(i - 1), at(i), before < 0.0);
+                let root = halved(net, at(i - 1), at(i), before < 0.0);
                 if nearest.is_none_or(|n| (root - 1.0).abs() < (n - 1.0).abs()) {
                     nearest = Some(root);
                 }

@@ -190,7 +190,7 @@ strategy interest {
 use plugin \"interest\" as interest(chain: chain) -> put_call: ratio, change: number, sound: bool
 
 signal sound   = interest(SPX).sound
-signal crowded = interest(SPX).put_call > 1.2 and sma(interest(SPX).put_call, 3 bars) > 1
+signal crowded = interest(SPX).put_call > 0.9 and sma(interest(SPX).put_call, 3 bars) > 0.9
 signal moved   = interest(SPX).change > 0 or interest(SPX).change < 0
 
 structure core = iron condor on SPX {

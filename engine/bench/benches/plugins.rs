@@ -211,13 +211,13 @@ fn main() {
     }
     let folder = tempfile::tempdir().unwrap();
     let (mut c_row, mut c_batch) = (in_c(folder.path()), in_c(folder.path()));
+    let mut c_out = vec![Vec::new()];
     if is_wanted("rsi") {
         let mut race = Race::new("RSI(14), built in and as a plugin", "bar", bars)
             .with("built in, batch", swept)
             .with("built in, bar by bar", stepped)
             .with("plugin in Rust, batch", || at_once(&mut batch, &close, &mut out))
             .with("plugin in Rust, bar by bar", || by_row(&mut row, &close));
-        let mut c_out = vec![Vec::new()];
         if let (Some(row), Some(batch)) = (&mut c_row, &mut c_batch) {
             for theirs in [by_row(row, &close), at_once(batch, &close, &mut c_out)] {
                 assert!((ours / theirs - 1.0).abs() < 1e-9, "{ours} and {theirs}");

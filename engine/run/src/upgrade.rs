@@ -81,7 +81,7 @@ impl fmt::Debug for Shadow {
 }
 
 impl Shadow {
-    /// Known values of plugins' functions on which both agree, before the first difference if there is one.
+    /// Known values of plugins' functions on which both agree.
     #[must_use]
     pub const fn compared(&self) -> u64 {
         self.compared

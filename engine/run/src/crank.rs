@@ -948,6 +948,8 @@ impl<'a> Crank<'a> {
             empty,
             applied,
             filled_by,
+            rails,
+            stopped,
             ..
         } = self;
         recorder.positions(&book);
@@ -992,6 +994,7 @@ impl<'a> Crank<'a> {
                 "fills: by the broker `{by}`, which simulates them from the quotes of the run"
             ));
         }
+        setup.manifest.marks.extend(gate::mark(&rails.limits, stopped));
         let changes = applied.len();
         if changes > 0 {
             let times = if changes == 1 {

@@ -140,10 +140,10 @@ pub fn add_up(rows: &mut [OverlayRow], changes: &[OverlayChangeRow], positions: 
         for p in positions {
             if mine(&p.opened_by) {
                 row.opened = row.opened.saturating_add(1);
-                row.opened_pnl = row.opened_pnl + p.pnl;
+                row.opened_pnl += p.pnl;
             } else if mine(&p.closed_by) {
                 row.closed = row.closed.saturating_add(1);
-                row.closed_pnl = row.closed_pnl + p.pnl;
+                row.closed_pnl += p.pnl;
             }
         }
     }
@@ -160,7 +160,7 @@ pub fn split(positions: &[PositionRow]) -> [Band<Usd>; 3] {
             (None, None) => 2,
         };
         if let Some(sum) = out.get_mut(place) {
-            *sum = *sum + p.pnl;
+            *sum += p.pnl;
         }
     }
     out

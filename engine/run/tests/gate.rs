@@ -4,7 +4,10 @@
     clippy::expect_used,
     clippy::panic,
     clippy::indexing_slicing,
-    reason = "tests may fail loudly"
+    clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap,
+    clippy::cast_sign_loss,
+    reason = "tests may fail loudly, and their numbers are small"
 )]
 
 mod common;
@@ -134,6 +137,11 @@ fn a_shadow_decides_and_sends_nothing_and_read_only_refuses() {
         .filter(|d| d.detail.contains("the run is a shadow"));
     assert_eq!(called.count(), 5);
     assert!(shadow.alerts.is_empty());
+    let marked = |run: &RunOutput, text: &str| run.manifest.marks.iter().any(|m| m == text);
+    assert!(marked(
+        &shadow,
+        "rails: a shadow; orders were decided and not sent"
+    ));
     let watching = turned(&history, limited(mode(Sending::ReadOnly)));
     assert_eq!(watching.trades.len(), 0);
     assert!(

@@ -295,3 +295,42 @@ fn a_log_changes_no_byte_of_the_run_folder_and_its_events_have_fields() {
     let wrong = here.alula(&["run", "condor.alula", "--log", "alula::tick=loud"]);
     assert_eq!(wrong.code, 2, "{wrong}");
 }
+
+#[test]
+fn a_run_that_could_not_begin_leaves_a_journal_that_says_so() {
+    let here = here("steward");
+    let run = here.alula(&[
+        "run",
+        "condor.alula",
+        "--speed",
+        "max",
+        "--broker",
+        "paper",
+        "--state",
+        "state",
+    ]);
+    assert_eq!(run.code, 2, "{run}");
+    assert!(run.stderr.contains("plugins.lock"), "{run}");
+    let verify = here.alula(&["journal", "verify", "state/condor"]);
+    assert_eq!(verify.code, 0, "{verify}");
+    assert!(
+        verify
+            .stdout
+            .contains("ended in good order; it did not begin: there is no `plugins.lock`"),
+        "{verify}"
+    );
+    let next = here.alula(&[
+        "run",
+        "condor.alula",
+        "--speed",
+        "max",
+        "--to",
+        "2023-01-06",
+        "--seed",
+        "5",
+        "--state",
+        "state",
+    ]);
+    assert_eq!(next.code, 0, "{next}");
+    assert!(!next.stderr.contains("died"), "{next}");
+}

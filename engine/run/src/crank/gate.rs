@@ -28,6 +28,20 @@ pub(super) fn rails(limits: Option<&RailLimits>) -> Rails {
     rails
 }
 
+/// What a reader of the results must know of the rails.
+pub(super) fn mark(limits: &RailLimits, stopped: u64) -> Option<String> {
+    let count = || match stopped {
+        1 => "1 order was stopped".to_owned(),
+        n => format!("{n} orders were stopped"),
+    };
+    match limits.mode {
+        Mode::Shadow => Some("rails: a shadow; orders were decided and not sent".to_owned()),
+        Mode::ReadOnly => Some(format!("rails: the run only watched; {}", count())),
+        Mode::Trade if stopped > 0 => Some(format!("rails: {} by limits that no strategy can lift", count())),
+        Mode::Trade => None,
+    }
+}
+
 impl Crank<'_> {
     /// The limits that were named, if any.
     #[must_use]

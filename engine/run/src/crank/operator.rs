@@ -129,6 +129,9 @@ impl Crank<'_> {
     }
 }
 
+/// Overlays in force at a tick, and what the rules would decide there without them.
+pub(super) type Alone = (Vec<Arc<Overlay>>, Decision);
+
 /// What the rules alone would decide at a tick, and the overlays that are in force; none without overlays.
 pub(super) fn without(
     setup: &Setup<'_>,
@@ -136,7 +139,7 @@ pub(super) fn without(
     tick: &Tick<'_>,
     cells: &[Cell],
     book: &Book,
-) -> Option<(Vec<Arc<Overlay>>, Decision)> {
+) -> Option<Alone> {
     if state.overlays.is_empty() {
         return None;
     }
@@ -157,11 +160,7 @@ pub(super) fn without(
 }
 
 /// Writes down what overlays changed at a tick, and which of them ended.
-pub(super) fn note(
-    rows: &mut RunOutput,
-    tick: &Tick<'_>,
-    (decision, alone): (&Decision, Option<(Vec<Arc<Overlay>>, Decision)>),
-) {
+pub(super) fn note(rows: &mut RunOutput, tick: &Tick<'_>, (decision, alone): (&Decision, Option<Alone>)) {
     let Some((overlays, alone)) = alone else { return };
     rows.overlay_changes
         .extend(overlay::changes(tick.number, &overlays, (decision, &alone)));

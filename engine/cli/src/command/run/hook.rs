@@ -8,6 +8,8 @@ use alula_live::Happening;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -20,7 +22,8 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// Starts the program for each event that matters.
 pub struct Hook {
     queue: Option<SyncSender<String>>,
-    worker: Option<JoinHandle<u64>>,
+    worker: Option<JoinHandle<()>>,
+    failed: Arc<AtomicU64>,
     /// Events that did not fit.
     pub dropped: u64,
 }
@@ -30,11 +33,18 @@ impl Hook {
     pub fn new(program: &Path) -> Self {
         let program = program.to_owned();
         let (queue, events) = sync_channel::<String>(QUEUE);
-        let worker =
-            std::thread::spawn(move || events.iter().filter(|event| !tell(&program, event)).count() as u64);
+        let failed = Arc::new(AtomicU64::new(0));
+        let counted = Arc::clone(&failed);
+        let worker = std::thread::spawn(move || {
+            for event in events.iter().filter(|event| !tell(&program, event)) {
+                counted.fetch_add(1, Ordering::Relaxed);
+                tracing::warn!(target: "alula::hook", bytes = event.len(), "the hook failed for an event");
+            }
+        });
         Self {
             queue: Some(queue),
             worker: Some(worker),
+            failed,
             dropped: 0,
         }
     }
@@ -50,6 +60,27 @@ impl Hook {
         }
     }
 
+    /// What became of events so far, in Prometheus's text format.
+    pub fn metrics(&self) -> String {
+        let rows = [
+            (
+                "failed",
+                "Events for which the hook failed.",
+                self.failed.load(Ordering::Relaxed),
+            ),
+            (
+                "dropped",
+                "Events that did not fit the hook's queue.",
+                self.dropped,
+            ),
+        ];
+        rows.iter()
+            .map(|(name, help, n)| {
+                format!("# HELP alula_hook_{name}_total {help}\n# TYPE alula_hook_{name}_total counter\nalula_hook_{name}_total {n}\n")
+            })
+            .collect()
+    }
+
     /// Passes on that the run had to stop.
     pub fn stopped(&mut self, event: &str) {
         if let Some(queue) = &self.queue
@@ -62,8 +93,11 @@ impl Hook {
     /// Waits until the program has been told everything; says how often it failed.
     pub fn end(mut self) -> u64 {
         self.queue.take();
-        let worker = self.worker.take();
-        worker.and_then(|w| w.join().ok()).unwrap_or_default()
+        if let Some(worker) = self.worker.take() {
+            // One that broke off has told what it could.
+            let _ = worker.join();
+        }
+        self.failed.load(Ordering::Relaxed)
     }
 }
 

@@ -392,7 +392,8 @@ impl<'r, 'a> Conductor<'r, 'a> {
             && (last || board.0.is_empty() || board.1.elapsed() > BREATH / 2)
         {
             let alerts = self.webhook.as_ref().map(|w| w.counts().metrics());
-            let text = control::metrics(&View::of(&self.live)) + &alerts.unwrap_or_default();
+            let hook = self.hook.as_ref().map(Hook::metrics).unwrap_or_default();
+            let text = control::metrics(&View::of(&self.live)) + &alerts.unwrap_or_default() + &hook;
             *board = (text, Instant::now());
         }
         Ok(())

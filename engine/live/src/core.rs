@@ -380,6 +380,13 @@ impl<'a> Live<'a> {
         if turned.new_session {
             out.extend(at.map(|at| Happening::Session(at.date())));
         }
+        if let (Some(trader), Some(at)) = (&mut self.trader, at) {
+            let key = trader.id().to_owned();
+            out.extend(trader.link_mut().take_news().into_iter().map(|text| {
+                let key = key.clone();
+                Happening::Alert { at, key, text }
+            }));
+        }
         let rows = self.crank.output();
         let told = &mut self.told;
         // Version 1 is what the run began with, and is told at its start.

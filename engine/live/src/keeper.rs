@@ -400,6 +400,15 @@ impl Keeper {
     }
 
     /// The desk, where orders are sent.
+    #[must_use]
+    pub fn desk(&self) -> Option<&OrderDesk> {
+        match &self.journal {
+            Pen::Journal(_) => None,
+            Pen::Desk(desk) => Some(desk),
+        }
+    }
+
+    /// The desk, to send with.
     pub fn desk_mut(&mut self) -> Option<&mut OrderDesk> {
         match &mut self.journal {
             Pen::Journal(_) => None,

@@ -5,8 +5,8 @@
 
 use crate::broker::{Broker, BrokerEvent, BrokerFault};
 use crate::keeper::stamp;
-use crate::order::OrderDesk;
-use crate::reconcile::{Action, Policy, Reconciler};
+use crate::order::{Notice, OrderDesk, OrderState};
+use crate::reconcile::{Action, Occasion, Policy, Reconciler};
 use crate::trader::{Reopen, Sheet, TradeError, Trader};
 use alula_market::time::Instant;
 use std::time::Duration;
@@ -29,6 +29,8 @@ pub struct Link {
     pub(crate) clock: Option<Instant>,
     /// Processes that died under this run.
     revivals: u64,
+    /// What a person should hear of, oldest first.
+    news: Vec<String>,
 }
 
 impl Link {
@@ -48,6 +50,7 @@ impl Link {
             mismatches: Vec::new(),
             clock: None,
             revivals: 0,
+            news: Vec::new(),
         }
     }
 
@@ -63,10 +66,28 @@ impl Link {
         &self.mismatches
     }
 
+    /// Keeps what a person must see.
+    pub(crate) fn note(&mut self, notice: Notice) {
+        self.news.extend(alarm(notice));
+    }
+
+    /// What happened since the last look, in sentences.
+    pub(crate) fn take_news(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.news)
+    }
+
     /// Processes of the broker that died and were opened anew.
     #[must_use]
     pub const fn revivals(&self) -> u64 {
         self.revivals
+    }
+}
+
+/// What a person must see of a notice.
+fn alarm(notice: Notice) -> Option<String> {
+    match notice {
+        Notice::Alarm { text, .. } => Some(text),
+        _ => None,
     }
 }
 
@@ -118,6 +139,10 @@ impl Trader {
         Ok(trader)
     }
 
+    pub(crate) const fn link_mut(&mut self) -> &mut Link {
+        &mut self.link
+    }
+
     /// How the connection stands.
     #[must_use]
     pub const fn link(&self) -> &Link {
@@ -159,6 +184,9 @@ impl Trader {
         self.link.revivals = self.link.revivals.saturating_add(1);
         if let Some(reopen) = &mut self.reopen {
             self.broker = reopen()?;
+            self.link
+                .news
+                .push("the broker's process was opened anew".to_owned());
         }
         self.broker.connect()?;
         self.hear_all(desk, when)
@@ -173,10 +201,15 @@ impl Trader {
     ) -> Result<Option<Action>, TradeError> {
         match event {
             BrokerEvent::Up => self.link.connected = true,
-            BrokerEvent::Down(_) => self.link.connected = false,
+            BrokerEvent::Down(why) => {
+                self.link.connected = false;
+                let text = format!("no connection, and no order leaves: {why}");
+                self.link.news.push(text);
+            }
             _ => {}
         }
-        desk.take(stamp(now, received_ns), event)?;
+        let (_, notices) = desk.take(stamp(now, received_ns), event)?;
+        self.link.news.extend(notices.into_iter().filter_map(alarm));
         Ok(self.link.reconciler.event(now, desk.orders(), event))
     }
 
@@ -215,8 +248,32 @@ impl Trader {
             Action::Ask { request, since } => self.broker.request_snapshot(request, since)?,
             Action::Settle { plan, occasion, .. } => {
                 let when = stamp(now, received_ns);
+                let open: Vec<_> = desk.orders().open().map(|o| o.spec.id.clone()).collect();
                 desk.settle(when, 0, occasion, &plan)?;
                 self.link.mismatches = plan.mismatches.iter().map(ToString::to_string).collect();
+                for id in open {
+                    if let Some(order) = desk.orders().get(&id)
+                        && order.state == OrderState::Abandoned
+                    {
+                        let text = format!(
+                            "order `{id}` of `{}` is abandoned: the broker does not have it, and it is not sent again",
+                            order.rule
+                        );
+                        self.link.news.push(text);
+                    }
+                }
+                let first = self.link.mismatches.first();
+                let text = match first {
+                    Some(first) => format!("it does not agree with the journal, and entries wait: {first}"),
+                    None => format!(
+                        "it agrees with the journal; {} orders gone on with, {} abandoned",
+                        plan.adopted, plan.abandoned
+                    ),
+                };
+                // Of what is compared day by day only trouble is told.
+                if first.is_some() || occasion != Occasion::Periodic {
+                    self.link.news.push(text);
+                }
                 self.link.reconciler.settled(now, self.link.mismatches.is_empty());
                 // What is to be taken back again leaves now; what could not be heard of is in the next look.
                 desk.flush(when, self.broker.as_mut())?;

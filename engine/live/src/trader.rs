@@ -131,7 +131,9 @@ impl Trader {
             self.sheet
                 .note(id, legs, name.map_err(|refusal| Arc::from(refusal.why.as_str())));
         }
-        desk.flush(when, self.broker.as_mut())?;
+        for notice in desk.flush(when, self.broker.as_mut())? {
+            self.link.note(notice);
+        }
         Ok(())
     }
 

@@ -8,6 +8,39 @@ use alula_core::vega;
 use alula_market::money::Usd;
 use alula_market::time::Instant;
 
+/// A broker at one glance.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct BrokerLine {
+    /// Plugin and broker.
+    pub id: String,
+    /// The connection stands.
+    pub connected: bool,
+    /// What does not fit between journal and broker; entries wait as long as something stands here.
+    pub mismatches: Vec<String>,
+    /// Why only exits and hedges are let through.
+    pub safe_mode: Option<String>,
+    /// How often its process died and was opened anew.
+    pub reopened: u64,
+    /// Orders at the broker: name, rule, and how each stands.
+    pub orders: Vec<(String, String, String)>,
+}
+
+fn broker_line(live: &Live<'_>) -> Option<BrokerLine> {
+    let (trader, desk) = (live.trader()?, live.keeper()?.desk()?);
+    let orders = desk.orders().open().map(|o| {
+        let state = o.state.word().to_owned();
+        (o.spec.id.to_string(), o.rule.to_string(), state)
+    });
+    Some(BrokerLine {
+        id: trader.id().to_owned(),
+        connected: trader.link().is_up(),
+        mismatches: trader.link().mismatches().to_vec(),
+        safe_mode: desk.rails().safe_mode.clone(),
+        reopened: trader.link().revivals(),
+        orders: orders.collect(),
+    })
+}
+
 /// A run at one glance.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct View {
@@ -51,6 +84,8 @@ pub struct View {
     pub overlays: Vec<(u32, String, String, String)>,
     /// Limits that no strategy can lift, in one line; none where none were named.
     pub rails: Option<String>,
+    /// The broker and its orders, where they go to one.
+    pub broker: Option<BrokerLine>,
     /// Orders that a rail stopped.
     pub stopped: u64,
     /// Version of the thresholds in force, and its hash.
@@ -185,6 +220,7 @@ impl View {
             stopped: crank.stopped(),
             thresholds: (crank.version(), crank.thresholds().hash_hex()),
             reloads: live.reloads().clone(),
+            broker: broker_line(live),
             journal: live.keeper().map(|k| {
                 let (commits, slowest) = k.journal().commits();
                 let millis = u64::try_from(slowest.as_millis()).unwrap_or(u64::MAX);

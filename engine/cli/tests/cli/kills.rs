@@ -3,6 +3,10 @@
 //!
 //! `ALULA_KILLS=500` makes the long version, `ALULA_KILL_SEED=7` repeats one history.
 #![cfg(target_os = "linux")]
+#![expect(
+    clippy::indexing_slicing,
+    reason = "helpers of tests may fail loudly, as tests do"
+)]
 
 use crate::broker::{opened, paper, trusted};
 use crate::plugin::here;
@@ -425,7 +429,6 @@ fn history(seed: u64, kills: u64, undisturbed: &str, figures: &mut Figures) {
 }
 
 #[test]
-#[expect(clippy::print_stdout, reason = "figures of the long version")]
 fn no_order_is_lost_or_doubled_however_often_engine_and_broker_are_killed() {
     let number = |name: &str| std::env::var(name).ok().and_then(|t| t.parse::<u64>().ok());
     let all = number("ALULA_KILLS").unwrap_or(24);
@@ -442,6 +445,11 @@ fn no_order_is_lost_or_doubled_however_often_engine_and_broker_are_killed() {
         let done = figures.engine + figures.broker + figures.both;
         history(seed, (all - done).min(12), &trades, &mut figures);
         seed += 1;
+        println!(
+            "{} kills, {} histories",
+            figures.engine + figures.broker + figures.both,
+            figures.histories
+        );
     }
     println!("{figures:#?}");
 }

@@ -2,7 +2,7 @@
 
 use super::signals::{Request, Signal};
 use crate::exit::Failure;
-use alula_live::view::View;
+use alula_live::view::{BrokerLine, View};
 use serde_json::{Value, json};
 use std::fmt::Write as _;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
@@ -129,6 +129,16 @@ pub fn ask(_folder: &Path, _line: &str) -> Result<Value, Failure> {
     Err(Failure::usage("there is no control socket on this system"))
 }
 
+fn broker(b: &BrokerLine) -> Value {
+    let orders: Vec<Value> = b
+        .orders
+        .iter()
+        .map(|(name, rule, state)| json!({ "name": name, "rule": rule, "state": state }))
+        .collect();
+    json!({ "id": b.id, "connected": b.connected, "mismatches": b.mismatches, "safe_mode": b.safe_mode,
+        "reopened": b.reopened, "orders": orders })
+}
+
 /// A run at one glance as JSON.
 pub fn status(v: &View) -> Value {
     let positions: Vec<Value> = v
@@ -165,6 +175,7 @@ pub fn status(v: &View) -> Value {
             "last_reload_success": v.reloads.last_success, "last_reload_error": v.reloads.last_error,
             "reload_attempts_total": v.reloads.attempts, "accepted": v.reloads.accepted, "rejected": v.reloads.rejected,
         },
+        "broker": v.broker.as_ref().map(broker),
         "journal": v.journal.map(|(entries, commits, ms)| json!({ "entries": entries, "commits": commits, "slowest_ms": ms })),
     })
 }

@@ -200,13 +200,11 @@ fn last_good(
 
 /// What cannot be meant.
 fn check(args: &RunArgs) -> Result<(), Failure> {
-    if args.broker == BrokerArg::Paper {
-        if args.state.is_none() {
-            return Err(Failure::usage(
-                "a broker needs a journal: nothing is sent that is not written down first",
-            )
-            .help("name a folder for it with `--state DIR`"));
-        }
+    if args.broker == BrokerArg::Paper && args.state.is_none() {
+        return Err(Failure::usage(
+            "a broker needs a journal: nothing is sent that is not written down first",
+        )
+        .help("name a folder for it with `--state DIR`"));
     }
     match (args.feed, &args.data) {
         (Some(FeedArg::Replay), None) => Err(Failure::usage("a replay needs a store").help(

@@ -228,6 +228,63 @@ pub enum BrokerEvent {
     },
     /// A quote that was subscribed to.
     Quote(Quote),
+    /// The value of an index that was subscribed to.
+    Level(Level),
+    /// Options of a class and expiry are listed, as was asked.
+    Listed {
+        /// As asked.
+        request: u64,
+        /// What.
+        listing: Listing,
+    },
+    /// All that is listed was told.
+    ListEnd {
+        /// As asked.
+        request: u64,
+    },
+}
+
+impl BrokerEvent {
+    /// It speaks of the market, not of the account.
+    #[must_use]
+    pub const fn is_of_the_market(&self) -> bool {
+        matches!(
+            self,
+            Self::Quote(_) | Self::Level(_) | Self::Listed { .. } | Self::ListEnd { .. }
+        )
+    }
+}
+
+/// The value of an index.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Level {
+    /// Symbol: `SPX`, `VIX`.
+    pub name: Arc<str>,
+    /// Points; `None` while it is not told.
+    pub value: Option<Price>,
+    /// When it was so.
+    pub at: Instant,
+}
+
+/// Strikes of a class and expiry. Some may turn out not to be there: venues name the strikes of a class for all of its
+/// expiries together.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listing {
+    /// Class.
+    pub root: Root,
+    /// Expiry.
+    pub expiry: Date,
+    /// Strikes, ascending.
+    pub strikes: Vec<Price>,
+}
+
+/// Something whose quotes are asked for.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Watched {
+    /// Something that is traded.
+    Instrument(Instrument),
+    /// An index, by its symbol.
+    Level(Arc<str>),
 }
 
 /// Money as the broker has it.
@@ -299,6 +356,10 @@ pub struct Capabilities {
     pub what_if: bool,
     /// It gives quotes.
     pub quotes: bool,
+    /// And values of indices.
+    pub indices: bool,
+    /// It says which options are listed.
+    pub chains: bool,
     /// It lives from quotes that the engine hands it: a simulated broker. What comes of it is labelled so.
     pub simulated: bool,
     /// Real money.
@@ -371,14 +432,28 @@ pub trait Broker {
     /// When it cannot tell, or the request did not leave.
     fn what_if(&mut self, order: &BrokerOrder) -> Result<WhatIf, BrokerFault>;
 
-    /// Asks for quotes of these instruments and of no others, from now on; they come as [`BrokerEvent::Quote`].
+    /// Asks for quotes of these and of nothing else, from now on; they come as [`BrokerEvent::Quote`] and
+    /// [`BrokerEvent::Level`].
     ///
     /// # Errors
     /// When it gives none, or the request did not leave.
-    fn watch(&mut self, instruments: &[Instrument]) -> Result<(), BrokerFault> {
-        let _ = instruments;
+    fn watch(&mut self, what: &[Watched]) -> Result<(), BrokerFault> {
+        let _ = what;
         Err(BrokerFault {
             what: "this broker gives no quotes".to_owned(),
+            dead: false,
+        })
+    }
+
+    /// Asks which options of an underlying are listed; they come as [`BrokerEvent::Listed`] under the request's number, then
+    /// [`BrokerEvent::ListEnd`].
+    ///
+    /// # Errors
+    /// When it cannot tell, or the request did not leave.
+    fn list(&mut self, request: u64, underlying: &str) -> Result<(), BrokerFault> {
+        let _ = (request, underlying);
+        Err(BrokerFault {
+            what: "this broker lists no chains".to_owned(),
             dead: false,
         })
     }

@@ -357,7 +357,11 @@ impl Orders {
             | BrokerEvent::SnapshotFill { .. }
             | BrokerEvent::SnapshotAccount { .. }
             | BrokerEvent::SnapshotEnd { .. }
-            | BrokerEvent::Quote(_) => {}
+            // The market is not for the orders.
+            | BrokerEvent::Quote(_)
+            | BrokerEvent::Level(_)
+            | BrokerEvent::Listed { .. }
+            | BrokerEvent::ListEnd { .. } => {}
         }
     }
 

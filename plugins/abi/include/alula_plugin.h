@@ -31,7 +31,7 @@ extern "C" {
 
 #define ALULA_ABI_MAGIC UINT64_C(0x315F4942415F4C41) /* the bytes "AL_ABI_1" */
 #define ALULA_ABI_MAJOR 1u
-#define ALULA_ABI_MINOR 2u /* 1: brokers; 2: indicators that read an option chain */
+#define ALULA_ABI_MINOR 2u /* 1: brokers; 2: indicators that read an option chain, indices and listings of brokers */
 #if defined(_WIN32)
 #define ALULA_EXPORT __declspec(dllexport)
 #else
@@ -257,13 +257,14 @@ typedef struct alula_setting {
 #define ALULA_OPTION 1u
 #define ALULA_FUTURE 2u
 #define ALULA_SHARE 3u
+#define ALULA_INDEX 4u /* quoted, never traded: bid and ask are both its value; since 2 */
 typedef struct alula_instrument {
   uint32_t struct_size;
   uint32_t kind;
   alula_str symbol;        /* underlying: "SPX"; a share's own                                             */
   alula_str trading_class; /* "SPXW", "VX", a share's own: SPX and SPXW of one day and strike are two       */
   alula_str currency;      /* "USD"                                                                        */
-  uint32_t expiry;         /* yyyymmdd; 0 for a share                                                      */
+  uint32_t expiry;         /* yyyymmdd; 0 for a share and an index                                         */
   uint32_t right;          /* 'C' or 'P'; 0 where it is no option                                          */
   int64_t strike_e9;       /* 0 where it is no option                                                      */
   int64_t multiplier_e9;
@@ -370,6 +371,15 @@ typedef struct alula_what_if { /* the host's: struct_size is set */
   int64_t fee_e9;
 } alula_what_if;
 
+typedef struct alula_listing { /* options of a class and expiry: since 2 */
+  uint32_t struct_size;
+  uint32_t expiry;
+  alula_str symbol; /* underlying */
+  alula_str trading_class;
+  uint64_t n_strikes;
+  const int64_t *strikes_e9; /* ascending */
+} alula_listing;
+
 /* Events, with the fields that they have. Between BEGIN and END of a snapshot stand rows of its request_id, and nothing of
  * another snapshot. Without an END a snapshot proves nothing; a position that is not named is not held once END is there. */
 #define ALULA_EV_UP 1u
@@ -386,6 +396,8 @@ typedef struct alula_what_if { /* the host's: struct_size is set */
 #define ALULA_EV_SNAP_ACCOUNT 24u  /* request_id, account                   */
 #define ALULA_EV_SNAP_END 25u      /* request_id                            */
 #define ALULA_EV_QUOTE 30u         /* quote                                 */
+#define ALULA_EV_LISTED 31u        /* request_id, listing: since 2          */
+#define ALULA_EV_LIST_END 32u      /* request_id: since 2                   */
 typedef struct alula_broker_event {
   uint32_t struct_size;
   uint32_t kind;
@@ -398,6 +410,7 @@ typedef struct alula_broker_event {
   const alula_holding *holding;
   const alula_account *account;
   const alula_quote *quote;
+  const alula_listing *listing; /* since 2 */
 } alula_broker_event;
 
 /* Events to the caller: event() copies; other than 0 means that this was the last one it takes, the rest goes into the next
@@ -418,6 +431,8 @@ typedef struct alula_event_sink {
 #define ALULA_BRK_QUOTES 64u     /* watch is there: it gives quotes                                    */
 #define ALULA_BRK_SIMULATED 128u /* quotes is there: it lives from quotes that the host hands it       */
 #define ALULA_BRK_LIVE 256u      /* real money: the host wants an explicit allowance                   */
+#define ALULA_BRK_INDICES 512u   /* watch takes indices: since 2                                       */
+#define ALULA_BRK_CHAINS 1024u   /* list is there: since 2                                             */
 typedef struct alula_broker_desc {
   uint32_t struct_size;
   uint32_t caps;
@@ -454,6 +469,9 @@ typedef struct alula_broker_vtbl {
   /* With ALULA_BRK_QUOTES, or NULL: quotes of these instruments and of no others come as ALULA_EV_QUOTE from now on, and
    * after every reconnect. */
   alula_status (*watch)(void *self, const alula_instrument *const *rows, uint64_t n_rows, alula_error *err);
+  /* Since 2, with ALULA_BRK_CHAINS, or NULL: which options of an underlying are listed comes as ALULA_EV_LISTED, one for
+   * each class and expiry, then ALULA_EV_LIST_END. Some strikes of it may turn out not to be there. */
+  alula_status (*list)(void *self, uint64_t request_id, alula_str underlying, alula_error *err);
 } alula_broker_vtbl;
 
 typedef struct alula_broker_factory {
@@ -503,10 +521,11 @@ ALULA_LAYOUT(sizeof(alula_order_row) == 56);
 ALULA_LAYOUT(sizeof(alula_holding) == 24);
 ALULA_LAYOUT(sizeof(alula_account) == 40);
 ALULA_LAYOUT(sizeof(alula_what_if) == 32);
-ALULA_LAYOUT(sizeof(alula_broker_event) == 104);
+ALULA_LAYOUT(sizeof(alula_listing) == 56);
+ALULA_LAYOUT(sizeof(alula_broker_event) == 112);
 ALULA_LAYOUT(sizeof(alula_event_sink) == 24);
 ALULA_LAYOUT(sizeof(alula_broker_desc) == 48);
-ALULA_LAYOUT(sizeof(alula_broker_vtbl) == 96);
+ALULA_LAYOUT(sizeof(alula_broker_vtbl) == 104);
 ALULA_LAYOUT(offsetof(alula_broker_vtbl, submit) == 40);
 ALULA_LAYOUT(offsetof(alula_broker_vtbl, final_values) == 80);
 ALULA_LAYOUT(sizeof(alula_broker_factory) == 24);

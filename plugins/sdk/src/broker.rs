@@ -1,6 +1,6 @@
 //! What the author of a broker writes.
 
-use alula_plugin_abi::broker::{Caps, Contract, Event, FinalValue, Order, Quote, WhatIf};
+use alula_plugin_abi::broker::{Caps, Contract, Event, FinalValue, Order, Quote, WhatIf, Word};
 use alula_plugin_abi::host::borrowed_text;
 use alula_plugin_abi::raw;
 use std::ffi::CStr;
@@ -83,6 +83,16 @@ pub trait Broker: Sized + Send + 'static {
     fn watch(&mut self, contracts: &[Contract]) -> Result<(), String> {
         let _ = contracts;
         Err("this broker gives no quotes".to_owned())
+    }
+
+    /// Which options of an underlying are listed; with [`Caps::CHAINS`]. One [`Event::Listed`] for each class and expiry comes
+    /// out of [`Broker::poll`] under this number, then [`Event::ListEnd`].
+    ///
+    /// # Errors
+    /// When it cannot be asked for.
+    fn list(&mut self, request: u64, underlying: &Word) -> Result<(), String> {
+        let _ = (request, underlying);
+        Err("this broker lists no chains".to_owned())
     }
 
     /// Quotes of an instant, which is the clock of a broker with [`Caps::SIMULATED`].

@@ -76,7 +76,9 @@ pub mod prelude {
     pub use crate::export_plugin;
     pub use crate::{Broker, Level, Refused, Services, Setting, Settings};
     pub use crate::{ChainIndicator, Indicator, Param, Params, Port, Reader, Ready, Writer};
-    pub use alula_plugin_abi::broker::{Caps, Contract, Event, Execution, FinalValue, Order, Quote, WhatIf};
+    pub use alula_plugin_abi::broker::{
+        Caps, Contract, Event, Execution, FinalValue, Listing, Order, Quote, WhatIf, Word,
+    };
     pub use alula_plugin_abi::chain::{Chain, Right, Settles};
     pub use std::ffi::CStr;
 }

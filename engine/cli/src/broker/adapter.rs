@@ -4,9 +4,8 @@ use super::convert;
 use super::line::Line;
 use alula_live::broker::{
     Broker, BrokerEvent, BrokerFacts, BrokerFault, BrokerOrder, ClientOrderId, FinalValue, Quote, Submission,
-    WhatIf,
+    Watched, WhatIf,
 };
-use alula_market::contract::Instrument;
 use alula_market::time::Instant;
 use alula_plugin_abi::host::{BrokerInfo, Fault, Submitted};
 use std::fmt;
@@ -124,11 +123,18 @@ impl<L: Line> Broker for Adapter<L> {
         self.done(result).map(|answer| convert::what_if(&answer))
     }
 
-    fn watch(&mut self, instruments: &[Instrument]) -> Result<(), BrokerFault> {
+    fn watch(&mut self, what: &[Watched]) -> Result<(), BrokerFault> {
         self.intact()?;
-        let rows: Result<Vec<_>, String> = instruments.iter().map(convert::contract).collect();
+        let rows: Result<Vec<_>, String> = what.iter().map(convert::watched).collect();
         let rows = rows.map_err(|why| self.fault(why))?;
         let result = self.line.watch(&rows);
+        self.done(result)
+    }
+
+    fn list(&mut self, request: u64, underlying: &str) -> Result<(), BrokerFault> {
+        self.intact()?;
+        let name = convert::word(underlying).map_err(|why| self.fault(why))?;
+        let result = self.line.list(request, &name);
         self.done(result)
     }
 

@@ -2,7 +2,7 @@
 
 use super::line::Line;
 use super::protocol::{Answer, Call, Failed, receive, send};
-use alula_plugin_abi::broker::{Contract, Event, FinalValue, Order, Quote, WhatIf};
+use alula_plugin_abi::broker::{Contract, Event, FinalValue, Order, Quote, WhatIf, Word};
 use alula_plugin_abi::host::{Fault, FaultKind, Submitted};
 use std::io::{Error, ErrorKind, Read};
 use std::os::fd::OwnedFd;
@@ -265,6 +265,11 @@ impl Line for Child {
 
     fn watch(&mut self, contracts: &[Contract]) -> Result<(), Fault> {
         self.plain(&Call::Watch(contracts.to_vec()))
+    }
+
+    fn list(&mut self, request: u64, underlying: &Word) -> Result<(), Fault> {
+        let underlying = *underlying;
+        self.plain(&Call::List { request, underlying })
     }
 
     fn quotes(&mut self, at_ns: i64, quotes: &[Quote]) -> Result<(), Fault> {

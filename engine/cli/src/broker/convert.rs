@@ -3,7 +3,7 @@
 //! the micro-dollar.
 
 use alula_live::broker as port;
-use alula_market::contract::{Fields, Instrument, Right, day_number};
+use alula_market::contract::{Fields, Instrument, Right, Root, date_of, day_number};
 use alula_market::money::{Price, Usd};
 use alula_market::time::Instant;
 use alula_plugin_abi::broker as plain;
@@ -20,6 +20,11 @@ pub const fn nanoseconds(at: Instant) -> i64 {
 
 const fn instant(ns: i64) -> Instant {
     Instant(ns.div_euclid(SCALE))
+}
+
+/// The second from which a quote may be used: not before it stood.
+const fn seen(ns: i64) -> Instant {
+    Instant(ns.saturating_add(SCALE - 1).div_euclid(SCALE))
 }
 
 const fn usd(e9: i64) -> Usd {
@@ -40,7 +45,7 @@ fn mills(e9: i64, what: &str) -> Result<Price, String> {
     }
 }
 
-fn word(text: &str) -> Result<Word, String> {
+pub fn word(text: &str) -> Result<Word, String> {
     Word::new(text).ok_or_else(|| format!("`{text}` is no symbol"))
 }
 
@@ -59,6 +64,24 @@ pub fn contract(instrument: &Instrument) -> Result<Contract, String> {
         }),
         strike_e9: e9(fields.strike),
         multiplier_e9: instrument.multiplier().saturating_mul(SCALE),
+    })
+}
+
+/// What is to be quoted, as the plugin gets it.
+pub fn watched(what: &port::Watched) -> Result<Contract, String> {
+    let name = match what {
+        port::Watched::Instrument(instrument) => return contract(instrument),
+        port::Watched::Level(name) => word(name)?,
+    };
+    Ok(Contract {
+        kind: Kind::Index,
+        symbol: name,
+        class: name,
+        currency: word("USD")?,
+        expiry: 0,
+        right: None,
+        strike_e9: 0,
+        multiplier_e9: SCALE,
     })
 }
 
@@ -150,6 +173,8 @@ pub const fn capabilities(caps: Caps) -> port::Capabilities {
         positions: caps.has(Caps::HOLDINGS),
         what_if: caps.has(Caps::WHAT_IF),
         quotes: caps.has(Caps::QUOTES),
+        indices: caps.has(Caps::INDICES),
+        chains: caps.has(Caps::CHAINS),
         simulated: caps.has(Caps::SIMULATED),
         live: caps.has(Caps::LIVE),
     }
@@ -268,6 +293,28 @@ pub fn event(event: &plain::Event) -> Result<Option<port::BrokerEvent>, String> 
                 maintenance_margin: account.maintenance_margin_e9.map(usd),
             },
         },
+        Event::Listed { request, listing } => {
+            let (Some(root), Some(expiry)) = (Root::parse(listing.class.as_str()), date_of(listing.expiry))
+            else {
+                return Ok(None);
+            };
+            let strikes = listing.strikes_e9.iter();
+            let strikes = strikes.filter_map(|k| mills(*k, "a strike").ok()).collect();
+            E::Listed {
+                request: *request,
+                listing: port::Listing {
+                    root,
+                    expiry,
+                    strikes,
+                },
+            }
+        }
+        Event::ListEnd { request } => E::ListEnd { request: *request },
+        Event::Quote(quote) if quote.contract.kind == Kind::Index => E::Level(port::Level {
+            name: quote.contract.class.as_str().into(),
+            value: price_of_quote(quote.ask_e9),
+            at: seen(quote.at_ns),
+        }),
         Event::Quote(quote) => {
             let Some(instrument) = instrument(&quote.contract) else {
                 return Ok(None);
@@ -278,7 +325,7 @@ pub fn event(event: &plain::Event) -> Result<Option<port::BrokerEvent>, String> 
                 ask: price_of_quote(quote.ask_e9),
                 bid_size: quote.bid_size,
                 ask_size: quote.ask_size,
-                at: instant(quote.at_ns),
+                at: seen(quote.at_ns),
             })
         }
     }))

@@ -143,6 +143,10 @@ fn answer(broker: &mut Connection, call: Call) -> Answer {
             let result = broker.watch(&contracts);
             done(broker, result)
         }
+        Call::List { request, underlying } => {
+            let result = broker.list(request, &underlying);
+            done(broker, result)
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! A line to a broker: the contract's calls, whether they go straight into the plugin or through a pipe to another process.
 
-use alula_plugin_abi::broker::{Contract, Event, FinalValue, Order, Quote, WhatIf};
+use alula_plugin_abi::broker::{Contract, Event, FinalValue, Order, Quote, WhatIf, Word};
 use alula_plugin_abi::host::{Connection, Fault, Submitted};
 use std::time::Duration;
 
@@ -24,6 +24,8 @@ pub trait Line {
     fn what_if(&mut self, order: &Order) -> Result<WhatIf, Fault>;
     /// Quotes of these from now on.
     fn watch(&mut self, contracts: &[Contract]) -> Result<(), Fault>;
+    /// Which options of an underlying are listed.
+    fn list(&mut self, request: u64, underlying: &Word) -> Result<(), Fault>;
     /// Quotes of an instant.
     fn quotes(&mut self, at_ns: i64, quotes: &[Quote]) -> Result<(), Fault>;
     /// What contracts settle to.
@@ -57,6 +59,9 @@ impl Line for Connection {
     }
     fn watch(&mut self, contracts: &[Contract]) -> Result<(), Fault> {
         Self::watch(self, contracts)
+    }
+    fn list(&mut self, request: u64, underlying: &Word) -> Result<(), Fault> {
+        Self::list(self, request, underlying)
     }
     fn quotes(&mut self, at_ns: i64, quotes: &[Quote]) -> Result<(), Fault> {
         Self::quotes(self, at_ns, quotes)

@@ -1,7 +1,7 @@
 //! Calls and answers between the engine and a broker's process: frames of a length and bytes, in the contract's own layout.
 
 use alula_plugin_abi::broker::wire::{In, Out, VERSION, Wire, bytes_of, value_of};
-use alula_plugin_abi::broker::{Contract, Event, FinalValue, Order, Quote, WhatIf};
+use alula_plugin_abi::broker::{Contract, Event, FinalValue, Order, Quote, WhatIf, Word};
 use alula_plugin_abi::host::{Fault, FaultKind};
 use std::io::{Error, ErrorKind, Read, Write};
 
@@ -36,6 +36,10 @@ pub enum Call {
         rows: Vec<FinalValue>,
     },
     Watch(Vec<Contract>),
+    List {
+        request: u64,
+        underlying: Word,
+    },
 }
 
 /// A fault as it crosses, and whether the broker is dead of it.
@@ -136,11 +140,16 @@ impl Wire for Call {
                 10_u8.put(out);
                 contracts.put(out);
             }
+            Self::List { request, underlying } => {
+                11_u8.put(out);
+                request.put(out);
+                underlying.put(out);
+            }
         }
     }
 
     fn take(from: &mut In<'_>) -> Result<Self, String> {
-        Ok(match from.tag(11, "call")? {
+        Ok(match from.tag(12, "call")? {
             0 => {
                 let version = u32::take(from)?;
                 if version != VERSION {
@@ -173,7 +182,11 @@ impl Wire for Call {
                 at_ns: Wire::take(from)?,
                 rows: Wire::take(from)?,
             },
-            _ => Self::Watch(Wire::take(from)?),
+            10 => Self::Watch(Wire::take(from)?),
+            _ => Self::List {
+                request: Wire::take(from)?,
+                underlying: Wire::take(from)?,
+            },
         })
     }
 }
@@ -254,7 +267,7 @@ pub fn receive<T: Wire>(from: &mut impl Read) -> Result<T, Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use alula_plugin_abi::broker::{Kind, Leg, Life, Right, SCALE, Word};
+    use alula_plugin_abi::broker::{Kind, Leg, Life, Right, SCALE};
 
     #[test]
     fn a_call_for_quotes_comes_out_as_it_went_in_and_a_bad_instrument_does_not_cross() {
@@ -341,6 +354,10 @@ mod tests {
             },
             Call::WhatIf(order()),
             Call::Watch(vec![contract()]),
+            Call::List {
+                request: 3,
+                underlying: Word::new("SPX").unwrap(),
+            },
             Call::Quotes {
                 at_ns: 5,
                 rows: vec![quote],

@@ -209,11 +209,11 @@ pub fn quote_in(quote: &wire::Quote) -> Result<Quote, Unreadable> {
     })
 }
 
-/// A broker's words in the journal's.
+/// A broker's words in the journal's; `None` for what is said of the market, which stands in the entry of its tick.
 #[must_use]
-pub fn event_out(event: &BrokerEvent) -> wire::BrokerSaid {
+pub fn event_out(event: &BrokerEvent) -> Option<wire::BrokerSaid> {
     use wire::BrokerSaid as W;
-    match event {
+    Some(match event {
         BrokerEvent::Up => W::Up,
         BrokerEvent::Down(why) => W::Down(why.clone()),
         BrokerEvent::Acknowledged { order, broker_order } => W::Acknowledged {
@@ -258,7 +258,8 @@ pub fn event_out(event: &BrokerEvent) -> wire::BrokerSaid {
         },
         BrokerEvent::SnapshotEnd { request } => W::SnapshotEnd { request: *request },
         BrokerEvent::Quote(quote) => W::Quote(quote_out(quote)),
-    }
+        BrokerEvent::Level(_) | BrokerEvent::Listed { .. } | BrokerEvent::ListEnd { .. } => return None,
+    })
 }
 
 /// A broker's words out of the journal's.

@@ -109,7 +109,8 @@ impl OrderDesk {
         Ok((seq, notices))
     }
 
-    /// Writes down what a broker said and applies it. Quotes are not for the desk: they stand in the entry of their tick.
+    /// Writes down what a broker said and applies it. What is said of the market is
+    /// not for the desk: it stands in the entry of its tick; the number is 0 then.
     ///
     /// # Errors
     /// As [`OrderDesk::record`].
@@ -117,7 +118,9 @@ impl OrderDesk {
         if matches!(event, BrokerEvent::Up | BrokerEvent::Down(_)) {
             self.rails.agreement = Agreement::NotCompared;
         }
-        let said = convert::event_out(event);
+        let Some(said) = convert::event_out(event) else {
+            return Ok((0, Vec::new()));
+        };
         let (seq, notices) = self.record(stamp, 0, &wire::Broker { said }.into())?;
         for notice in &notices {
             match notice {

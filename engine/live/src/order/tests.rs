@@ -66,7 +66,7 @@ fn fill(exec: &str, leg: usize, packages: i64, price: i64) -> Fill {
 
 fn said(event: &BrokerEvent) -> Record {
     wire::Broker {
-        said: convert::event_out(event),
+        said: convert::event_out(event).unwrap(),
     }
     .into()
 }

@@ -1,7 +1,8 @@
 //! What a broker says.
 
 use super::{
-    Contract, HELD_MAX, ID_MAX, QUANTITY_MAX, Quote, check_text, check_time, is_id, is_order_id, price_ok,
+    Contract, HELD_MAX, ID_MAX, PRICE_MAX, QUANTITY_MAX, Quote, Word, check_text, check_time, is_id,
+    is_order_id, price_ok,
 };
 
 /// What moved a position.
@@ -139,6 +140,44 @@ pub struct Account {
     pub maintenance_margin_e9: Option<i64>,
 }
 
+/// Most strikes of one class and expiry.
+pub const STRIKES_MAX: usize = 10_000;
+
+/// Options of a class and expiry that are listed. Some strikes may turn out not to be there: venues name the strikes of a
+/// class for all of its expiries together.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listing {
+    /// Underlying.
+    pub symbol: Word,
+    /// Class.
+    pub class: Word,
+    /// Year, month and day as one number.
+    pub expiry: u32,
+    /// Strikes, ascending.
+    pub strikes_e9: Vec<i64>,
+}
+
+impl Listing {
+    /// Checks its limits.
+    ///
+    /// # Errors
+    /// The first that it breaks.
+    pub fn check(&self) -> Result<(), String> {
+        let rising = self.strikes_e9.windows(2).all(|w| matches!(w, [a, b] if a < b));
+        let inside = self.strikes_e9.iter().all(|k| (1..=PRICE_MAX).contains(k));
+        if !rising || !inside || self.strikes_e9.len() > STRIKES_MAX {
+            return Err(format!(
+                "the strikes of `{}` {} are no strikes",
+                self.class, self.expiry
+            ));
+        }
+        if !(19_700_101..=22_001_231).contains(&self.expiry) {
+            return Err(format!("`{}` has a listing of no expiry", self.class));
+        }
+        Ok(())
+    }
+}
+
 /// What a broker says.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[expect(
@@ -178,6 +217,10 @@ pub enum Event {
     SnapshotEnd { request: u64 },
     /// A quote.
     Quote(Quote),
+    /// Options of a class and expiry are listed.
+    Listed { request: u64, listing: Listing },
+    /// A listing is whole.
+    ListEnd { request: u64 },
 }
 
 impl Event {
@@ -197,6 +240,7 @@ impl Event {
             Self::Up
             | Self::SnapshotBegin { .. }
             | Self::SnapshotEnd { .. }
+            | Self::ListEnd { .. }
             | Self::SnapshotAccount { .. } => Ok(()),
             Self::Down { text } => check_text(text, "an event's text"),
             Self::Acknowledged { order, broker_order } => {
@@ -224,6 +268,7 @@ impl Event {
                 Ok(())
             }
             Self::Quote(quote) => quote.check(),
+            Self::Listed { listing, .. } => listing.check(),
         }
     }
 

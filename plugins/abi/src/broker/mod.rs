@@ -8,7 +8,7 @@ pub mod event;
 pub mod pass;
 pub mod wire;
 
-pub use event::{Account, Event, ExecKind, Execution, OrderRow, Status};
+pub use event::{Account, Event, ExecKind, Execution, Listing, OrderRow, Status};
 
 use std::fmt;
 
@@ -97,6 +97,8 @@ pub enum Kind {
     Future,
     /// A share.
     Share,
+    /// An index: quoted, never traded.
+    Index,
 }
 
 /// Put or call.
@@ -108,7 +110,7 @@ pub enum Right {
     Put,
 }
 
-/// What can be traded.
+/// What can be traded, or quoted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Contract {
     /// Kind.
@@ -119,7 +121,7 @@ pub struct Contract {
     pub class: Word,
     /// Currency.
     pub currency: Word,
-    /// Year, month and day as one number; 0 for a share.
+    /// Year, month and day as one number; 0 for a share and an index.
     pub expiry: u32,
     /// Of an option.
     pub right: Option<Right>,
@@ -144,7 +146,7 @@ impl Contract {
         let fits = match self.kind {
             Kind::Option => dated && struck && self.right.is_some(),
             Kind::Future => dated && self.strike_e9 == 0 && self.right.is_none(),
-            Kind::Share => self.expiry == 0 && self.strike_e9 == 0 && self.right.is_none(),
+            Kind::Share | Kind::Index => self.expiry == 0 && self.strike_e9 == 0 && self.right.is_none(),
         };
         if !fits {
             return Err(format!(
@@ -221,6 +223,12 @@ impl Order {
         }
         for (at, leg) in self.legs.iter().enumerate() {
             leg.contract.check()?;
+            if leg.contract.kind == Kind::Index {
+                return Err(format!(
+                    "`{}` is an index, which nobody can trade",
+                    leg.contract.class
+                ));
+            }
             if !(1..=QUANTITY_MAX).contains(&leg.ratio.unsigned_abs()) {
                 return Err(format!("a leg of the order has a ratio of {}", leg.ratio));
             }
@@ -235,7 +243,7 @@ impl Order {
     }
 }
 
-/// Bid and ask of one instrument.
+/// Bid and ask of one instrument; of an index both are its value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Quote {
     /// Of what.
@@ -262,6 +270,9 @@ impl Quote {
         let fits = |p: Option<i64>| p.is_none_or(|p| (0..=PRICE_MAX).contains(&p));
         if !fits(self.bid_e9) || !fits(self.ask_e9) {
             return Err(format!("a quote of `{}` is out of range", self.contract.class));
+        }
+        if self.contract.kind == Kind::Index && self.bid_e9 != self.ask_e9 {
+            return Err(format!("the index `{}` has two values", self.contract.class));
         }
         check_time(self.at_ns)
     }
@@ -316,9 +327,13 @@ impl Caps {
     pub const SIMULATED: Self = Self(crate::raw::BRK_SIMULATED);
     /// Real money.
     pub const LIVE: Self = Self(crate::raw::BRK_LIVE);
+    /// It gives values of indices.
+    pub const INDICES: Self = Self(crate::raw::BRK_INDICES);
+    /// It says which options are listed.
+    pub const CHAINS: Self = Self(crate::raw::BRK_CHAINS);
 
     /// Each bit with its word.
-    pub const WORDS: [(Self, &'static str); 9] = [
+    pub const WORDS: [(Self, &'static str); 11] = [
         (Self::COMBOS, "combos"),
         (Self::DEDUP, "dedup"),
         (Self::ORDERS, "orders"),
@@ -328,6 +343,8 @@ impl Caps {
         (Self::QUOTES, "quotes"),
         (Self::SIMULATED, "simulated"),
         (Self::LIVE, "live"),
+        (Self::INDICES, "indices"),
+        (Self::CHAINS, "chains"),
     ];
 
     /// Both.

@@ -3,12 +3,12 @@
 //! Going out, everything that a struct points to lives on this side's stack while `call` runs. Coming in, each struct is read
 //! as far as it says it goes, each text copied and held to its bounds, and the whole checked before anybody sees it.
 
-use super::event::{Account, Event, ExecKind, Execution, OrderRow, Status};
+use super::event::{Account, Event, ExecKind, Execution, Listing, OrderRow, STRIKES_MAX, Status};
 use super::{
     Contract, FinalValue, ID_MAX, Kind, LEGS_MAX, Leg, Life, ORDER_ID_MAX, Order, QUANTITY_MAX, Quote, Right,
     TEXT_MAX, Word,
 };
-use crate::host::table::read;
+use crate::host::table::{read, read_from};
 use crate::raw;
 use std::ptr;
 
@@ -60,6 +60,7 @@ const fn kind_code(kind: Kind) -> u32 {
         Kind::Option => raw::OPTION,
         Kind::Future => raw::FUTURE,
         Kind::Share => raw::SHARE,
+        Kind::Index => raw::INDEX,
     }
 }
 
@@ -68,6 +69,7 @@ fn kind_of(code: u32) -> Result<Kind, String> {
         raw::OPTION => Ok(Kind::Option),
         raw::FUTURE => Ok(Kind::Future),
         raw::SHARE => Ok(Kind::Share),
+        raw::INDEX => Ok(Kind::Index),
         other => Err(format!("an instrument is of kind {other}")),
     }
 }
@@ -198,6 +200,7 @@ const fn blank_event(kind: u32) -> raw::BrokerEvent {
         holding: ptr::null(),
         account: ptr::null(),
         quote: ptr::null(),
+        listing: ptr::null(),
     }
 }
 
@@ -296,6 +299,24 @@ pub fn with_event<R>(event: &Event, call: impl FnOnce(*const raw::BrokerEvent) -
             let part = quote_row(quote, &instrument);
             row.quote = &raw const part;
             return call(&raw const row);
+        }
+        Event::Listed { request, listing } => {
+            row.kind = raw::EV_LISTED;
+            row.request_id = *request;
+            let part = raw::Listing {
+                struct_size: size::<raw::Listing>(),
+                expiry: listing.expiry,
+                symbol: word(&listing.symbol),
+                trading_class: word(&listing.class),
+                n_strikes: listing.strikes_e9.len() as u64,
+                strikes_e9: listing.strikes_e9.as_ptr(),
+            };
+            row.listing = &raw const part;
+            return call(&raw const row);
+        }
+        Event::ListEnd { request } => {
+            row.kind = raw::EV_LIST_END;
+            row.request_id = *request;
         }
     }
     call(&raw const row)
@@ -567,7 +588,8 @@ unsafe fn execution(at: *const raw::Execution) -> Result<Execution, String> {
 pub unsafe fn event(at: *const raw::BrokerEvent) -> Result<Event, String> {
     // SAFETY: by the caller's promise, for all that the event points to.
     let event = unsafe {
-        let row = plain(read(at, "an event"))?;
+        // What came after minor version 1 is absent in events of older plugins.
+        let row = plain(read_from(at, raw::BROKER_EVENT_1, "an event"))?;
         let request = row.request_id;
         let order = || text(row.client_order_id, ORDER_ID_MAX, "an event's order id");
         let words = || text(row.text, TEXT_MAX, "an event's text");
@@ -622,11 +644,40 @@ pub unsafe fn event(at: *const raw::BrokerEvent) -> Result<Event, String> {
             }
             raw::EV_SNAP_END => Event::SnapshotEnd { request },
             raw::EV_QUOTE => Event::Quote(quote(row.quote)?),
+            raw::EV_LISTED => Event::Listed {
+                request,
+                listing: listing(row.listing)?,
+            },
+            raw::EV_LIST_END => Event::ListEnd { request },
             kind => return Err(format!("an event is of kind {kind}")),
         }
     };
     event.check()?;
     Ok(event)
+}
+
+/// # Safety
+/// The pointer is null or leads to a listing of the contract, with all that it points to.
+unsafe fn listing(at: *const raw::Listing) -> Result<Listing, String> {
+    // SAFETY: by the caller's promise.
+    unsafe {
+        let row = plain(read(at, "a listing"))?;
+        let n = usize::try_from(row.n_strikes).unwrap_or(usize::MAX);
+        if n > STRIKES_MAX || (n > 0 && row.strikes_e9.is_null()) {
+            return Err(format!("a listing of {n} strikes"));
+        }
+        let strikes_e9 = if n == 0 {
+            Vec::new()
+        } else {
+            std::slice::from_raw_parts(row.strikes_e9, n).to_vec()
+        };
+        Ok(Listing {
+            symbol: symbol(row.symbol, "a listing's symbol")?,
+            class: symbol(row.trading_class, "a listing's class")?,
+            expiry: row.expiry,
+            strikes_e9,
+        })
+    }
 }
 
 /// # Safety

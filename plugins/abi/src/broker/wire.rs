@@ -1,12 +1,12 @@
 //! The values as bytes, for files and pipes: little-endian, every length bounded, nothing that [`Event::check`] and its like
 //! would refuse. [`VERSION`] names this layout; a reader refuses another one.
 
-use super::event::{Account, Event, ExecKind, Execution, OrderRow, Status};
+use super::event::{Account, Event, ExecKind, Execution, Listing, OrderRow, Status};
 use super::{Contract, FinalValue, Kind, LEGS_MAX, Leg, Life, Order, Quote, Right, TEXT_MAX, WhatIf, Word};
 pub use crate::host::crc32c;
 
 /// Version of the layout.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 
 /// Appends values.
 #[derive(Clone, Debug, Default)]
@@ -181,7 +181,11 @@ macro_rules! by_place {
         }
     };
 }
-by_place!(Kind, "kind", [Kind::Option, Kind::Future, Kind::Share]);
+by_place!(
+    Kind,
+    "kind",
+    [Kind::Option, Kind::Future, Kind::Share, Kind::Index]
+);
 by_place!(Right, "right", [Right::Call, Right::Put]);
 by_place!(Life, "life", [Life::Day, Life::UntilCancelled]);
 by_place!(ExecKind, "execution", [ExecKind::Trade, ExecKind::Settlement]);
@@ -291,6 +295,16 @@ by_fields!(
     check
 );
 
+by_fields!(
+    Listing {
+        symbol,
+        class,
+        expiry,
+        strikes_e9
+    },
+    check
+);
+
 impl Wire for Leg {
     fn put(&self, out: &mut Out) {
         self.contract.put(out);
@@ -376,11 +390,20 @@ impl Wire for Event {
                 tag(out, 13);
                 quote.put(out);
             }
+            Self::Listed { request, listing } => {
+                tag(out, 14);
+                request.put(out);
+                listing.put(out);
+            }
+            Self::ListEnd { request } => {
+                tag(out, 15);
+                request.put(out);
+            }
         }
     }
 
     fn take(from: &mut In<'_>) -> Result<Self, String> {
-        let event = match from.tag(14, "event")? {
+        let event = match from.tag(16, "event")? {
             0 => Self::Up,
             1 => Self::Down {
                 text: Wire::take(from)?,
@@ -424,7 +447,14 @@ impl Wire for Event {
             12 => Self::SnapshotEnd {
                 request: Wire::take(from)?,
             },
-            _ => Self::Quote(Wire::take(from)?),
+            13 => Self::Quote(Wire::take(from)?),
+            14 => Self::Listed {
+                request: Wire::take(from)?,
+                listing: Wire::take(from)?,
+            },
+            _ => Self::ListEnd {
+                request: Wire::take(from)?,
+            },
         };
         event.check()?;
         Ok(event)

@@ -5,7 +5,7 @@ use super::table::{Slot, contract, late_field, plain, read, read_all, size, text
 use super::{Fault, FaultKind};
 use crate::broker::pass;
 use crate::broker::{
-    Caps, Contract, Event, FinalValue, Order, Quote, TEXT_MAX, WhatIf, is_order_id, one_line,
+    Caps, Contract, Event, FinalValue, Kind, Order, Quote, TEXT_MAX, WhatIf, Word, is_order_id, one_line,
 };
 use crate::float::Mode;
 use crate::raw;
@@ -407,6 +407,7 @@ struct Calls {
     quotes: Option<raw::Quotes>,
     final_values: Option<raw::FinalValues>,
     watch: Option<raw::Watch>,
+    list: Option<raw::List>,
 }
 
 impl Calls {
@@ -438,6 +439,7 @@ impl Calls {
                 quotes: call!(quotes),
                 final_values: call!(final_values),
                 watch: call!(watch),
+                list: call!(list),
             }
         };
         if caps.has(Caps::SIMULATED) && (calls.quotes.is_none() || calls.final_values.is_none()) {
@@ -448,6 +450,11 @@ impl Calls {
         if caps.has(Caps::QUOTES) && calls.watch.is_none() {
             return Err(contract(
                 "it says that it gives quotes, and cannot be asked for them",
+            ));
+        }
+        if caps.has(Caps::CHAINS) && calls.list.is_none() {
+            return Err(contract(
+                "it says that it lists chains, and cannot be asked for them",
             ));
         }
         if caps.has(Caps::WHAT_IF) && calls.what_if.is_none() {
@@ -719,11 +726,36 @@ impl Connection {
             contract
                 .check()
                 .map_err(|why| Fault::new(FaultKind::Parameters, why))?;
+            if contract.kind == Kind::Index && !self.info.caps.has(Caps::INDICES) {
+                return Err(Fault::new(
+                    FaultKind::Parameters,
+                    "this broker gives no values of indices",
+                ));
+            }
         }
         let slot = self.slot.clear();
         // SAFETY: the broker lives; rows and slot live through the call.
         let status = pass::with_instruments(contracts, |rows, n| unsafe { call(self.this, rows, n, slot) });
         self.done(status, "asking for quotes")
+    }
+
+    /// Asks which options of an underlying are listed; they come as events under the number, then its end.
+    ///
+    /// # Errors
+    /// When it cannot tell, or fails, or is dead.
+    pub fn list(&mut self, request: u64, underlying: &Word) -> Result<(), Fault> {
+        self.alive()?;
+        let Some(call) = self.calls.list.filter(|_| self.info.caps.has(Caps::CHAINS)) else {
+            return Err(Fault::new(FaultKind::Parameters, "this broker lists no chains"));
+        };
+        let text = underlying.as_str();
+        let name = raw::Str {
+            ptr: text.as_ptr().cast(),
+            len: text.len() as u64,
+        };
+        // SAFETY: the broker lives; name and slot live through the call.
+        let status = unsafe { call(self.this, request, name, self.slot.clear()) };
+        self.done(status, "asking for a listing")
     }
 
     /// Hands a simulated broker what contracts settle to; others are left alone.

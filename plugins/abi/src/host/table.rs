@@ -92,6 +92,31 @@ pub(crate) unsafe fn read<T: Copy>(at: *const T, what: &str) -> Result<T, Fault>
     Ok(unsafe { at.read_unaligned() })
 }
 
+/// The same of a struct that has grown: one of an older minor version has at least `least` bytes, and zeros for the rest.
+///
+/// # Safety
+/// As for [`read`], and zeros are a value of every field past `least`.
+pub(crate) unsafe fn read_from<T: Copy>(at: *const T, least: usize, what: &str) -> Result<T, Fault> {
+    if at.is_null() {
+        return Err(contract(format!("{what} is absent")));
+    }
+    // SAFETY: each such struct begins with its size, by the caller's promise.
+    let size = usize::try_from(unsafe { at.cast::<u32>().read_unaligned() }).unwrap_or(0);
+    if size < least {
+        return Err(contract(format!("{what} says that it has {size} bytes")));
+    }
+    let mut value = std::mem::MaybeUninit::<T>::zeroed();
+    // SAFETY: it has as many bytes as it says, of which no more are copied than `T` has; any bytes are a value of these types.
+    Ok(unsafe {
+        ptr::copy_nonoverlapping(
+            at.cast::<u8>(),
+            value.as_mut_ptr().cast::<u8>(),
+            size.min(size_of::<T>()),
+        );
+        value.assume_init()
+    })
+}
+
 /// The structs of an array; its elements are as far apart as the first one is large.
 ///
 /// # Safety

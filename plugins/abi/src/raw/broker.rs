@@ -5,6 +5,8 @@ use std::ffi::{CStr, c_char, c_void};
 
 /// Id of the factory of brokers.
 pub const FACTORY_BROKER: &CStr = c"alula.broker.v1";
+/// Bytes of an event in minor version 1, without what came later.
+pub const BROKER_EVENT_1: usize = 104;
 /// An amount that the broker does not tell.
 pub const NOT_TOLD: i64 = i64::MIN;
 
@@ -21,6 +23,8 @@ pub const OPTION: u32 = 1;
 pub const FUTURE: u32 = 2;
 /// A share.
 pub const SHARE: u32 = 3;
+/// An index: quoted, never traded.
+pub const INDEX: u32 = 4;
 
 /// At any price.
 pub const MARKET: u32 = 1;
@@ -86,6 +90,10 @@ pub const EV_SNAP_ACCOUNT: u32 = 24;
 pub const EV_SNAP_END: u32 = 25;
 /// A quote.
 pub const EV_QUOTE: u32 = 30;
+/// Options of a class and expiry are listed.
+pub const EV_LISTED: u32 = 31;
+/// A listing is whole.
+pub const EV_LIST_END: u32 = 32;
 
 /// Packages of several legs as one order.
 pub const BRK_COMBOS: u32 = 1;
@@ -105,6 +113,10 @@ pub const BRK_QUOTES: u32 = 64;
 pub const BRK_SIMULATED: u32 = 128;
 /// Real money.
 pub const BRK_LIVE: u32 = 256;
+/// `watch` takes indices.
+pub const BRK_INDICES: u32 = 512;
+/// `list` is there.
+pub const BRK_CHAINS: u32 = 1024;
 
 /// A function of a broker that takes nothing else.
 pub type Plain = unsafe extern "C" fn(this: *mut c_void, err: *mut Error) -> Status;
@@ -144,6 +156,9 @@ pub type Watch = unsafe extern "C" fn(
     n_rows: u64,
     err: *mut Error,
 ) -> Status;
+/// `list` of a broker.
+pub type List =
+    unsafe extern "C" fn(this: *mut c_void, request_id: u64, underlying: Str, err: *mut Error) -> Status;
 /// `event` of a sink.
 pub type TakeEvent = unsafe extern "C" fn(ctx: *mut c_void, event: *const BrokerEvent) -> i32;
 /// `describe` of a factory of brokers.
@@ -198,7 +213,7 @@ mirror! { BROKER;
     struct Instrument = "alula_instrument" {
         /// Bytes of this struct.
         struct_size: u32,
-        /// [`OPTION`], [`FUTURE`] or [`SHARE`].
+        /// [`OPTION`], [`FUTURE`], [`SHARE`] or [`INDEX`].
         kind: u32,
         /// Underlying; a share's own.
         symbol: Str,
@@ -358,6 +373,21 @@ mirror! { BROKER;
         /// Fees.
         fee_e9: i64,
     }
+    /// Options of a class and expiry.
+    struct Listing = "alula_listing" {
+        /// Bytes of this struct.
+        struct_size: u32,
+        /// Year, month and day as one number.
+        expiry: u32,
+        /// Underlying.
+        symbol: Str,
+        /// Trading class.
+        trading_class: Str,
+        /// Strikes.
+        n_strikes: u64,
+        /// Strikes in billionths, ascending.
+        strikes_e9: *const i64,
+    }
     /// What a broker says.
     struct BrokerEvent = "alula_broker_event" {
         /// Bytes of this struct.
@@ -382,6 +412,8 @@ mirror! { BROKER;
         account: *const Account,
         /// A quote.
         quote: *const Quote,
+        /// Options of a class and expiry.
+        listing: *const Listing,
     }
     /// Takes events.
     struct EventSink = "alula_event_sink" {
@@ -441,6 +473,8 @@ mirror! { BROKER;
         final_values: Option<FinalValues>,
         /// Gives quotes of instruments from now on.
         watch: Option<Watch>,
+        /// Says which options of an underlying are listed.
+        list: Option<List>,
     }
     /// Makes brokers.
     struct BrokerFactory = "alula_broker_factory" {
@@ -472,10 +506,12 @@ const _: () = {
     assert!(size_of::<Holding>() == 24);
     assert!(size_of::<Account>() == 40);
     assert!(size_of::<WhatIf>() == 32);
-    assert!(size_of::<BrokerEvent>() == 104);
+    assert!(size_of::<Listing>() == 56);
+    assert!(size_of::<BrokerEvent>() == 112);
+    assert!(std::mem::offset_of!(BrokerEvent, listing) == BROKER_EVENT_1);
     assert!(size_of::<EventSink>() == 24);
     assert!(size_of::<BrokerDesc>() == 48);
-    assert!(size_of::<BrokerVtbl>() == 96);
+    assert!(size_of::<BrokerVtbl>() == 104);
     assert!(std::mem::offset_of!(BrokerVtbl, submit) == 40);
     assert!(std::mem::offset_of!(BrokerVtbl, final_values) == 80);
     assert!(size_of::<BrokerFactory>() == 24);

@@ -2,7 +2,7 @@
 
 use super::{Plugin, bytes_of, failed, guarded, hand_over, slice};
 use crate::broker::{Broker, Given, Refused, Services, Settings, text_of};
-use alula_plugin_abi::broker::{Event, pass};
+use alula_plugin_abi::broker::{Event, Word, pass};
 use alula_plugin_abi::raw;
 use std::collections::VecDeque;
 use std::ffi::{CStr, c_char, c_void};
@@ -120,6 +120,7 @@ impl<T: Broker> Shim<T> {
         quotes: Some(Self::quotes),
         final_values: Some(Self::final_values),
         watch: Some(Self::watch),
+        list: Some(Self::list),
     };
 
     /// Checks what is given against the declared settings and makes a broker.
@@ -407,6 +408,20 @@ impl<T: Broker> Shim<T> {
         };
         // SAFETY: the host's call.
         unsafe { Self::plain(this, err, |value| value.watch(&contracts)) }
+    }
+
+    unsafe extern "C" fn list(
+        this: *mut c_void,
+        request_id: u64,
+        underlying: raw::Str,
+        err: *mut raw::Error,
+    ) -> raw::Status {
+        // SAFETY: the host's text.
+        let Some(name) = Word::new(&unsafe { text_of(underlying) }) else {
+            return failed(err, raw::E_INVALID_ARG, "the underlying is no symbol");
+        };
+        // SAFETY: the host's call.
+        unsafe { Self::plain(this, err, |value| value.list(request_id, &name)) }
     }
 }
 

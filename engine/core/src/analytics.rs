@@ -12,6 +12,7 @@ use crate::value::Cause;
 use alula_market::chain::{ChainSnapshot, ExpiryChain, Quote};
 use alula_market::contract::{FutureRoot, OptionContract, Right, Settlement};
 use alula_market::curve::month_from_front;
+use alula_market::history::Stale;
 use alula_market::money::Price;
 use alula_pricing::chain::{GreekTable, LengthError, RowStatus, greeks, implied_vols};
 use alula_pricing::{
@@ -406,6 +407,7 @@ pub struct SnapshotView {
     surface: OnceLock<ChainSurface>,
     table: OnceLock<ChainTable>,
     columns: Arc<Mutex<Columns>>,
+    stale: Option<Arc<Stale>>,
 }
 
 impl SnapshotView {
@@ -420,7 +422,32 @@ impl SnapshotView {
             surface: OnceLock::new(),
             table: OnceLock::new(),
             columns: Arc::default(),
+            stale: None,
         }
+    }
+
+    /// The same with what was too old to be in the snapshot.
+    #[must_use]
+    pub fn with_stale(mut self, stale: Option<Arc<Stale>>) -> Self {
+        self.stale = stale;
+        self
+    }
+
+    /// Why a contract has no quote here: there is none, or it is too old.
+    #[must_use]
+    pub fn why_unquoted(&self, contract: &OptionContract) -> Cause {
+        let is_stale = |s: &Arc<Stale>| s.contracts.contains(contract);
+        if self.stale.as_ref().is_some_and(is_stale) {
+            Cause::Stale
+        } else {
+            Cause::NoQuote
+        }
+    }
+
+    /// The underlying's price was too old to be in the snapshot.
+    #[must_use]
+    pub fn spot_is_stale(&self) -> bool {
+        self.stale.as_ref().is_some_and(|s| s.spot)
     }
 
     /// The vol surface, fitted when it is first asked for.

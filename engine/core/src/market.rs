@@ -183,6 +183,10 @@ pub fn tick_source<'r>(
             let spot = chain.and_then(view).map(|v| v.snapshot.spot).filter(|p| p.0 > 0);
             match spot {
                 Some(spot) => Cell::number(spot.to_f64()),
+                // An older bar must not stand in for it.
+                None if chain.and_then(view).is_some_and(|v| v.spot_is_stale()) => {
+                    Cell::missing(Cause::Stale)
+                }
                 None => newest_bar(plan, node, at, grids, rows),
             }
         }

@@ -116,6 +116,23 @@ pub struct Level {
     pub mills: Option<i64>,
 }
 
+/// A bar of values that a feed told.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Bar {
+    /// Series.
+    pub series: String,
+    /// Minutes; 0 for a session.
+    pub minutes: u16,
+    /// Session, as `20261218`.
+    pub session: i32,
+    /// First second, s since 1970.
+    pub starts_s: i64,
+    /// From when on it is known, s since 1970.
+    pub known_s: i64,
+    /// First, largest, smallest and last value, in thousandths.
+    pub mills: [i64; 4],
+}
+
 /// A value that changed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Change {
@@ -522,6 +539,23 @@ records! {
         state: String,
         /// Why.
         why: String,
+    }
+    /// What a live feed had told by an instant at which the run looked: with the data that the run began with, all that it saw.
+    Seen = 13, 1, "seen" {
+        /// Market time, s since 1970.
+        at_s: i64,
+        /// Feed.
+        source: String,
+        /// Indices, by symbol, as they stood.
+        levels: Vec<Level>,
+        /// Quotes that could be used.
+        quotes: Vec<Quote>,
+        /// Contracts whose newest quote was too old to be used.
+        stale: Vec<Instrument>,
+        /// Indices whose newest value was too old to be used.
+        stale_levels: Vec<String>,
+        /// Bars that ended since the entry before.
+        bars: Vec<Bar>,
     }
     /// What was decided at a tick.
     Decision = 20, 1, "decision" {

@@ -245,6 +245,12 @@ pub enum BrokerEvent {
 }
 
 impl BrokerEvent {
+    /// It says what is listed.
+    #[must_use]
+    pub const fn is_a_listing(&self) -> bool {
+        matches!(self, Self::Listed { .. } | Self::ListEnd { .. })
+    }
+
     /// It speaks of the market, not of the account.
     #[must_use]
     pub const fn is_of_the_market(&self) -> bool {

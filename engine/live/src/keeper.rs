@@ -4,6 +4,7 @@
 //! ticks name what they saw by its hash, and changes of thresholds and words of operators stand between the ticks that they
 //! came between.
 
+use crate::feed::Seen;
 use crate::order::{DeskError, OrderDesk};
 use crate::swap::{Accepted, Rejected};
 use crate::upgrade::UpgradeAsked;
@@ -223,6 +224,15 @@ impl Keeper {
         };
         self.tick = self.write(at, received_ns, 0, tick.into())?;
         Ok(())
+    }
+
+    /// What a live feed had told by an instant at which the run looks.
+    ///
+    /// # Errors
+    /// When the journal takes nothing more.
+    pub fn seen(&mut self, seen: &Seen, received_ns: i64) -> Result<(), JournalError> {
+        let record = crate::feed::seen_out(seen, &self.feed);
+        self.write(seen.at, received_ns, 0, record.into()).map(|_| ())
     }
 
     /// What was decided at the tick at hand; on disk when this returns.

@@ -5,6 +5,7 @@
 pub mod again;
 pub mod broker;
 pub mod core;
+pub mod feed;
 pub mod keeper;
 pub mod link;
 pub mod order;

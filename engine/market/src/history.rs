@@ -1,9 +1,10 @@
 //! The door through which drivers see a market: a store on disk, the simulator, or a test double.
 
 use crate::chain::ChainSnapshot;
-use crate::contract::{Root, SettlementValue};
+use crate::contract::{OptionContract, Root, SettlementValue};
 use crate::series::{BarSize, EventData, SeriesData, Vintages};
 use crate::time::{Date, Instant};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// Where the data came from; shown beside every result.
@@ -29,7 +30,17 @@ pub struct HistoryError {
     pub help: String,
 }
 
-/// A market history. Implementations are immutable while in use: the same question always gets the same answer.
+/// Quotes that were too old to be used at an instant.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Stale {
+    /// The underlying's own price.
+    pub spot: bool,
+    /// Contracts.
+    pub contracts: BTreeSet<OptionContract>,
+}
+
+/// A market history. Implementations are immutable while in use: the same question always gets the same answer; one that
+/// grows says so with [`History::grown`].
 pub trait History: Send + Sync {
     /// Where the data came from.
     fn provenance(&self) -> Provenance;
@@ -79,6 +90,18 @@ pub trait History: Send + Sync {
     /// # Errors
     /// As for [`History::series`].
     fn rate(&self, at: Instant) -> Result<Option<f64>, HistoryError>;
+
+    /// How often something was added to it; 0 for a history that is whole. What was answered before stays as it was: new bars
+    /// become known after every instant that was asked for.
+    fn grown(&self) -> u64 {
+        0
+    }
+
+    /// What a snapshot does not show because it was too old by then; `None` where there is no such thing.
+    fn stale(&self, underlying: &str, at: Instant) -> Option<Arc<Stale>> {
+        let _ = (underlying, at);
+        None
+    }
 
     /// Sessions (exchange days) in `from..=to` that should have a snapshot but have none.
     fn gaps(&self, underlying: &str, from: Date, to: Date) -> Vec<Date>;

@@ -2,6 +2,7 @@
 //!
 //! Without the `store` feature this room is types and arithmetic: no disk, no clock, no file format.
 
+pub mod assemble;
 pub mod calendar;
 pub mod chain;
 pub mod contract;
@@ -15,6 +16,7 @@ pub mod series;
 pub mod sim;
 #[cfg(feature = "store")]
 pub mod store;
+pub mod tape;
 #[cfg(test)]
 mod testing;
 pub mod time;

@@ -179,6 +179,8 @@ pub struct Crank<'a> {
     stopped: u64,
     /// What an operator halted, and when.
     halted: Option<(HaltLevel, OperatorAct)>,
+    /// How much of a history that grows has been taken in.
+    grown: u64,
 }
 
 impl std::fmt::Debug for Crank<'_> {
@@ -239,6 +241,7 @@ impl<'a> Crank<'a> {
             rails: gate::rails(request.course.rails.as_ref()),
             stopped: 0,
             halted: None,
+            grown: setup.history.grown(),
             setup,
             book,
         };
@@ -431,6 +434,36 @@ impl<'a> Crank<'a> {
         self.book = self.book.clone().outside();
         self.filled_by = Some(by.to_owned());
         Ok(())
+    }
+
+    /// Takes in what a history that grows has got since it was asked last. Call it before a snapshot is visited.
+    ///
+    /// # Errors
+    /// When the data cannot be read.
+    pub fn refresh(&mut self) -> Result<(), RunError> {
+        let grown = self.setup.history.grown();
+        if grown != self.grown {
+            self.grown = grown;
+            self.setup.data = crate::data::load(&self.setup.plan, self.setup.history)?.0;
+            self.driver.grown(&self.setup.data);
+        }
+        Ok(())
+    }
+
+    /// The history that is visited.
+    #[must_use]
+    pub const fn history(&self) -> &'a dyn History {
+        self.setup.history
+    }
+
+    /// The newest value of a node at a tick, and before the first one of what is the same throughout.
+    #[must_use]
+    pub fn value(&self, node: alula_dsl::graph::NodeId) -> Cell {
+        let plan = &self.setup.plan;
+        let at = plan.at_tick(node);
+        let fixed = plan.nodes().get(at).and_then(|n| plan.fixed(n));
+        let newest = || self.cells.get(at).copied();
+        fixed.or_else(newest).unwrap_or(Cell::missing(Cause::NoData))
     }
 
     /// Who fills the orders, where the book does not.

@@ -276,7 +276,10 @@ impl<'a> Snapshots<'a> {
                     let snapshot = self.history.snapshot(underlying, when)?;
                     Some(match self.pool {
                         Some(pool) => pool.view(snapshot, rate),
-                        None => Arc::new(SnapshotView::new(snapshot, rate)),
+                        None => {
+                            let stale = self.history.stale(underlying, when);
+                            Arc::new(SnapshotView::new(snapshot, rate).with_stale(stale))
+                        }
                     })
                 }
             });

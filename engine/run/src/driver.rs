@@ -98,6 +98,14 @@ impl Driver {
         stream.tick(plan, data, at, views);
     }
 
+    /// The data have more bars than before, each known after the newest tick.
+    pub fn grown(&mut self, data: &MarketData) {
+        if let Self::Stream { stream, events, .. } = self {
+            // Those that were taken come first, as they did: what is new is known later than they were.
+            *events = schedule(data, stream.grids(), Instant(i64::MAX)).into();
+        }
+    }
+
     /// The values of thresholds were replaced: what is computed from now on uses the new ones.
     pub fn swapped(&mut self, plan: &Plan) {
         if let Self::Stream { stream, .. } = self {

@@ -1,6 +1,6 @@
 //! What the account holds: the sum of its entries, and nothing else.
 
-use alula_market::contract::{Instrument, Right};
+use alula_market::contract::{Instrument, OptionContract, Right};
 use alula_market::money::{Price, Usd};
 use alula_market::time::Instant;
 use alula_plugin_sdk::abi::broker::wire::{In, Out, Wire};
@@ -8,7 +8,7 @@ use alula_plugin_sdk::abi::broker::{
     Contract, ExecKind, Execution, Kind, Order, Right as Side, SCALE, Status, Word,
 };
 use chrono::Datelike as _;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Billionths of a mill.
 pub const MILL: i64 = 1_000_000;
@@ -208,6 +208,18 @@ pub fn contract(instrument: &Instrument) -> Option<Contract> {
 }
 
 impl Account {
+    /// Options that are held or ordered.
+    pub fn concerned(&self) -> BTreeSet<OptionContract> {
+        let working = self.orders.iter().filter(|o| o.status == Status::Working);
+        let ordered = working.flat_map(|o| o.legs.iter().map(|(what, _)| what));
+        let all = self.positions.keys().chain(ordered);
+        all.filter_map(|what| match what {
+            Instrument::Option(c) => Some(*c),
+            Instrument::Future(_) | Instrument::Share(_) => None,
+        })
+        .collect()
+    }
+
     /// Adds an entry.
     ///
     /// # Errors

@@ -1,6 +1,7 @@
 //! The broker: takes orders, tries them at each round of quotes, writes down what changed, and says so.
 
 use crate::account::{Account, Entry, MICRO, MILL, contract, instant, legs_of};
+use crate::market::Market;
 use crate::settings::{Config, SETTINGS, chance};
 use crate::store::Store;
 use crate::venue::{Round, Tried, takes};
@@ -36,6 +37,8 @@ pub struct Paper {
     clock: Option<i64>,
     marks: BTreeMap<Instrument, Price>,
     events: VecDeque<Event>,
+    /// What it quotes by itself.
+    market: Option<Market>,
 }
 
 impl Paper {
@@ -210,7 +213,10 @@ impl Broker for Paper {
         .and(Caps::ORDERS)
         .and(Caps::FILLS)
         .and(Caps::HOLDINGS)
-        .and(Caps::SIMULATED);
+        .and(Caps::SIMULATED)
+        .and(Caps::QUOTES)
+        .and(Caps::INDICES)
+        .and(Caps::CHAINS);
     const SETTINGS: &'static [Setting] = SETTINGS;
 
     fn new(settings: &Settings, _: Services) -> Result<Self, String> {
@@ -228,6 +234,7 @@ impl Broker for Paper {
             clock: None,
             marks: BTreeMap::new(),
             events: VecDeque::new(),
+            market: Market::open(&config)?,
             config,
         };
         if !paper.account.opened {
@@ -377,6 +384,66 @@ impl Broker for Paper {
         if self.clock.is_some_and(|now| at_ns < now) {
             return Err("simulated: quotes of an earlier time than those before".to_owned());
         }
+        let Some(mut market) = self.market.take() else {
+            return self.round(at_ns, quotes);
+        };
+        let wanted = self.account.concerned();
+        let heard = market.upto(at_ns, &wanted);
+        self.market = Some(market);
+        for told in heard? {
+            self.clock = Some(told.at_ns);
+            if let Some(quotes) = told.round {
+                self.round(told.at_ns, &quotes)?;
+            }
+            if self.link == Link::Up {
+                self.events.extend(told.quotes.into_iter().map(Event::Quote));
+            }
+        }
+        self.clock = Some(at_ns);
+        Ok(())
+    }
+
+    fn watch(&mut self, contracts: &[Contract]) -> Result<(), String> {
+        let most = self.config.lines;
+        if most > 0 && contracts.len() > most {
+            return Err(format!(
+                "simulated: {} things to quote, and {most} lines",
+                contracts.len()
+            ));
+        }
+        let market = self.market.as_mut().ok_or(NO_MARKET)?;
+        market.watch(contracts);
+        Ok(())
+    }
+
+    fn list(&mut self, request: u64, underlying: &Word) -> Result<(), String> {
+        let market = self.market.as_mut().ok_or(NO_MARKET)?;
+        let listed = market.listed(underlying.as_str())?;
+        let listed = listed
+            .into_iter()
+            .map(|listing| Event::Listed { request, listing });
+        self.events.extend(listed);
+        self.events.push_back(Event::ListEnd { request });
+        Ok(())
+    }
+
+    fn final_values(&mut self, at_ns: i64, values: &[FinalValue]) -> Result<(), String> {
+        self.store.sound()?;
+        for value in values {
+            if let Some(entry) = self.settlement(at_ns, value)? {
+                self.commit(&[entry])?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Why it does not quote.
+const NO_MARKET: &str = "simulated: it has no `market` of its own to quote from";
+
+impl Paper {
+    /// Quotes of an instant: the connection breaks or mends, and orders are tried.
+    fn round(&mut self, at_ns: i64, quotes: &[Quote]) -> Result<(), String> {
         self.clock = Some(at_ns);
         self.weather(at_ns);
         let mut round = Round::new(at_ns, quotes);
@@ -393,16 +460,6 @@ impl Broker for Paper {
                 && round.is_for(held)
             {
                 held.rounds = held.rounds.saturating_add(1);
-            }
-        }
-        Ok(())
-    }
-
-    fn final_values(&mut self, at_ns: i64, values: &[FinalValue]) -> Result<(), String> {
-        self.store.sound()?;
-        for value in values {
-            if let Some(entry) = self.settlement(at_ns, value)? {
-                self.commit(&[entry])?;
             }
         }
         Ok(())

@@ -7,6 +7,7 @@
 
 mod account;
 mod broker;
+mod market;
 mod settings;
 mod store;
 mod venue;

@@ -18,6 +18,10 @@ pub const SETTINGS: &[Setting] = &[
     Setting::number(c"disconnect_rate", 0.0, 1.0, 0.0).doc(c"share of rounds in which the connection breaks"),
     Setting::whole(c"down_rounds", 1, 1000, 2).doc(c"rounds until it stands again"),
     Setting::whole(c"seed", 0, 2_147_483_647, 1).doc(c"of everything that looks like chance"),
+    Setting::text(c"market", c"")
+        .doc(c"what it quotes by itself: `store PATH`, or `simulated SEED START SESSIONS MINUTES` (0 minutes: one chain a day)"),
+    Setting::text(c"market_from", c"").doc(c"second since 1970 up to which nothing is quoted"),
+    Setting::whole(c"lines", 0, 1_000_000, 0).doc(c"most things that it quotes at once; 0: no limit"),
 ];
 
 /// The same, read.
@@ -34,6 +38,9 @@ pub struct Config {
     pub disconnect_rate: f64,
     pub down_rounds: u64,
     pub seed: u64,
+    pub market: String,
+    pub market_from: i64,
+    pub lines: usize,
 }
 
 impl Config {
@@ -62,6 +69,14 @@ impl Config {
             disconnect_rate: settings.number("disconnect_rate")?,
             down_rounds: count("down_rounds")?,
             seed: count("seed")?,
+            market: settings.text("market")?.to_owned(),
+            market_from: match settings.text("market_from")? {
+                "" => 0,
+                text => text
+                    .parse()
+                    .map_err(|_| format!("`market_from` is no second: `{text}`"))?,
+            },
+            lines: usize::try_from(settings.whole("lines")?).unwrap_or(0),
         })
     }
 }

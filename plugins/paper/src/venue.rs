@@ -6,10 +6,11 @@ use alula_book::fees::{Class, FeeDay, FeeLeg};
 use alula_book::fill::{self, Trying};
 use alula_book::instrument::LinearQuote;
 use alula_book::{Fees, Leg, Package};
-use alula_market::chain::{ChainSnapshot, ExpiryChain, QuoteColumns};
-use alula_market::contract::{Instrument, OptionContract, Right, Root};
+use alula_market::assemble::{ContractQuote, chains};
+use alula_market::chain::ChainSnapshot;
+use alula_market::contract::Instrument;
 use alula_market::money::{Price, Usd};
-use alula_market::time::{Date, Instant};
+use alula_market::time::Instant;
 use alula_plugin_sdk::abi::broker::{ExecKind, Execution, Quote};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -75,23 +76,22 @@ impl Round {
     fn chain(&mut self, underlying: &'static str) -> &ChainSnapshot {
         let (quotes, at) = (&self.quotes, self.at);
         self.chains.entry(underlying).or_insert_with(|| {
-            let mut groups: BTreeMap<(Date, Root), Vec<(OptionContract, &Quote)>> = BTreeMap::new();
-            for (what, quote) in quotes {
-                if let Instrument::Option(c) = what
-                    && c.root.underlying() == underlying
-                {
-                    groups.entry((c.expiry, c.root)).or_default().push((*c, quote));
-                }
-            }
+            let ours = quotes.iter().filter_map(|(what, q)| match what {
+                Instrument::Option(c) if c.root.underlying() == underlying => Some(ContractQuote {
+                    contract: *c,
+                    bid: Some(mills(q.bid_e9)),
+                    ask: Some(mills(q.ask_e9)),
+                    bid_size: q.bid_size,
+                    ask_size: q.ask_size,
+                }),
+                _ => None,
+            });
             ChainSnapshot {
                 at,
                 underlying: underlying.to_owned(),
                 // No rule of a fill reads it, and nobody hands it in.
                 spot: Price::ZERO,
-                expiries: groups
-                    .into_iter()
-                    .filter_map(|(key, rows)| expiry(key, &rows))
-                    .collect(),
+                expiries: chains(&ours.collect::<Vec<_>>()),
             }
         })
     }
@@ -360,46 +360,4 @@ pub fn takes(legs: &[(Instrument, i32)], config: &Config) -> Result<(), String> 
         (class, what.class())
     });
     config.fees.covers(symbols).map_err(|e| e.to_string())
-}
-
-fn expiry((expiry, root): (Date, Root), rows: &[(OptionContract, &Quote)]) -> Option<ExpiryChain> {
-    let any = Instrument::Option(rows.first()?.0);
-    let mut strikes: Vec<Price> = rows.iter().map(|(c, _)| c.strike).collect();
-    strikes.sort_unstable();
-    strikes.dedup();
-    let columns = |right: Right| {
-        let of = |k: &Price| {
-            rows.iter()
-                .find(|(c, _)| c.strike == *k && c.right == right)
-                .map(|(_, q)| *q)
-        };
-        let found: Vec<Option<&Quote>> = strikes.iter().map(of).collect();
-        let own = || found.iter().flatten();
-        // Where no size is told at all none is known, and the model says what to assume.
-        let sizes = |side: fn(&Quote) -> Option<u32>| {
-            if own().any(|q| side(q).is_some()) {
-                found.iter().map(|q| q.and_then(side).unwrap_or(0)).collect()
-            } else {
-                Vec::new()
-            }
-        };
-        QuoteColumns {
-            bid: found.iter().map(|q| mills(q.and_then(|q| q.bid_e9))).collect(),
-            ask: found.iter().map(|q| mills(q.and_then(|q| q.ask_e9))).collect(),
-            volume: vec![0; strikes.len()],
-            open_interest: vec![0; strikes.len()],
-            bid_size: sizes(|q| q.bid_size),
-            ask_size: sizes(|q| q.ask_size),
-        }
-    };
-    Some(ExpiryChain {
-        root,
-        expiry,
-        settlement: root.settlement(),
-        settles_at: any.settles_at()?,
-        last_trade_at: any.last_trade_at()?,
-        puts: columns(Right::Put),
-        calls: columns(Right::Call),
-        strikes,
-    })
 }

@@ -59,6 +59,12 @@ pub(super) fn rule(id: &str) -> Rule {
     }
 }
 
+/// Instant from which the value of a series for a session may be read; `None` outside of the calendar.
+#[must_use]
+pub fn known_at(id: &str, session: Date) -> Option<Instant> {
+    rule(id).available.instant(session)
+}
+
 impl Availability {
     /// Instant from which the value of a session may be read.
     pub(super) fn instant(self, session: Date) -> Option<Instant> {

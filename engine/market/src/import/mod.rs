@@ -8,6 +8,7 @@
 //! `skip_bad` counts and lists such rows instead. Days without a file are reported as gaps and never filled in.
 
 mod availability;
+pub use availability::known_at;
 mod chains;
 #[cfg(feature = "databento")]
 mod dbn;

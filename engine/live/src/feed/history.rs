@@ -1,0 +1,344 @@
+//! A store up to an instant, and from there on what a feed tells: one history that grows.
+
+use super::bars::Bar;
+use alula_market::assemble::{ContractQuote, chains};
+use alula_market::calendar::ExchangeCalendar;
+use alula_market::chain::ChainSnapshot;
+use alula_market::contract::{OptionContract, Root, Settlement, SettlementValue};
+use alula_market::digest::sha256;
+use alula_market::history::{History, HistoryError, Provenance, Stale};
+use alula_market::money::Price;
+use alula_market::series::{BarSize, EventData, SeriesData};
+use alula_market::time::{Date, Instant};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// What a feed had told by an instant at which the run looked.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Seen {
+    /// When the run looked.
+    pub at: Instant,
+    /// Values of indices that could be used.
+    pub levels: Vec<(Arc<str>, Price)>,
+    /// Indices whose newest value was too old.
+    pub stale_levels: Vec<Arc<str>>,
+    /// Quotes that could be used, and when each stood.
+    pub quotes: Vec<(ContractQuote, Instant)>,
+    /// Contracts whose newest quote was too old.
+    pub stale: Vec<OptionContract>,
+    /// Bars that ended since the look before.
+    pub bars: Vec<Bar>,
+}
+
+/// What a feed is, from its first look on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FeedFacts {
+    /// Who tells: `broker paper`.
+    pub name: String,
+    /// Everything before it is the store's.
+    pub start: Instant,
+    /// When the run looks, in order.
+    pub instants: Vec<Instant>,
+    /// Underlyings with chains, the strategy's own first.
+    pub underlyings: Vec<String>,
+    /// It is a simulation, whose last values of a session are the official ones.
+    pub simulated: bool,
+}
+
+#[derive(Debug, Default)]
+struct Received {
+    snapshots: BTreeMap<(Instant, String), Arc<ChainSnapshot>>,
+    stale: BTreeMap<(Instant, String), Arc<Stale>>,
+    bars: BTreeMap<(Arc<str>, Option<u16>), Vec<Bar>>,
+    merged: BTreeMap<(String, BarSize), Arc<SeriesData>>,
+    /// Newest look.
+    seen: Option<Instant>,
+    grown: u64,
+}
+
+/// A history that a feed makes longer.
+pub struct FeedHistory {
+    base: Box<dyn History>,
+    facts: FeedFacts,
+    received: Mutex<Received>,
+}
+
+impl std::fmt::Debug for FeedHistory {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("FeedHistory")
+            .field("feed", &self.facts.name)
+            .field("start", &self.facts.start)
+            .finish_non_exhaustive()
+    }
+}
+
+const fn minutes(size: BarSize) -> Option<u16> {
+    match size {
+        BarSize::Session => None,
+        BarSize::Minutes(n) => Some(n),
+    }
+}
+
+impl FeedHistory {
+    /// Nothing has been told yet.
+    #[must_use]
+    pub fn new(base: Box<dyn History>, facts: FeedFacts) -> Self {
+        Self {
+            base,
+            facts,
+            received: Mutex::default(),
+        }
+    }
+
+    /// What the feed is.
+    #[must_use]
+    pub const fn facts(&self) -> &FeedFacts {
+        &self.facts
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Received> {
+        self.received.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes in a look. Looks come in order; one that was taken in before is left alone.
+    pub fn receive(&self, seen: &Seen) {
+        let mut received = self.lock();
+        if received.seen.is_some_and(|at| seen.at <= at) {
+            return;
+        }
+        received.seen = Some(seen.at);
+        for underlying in &self.facts.underlyings {
+            let ours = |c: &OptionContract| c.root.underlying() == underlying && trades(c, seen.at);
+            let mut rows: Vec<ContractQuote> = Vec::with_capacity(seen.quotes.len());
+            rows.extend(seen.quotes.iter().map(|(q, _)| *q).filter(|q| ours(&q.contract)));
+            // What is too old is listed and has no market.
+            let old: BTreeSet<OptionContract> = seen.stale.iter().filter(|c| ours(c)).copied().collect();
+            rows.extend(old.iter().map(|c| ContractQuote::none(*c)));
+            let spot = seen.levels.iter().find(|(name, _)| **name == **underlying);
+            let key = (seen.at, underlying.clone());
+            let snapshot = ChainSnapshot {
+                at: seen.at,
+                underlying: underlying.clone(),
+                spot: spot.map_or(Price::ZERO, |(_, value)| *value),
+                expiries: chains(&rows),
+            };
+            received.snapshots.insert(key.clone(), Arc::new(snapshot));
+            let stale = Stale {
+                spot: seen.stale_levels.iter().any(|name| **name == **underlying),
+                contracts: old,
+            };
+            if stale != Stale::default() {
+                received.stale.insert(key, Arc::new(stale));
+            }
+        }
+        for bar in &seen.bars {
+            let key = (Arc::clone(&bar.series), minutes(bar.size));
+            received.bars.entry(key).or_default().push(bar.clone());
+        }
+        if !seen.bars.is_empty() {
+            received.grown += 1;
+            received.merged.clear();
+        }
+    }
+
+    /// The newest look.
+    #[must_use]
+    pub fn newest(&self) -> Option<Instant> {
+        self.lock().seen
+    }
+
+    /// Forgets snapshots before an instant, which nobody asks for any more.
+    pub fn release(&self, before: Instant) {
+        let mut received = self.lock();
+        let key = (before, String::new());
+        received.snapshots = received.snapshots.split_off(&key);
+        received.stale = received.stale.split_off(&key);
+    }
+
+    /// First and last value of a session, as it is known.
+    fn session_value(&self, id: &str, session: Date, first: bool) -> Result<Option<f64>, HistoryError> {
+        let Some(series) = self.series(id, BarSize::Session)? else {
+            return Ok(None);
+        };
+        let column = if first { &series.open } else { &series.close };
+        let at = series.date.binary_search(&session).ok();
+        Ok(at.and_then(|i| column.get(i).copied().flatten()))
+    }
+}
+
+fn trades(contract: &OptionContract, at: Instant) -> bool {
+    let last = ExchangeCalendar::nyse().last_trade_at(contract.root, contract.expiry);
+    last.is_some_and(|last| last >= at)
+}
+
+/// The bars of a store that were known by an instant, then those of the feed. Columns that the store does not fill stay empty.
+fn merged(base: Option<&SeriesData>, start: Instant, bars: &[Bar]) -> SeriesData {
+    let mut out = base.cloned().unwrap_or_default();
+    let known = out.available_at.partition_point(|at| *at <= start);
+    let with_values = base.is_none();
+    let SeriesData {
+        date,
+        starts_at,
+        available_at,
+        open,
+        high,
+        low,
+        close,
+        volume,
+    } = &mut out;
+    let has = [!open.is_empty(), !high.is_empty(), !low.is_empty(), true];
+    let has_volume = !volume.is_empty();
+    date.truncate(known);
+    starts_at.truncate(known);
+    available_at.truncate(known);
+    for column in [&mut *open, &mut *high, &mut *low, &mut *close, volume] {
+        column.truncate(known);
+    }
+    for bar in bars {
+        if date
+            .last()
+            .zip(starts_at.last())
+            .is_some_and(|(d, s)| (*d, *s) >= (bar.date, bar.starts_at))
+        {
+            continue;
+        }
+        date.push(bar.date);
+        starts_at.push(bar.starts_at);
+        available_at.push(bar.known_at);
+        let columns = [&mut *open, &mut *high, &mut *low, &mut *close];
+        for ((column, value), has) in columns.into_iter().zip(bar.values).zip(has) {
+            if has || with_values {
+                column.push(Some(value.to_f64()));
+            }
+        }
+        if has_volume {
+            volume.push(None);
+        }
+    }
+    out
+}
+
+impl History for FeedHistory {
+    fn provenance(&self) -> Provenance {
+        let base = self.base.provenance();
+        let facts = &self.facts;
+        let text = format!(
+            "{}\n{}\n{}\n{:?}",
+            base.hash, facts.name, facts.start.0, facts.underlyings
+        );
+        let mut notes = base.notes;
+        notes.push(format!(
+            "quotes from {} on are those of {}: they have no volumes and no open interest, and only what was asked for is in them",
+            facts.start, facts.name
+        ));
+        Provenance {
+            label: format!("quotes of {}, warmed up from {}", facts.name, base.label),
+            simulated: base.simulated || facts.simulated,
+            hash: sha256(text.as_bytes()),
+            notes,
+        }
+    }
+
+    fn ticks(&self, underlying: &str, from: Date, to: Date) -> Vec<Instant> {
+        let first = self.facts.start.date();
+        let before = first.pred_opt().filter(|d| *d >= from).map(|d| d.min(to));
+        let mut out = before.map_or_else(Vec::new, |to| self.base.ticks(underlying, from, to));
+        if self.facts.underlyings.iter().any(|u| u == underlying) {
+            let ours = self.facts.instants.iter().copied();
+            out.extend(ours.filter(|t| (from..=to).contains(&t.date())));
+        }
+        out
+    }
+
+    fn range(&self, underlying: &str) -> Option<(Date, Date)> {
+        if !self.facts.underlyings.iter().any(|u| u == underlying) {
+            return None;
+        }
+        let first = self.facts.start.date();
+        let base = self.base.range(underlying).filter(|(from, _)| *from < first);
+        Some((base.map_or(first, |b| b.0), self.facts.instants.last()?.date()))
+    }
+
+    fn snapshot(&self, underlying: &str, at: Instant) -> Result<Arc<ChainSnapshot>, HistoryError> {
+        if at.date() < self.facts.start.date() {
+            return self.base.snapshot(underlying, at);
+        }
+        let found = self.lock().snapshots.get(&(at, underlying.to_owned())).cloned();
+        found.ok_or_else(|| HistoryError {
+            what: format!("{} has told nothing of `{underlying}` at {at}", self.facts.name),
+            help: "what a feed will tell is not known before it does".to_owned(),
+        })
+    }
+
+    fn series(&self, id: &str, size: BarSize) -> Result<Option<Arc<SeriesData>>, HistoryError> {
+        let key = (id.to_owned(), size);
+        if let Some(found) = self.lock().merged.get(&key) {
+            return Ok(Some(Arc::clone(found)));
+        }
+        let base = self.base.series(id, size)?;
+        let mut received = self.lock();
+        let ours = received.bars.get(&(Arc::from(id), minutes(size)));
+        if base.is_none() && ours.is_none() {
+            return Ok(None);
+        }
+        let bars = ours.map_or(&[][..], Vec::as_slice);
+        let series = Arc::new(merged(base.as_deref(), self.facts.start, bars));
+        received.merged.insert(key, Arc::clone(&series));
+        Ok(Some(series))
+    }
+
+    fn events(&self, id: &str) -> Result<Option<Arc<EventData>>, HistoryError> {
+        self.base.events(id)
+    }
+
+    fn settlement(&self, root: Root, expiry: Date) -> Result<Option<SettlementValue>, HistoryError> {
+        if expiry < self.facts.start.date() {
+            return self.base.settlement(root, expiry);
+        }
+        let calendar = ExchangeCalendar::nyse();
+        let (Some(day), Some(at)) = (
+            calendar.session_on_or_before(expiry),
+            calendar.settles_at(root, expiry),
+        ) else {
+            return Ok(None);
+        };
+        // The official value by its own name, else the first or last value of the index; of a feed that is not a
+        // simulation nobody knows whether its last value was the official one.
+        let ids: &[(&str, bool, bool)] = match (root.settlement(), root.underlying()) {
+            (Settlement::Pm, underlying) => &[(underlying, false, !self.facts.simulated)],
+            (Settlement::Am, "VIX") => &[("VRO", false, false), ("VIX", true, true)],
+            (Settlement::Am, _) => &[("SET", false, false), ("SPX", true, true)],
+        };
+        for (id, first, approximate) in ids {
+            if let Some(value) = self.session_value(id, day, *first)? {
+                let price = Price::from_f64((value * 100.0).round() / 100.0);
+                return Ok(price.map(|price| SettlementValue {
+                    price,
+                    at,
+                    approximate: *approximate,
+                }));
+            }
+        }
+        Ok(None)
+    }
+
+    fn rate(&self, at: Instant) -> Result<Option<f64>, HistoryError> {
+        self.base.rate(at)
+    }
+
+    fn gaps(&self, underlying: &str, from: Date, to: Date) -> Vec<Date> {
+        let first = self.facts.start.date();
+        match first.pred_opt() {
+            Some(before) if from < first => self.base.gaps(underlying, from, to.min(before)),
+            _ => Vec::new(),
+        }
+    }
+
+    fn grown(&self) -> u64 {
+        self.lock().grown
+    }
+
+    fn stale(&self, underlying: &str, at: Instant) -> Option<Arc<Stale>> {
+        self.lock().stale.get(&(at, underlying.to_owned())).cloned()
+    }
+}

@@ -1,0 +1,249 @@
+//! What the broker quotes by itself: a store or a simulated market, told as a tape.
+
+use crate::account::{contract, instrument};
+use crate::settings::Config;
+use alula_market::assemble::{self, ContractQuote};
+use alula_market::chain::ChainSnapshot;
+use alula_market::contract::{Instrument, OptionContract, day_number};
+use alula_market::history::{History, HistoryError};
+use alula_market::money::Price;
+use alula_market::sim::{SimConfig, SimulatedMarket};
+use alula_market::store::StoreHistory;
+use alula_market::tape::{Print, Tape};
+use alula_market::time::{Date, Instant};
+use alula_plugin_sdk::abi::broker::{Contract, Kind, Listing, Quote, SCALE, Word};
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::path::Path;
+use std::sync::Arc;
+
+/// Billionths of a mill.
+const MILL: i64 = 1_000_000;
+/// Sessions ahead in which a listing is looked for.
+const AHEAD: u64 = 14;
+
+/// A market of its own.
+pub struct Market {
+    history: Box<dyn History>,
+    tape: Tape,
+    levels: Vec<Arc<str>>,
+    underlyings: Vec<Arc<str>>,
+    options: BTreeSet<OptionContract>,
+}
+
+impl fmt::Debug for Market {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Market")
+            .field("tape", &self.tape)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What is told at an instant.
+#[derive(Debug, Default)]
+pub struct Told {
+    pub at_ns: i64,
+    /// Chains were quoted: orders are tried on these, the quotes of what is ordered or held.
+    pub round: Option<Vec<Quote>>,
+    /// What was asked for.
+    pub quotes: Vec<Quote>,
+}
+
+fn said(error: HistoryError) -> String {
+    format!("simulated: {error}")
+}
+
+impl Market {
+    /// As it is set up; `None` where it quotes nothing by itself.
+    pub fn open(config: &Config) -> Result<Option<Self>, String> {
+        let history: Box<dyn History> = match config.market.split_once(' ') {
+            None if config.market.is_empty() => return Ok(None),
+            Some(("store", path)) => {
+                Box::new(StoreHistory::open(Path::new(path)).map_err(|e| format!("`market`: {}", e.what))?)
+            }
+            Some(("simulated", words)) => {
+                let config = simulated(words).ok_or_else(|| {
+                    format!(
+                        "`market` is `simulated SEED START SESSIONS MINUTES`, not `{}`",
+                        config.market
+                    )
+                })?;
+                Box::new(SimulatedMarket::new(config).map_err(said)?)
+            }
+            _ => {
+                return Err(format!(
+                    "`market` is `store PATH` or `simulated SEED START SESSIONS MINUTES`, not `{}`",
+                    config.market
+                ));
+            }
+        };
+        Ok(Some(Self {
+            history,
+            tape: Tape::after(Instant(config.market_from)),
+            levels: Vec::new(),
+            underlyings: Vec::new(),
+            options: BTreeSet::new(),
+        }))
+    }
+
+    /// Quotes these from now on, and nothing else.
+    pub fn watch(&mut self, contracts: &[Contract]) {
+        self.levels.clear();
+        self.options.clear();
+        for contract in contracts {
+            if contract.kind == Kind::Index {
+                self.levels.push(Arc::from(contract.class.as_str()));
+            } else if let Some(Instrument::Option(option)) = instrument(contract) {
+                self.options.insert(option);
+            }
+        }
+        self.underlyings.clear();
+        self.tune(&BTreeSet::new());
+        self.tape.tune();
+    }
+
+    /// Listens to every underlying of what is watched, ordered or held.
+    fn tune(&mut self, concerned: &BTreeSet<OptionContract>) {
+        let names: BTreeSet<&str> = self
+            .options
+            .iter()
+            .chain(concerned)
+            .map(|c| c.root.underlying())
+            .collect();
+        for name in names {
+            if !self.underlyings.iter().any(|u| **u == *name) {
+                self.underlyings.push(Arc::from(name));
+                self.tape.tune();
+            }
+        }
+    }
+
+    /// What is listed on the session that is quoted next.
+    pub fn listed(&mut self, underlying: &str) -> Result<Vec<Listing>, String> {
+        let mut day: Date = self.tape.heard().date();
+        let Some((first, last)) = self.history.range(underlying) else {
+            return Ok(Vec::new());
+        };
+        day = day.max(first);
+        let mut found: Vec<Instant> = Vec::new();
+        for _ in 0..AHEAD {
+            let ticks = self.history.ticks(underlying, day, day);
+            if ticks.last().is_some_and(|t| *t > self.tape.heard()) {
+                // Strikes do not change while a session is open.
+                found.extend(ticks.first());
+                found.extend(ticks.last());
+                break;
+            }
+            match day.succ_opt().filter(|d| *d <= last) {
+                Some(next) => day = next,
+                None => break,
+            }
+        }
+        let mut strikes: BTreeMap<(Date, alula_market::contract::Root), BTreeSet<Price>> = BTreeMap::new();
+        for at in found {
+            let snapshot = self.history.snapshot(underlying, at).map_err(said)?;
+            for chain in &snapshot.expiries {
+                let all = strikes.entry((chain.expiry, chain.root)).or_default();
+                all.extend(&chain.strikes);
+            }
+        }
+        let word = |text: &str| Word::new(text).ok_or_else(|| format!("`{text}` is no symbol"));
+        strikes
+            .into_iter()
+            .map(|((expiry, root), strikes)| {
+                Ok(Listing {
+                    symbol: word(underlying)?,
+                    class: word(root.symbol())?,
+                    expiry: day_number(expiry),
+                    strikes_e9: strikes.into_iter().map(|k| k.0.saturating_mul(MILL)).collect(),
+                })
+            })
+            .collect()
+    }
+
+    /// What is told up to a time, in order.
+    pub fn upto(&mut self, at_ns: i64, concerned: &BTreeSet<OptionContract>) -> Result<Vec<Told>, String> {
+        self.tune(concerned);
+        let to = Instant(at_ns.div_euclid(SCALE));
+        let listened = (self.levels.as_slice(), self.underlyings.as_slice());
+        let prints = self
+            .tape
+            .upto(self.history.as_ref(), listened, to)
+            .map_err(said)?;
+        let mut out: Vec<Told> = Vec::new();
+        for print in prints {
+            let ns = print.at().0.saturating_mul(SCALE);
+            if out.last().is_none_or(|t| t.at_ns != ns) {
+                out.push(Told {
+                    at_ns: ns,
+                    ..Told::default()
+                });
+            }
+            let Some(told) = out.last_mut() else { continue };
+            match print {
+                Print::Level { id, value, .. } => told.quotes.extend(level(&id, value, ns)),
+                Print::Chain { underlying, at } => {
+                    let snapshot = self.history.snapshot(&underlying, at).map_err(said)?;
+                    let round = told.round.get_or_insert_default();
+                    round.extend(quotes(&snapshot, ns, |c| concerned.contains(c)));
+                    told.quotes
+                        .extend(quotes(&snapshot, ns, |c| self.options.contains(c)));
+                }
+            }
+        }
+        Ok(out)
+    }
+}
+
+fn simulated(words: &str) -> Option<SimConfig> {
+    let mut words = words.split_whitespace();
+    let seed = words.next()?.parse().ok()?;
+    let start = words.next()?.parse().ok()?;
+    let sessions = words.next()?.parse().ok()?;
+    let minutes: u16 = words.next()?.parse().ok()?;
+    Some(SimConfig {
+        seed,
+        start,
+        sessions,
+        every_minutes: Some(minutes).filter(|m| *m > 0),
+        ..SimConfig::default()
+    })
+}
+
+fn level(id: &str, value: Price, at_ns: i64) -> Option<Quote> {
+    let name = Word::new(id)?;
+    let value_e9 = Some(value.0.saturating_mul(MILL));
+    Some(Quote {
+        contract: Contract {
+            kind: Kind::Index,
+            symbol: name,
+            class: name,
+            currency: Word::new("USD")?,
+            expiry: 0,
+            right: None,
+            strike_e9: 0,
+            multiplier_e9: SCALE,
+        },
+        at_ns,
+        bid_e9: value_e9,
+        ask_e9: value_e9,
+        bid_size: None,
+        ask_size: None,
+    })
+}
+
+fn quotes(snapshot: &ChainSnapshot, at_ns: i64, wanted: impl Fn(&OptionContract) -> bool) -> Vec<Quote> {
+    let row = |q: ContractQuote| {
+        let e9 = |p: Option<Price>| p.map(|p| p.0.saturating_mul(MILL));
+        Some(Quote {
+            contract: contract(&Instrument::Option(q.contract))?,
+            at_ns,
+            bid_e9: e9(q.bid),
+            ask_e9: e9(q.ask),
+            bid_size: q.bid_size,
+            ask_size: q.ask_size,
+        })
+    };
+    let chains = snapshot.expiries.iter().flat_map(assemble::quotes);
+    chains.filter(|q| wanted(&q.contract)).filter_map(row).collect()
+}

@@ -182,6 +182,15 @@ pub fn line(record: &Record) -> String {
         Record::PluginLoaded(p) => format!("{} {}, {}", p.id, p.version, p.sha256.short()),
         Record::PluginQuarantined(p) => format!("{}: {}", p.id, p.why),
         Record::Feed(f) => format!("{} is {}: {}", f.name, f.state, f.why),
+        Record::Seen(s) => format!(
+            "{}: {} quotes, {} too old; {} indices, {} too old; {} bars ended",
+            s.source,
+            s.quotes.len(),
+            s.stale.len(),
+            s.levels.len(),
+            s.stale_levels.len(),
+            s.bars.len()
+        ),
         Record::Decision(d) => {
             let words = if d.words.is_empty() {
                 "nothing to do".to_owned()

@@ -431,11 +431,25 @@ impl<'a> Live<'a> {
     /// # Errors
     /// When a settlement is missing, the books do not add up, or the journal cannot be written.
     pub fn finish(mut self, why: &str, received_ns: i64) -> Result<RunOutput, LiveError> {
+        self.crank.stop_here();
+        let desk = self.keeper.as_mut().and_then(Keeper::desk_mut);
+        if let (Some(trader), Some(desk)) = (&mut self.trader, desk) {
+            let mut at_work = AtWork {
+                trader,
+                desk,
+                received_ns,
+                fault: None,
+            };
+            let ended = self.crank.end_with(&mut at_work);
+            if let Some(fault) = at_work.fault {
+                return Err(fault.into());
+            }
+            ended?;
+        }
         if let Some(trader) = &mut self.trader {
             // One that is gone is as good as disconnected.
             let _ = trader.disconnect();
         }
-        self.crank.stop_here();
         let output = self.crank.finish()?;
         if let Some(keeper) = self.keeper {
             let link = output.ticks.last().map_or("", |t| t.chain.as_str());

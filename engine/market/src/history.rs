@@ -106,3 +106,53 @@ pub trait History: Send + Sync {
     /// Sessions (exchange days) in `from..=to` that should have a snapshot but have none.
     fn gaps(&self, underlying: &str, from: Date, to: Date) -> Vec<Date>;
 }
+
+impl<H: History + ?Sized> History for Arc<H> {
+    fn provenance(&self) -> Provenance {
+        (**self).provenance()
+    }
+
+    fn ticks(&self, underlying: &str, from: Date, to: Date) -> Vec<Instant> {
+        (**self).ticks(underlying, from, to)
+    }
+
+    fn range(&self, underlying: &str) -> Option<(Date, Date)> {
+        (**self).range(underlying)
+    }
+
+    fn snapshot(&self, underlying: &str, at: Instant) -> Result<Arc<ChainSnapshot>, HistoryError> {
+        (**self).snapshot(underlying, at)
+    }
+
+    fn series(&self, id: &str, bars: BarSize) -> Result<Option<Arc<SeriesData>>, HistoryError> {
+        (**self).series(id, bars)
+    }
+
+    fn events(&self, id: &str) -> Result<Option<Arc<EventData>>, HistoryError> {
+        (**self).events(id)
+    }
+
+    fn vintages(&self, id: &str) -> Result<Option<Arc<Vintages>>, HistoryError> {
+        (**self).vintages(id)
+    }
+
+    fn settlement(&self, root: Root, expiry: Date) -> Result<Option<SettlementValue>, HistoryError> {
+        (**self).settlement(root, expiry)
+    }
+
+    fn rate(&self, at: Instant) -> Result<Option<f64>, HistoryError> {
+        (**self).rate(at)
+    }
+
+    fn gaps(&self, underlying: &str, from: Date, to: Date) -> Vec<Date> {
+        (**self).gaps(underlying, from, to)
+    }
+
+    fn grown(&self) -> u64 {
+        (**self).grown()
+    }
+
+    fn stale(&self, underlying: &str, at: Instant) -> Option<Arc<Stale>> {
+        (**self).stale(underlying, at)
+    }
+}

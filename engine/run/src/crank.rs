@@ -21,7 +21,7 @@ use crate::hash::Chain;
 use crate::manifest;
 use crate::marks::{self, Facts, GuardActs};
 use crate::output::{Manifest, Mode, RunOutput, UpgradeRow, VersionRow};
-use crate::outside::Outside;
+use crate::outside::{Outside, Whoever, lent};
 use crate::rails::{Agreement, Halt, RailLimits, Rails};
 use crate::record::{Recorder, Refused, Submitted};
 use crate::upgrade::{Shadow, Upgrade};
@@ -404,16 +404,9 @@ impl<'a> Crank<'a> {
     /// From here on orders are filled by somebody else, whom the results name: [`Crank::turn_with`] asks what came of them.
     ///
     /// # Errors
-    /// When the strategy trades futures or shares, which the book fills itself, when orders fill on the snapshot of their
-    /// decision, or when the run has begun.
+    /// When orders fill on the snapshot of their decision, or when the run has begun.
     pub fn fill_outside(&mut self, by: &str) -> Result<(), RunError> {
         let refuse = |what: &str, help: &str| Err(RunError::new(ErrorClass::Request, what, help));
-        if !self.setup.plan.linear().is_empty() {
-            return refuse(
-                "orders for futures and shares cannot be sent to a broker yet",
-                "choose `--broker internal`, or leave the hedges with futures or shares out",
-            );
-        }
         if self.book.config().same_bar {
             return refuse(
                 "an order that is sent to a broker cannot fill on the snapshot of its decision",
@@ -434,6 +427,16 @@ impl<'a> Crank<'a> {
         self.book = self.book.clone().outside();
         self.filled_by = Some(by.to_owned());
         Ok(())
+    }
+
+    /// Ends the last session of a run whose orders fill outside, while whoever fills them is there; then [`Crank::finish`].
+    ///
+    /// # Errors
+    /// As [`Crank::turn_with`].
+    pub fn end_with(&mut self, outside: &mut dyn Outside) -> Result<(), RunError> {
+        let end = self.setup.last_instant;
+        self.end_day(Some(&mut *outside))?;
+        self.settle(end, Some(outside))
     }
 
     /// Takes in what a history that grows has got since it was asked last. Call it before a snapshot is visited.
@@ -489,14 +492,14 @@ impl<'a> Crank<'a> {
         self.turned(Some(outside))
     }
 
-    fn turned(&mut self, outside: Option<&mut dyn Outside>) -> Result<Option<Turned>, RunError> {
+    fn turned(&mut self, mut outside: Whoever<'_>) -> Result<Option<Turned>, RunError> {
         let Some(at) = self.next() else {
             return Ok(None);
         };
         let mut turned = Turned::default();
         let date = at.date();
         if self.day.as_ref().map(|d| d.date) != Some(date) {
-            self.end_day()?;
+            self.end_day(lent(&mut outside))?;
             self.day = Some(Session { date, seen: None });
             turned.new_session = true;
         }
@@ -507,13 +510,8 @@ impl<'a> Crank<'a> {
     }
 
     /// One snapshot.
-    fn visit(
-        &mut self,
-        at: Instant,
-        turned: &mut Turned,
-        outside: Option<&mut dyn Outside>,
-    ) -> Result<(), RunError> {
-        self.settle(at)?;
+    fn visit(&mut self, at: Instant, turned: &mut Turned, mut outside: Whoever<'_>) -> Result<(), RunError> {
+        self.settle(at, lent(&mut outside))?;
         let number = self.setup.warm_up + self.tick;
         let is_tick = self.setup.ticks.get(number) == Some(&at);
         let at_work = !self.book.orders().is_empty() || !self.book.ledger().orders().is_empty();
@@ -540,7 +538,7 @@ impl<'a> Crank<'a> {
         &mut self,
         at: Instant,
         views: &Views,
-        outside: Option<&mut dyn Outside>,
+        mut outside: Whoever<'_>,
     ) -> Result<(), RunError> {
         for view in views.iter().flatten() {
             let events = self.book.on_snapshot(&view.snapshot);
@@ -550,14 +548,14 @@ impl<'a> Crank<'a> {
             }
         }
         if self.book.is_outside() {
-            self.ask(at, views, outside)?;
+            self.ask(at, views, lent(&mut outside))?;
             for view in views.iter().flatten() {
                 self.book.mark(&view.snapshot);
             }
         }
         let events = self
             .linear
-            .on_snapshot(&mut self.book, &self.setup.plan, views, at);
+            .on_snapshot(&mut self.book, &self.setup.plan, views, at, outside)?;
         self.recorder.linear_events(&events);
         self.book.check()?;
         let sight = Sight::new(&self.setup.plan, at, views, self.setup.rulebook);
@@ -566,7 +564,7 @@ impl<'a> Crank<'a> {
     }
 
     /// Takes in what came of orders that fill outside, then takes those back that have had their snapshots.
-    fn ask(&mut self, at: Instant, views: &Views, outside: Option<&mut dyn Outside>) -> Result<(), RunError> {
+    fn ask(&mut self, at: Instant, views: &Views, outside: Whoever<'_>) -> Result<(), RunError> {
         let Some(outside) = outside else {
             let what = "nobody says what came of the orders, which fill outside of the run";
             return Err(RunError::new(
@@ -860,7 +858,7 @@ impl<'a> Crank<'a> {
     }
 
     /// Settles what is due at an instant.
-    fn settle(&mut self, now: Instant) -> Result<(), RunError> {
+    fn settle(&mut self, now: Instant, outside: Whoever<'_>) -> Result<(), RunError> {
         let history = self.setup.history;
         let failed: RefCell<Option<HistoryError>> = RefCell::new(None);
         let value = |root: Root, expiry: Date| -> Option<SettlementValue> {
@@ -875,19 +873,19 @@ impl<'a> Crank<'a> {
         }
         let events = result.map_err(|e| RunError::from(e).at(now))?;
         self.recorder.events(&events);
-        let events = self.linear.advance(&mut self.book, history, now)?;
+        let events = self.linear.advance(&mut self.book, history, now, outside)?;
         self.recorder.linear_events(&events);
         Ok(())
     }
 
     /// The end of the session at hand: what expired during it is settled, the account is recorded.
-    fn end_day(&mut self) -> Result<(), RunError> {
+    fn end_day(&mut self, outside: Whoever<'_>) -> Result<(), RunError> {
         let Some(Session { date, seen }) = self.day.take() else {
             return Ok(());
         };
         // A run that is stopped within a session ends there.
         let end = end_of_day(date).min(self.setup.last_instant);
-        self.settle(end)?;
+        self.settle(end, outside)?;
         self.book.check().map_err(|e| RunError::from(e).at(end))?;
         self.recorder.observe(&self.book, None);
         if let Some((at, views)) = seen {
@@ -962,8 +960,8 @@ impl<'a> Crank<'a> {
 
     pub(crate) fn finish_with(mut self, shared: &mut Shared<'a>) -> Result<RunOutput, RunError> {
         let end = self.setup.last_instant;
-        self.end_day()?;
-        self.settle(end)?;
+        self.end_day(None)?;
+        self.settle(end, None)?;
         self.book.check().map_err(|e| RunError::from(e).at(end))?;
         self.recorder.last_day(&self.book);
         self.book.audit()?;

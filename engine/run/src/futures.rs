@@ -9,6 +9,7 @@
 //! variation, marked.
 
 use crate::error::{ErrorClass, RunError};
+use crate::outside::{Whoever, lent, on_quotes};
 use alula_book::Book;
 use alula_book::instrument::{DayPrice, LinearEvent, LinearQuote, LinearRequest};
 use alula_core::linear::{LinearMarket, SPREAD_TICKS, SharePrice, implied_curve};
@@ -86,7 +87,8 @@ impl LinearFeed {
         plan: &Plan,
         views: &Views,
         at: Instant,
-    ) -> Vec<LinearEvent> {
+        outside: Whoever<'_>,
+    ) -> Result<Vec<LinearEvent>, RunError> {
         let roots = plan.linear().roots.iter().filter(|r| !r.is_vix());
         let view = |root: &FutureRoot| {
             let chain = plan.chain(root.underlying())?;
@@ -96,11 +98,11 @@ impl LinearFeed {
             .filter_map(|root| implied_curve(view(root)?, *root))
             .collect();
         if curves.is_empty() {
-            return Vec::new();
+            return Ok(Vec::new());
         }
         self.implied = curves;
         if is_idle(book) {
-            return Vec::new();
+            return Ok(Vec::new());
         }
         let quote = |instrument: &Instrument| {
             let Instrument::Future(contract) = instrument else {
@@ -113,7 +115,7 @@ impl LinearFeed {
             let implied = |i: &Instrument| matches!(i, Instrument::Future(c) if !c.root.is_vix());
             request.legs.iter().all(|l| implied(&l.instrument))
         };
-        book.ledger_mut().on_quotes_for(at, &quote, &ours)
+        on_quotes(book, at, &quote, &ours, outside)
     }
 
     fn implied_price(&self, contract: &FutureContract) -> Option<Price> {
@@ -133,6 +135,7 @@ impl LinearFeed {
         book: &mut Book,
         history: &dyn History,
         now: Instant,
+        mut outside: Whoever<'_>,
     ) -> Result<Vec<LinearEvent>, RunError> {
         let calendar = ExchangeCalendar::nyse();
         let today = now.date();
@@ -160,7 +163,8 @@ impl LinearFeed {
                 settle_final(book, history, closes.min(now), &mut events)?;
             }
             if closes <= now {
-                self.close(book, history, *session, closes, &mut events)?;
+                let whoever = lent(&mut outside);
+                self.close((book, history), *session, closes, &mut events, whoever)?;
                 self.done = Some(*session);
             }
         }
@@ -170,11 +174,11 @@ impl LinearFeed {
     /// The end of a session: orders fill at its settlement, then every future pays its variation.
     fn close(
         &self,
-        book: &mut Book,
-        history: &dyn History,
+        (book, history): (&mut Book, &dyn History),
         session: Date,
         closes: Instant,
         events: &mut Vec<LinearEvent>,
+        outside: Whoever<'_>,
     ) -> Result<(), RunError> {
         let failed = RefCell::new(None);
         let future = |contract: &FutureContract| {
@@ -194,7 +198,7 @@ impl LinearFeed {
             let waits = |i: &Instrument| matches!(i, Instrument::Future(c) if !c.root.is_vix() && future(c).is_none());
             !request.legs.iter().all(|l| waits(&l.instrument))
         };
-        events.extend(book.ledger_mut().on_quotes_for(closes, &quote, &due));
+        events.extend(on_quotes(book, closes, &quote, &due, outside)?);
         let paid = |contract: &FutureContract| {
             let seen = || {
                 let of_session = |c: &&FuturesCurve| c.root == contract.root && c.at.date() == session;

@@ -43,7 +43,9 @@ impl Round {
     pub fn new(at_ns: i64, quotes: &[Quote]) -> Self {
         let known = |q: &Quote| Some((crate::account::instrument(&q.contract)?, *q));
         let quotes: BTreeMap<Instrument, Quote> = quotes.iter().filter_map(known).collect();
-        let underlyings = quotes.keys().map(Instrument::underlying).collect();
+        // Quotes of a future say nothing of the options beside it.
+        let options = quotes.keys().filter(|i| matches!(i, Instrument::Option(_)));
+        let underlyings = options.map(Instrument::underlying).collect();
         Self {
             at_ns,
             at: instant(at_ns),

@@ -16,6 +16,8 @@ pub use ledger::{
     DayPrice, Flow, Holding, HoldingKey, Ledger, LedgerConfig, LinearEvent, LinearExecution, QuoteOf,
 };
 pub use margin::{FuturesMargin, MarginRow};
-pub use order::{LinearKind, LinearLeg, LinearOrder, LinearRefusal, LinearRequest, Unfilled};
+pub use order::{
+    LinearKind, LinearLeg, LinearOrder, LinearPart, LinearRefusal, LinearRequest, LinearTold, Unfilled,
+};
 pub use position::{LegWords, LinearPosition};
 pub use quote::{LinearQuote, QuoteError, QuoteKind};

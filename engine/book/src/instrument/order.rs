@@ -4,7 +4,7 @@ use crate::fees::FeeError;
 use crate::order::OrderId;
 use crate::position::PositionId;
 use alula_market::contract::Instrument;
-use alula_market::money::Price;
+use alula_market::money::{Price, Usd};
 use alula_market::time::Instant;
 use std::fmt;
 use std::sync::Arc;
@@ -81,6 +81,30 @@ pub struct LinearRequest {
     pub good_for: u32,
 }
 
+/// A part of an order that traded elsewhere.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LinearPart {
+    /// What.
+    pub instrument: Instrument,
+    /// Positive bought, negative sold.
+    pub quantity: i64,
+    /// Points or dollars of each.
+    pub price: Price,
+    /// Fees of all of them; `None` where the broker does not tell: the ledger's table charges them.
+    pub fee: Option<Usd>,
+}
+
+/// What a broker tells of an order for futures or shares.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LinearTold {
+    /// All of it traded: the parts add up to its legs.
+    Filled(Vec<LinearPart>),
+    /// It is at work.
+    Waiting,
+    /// It is over, and nothing traded.
+    Ended,
+}
+
 /// An order at work.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LinearOrder {
@@ -129,6 +153,10 @@ pub enum Unfilled {
     NotTraded(Instrument),
     /// The position settled, closed or shrank meanwhile.
     PositionChanged(PositionId),
+    /// Whoever fills it has not yet.
+    Outside,
+    /// Whoever fills it ended it, or a rail never let it out.
+    Ended,
     /// The legs cost more, or bring less, than the order accepts.
     Limit {
         /// Points for all lots, credits positive.
@@ -145,6 +173,8 @@ impl fmt::Display for Unfilled {
             Self::LastTradePassed(i) => write!(f, "`{i}` no longer trades"),
             Self::NotTraded(i) => write!(f, "`{i}` does not trade on that day"),
             Self::PositionChanged(p) => write!(f, "position {p} changed meanwhile"),
+            Self::Outside => f.write_str("it has not filled at the broker"),
+            Self::Ended => f.write_str("it ended at the broker, or was never sent"),
             Self::Limit { net, limit } => {
                 write!(f, "a net of {net} points is worse than the limit of {limit}")
             }

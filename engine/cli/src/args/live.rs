@@ -11,6 +11,9 @@ pub enum FeedArg {
     Replay,
     /// The simulated market.
     Simulated,
+    /// The quotes of the broker that takes the orders, from a store on; the simulated broker quotes the rest of the store, or of
+    /// the simulated market.
+    Broker,
 }
 
 /// Who takes the orders.
@@ -83,6 +86,9 @@ pub struct RunArgs {
     /// How fast the market passes: 1x, 60x, max
     #[arg(long, value_name = "SPEED", default_value = "60x", value_parser = parse_speed)]
     pub speed: alula_live::pace::Speed,
+    /// Most things that the broker quotes at once; 100 unless it is simulated
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub lines: Option<u32>,
     /// Seed of the simulated market
     #[arg(long, value_name = "N", conflicts_with = "data")]
     pub seed: Option<u64>,

@@ -151,6 +151,13 @@ pub fn market(
     if let Some(path) = data {
         return Ok(Box::new(store::open(path)?));
     }
+    let market = SimulatedMarket::new(simulated(seed, years, graph));
+    let market = market.map_err(|e| Failure::usage(e.what).help(e.help))?;
+    Ok(Box::new(market))
+}
+
+/// The simulated market of a strategy.
+pub fn simulated(seed: Option<u64>, years: Option<u32>, graph: &Graph) -> SimConfig {
     let mut config = SimConfig::default();
     if let Some(seed) = seed {
         config.seed = seed;
@@ -162,8 +169,7 @@ pub fn market(
     if let Some(years) = years {
         config.sessions = years.saturating_mul(SESSIONS);
     }
-    let market = SimulatedMarket::new(config).map_err(|e| Failure::usage(e.what).help(e.help))?;
-    Ok(Box::new(market))
+    config
 }
 
 /// The simulator's grid that a cadence fits on: multiples of five minutes.

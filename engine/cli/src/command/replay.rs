@@ -3,6 +3,7 @@
 use crate::args::{ReplayArgs, TextFormat};
 use crate::command::backtest::{failure, market};
 use crate::command::run::basis::{self, Basis};
+use crate::command::run::quotes::Quotes;
 use crate::command::run::told::{Differs, Told};
 use crate::exit::{Exit, Failure};
 use crate::output::Output;
@@ -66,7 +67,10 @@ pub fn again(
         return Err(Failure::usage(format!("the run rests on `{}`", basis.label))
             .help("name that store with `--data`"));
     }
-    let history = market(data, basis.seed, basis.years, &graph)?;
+    let mut history = market(data, basis.seed, basis.years, &graph)?;
+    if let Some(feed) = &basis.feed {
+        history = Quotes::again(feed, &told.seen, history)?;
+    }
     let now = history.provenance();
     if now.hash != basis.data {
         return Err(Failure::new(

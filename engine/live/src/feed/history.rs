@@ -37,12 +37,38 @@ pub struct FeedFacts {
     pub name: String,
     /// Everything before it is the store's.
     pub start: Instant,
+    /// Times of day at which the run looks, in seconds after the open.
+    pub rhythm: Vec<i64>,
+    /// Last session.
+    pub to: Date,
     /// When the run looks, in order.
     pub instants: Vec<Instant>,
     /// Underlyings with chains, the strategy's own first.
     pub underlyings: Vec<String>,
     /// It is a simulation, whose last values of a session are the official ones.
     pub simulated: bool,
+}
+
+impl FeedFacts {
+    /// A feed of somebody (who may be a simulation) from an instant on, looked at in a rhythm up to a session. The strategy's
+    /// own underlying is the first.
+    #[must_use]
+    pub fn new(
+        (name, simulated): (&str, bool),
+        start: Instant,
+        (rhythm, to): (Vec<i64>, Date),
+        underlyings: Vec<String>,
+    ) -> Self {
+        Self {
+            name: name.to_owned(),
+            start,
+            instants: super::instants(&rhythm, start, to),
+            rhythm,
+            to,
+            underlyings,
+            simulated,
+        }
+    }
 }
 
 #[derive(Debug, Default)]

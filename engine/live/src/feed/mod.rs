@@ -105,7 +105,13 @@ pub fn instants(rhythm: &[i64], after: Instant, to: Date) -> Vec<Instant> {
             _ => s,
         };
         let all = rhythm.iter().map(|s| Instant(open.0 + shift(*s)));
+        let before = out.len();
         out.extend(all.filter(|t| *t <= close && *t >= open && *t > after));
+        // Who looks at the close of a full day looks at that of a half day.
+        let ends_short = short && rhythm.last() == Some(&FULL_S) && close > after;
+        if ends_short && out.get(before..).and_then(<[Instant]>::last) != Some(&close) {
+            out.push(close);
+        }
     }
     out
 }

@@ -1,9 +1,11 @@
 //! Fills on quotes, and marks.
 
 use super::{Flow, Holding, HoldingKey, Ledger, LinearEvent, LinearExecution, per_lot};
-use crate::band::Band;
+use crate::band::{Band, Cross};
 use crate::fees::Fees;
-use crate::instrument::order::{LinearKind, LinearLeg, LinearOrder, LinearRequest, Unfilled};
+use crate::instrument::order::{
+    LinearKind, LinearLeg, LinearOrder, LinearPart, LinearRequest, LinearTold, Unfilled,
+};
 use crate::instrument::position::LinearPosition;
 use crate::instrument::quote::{LinearQuote, QuoteKind};
 use crate::position::PositionId;
@@ -28,6 +30,18 @@ impl Ledger {
         quote_of: QuoteOf<'_>,
         due: &dyn Fn(&LinearRequest) -> bool,
     ) -> Vec<LinearEvent> {
+        self.on_quotes_told(at, quote_of, due, &|_| None)
+    }
+
+    /// The same where somebody else says what came of an order: of one that is told of, the quotes are the edges of the band
+    /// and the reason why it waits.
+    pub fn on_quotes_told(
+        &mut self,
+        at: Instant,
+        quote_of: QuoteOf<'_>,
+        due: &dyn Fn(&LinearRequest) -> bool,
+        told: &dyn Fn(&LinearOrder) -> Option<LinearTold>,
+    ) -> Vec<LinearEvent> {
         self.now = self.now.max(Some(at));
         let mut events = Vec::new();
         for mut order in std::mem::take(&mut self.orders) {
@@ -37,16 +51,31 @@ impl Ledger {
                 self.orders.push(order);
                 continue;
             }
-            match self.priced(&order.request, at, quote_of) {
-                Ok(quotes) => {
-                    let executed = self.fill(&order, &quotes, at);
+            let priced = self.priced(&order.request, at, quote_of);
+            let outcome = match told(&order) {
+                None => priced.map(|quotes| {
+                    let legs = order.request.legs.iter().zip(quotes);
+                    legs.map(|(leg, quote)| Filled::inside(leg, quote)).collect()
+                }),
+                Some(LinearTold::Filled(parts)) => {
+                    let with_quote = parts
+                        .iter()
+                        .map(|part| Filled::told(part, quote_of(&part.instrument), at));
+                    Ok(with_quote.collect::<Vec<_>>())
+                }
+                Some(LinearTold::Waiting) => Err(priced.err().unwrap_or(Unfilled::Outside)),
+                Some(LinearTold::Ended) => Err(Unfilled::Ended),
+            };
+            match outcome {
+                Ok(filled) => {
+                    let executed = self.fill(&order, &filled, at);
                     events.extend(executed.into_iter().map(LinearEvent::Executed));
                 }
                 Err(reason) => {
                     order.tries = order.tries.saturating_add(1);
                     let over = matches!(
                         reason,
-                        Unfilled::LastTradePassed(_) | Unfilled::PositionChanged(_)
+                        Unfilled::LastTradePassed(_) | Unfilled::PositionChanged(_) | Unfilled::Ended
                     );
                     let id = order.id.clone();
                     if over || order.tries >= order.request.good_for {
@@ -108,13 +137,10 @@ impl Ledger {
         Ok(quotes)
     }
 
-    fn fill(&mut self, order: &LinearOrder, quotes: &[LinearQuote], at: Instant) -> Vec<LinearExecution> {
+    fn fill(&mut self, order: &LinearOrder, filled: &[Filled], at: Instant) -> Vec<LinearExecution> {
         let request = &order.request;
         let id = self.position_for(request, at);
-        let legs = request.legs.iter().zip(quotes);
-        let executed = legs
-            .map(|(leg, quote)| self.trade(id, order, leg, quote, at))
-            .collect();
+        let executed = filled.iter().map(|leg| self.trade(id, order, leg, at)).collect();
         if let Some(position) = self.open.get_mut(&id) {
             match request.kind {
                 LinearKind::Open => {}
@@ -177,13 +203,13 @@ impl Ledger {
         &mut self,
         position: PositionId,
         order: &LinearOrder,
-        leg: &LinearLeg,
-        quote: &LinearQuote,
+        filled: &Filled,
         at: Instant,
     ) -> LinearExecution {
         let request = &order.request;
         let cross = self.config.cross;
-        let price = quote.price(leg.quantity > 0, cross);
+        let (leg, quote) = (&filled.leg, &filled.quote);
+        let price = filled.price(cross);
         let paid = -price.dollars(leg.instrument.multiplier(), leg.quantity);
         let future = matches!(leg.instrument, Instrument::Future(_));
         let key = HoldingKey {
@@ -212,9 +238,14 @@ impl Ledger {
             self.holdings.remove(&key);
         }
         // The schedule has a row: the order was taken.
-        let fees = self
-            .fees_of(&leg.instrument, leg.quantity, price.share, at.date())
-            .unwrap_or(Fees::ZERO);
+        let by_table = || self.fees_of(&leg.instrument, leg.quantity, price.share, at.date());
+        let fees = match filled.fee {
+            Some(fee) => Fees {
+                commission: fee,
+                ..Fees::ZERO
+            },
+            None => by_table().unwrap_or(Fees::ZERO),
+        };
         self.record(LinearExecution {
             sequence: 0,
             at,
@@ -241,6 +272,62 @@ impl Ledger {
                 held.mark = quote.price(held.quantity < 0, self.config.cross);
                 held.marked_at = quote.at;
             }
+        }
+    }
+}
+
+/// A leg that trades, or a part of one.
+struct Filled {
+    leg: LinearLeg,
+    quote: LinearQuote,
+    /// What it traded at and what that cost, where somebody else says so.
+    told: Option<Price>,
+    fee: Option<Usd>,
+}
+
+impl Filled {
+    const fn inside(leg: &LinearLeg, quote: LinearQuote) -> Self {
+        Self {
+            leg: *leg,
+            quote,
+            told: None,
+            fee: None,
+        }
+    }
+
+    /// Without a quote the price that was told is all three.
+    fn told(part: &LinearPart, quote: Option<LinearQuote>, at: Instant) -> Self {
+        let alone = LinearQuote {
+            bid: part.price,
+            ask: part.price,
+            at,
+            kind: QuoteKind::Quoted,
+        };
+        Self {
+            leg: LinearLeg {
+                instrument: part.instrument,
+                quantity: part.quantity,
+            },
+            quote: quote.unwrap_or(alone),
+            told: Some(part.price),
+            fee: part.fee,
+        }
+    }
+
+    /// The edges of the band hold what was told.
+    fn price(&self, cross: Cross) -> Band<Price> {
+        let buys = self.leg.quantity > 0;
+        let quoted = self.quote.price(buys, cross);
+        let Some(told) = self.told else { return quoted };
+        let (mid, natural) = if buys {
+            (quoted.mid.min(told), quoted.natural.max(told))
+        } else {
+            (quoted.mid.max(told), quoted.natural.min(told))
+        };
+        Band {
+            mid,
+            share: told,
+            natural,
         }
     }
 }

@@ -1,0 +1,190 @@
+//! A broker's quotes as the feed of a run: what it goes on from, when it looks, and how it is recorded.
+
+use crate::args::{BrokerArg, FeedArg, RunArgs};
+use crate::exit::Failure;
+use alula_dsl::graph::Graph;
+use alula_live::Live;
+use alula_live::LiveError;
+use alula_live::feed::{Feed, FeedFacts, FeedHistory, FeedSettings, Seen, rhythm};
+use alula_market::calendar::ExchangeCalendar;
+use alula_market::history::History;
+use alula_market::time::Instant;
+use chrono::NaiveDate;
+use serde_json::{Value, json};
+use std::sync::Arc;
+
+/// Things that Interactive Brokers quotes at once, unless more were bought.
+const LINES: usize = 100;
+/// Seconds after which a quote is too old, unless `--stale-after` says otherwise.
+const STALE_AFTER_S: i64 = 120;
+
+/// The quotes of a broker, in place of the rest of a store.
+#[derive(Clone)]
+pub struct Quotes(Arc<FeedHistory>);
+
+impl Quotes {
+    /// A store that goes on with a broker's quotes, where they are asked for; else the store itself.
+    ///
+    /// # Errors
+    /// When the store has no chains, or no session lies in the period.
+    pub fn of(
+        args: &RunArgs,
+        graph: &Graph,
+        base: Box<dyn History>,
+    ) -> Result<(Box<dyn History>, Option<Self>), Failure> {
+        if args.feed != Some(FeedArg::Broker) {
+            return Ok((base, None));
+        }
+        let underlying = graph.settings.instrument.name();
+        let calendar = ExchangeCalendar::nyse();
+        let range = base.range(underlying);
+        // The simulated broker quotes what lies in the store from there on.
+        let (first, last) = range.ok_or_else(|| {
+            Failure::usage(format!("the store has no option chains of `{underlying}`"))
+                .help("name a store with `--data`: what the run reads is warmed up from it")
+        })?;
+        let from = args.from.unwrap_or(first).max(first);
+        let to = args.to.unwrap_or(last).min(last);
+        let open = calendar
+            .session_on_or_after(from)
+            .and_then(|d| calendar.open_at(d))
+            .filter(|o| o.date() <= to);
+        let Some(open) = open else {
+            return Err(Failure::usage(format!(
+                "there is no session from `{from}` to `{to}`"
+            )));
+        };
+        let name = match args.broker {
+            BrokerArg::Internal => "no broker",
+            BrokerArg::Paper => "the broker `paper`",
+        };
+        // Times of the day, not of its prices: later sessions tell them as well as earlier ones.
+        let rhythm = rhythm(base.as_ref(), underlying, last.succ_opt().unwrap_or(last));
+        let facts = FeedFacts::new(
+            (name, args.broker == BrokerArg::Paper),
+            Instant(open.0 - 1),
+            (rhythm, to),
+            vec![underlying.to_owned()],
+        );
+        let history = Arc::new(FeedHistory::new(base, facts));
+        Ok((Box::new(Arc::clone(&history)), Some(Self(history))))
+    }
+
+    /// The same out of a record, with all that was seen.
+    ///
+    /// # Errors
+    /// When the record cannot be read.
+    pub fn again(
+        recorded: &Value,
+        seen: &[Seen],
+        base: Box<dyn History>,
+    ) -> Result<Box<dyn History>, Failure> {
+        let wrong = || {
+            Failure::new(
+                crate::exit::Exit::Data,
+                "the journal does not say what its feed was",
+            )
+            .help("replay it with the program version that wrote it")
+        };
+        let text = |name: &str| recorded.get(name).and_then(Value::as_str);
+        let whole = |v: &Value| v.as_i64();
+        let list = |name: &str| recorded.get(name).and_then(Value::as_array);
+        let rhythm: Option<Vec<i64>> = list("rhythm").and_then(|l| l.iter().map(whole).collect());
+        let underlyings: Option<Vec<String>> =
+            list("underlyings").and_then(|l| l.iter().map(|v| v.as_str().map(str::to_owned)).collect());
+        let facts = || {
+            let to: NaiveDate = text("to")?.parse().ok()?;
+            let start = Instant(recorded.get("start").and_then(whole)?);
+            let simulated = recorded.get("simulated").and_then(Value::as_bool)?;
+            Some(FeedFacts::new(
+                (text("name")?, simulated),
+                start,
+                (rhythm?, to),
+                underlyings?,
+            ))
+        };
+        let history = FeedHistory::new(base, facts().ok_or_else(wrong)?);
+        for seen in seen {
+            history.receive(seen);
+        }
+        Ok(Box::new(history))
+    }
+
+    /// For the record.
+    #[must_use]
+    pub fn recorded(&self) -> Value {
+        let facts = self.0.facts();
+        json!({
+            "name": facts.name, "start": facts.start.0, "to": facts.to.to_string(), "rhythm": facts.rhythm,
+            "underlyings": facts.underlyings, "simulated": facts.simulated,
+        })
+    }
+
+    /// Lets a run listen.
+    ///
+    /// # Errors
+    /// When the broker gives no quotes, or the store cannot be read.
+    pub fn attach(&self, args: &RunArgs, live: &mut Live<'_>) -> Result<(), LiveError> {
+        let settings = FeedSettings {
+            stale_after_s: args.rails.stale_after.map_or(STALE_AFTER_S, i64::from),
+            lines: match (args.lines, args.broker) {
+                (Some(lines), _) => usize::try_from(lines).unwrap_or(LINES),
+                (None, BrokerArg::Paper) => usize::MAX,
+                (None, BrokerArg::Internal) => LINES,
+            },
+        };
+        let feed = Feed::new(Arc::clone(&self.0), live.crank().plan(), settings)?;
+        live.listen(feed)
+    }
+
+    /// What the simulated broker is to quote: the same market from there on.
+    #[must_use]
+    pub fn market(&self, args: &RunArgs, graph: &Graph, lines: Option<u32>) -> Vec<(String, String)> {
+        let market = match &args.data {
+            Some(path) => {
+                let whole = std::path::absolute(path).unwrap_or_else(|_| path.clone());
+                format!("store {}", whole.display())
+            }
+            None => {
+                let config = crate::command::backtest::simulated(args.seed, args.years, graph);
+                format!(
+                    "simulated {} {} {} {}",
+                    config.seed,
+                    config.start,
+                    config.sessions,
+                    config.every_minutes.unwrap_or(0)
+                )
+            }
+        };
+        let from = self.0.facts().start.0.to_string();
+        let lines = lines.unwrap_or(0).to_string();
+        [("market", market), ("market_from", from), ("lines", lines)]
+            .map(|(name, value)| (name.to_owned(), value))
+            .into()
+    }
+}
+
+/// What cannot be meant.
+///
+/// # Errors
+/// What it is.
+pub fn check(args: &RunArgs) -> Result<(), Failure> {
+    if args.feed != Some(FeedArg::Broker) {
+        return match args.lines {
+            Some(_) => Err(Failure::usage("`--lines` belongs to `--feed broker`")),
+            None => Ok(()),
+        };
+    }
+    if args.broker == BrokerArg::Internal {
+        return Err(
+            Failure::usage("the engine's own account quotes nothing").help("name a broker: `--broker paper`")
+        );
+    }
+    if args.resume {
+        return Err(
+            Failure::usage("a run on a broker's quotes cannot be gone on with yet")
+                .help("begin anew without `--resume`"),
+        );
+    }
+    Ok(())
+}

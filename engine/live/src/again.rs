@@ -5,11 +5,13 @@
 //! the same snapshots, and each order that the run means again must be the one that was written down.
 
 use crate::order::{Orders, id, intent_out};
-use crate::trader::{ROUND, Sheet, TAKEN_BACK, TradeError, Unsent, VISITED};
+use crate::trader::{LINEAR, ROUND, Sheet, TAKEN_BACK, TradeError, Unsent, VISITED};
+use alula_book::instrument::{LinearQuote, LinearTold};
 use alula_book::{Answer, Book, OrderId};
 use alula_core::market::Views;
 use alula_journal::Record;
 use alula_journal::wire::{self, BrokerSaid};
+use alula_market::contract::Instrument;
 use alula_market::time::Instant;
 use alula_run::{ErrorClass, Outside, RunError};
 use std::collections::VecDeque;
@@ -73,7 +75,7 @@ fn place(record: &Record) -> Option<Place> {
         Record::Tick(_) => Some(Place::Begins),
         Record::Decision(_) => Some(Place::Ends),
         Record::Timer(timer) => match timer.name.as_str() {
-            ROUND => Some(Place::Begins),
+            ROUND | LINEAR => Some(Place::Begins),
             TAKEN_BACK => Some(Place::Within),
             VISITED => Some(Place::Ends),
             _ => None,
@@ -277,6 +279,20 @@ impl Outside for Again {
             .upto(ROUND)
             .and_then(|()| self.sheet.answers(&self.orders, book));
         answers.map_err(|e| failed(&e))
+    }
+
+    fn linear(
+        &mut self,
+        _: Instant,
+        _: &[(Instrument, LinearQuote)],
+        due: &[OrderId],
+        _: &Book,
+    ) -> Result<Vec<(OrderId, LinearTold)>, RunError> {
+        self.asked = true;
+        let told = self
+            .upto(LINEAR)
+            .and_then(|()| self.sheet.linear(&self.orders, due));
+        told.map_err(|e| failed(&e))
     }
 
     fn take_back(&mut self, _: Instant, _: &[OrderId], book: &Book) -> Result<Vec<Answer>, RunError> {

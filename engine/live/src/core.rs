@@ -1,6 +1,7 @@
 //! A run under way: snapshots as they fall due, files as they are offered, and what has happened since the last look.
 
 use crate::broker::Broker;
+use crate::feed::Feed;
 use crate::keeper::{Keeper, stamp};
 use crate::source::Refusal;
 use crate::swap::{Desk, Judged, Rejected};
@@ -95,6 +96,9 @@ pub struct Live<'a> {
     desk: Desk,
     keeper: Option<Keeper>,
     trader: Option<Trader>,
+    feed: Option<Feed>,
+    /// Processes of the broker that had died when the feed asked last.
+    revivals: u64,
     told: Told,
     reloads: Reloads,
 }
@@ -135,6 +139,8 @@ impl<'a> Live<'a> {
             desk,
             keeper: None,
             trader: None,
+            feed: None,
+            revivals: 0,
             told,
             reloads: Reloads::default(),
         }
@@ -169,6 +175,56 @@ impl<'a> Live<'a> {
             trader.send(desk, self.crank.book(), (at, received_ns), self.crank.version())?;
         }
         self.trader = Some(trader);
+        Ok(())
+    }
+
+    /// Sees what its broker quotes from here on. The crank visits the feed's own history, and orders are sent already.
+    ///
+    /// # Errors
+    /// When nothing is sent, or the broker gives no quotes.
+    pub fn listen(&mut self, feed: Feed) -> Result<(), LiveError> {
+        let Some(trader) = &mut self.trader else {
+            return Err(
+                TradeError::Odd("quotes come from a broker that orders are sent to".to_owned()).into(),
+            );
+        };
+        trader.quotes_itself()?;
+        self.feed = Some(feed);
+        Ok(())
+    }
+
+    /// The feed of the broker's quotes, where there is one.
+    #[must_use]
+    pub const fn feed(&self) -> Option<&Feed> {
+        self.feed.as_ref()
+    }
+
+    /// Listens to the broker up to an instant of the market, and asks it for what the run wants to see.
+    ///
+    /// # Errors
+    /// When the broker or the journal fails.
+    pub fn hear(&mut self, now: Instant, received_ns: i64) -> Result<(), LiveError> {
+        let desk = self.keeper.as_mut().and_then(Keeper::desk_mut);
+        let (Some(feed), Some(trader), Some(desk)) = (&mut self.feed, &mut self.trader, desk) else {
+            return Ok(());
+        };
+        let when = (now, received_ns);
+        if self.revivals != trader.link().revivals() {
+            self.revivals = trader.link().revivals();
+            feed.ask_again();
+        }
+        let mut heard = Vec::new();
+        // What is listed decides what is asked for next; both before time goes on.
+        for _ in 0..2 {
+            let wishes = feed.wishes(&self.crank, now);
+            if wishes.is_empty() {
+                break;
+            }
+            heard.extend(trader.ask(desk, &wishes, when)?);
+            feed.hear(heard.extract_if(.., |e| e.is_a_listing()), Instant(i64::MIN));
+        }
+        heard.extend(trader.listen(desk, when)?);
+        feed.hear(heard, now);
         Ok(())
     }
 
@@ -308,6 +364,16 @@ impl<'a> Live<'a> {
     /// When the data cannot be read, a settlement is missing, or an invariant broke.
     pub fn turn(&mut self, received_ns: i64) -> Result<Vec<Happening>, LiveError> {
         let at = self.crank.next();
+        if let (Some(feed), Some(at)) = (&mut self.feed, at) {
+            let Some(seen) = feed.seen(at) else {
+                return Ok(Vec::new());
+            };
+            if let Some(keeper) = &mut self.keeper {
+                keeper.seen(seen, received_ns)?;
+            }
+            feed.visit(at);
+            self.crank.refresh()?;
+        }
         if let Some(keeper) = &mut self.keeper
             && let Some(tick) = self.crank.peek()?
         {
@@ -439,6 +505,7 @@ impl<'a> Live<'a> {
                 desk,
                 received_ns,
                 fault: None,
+                asked: false,
             };
             let ended = self.crank.end_with(&mut at_work);
             if let Some(fault) = at_work.fault {

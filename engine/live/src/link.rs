@@ -115,7 +115,10 @@ impl Trader {
             reopen,
             sheet,
             settled: 0,
+            settled_linear: 0,
             link,
+            quotes_itself: false,
+            market: Vec::new(),
         };
         let when = (now, received_ns);
         trader.lively(desk, when, |trader, desk| {
@@ -181,6 +184,7 @@ impl Trader {
         self.link.clock = None;
         // It forgot which settlements it was told of; telling it again changes nothing.
         self.settled = 0;
+        self.settled_linear = 0;
         self.link.revivals = self.link.revivals.saturating_add(1);
         if let Some(reopen) = &mut self.reopen {
             self.broker = reopen()?;
@@ -222,7 +226,11 @@ impl Trader {
             let mut actions: Vec<Action> = Vec::new();
             // The comparison looks at the orders as they stand after each event.
             for event in &events {
-                actions.extend(self.heard(desk, when, event)?);
+                if self.quotes_itself && event.is_of_the_market() {
+                    self.market.push(event.clone());
+                } else {
+                    actions.extend(self.heard(desk, when, event)?);
+                }
             }
             polled?;
             if self.link.connected {

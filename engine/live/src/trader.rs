@@ -4,12 +4,13 @@
 //! asked what happened; everything it says is in the journal before the book takes it in. After the decision the new orders
 //! pass the rails, are written down, and leave.
 
-use crate::broker::{Broker, BrokerFault, ClientOrderId, Expired, FinalValue, OrderLife, Quote};
+use crate::broker::{Broker, BrokerEvent, BrokerFault, ClientOrderId, Expired, FinalValue, OrderLife, Quote};
+use crate::feed::Wish;
 use crate::keeper::stamp;
 use crate::link::Link;
 use crate::order::{DeskError, Draft, OrderDesk, OrderState, Orders, Part, Purpose};
 use crate::rails::Seen;
-use alula_book::instrument::LinearLeg;
+use alula_book::instrument::{Flow, LinearKind, LinearLeg, LinearOrder, LinearPart, LinearQuote, LinearTold};
 use alula_book::{
     Answer, Book, CancelReason, ExecutionKind, Fees, Leg, NoFill, Order, OrderId, OrderKind, Told, TradedLeg,
 };
@@ -27,6 +28,8 @@ use std::sync::Arc;
 const ARRIVES_WITHIN_S: i64 = 60;
 /// Mark where the book takes in what came of its orders, at a snapshot.
 pub(crate) const ROUND: &str = "round";
+/// Mark where it takes in what came of orders for futures and shares.
+pub(crate) const LINEAR: &str = "linear";
 /// Mark where it takes in what came of those that were taken back.
 pub(crate) const TAKEN_BACK: &str = "taken-back";
 /// Mark where a snapshot that is no tick was left.
@@ -54,7 +57,7 @@ pub enum TradeError {
     },
 }
 
-/// What an order of the book is at the broker.
+/// What an order of the book, or of its ledger (without legs here), is at the broker.
 #[derive(Clone, Debug)]
 struct Sent {
     /// Our name for it, or why a rail did not let it through.
@@ -91,7 +94,13 @@ pub struct Trader {
     pub(crate) sheet: Sheet,
     /// Executions of the book whose settlements the broker knows.
     pub(crate) settled: usize,
+    /// The same of futures and shares.
+    pub(crate) settled_linear: usize,
     pub(crate) link: Link,
+    /// It quotes by itself: nobody hands it quotes.
+    pub(crate) quotes_itself: bool,
+    /// What it said of the market and nobody has taken.
+    pub(crate) market: Vec<BrokerEvent>,
 }
 
 impl std::fmt::Debug for Trader {
@@ -104,6 +113,59 @@ impl std::fmt::Debug for Trader {
 }
 
 impl Trader {
+    /// From here on its own quotes are listened to, and it is handed none.
+    ///
+    /// # Errors
+    /// When it gives none.
+    pub fn quotes_itself(&mut self) -> Result<(), TradeError> {
+        let caps = self.broker.facts().caps;
+        if !(caps.quotes && caps.indices && caps.chains) {
+            return Err(TradeError::Odd(format!(
+                "broker `{}` gives no quotes, no values of indices, or does not say what is listed",
+                self.broker.facts().id
+            )));
+        }
+        self.quotes_itself = true;
+        Ok(())
+    }
+
+    /// Asks for what a feed wants to hear, and gives what was said of the market until then.
+    ///
+    /// # Errors
+    /// When the journal or the broker fails.
+    pub fn ask(
+        &mut self,
+        desk: &mut OrderDesk,
+        wishes: &[Wish],
+        when: (Instant, i64),
+    ) -> Result<Vec<BrokerEvent>, TradeError> {
+        for wish in wishes {
+            match wish {
+                Wish::List { request, underlying } => self.broker.list(*request, underlying)?,
+                Wish::Watch(what) => self.broker.watch(what)?,
+            }
+        }
+        self.hear_all(desk, when)?;
+        Ok(std::mem::take(&mut self.market))
+    }
+
+    /// What the broker has said of the market by an instant, which is the clock of a simulated one; what it said of the account
+    /// is in the journal.
+    ///
+    /// # Errors
+    /// When the journal or the broker fails.
+    pub fn listen(
+        &mut self,
+        desk: &mut OrderDesk,
+        when: (Instant, i64),
+    ) -> Result<Vec<BrokerEvent>, TradeError> {
+        self.lively(desk, when, |trader, desk| {
+            trader.set_clock(when.0)?;
+            trader.hear_all(desk, when)
+        })?;
+        Ok(std::mem::take(&mut self.market))
+    }
+
     /// Sends every order of the book that was not sent before.
     ///
     /// # Errors
@@ -116,6 +178,9 @@ impl Trader {
         thresholds: u32,
     ) -> Result<(), TradeError> {
         let when = stamp(at, received_ns);
+        for name in self.sheet.given_up(book) {
+            desk.cancel(when, 0, &name, "it has had its quotes")?;
+        }
         self.sheet.forget(book);
         let unsent = self.sheet.unsent(book, at, thresholds);
         if !unsent.is_empty() {
@@ -152,11 +217,28 @@ impl Trader {
                 values.insert(of, value);
             }
         }
+        let executions = book.ledger().executions();
+        let ended = executions.get(self.settled_linear..).unwrap_or_default().iter();
+        for execution in ended.filter(|e| e.flow == Flow::Final) {
+            if let Instrument::Future(future) = execution.instrument {
+                let of = Expired::Future(future);
+                let value = FinalValue {
+                    of,
+                    price: execution.price.share,
+                    approximate: execution.approximate,
+                };
+                values.insert(of, value);
+            }
+        }
         if !values.is_empty() {
             let values: Vec<FinalValue> = values.into_values().collect();
             self.broker.final_values(at, &values)?;
         }
         self.settled = book.trades().len();
+        self.settled_linear = book.ledger().executions().len();
+        if self.quotes_itself {
+            return self.set_clock(at);
+        }
         let mut wanted: BTreeSet<OptionContract> = BTreeSet::new();
         for order in book.orders() {
             wanted.extend(book.legs_of(order).iter().flatten().map(|l| l.contract));
@@ -165,6 +247,27 @@ impl Trader {
             wanted.extend(position.legs.iter().map(|l| l.contract));
         }
         let quotes: Vec<Quote> = wanted.iter().filter_map(|c| quote(c, views)).collect();
+        self.broker.quotes(at, &quotes)?;
+        self.link.clock = Some(at);
+        Ok(())
+    }
+
+    /// Hands the broker quotes of futures and shares.
+    fn show_linear(&mut self, at: Instant, quotes: &[(Instrument, LinearQuote)]) -> Result<(), TradeError> {
+        if self.quotes_itself {
+            return self.set_clock(at);
+        }
+        let quotes: Vec<Quote> = quotes
+            .iter()
+            .map(|(instrument, q)| Quote {
+                instrument: *instrument,
+                bid: Some(q.bid),
+                ask: Some(q.ask),
+                bid_size: None,
+                ask_size: None,
+                at,
+            })
+            .collect();
         self.broker.quotes(at, &quotes)?;
         self.link.clock = Some(at);
         Ok(())
@@ -185,22 +288,88 @@ impl Trader {
 impl Sheet {
     /// Forgets orders that the book has no more.
     pub(crate) fn forget(&mut self, book: &Book) {
+        let linear = book.ledger().orders();
         self.sent
-            .retain(|id, _| book.orders().iter().any(|o| o.id == *id));
+            .retain(|id, _| book.orders().iter().any(|o| o.id == *id) || linear.iter().any(|o| o.id == *id));
     }
 
-    /// Orders of the book that were not sent, in its order.
+    /// Orders for futures and shares that the book gave up.
+    pub(crate) fn given_up(&self, book: &Book) -> Vec<ClientOrderId> {
+        let linear = book.ledger().orders();
+        let gone = self
+            .sent
+            .iter()
+            .filter(|(id, sent)| sent.legs.is_empty() && linear.iter().all(|o| o.id != **id));
+        gone.filter_map(|(_, sent)| sent.name.clone().ok()).collect()
+    }
+
+    /// What the journal knows of orders for futures and shares.
+    pub(crate) fn linear(
+        &self,
+        orders: &Orders,
+        due: &[OrderId],
+    ) -> Result<Vec<(OrderId, LinearTold)>, TradeError> {
+        let mut told = Vec::new();
+        for id in due {
+            let name = match self.sent.get(id).map(|s| &s.name) {
+                Some(Ok(name)) => name.clone(),
+                Some(Err(_)) => {
+                    told.push((id.clone(), LinearTold::Ended));
+                    continue;
+                }
+                // It was not sent before these quotes.
+                None => continue,
+            };
+            let Some(known) = orders.get(&name) else {
+                return Err(TradeError::Odd(format!("order `{name}` is not in the journal")));
+            };
+            let odd = |what: &str| TradeError::Odd(format!("order `{name}`: {what}"));
+            if known.traded.over || known.traded.strange {
+                return Err(odd("something else traded than was ordered"));
+            }
+            if known.traded.packages == known.spec.quantity {
+                let parts = parts_of(orders, &name);
+                let traded = |l: &LinearLeg| {
+                    let ours = parts.iter().filter(|p| p.instrument == l.instrument);
+                    let all = l.quantity.saturating_mul(i64::from(known.spec.quantity));
+                    ours.map(|p| p.quantity).sum::<i64>() == all
+                };
+                if !known.spec.legs.iter().all(traded) {
+                    return Err(odd("its trades do not add up to what was ordered"));
+                }
+                told.push((id.clone(), LinearTold::Filled(parts)));
+            } else if known.state.is_end() {
+                if known.traded.packages > 0 || known.traded.is_lopsided(&known.spec) {
+                    return Err(odd("a part of it traded, and the rest will not"));
+                }
+                told.push((id.clone(), LinearTold::Ended));
+            }
+        }
+        Ok(told)
+    }
+
+    /// Orders of the book that were not sent, in its order, then those of its ledger.
     pub(crate) fn unsent(&self, book: &Book, at: Instant, thresholds: u32) -> Vec<Unsent> {
         let news = book.orders().iter().filter(|o| !self.sent.contains_key(&o.id));
-        news.filter_map(|order| {
+        let options = news.filter_map(|order| {
             let legs = book.legs_of(order)?;
             Some(Unsent {
                 id: order.id.clone(),
                 draft: draft(order, &legs, at, thresholds),
                 legs,
             })
-        })
-        .collect()
+        });
+        let news = book
+            .ledger()
+            .orders()
+            .iter()
+            .filter(|o| !self.sent.contains_key(&o.id));
+        let linear = news.map(|order| Unsent {
+            id: order.id.clone(),
+            draft: linear_draft(order, at, thresholds),
+            legs: Vec::new(),
+        });
+        options.chain(linear).collect()
     }
 
     /// Notes what became of an order: its name, or why it was not sent.
@@ -398,6 +567,79 @@ fn draft(order: &Order, legs: &[Leg], at: Instant, thresholds: u32) -> Draft {
     }
 }
 
+/// An order for futures or shares as packages: its lots where each has whole legs, else as many as its legs have in common.
+fn linear_draft(order: &LinearOrder, at: Instant, thresholds: u32) -> Draft {
+    let request = &order.request;
+    let lots = i64::from(request.lots);
+    let whole = request.legs.iter().all(|l| l.quantity % lots == 0) && request.kind != LinearKind::Adjust;
+    let common = request
+        .legs
+        .iter()
+        .fold(0, |a, l| common(a, l.quantity.unsigned_abs()));
+    let packages = if whole {
+        u64::from(request.lots)
+    } else {
+        common.max(1)
+    };
+    let packages = u32::try_from(packages).unwrap_or(1).max(1);
+    let each = i64::from(packages);
+    let leg = |l: &LinearLeg| LinearLeg {
+        instrument: l.instrument,
+        quantity: l.quantity.checked_div(each).unwrap_or(l.quantity),
+    };
+    // The worst net of a package: what does not divide counts against the broker.
+    let limit = request.limit.map(|limit| {
+        let all = limit.times(lots).0;
+        Price(all.div_euclid(each) + i64::from(all.rem_euclid(each) != 0))
+    });
+    Draft {
+        group: Arc::clone(&request.structure),
+        rule: Arc::clone(&request.key),
+        purpose: match request.kind {
+            LinearKind::Open => Purpose::Open,
+            LinearKind::Adjust => Purpose::Hedge,
+            LinearKind::Close { .. } => Purpose::Close,
+            LinearKind::Roll { .. } => Purpose::Roll,
+        },
+        legs: request.legs.iter().map(leg).collect(),
+        quantity: packages,
+        limit,
+        not_after: Instant(at.0.saturating_add(ARRIVES_WITHIN_S)),
+        life: OrderLife::UntilCancelled,
+        risk: None,
+        thresholds: u64::from(thresholds),
+    }
+}
+
+/// Greatest common divisor.
+const fn common(mut a: u64, mut b: u64) -> u64 {
+    while b != 0 {
+        (a, b) = (b, a % b);
+    }
+    a
+}
+
+/// What traded of an order, trades at one price together, with their fees.
+fn parts_of(orders: &Orders, name: &ClientOrderId) -> Vec<LinearPart> {
+    let mut parts: BTreeMap<(Instrument, Price), (i64, Option<Usd>)> = BTreeMap::new();
+    for fill in orders.fills().of(name) {
+        let part = parts
+            .entry((fill.instrument, fill.price))
+            .or_insert((0, Some(Usd::ZERO)));
+        part.0 = part.0.saturating_add(fill.quantity);
+        part.1 = part.1.zip(fill.fee).map(|(a, b)| a + b);
+    }
+    let whole = parts.into_iter().filter(|(_, (quantity, _))| *quantity != 0);
+    whole
+        .map(|((instrument, price), (quantity, fee))| LinearPart {
+            instrument,
+            quantity,
+            price,
+            fee,
+        })
+        .collect()
+}
+
 /// What a snapshot shows of a contract, as it stands there: also what is locked or crossed.
 fn quote(contract: &OptionContract, views: &Views) -> Option<Quote> {
     let mut snapshots = views.iter().flatten().map(|v| -> &ChainSnapshot { &v.snapshot });
@@ -446,6 +688,22 @@ impl AtWork<'_> {
         self.trader.sheet.answers(self.desk.orders(), book)
     }
 
+    fn linear_told(
+        &mut self,
+        at: Instant,
+        quotes: &[(Instrument, LinearQuote)],
+        due: &[OrderId],
+    ) -> Result<Vec<(OrderId, LinearTold)>, TradeError> {
+        self.asked = true;
+        let when = (at, self.received_ns);
+        self.trader.lively(self.desk, when, |trader, desk| {
+            trader.show_linear(at, quotes)?;
+            trader.hear_all(desk, when)
+        })?;
+        self.told(at, LINEAR)?;
+        self.trader.sheet.linear(self.desk.orders(), due)
+    }
+
     fn taken_back(
         &mut self,
         at: Instant,
@@ -484,6 +742,17 @@ impl Outside for AtWork<'_> {
     fn round(&mut self, at: Instant, views: &Views, book: &Book) -> Result<Vec<Answer>, RunError> {
         let answers = self.rounded(at, views, book);
         self.noted(answers)
+    }
+
+    fn linear(
+        &mut self,
+        at: Instant,
+        quotes: &[(Instrument, LinearQuote)],
+        due: &[OrderId],
+        _: &Book,
+    ) -> Result<Vec<(OrderId, LinearTold)>, RunError> {
+        let told = self.linear_told(at, quotes, due);
+        self.noted(told)
     }
 
     fn take_back(&mut self, at: Instant, orders: &[OrderId], book: &Book) -> Result<Vec<Answer>, RunError> {

@@ -226,6 +226,8 @@ impl Broker for Paper {
         for entry in &entries {
             account.apply(entry)?;
         }
+        let newest_ns = account.orders.iter().map(|o| o.changed_ns).max();
+        let market = Market::open(&config, newest_ns.unwrap_or(0))?;
         let mut paper = Self {
             store,
             account,
@@ -234,7 +236,7 @@ impl Broker for Paper {
             clock: None,
             marks: BTreeMap::new(),
             events: VecDeque::new(),
-            market: Market::open(&config)?,
+            market,
             config,
         };
         if !paper.account.opened {

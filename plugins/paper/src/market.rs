@@ -55,7 +55,8 @@ fn said(error: HistoryError) -> String {
 
 impl Market {
     /// As it is set up; `None` where it quotes nothing by itself.
-    pub fn open(config: &Config) -> Result<Option<Self>, String> {
+    /// Nothing is told twice: an account that was traded on goes on from its newest entry.
+    pub fn open(config: &Config, newest_ns: i64) -> Result<Option<Self>, String> {
         let history: Box<dyn History> = match config.market.split_once(' ') {
             None if config.market.is_empty() => return Ok(None),
             Some(("store", path)) => {
@@ -79,7 +80,7 @@ impl Market {
         };
         Ok(Some(Self {
             history,
-            tape: Tape::after(Instant(config.market_from)),
+            tape: Tape::after(Instant(config.market_from.max(newest_ns.div_euclid(SCALE)))),
             levels: Vec::new(),
             underlyings: Vec::new(),
             options: BTreeSet::new(),

@@ -231,6 +231,13 @@ impl Feed {
         })
     }
 
+    /// The broker has forgotten what it was asked for.
+    pub fn ask_again(&mut self) {
+        self.session = None;
+        self.watched.clear();
+        self.rechoose = true;
+    }
+
     /// What it makes longer.
     #[must_use]
     pub const fn history(&self) -> &Arc<FeedHistory> {

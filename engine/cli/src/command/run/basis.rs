@@ -37,6 +37,8 @@ pub struct Basis {
     pub label: String,
     /// Settings of the broker, where orders go to one.
     pub broker: BTreeMap<String, String>,
+    /// The feed of a broker's quotes that the data go on with.
+    pub feed: Option<Value>,
 }
 
 /// As bytes for the journal.
@@ -45,6 +47,7 @@ pub fn write(
     m: &Manifest,
     (seed, years): (Option<u64>, Option<u32>),
     broker: &[(String, String)],
+    feed: Option<Value>,
 ) -> Vec<u8> {
     let inputs = &linked.inputs;
     let all = inputs
@@ -61,7 +64,7 @@ pub fn write(
         "thresholds": inputs.thresholds.as_ref().map(|(name, _)| name), "files": files, "settings": m.settings,
         "from": m.from.map(|d| d.to_string()), "to": m.to.map(|d| d.to_string()), "seed": seed, "years": years,
         "simulated": m.simulated, "data": m.hashes.get("data"), "label": m.data_label,
-        "broker": broker,
+        "broker": broker, "feed": feed,
     });
     value.to_string().into_bytes()
 }
@@ -102,6 +105,7 @@ pub fn read(bytes: &[u8]) -> Result<Basis, Failure> {
         simulated: value.get("simulated").and_then(Value::as_bool).unwrap_or(false),
         data: text("data").unwrap_or_default(),
         label: text("label").unwrap_or_default(),
+        feed: value.get("feed").filter(|f| f.is_object()).cloned(),
         broker: table("broker").unwrap_or_default(),
     })
 }

@@ -7,6 +7,7 @@ mod lines;
 mod log;
 pub mod operator;
 mod orders;
+pub mod quotes;
 pub mod rails;
 pub mod remote;
 mod screen;
@@ -34,6 +35,7 @@ use alula_report::summary;
 use alula_run::{BacktestRequest, Crank, Explainer, Mode, RunOutput};
 use control::{Board, Control};
 use hook::Hook;
+use quotes::Quotes;
 use screen::Screen;
 use serde_json::{Value, json};
 use signals::{Request, Signal, Signals};
@@ -104,6 +106,7 @@ pub fn run(args: &RunArgs, out: &mut Output) -> Result<Exit, Failure> {
         return Err(Failure::new(Exit::Data, what)
             .help("name its store with `--data`, or begin anew without `--resume`"));
     }
+    let (history, quotes) = Quotes::of(args, &graph, history)?;
     let mut silent = |_| {};
     let request = BacktestRequest {
         from: period.0,
@@ -129,9 +132,14 @@ pub fn run(args: &RunArgs, out: &mut Output) -> Result<Exit, Failure> {
     }
     // What can be refused is asked for before the journal says that there is a run.
     let board = args.metrics.as_deref().map(control::serve).transpose()?;
-    let keeper = state
-        .as_ref()
-        .map(|s| s.begin(args, (&linked, &crank), (resumed.as_ref(), carried.as_ref()), out));
+    let keeper = state.as_ref().map(|s| {
+        s.begin(
+            args,
+            (&linked, &crank),
+            (resumed.as_ref(), carried.as_ref(), quotes.as_ref()),
+            out,
+        )
+    });
     let mut keeper = keeper.transpose()?;
     if let (Some(keeper), None) = (&mut keeper, &resumed) {
         let at = crank.next().unwrap_or_default();
@@ -147,11 +155,16 @@ pub fn run(args: &RunArgs, out: &mut Output) -> Result<Exit, Failure> {
     if let Some(keeper) = keeper {
         live.keep(keeper);
     }
-    let begun = orders::paper(args, &live, resumed.as_ref()).and_then(|broker| match broker {
-        Some(broker) => live
-            .trade(broker, sheet, state::now_ns())
-            .map_err(|e| stopped(&e)),
-        None => Ok(()),
+    let broker = orders::paper(args, &live, (resumed.as_ref(), quotes.as_ref()));
+    let begun = broker.and_then(|broker| {
+        if let Some(broker) = broker {
+            live.trade(broker, sheet, state::now_ns())
+                .map_err(|e| stopped(&e))?;
+        }
+        match &quotes {
+            Some(quotes) => quotes.attach(args, &mut live).map_err(|e| stopped(&e)),
+            None => Ok(()),
+        }
     });
     if let Err(failure) = begun {
         live.give_up(&failure.what, state::now_ns())
@@ -200,7 +213,8 @@ fn last_good(
 
 /// What cannot be meant.
 fn check(args: &RunArgs) -> Result<(), Failure> {
-    if args.broker == BrokerArg::Paper && args.state.is_none() {
+    quotes::check(args)?;
+    if args.broker != BrokerArg::Internal && args.state.is_none() {
         return Err(Failure::usage(
             "a broker needs a journal: nothing is sent that is not written down first",
         )
@@ -369,6 +383,9 @@ impl<'r, 'a> Conductor<'r, 'a> {
                 self.tell(&news.map_err(|e| stopped(&e))?)?;
             }
             if due <= now {
+                // A market that is not of today stands still until somebody asks.
+                let heard = self.live.hear(next, state::now_ns());
+                heard.map_err(|e| stopped(&e))?;
                 let news = self.live.turn(state::now_ns());
                 self.tell(&news.map_err(|e| stopped(&e))?)?;
             }

@@ -1,5 +1,6 @@
 //! Orders of a run at the simulated broker: its account, its process, and what to do when it does not agree with the journal.
 
+use super::quotes::Quotes;
 use super::state::Resumed;
 use crate::args::{BrokerArg, RunArgs};
 use crate::broker::{Opening, open_broker};
@@ -43,7 +44,11 @@ pub fn same_broker(args: &RunArgs, resumed: &Resumed) -> Result<(), Failure> {
 ///
 /// # Errors
 /// When it cannot be opened, or does not know the strategy's fees.
-pub fn paper(args: &RunArgs, live: &Live<'_>, resumed: Option<&Resumed>) -> Result<Option<Opened>, Failure> {
+pub fn paper(
+    args: &RunArgs,
+    live: &Live<'_>,
+    (resumed, quotes): (Option<&Resumed>, Option<&Quotes>),
+) -> Result<Option<Opened>, Failure> {
     let (BrokerArg::Paper, Some(keeper)) = (args.broker, live.keeper()) else {
         return Ok(None);
     };
@@ -76,6 +81,9 @@ pub fn paper(args: &RunArgs, live: &Live<'_>, resumed: Option<&Resumed>) -> Resu
             settings.extend(r.basis.broker.iter().map(|(n, v)| (n.clone(), v.clone())));
         }
         _ => settings.extend(args.broker_set.iter().cloned()),
+    }
+    if let Some(quotes) = quotes {
+        settings.extend(quotes.market(args, graph, args.lines));
     }
     let how = How {
         strategy: args.file.clone(),

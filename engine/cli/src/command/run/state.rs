@@ -1,6 +1,7 @@
 //! The journal of a run: one folder for each strategy, one run at a time.
 
 use super::basis;
+use super::quotes::Quotes;
 use super::told::Told;
 use crate::args::{BrokerArg, RunArgs};
 use crate::exit::{Exit, Failure};
@@ -119,7 +120,7 @@ impl State {
         &self,
         args: &RunArgs,
         (linked, crank): (&Linked<'_>, &Crank<'_>),
-        (resumed, orders): (Option<&Resumed>, Option<&Orders>),
+        (resumed, orders, quotes): (Option<&Resumed>, Option<&Orders>, Option<&Quotes>),
         out: &mut Output,
     ) -> Result<Keeper, Failure> {
         let m = crank.manifest();
@@ -165,7 +166,13 @@ impl State {
             .create(manifest, self.before.as_ref(), Limits::default())
             .map_err(|e| refused(&e))?;
         let basis = Basis {
-            sources: basis::write(linked, m, (args.seed, args.years), &args.broker_set),
+            sources: basis::write(
+                linked,
+                m,
+                (args.seed, args.years),
+                &args.broker_set,
+                quotes.map(Quotes::recorded),
+            ),
             rules,
             mode: "paper".to_owned(),
             broker: match args.broker {

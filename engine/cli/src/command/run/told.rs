@@ -7,6 +7,7 @@ use alula_dsl::graph::Graph;
 use alula_journal::store::RedbStore;
 use alula_journal::{Hash, Record, Store, each};
 use alula_live::again::{Again, Heard};
+use alula_live::feed::Seen;
 use alula_market::time::Instant;
 use alula_run::{Act, Course, Crank, Entries, OperatorAct, Swap, Turned, Upgrade};
 use std::collections::BTreeMap;
@@ -30,6 +31,8 @@ pub struct Told {
     pub swaps: Vec<(Instant, Vec<u8>, Entries)>,
     /// What operators did.
     pub acts: Vec<OperatorAct>,
+    /// What a broker's quotes showed.
+    pub seen: Vec<Seen>,
     /// Number, instant, what was quoted.
     pub ticks: Vec<(u64, Instant, Hash)>,
     /// Instant, link, version of the thresholds.
@@ -99,6 +102,7 @@ impl Told {
         self.ticks.truncate(self.decisions.len());
         self.ticks.extend(later.ticks);
         self.decisions.extend(later.decisions);
+        self.seen.extend(later.seen);
         self.rejected += later.rejected;
         self.ended = later.ended;
         self.heard.extend(later.heard);
@@ -293,6 +297,7 @@ fn unreadable(path: &Path, why: &str) -> Failure {
 /// One journal, and the run that it may go on with.
 fn one(store: &dyn Store, path: &Path) -> Result<(Told, Option<String>), Failure> {
     let mut told = Told::default();
+    let mut strange = None;
     let mut heard: Option<Heard> = None;
     let verdict = each(store, |entry, record| {
         // The first entry of a run whose orders go to a broker.
@@ -328,6 +333,10 @@ fn one(store: &dyn Store, path: &Path) -> Result<(Told, Option<String>), Failure
                 who: r.arguments.get(1).cloned().unwrap_or_default(),
                 why: r.arguments.first().cloned().unwrap_or_default(),
             })),
+            Some(Record::Seen(r)) => match alula_live::feed::seen_in(r) {
+                Ok(seen) => told.seen.push(seen),
+                Err(why) => strange = Some(why.to_string()),
+            },
             Some(Record::Tick(r)) => told.ticks.push((r.number, Instant(r.at_s), r.snapshot)),
             Some(Record::Decision(r)) => told.decisions.push((Instant(r.at_s), r.link, r.thresholds)),
             Some(Record::RunEnded(r)) => told.ended = Some(r.why.clone()),
@@ -336,6 +345,9 @@ fn one(store: &dyn Store, path: &Path) -> Result<(Told, Option<String>), Failure
         Ok(())
     })
     .map_err(|e| unreadable(path, &e.to_string()))?;
+    if let Some(why) = strange {
+        return Err(unreadable(path, &why));
+    }
     if let Some(broken) = verdict.broken {
         return Err(Failure::new(
             Exit::Data,

@@ -13,6 +13,8 @@ use std::time::Duration;
 
 /// Looks at the answers to one comparison before it counts as failed.
 const LOOKS_MAX: u32 = 64;
+/// Questions to a broker at the start until it has to stand.
+const WAITS_MAX: i64 = 90;
 /// How often a broker's process may die at one snapshot.
 const REVIVALS_MAX: u32 = 5;
 /// Seconds between comparisons while all is well: once for each session.
@@ -27,6 +29,10 @@ pub struct Link {
     mismatches: Vec<String>,
     /// The instant that a simulated broker has for now, where it was told one.
     pub(crate) clock: Option<Instant>,
+    /// How long the next question waits for something to happen.
+    patience: Duration,
+    /// Why it broke last.
+    down: Option<String>,
     /// Processes that died under this run.
     revivals: u64,
     /// What a person should hear of, oldest first.
@@ -36,19 +42,25 @@ pub struct Link {
 impl Link {
     fn new(broker: &dyn Broker, last_request: u64) -> Self {
         // Where nothing can be on its way there is nothing to wait for.
-        let policy = Policy {
-            quiet_s: 0,
-            flight_s: 0,
-            skew_s: 0,
-            drained: broker.facts().caps.simulated,
-            every_s: EVERY_S,
-            ..Policy::default()
+        let policy = if broker.facts().caps.simulated {
+            Policy {
+                quiet_s: 0,
+                flight_s: 0,
+                skew_s: 0,
+                drained: true,
+                every_s: EVERY_S,
+                ..Policy::default()
+            }
+        } else {
+            Policy::default()
         };
         Self {
             connected: false,
             reconciler: Reconciler::new(policy, broker.facts().caps, last_request),
             mismatches: Vec::new(),
             clock: None,
+            patience: Duration::ZERO,
+            down: None,
             revivals: 0,
             news: Vec::new(),
         }
@@ -96,19 +108,13 @@ impl Trader {
     /// or empty.
     ///
     /// # Errors
-    /// When the broker is not a simulated one, does not answer, or does not agree with the journal.
+    /// When the broker does not answer, or does not agree with the journal.
     pub fn connect(
         (broker, reopen): (Box<dyn Broker + Send>, Option<Reopen>),
         sheet: Sheet,
         desk: &mut OrderDesk,
         (now, received_ns): (Instant, i64),
     ) -> Result<Self, TradeError> {
-        if !broker.facts().caps.simulated {
-            return Err(TradeError::Odd(format!(
-                "broker `{}` is not a simulated one, and a run sends orders to no other yet",
-                broker.facts().id
-            )));
-        }
         let link = Link::new(broker.as_ref(), desk.orders().last_request());
         let mut trader = Self {
             broker,
@@ -125,6 +131,9 @@ impl Trader {
             trader.broker.connect()?;
             trader.hear_all(desk, when)
         })?;
+        if !trader.broker.facts().caps.simulated {
+            trader.wait_for(desk, when)?;
+        }
         if trader.link.connected && !trader.link.reconciler.is_settled() {
             return Err(TradeError::Odd(format!(
                 "broker `{}` did not say what it holds",
@@ -144,6 +153,30 @@ impl Trader {
 
     pub(crate) const fn link_mut(&mut self) -> &mut Link {
         &mut self.link
+    }
+
+    /// Waits for a connection over a network, and for the comparison: each question is a second, or less where something came.
+    fn wait_for(
+        &mut self,
+        desk: &mut OrderDesk,
+        (now, received_ns): (Instant, i64),
+    ) -> Result<(), TradeError> {
+        for second in 0..WAITS_MAX {
+            if self.link.connected && self.link.reconciler.is_settled() {
+                break;
+            }
+            self.link.patience = Duration::from_secs(1);
+            self.hear_all(desk, (Instant(now.0.saturating_add(second)), received_ns))?;
+        }
+        self.link.patience = Duration::ZERO;
+        if self.link.connected {
+            return Ok(());
+        }
+        let why = self.link.down.as_deref().unwrap_or("it said nothing");
+        Err(TradeError::Odd(format!(
+            "broker `{}` cannot be reached: {why}",
+            self.id()
+        )))
     }
 
     /// How the connection stands.
@@ -209,6 +242,7 @@ impl Trader {
                 self.link.connected = false;
                 let text = format!("no connection, and no order leaves: {why}");
                 self.link.news.push(text);
+                self.link.down = Some(why.clone());
             }
             _ => {}
         }
@@ -222,7 +256,8 @@ impl Trader {
         let now = when.0;
         for _ in 0..LOOKS_MAX {
             let mut events = Vec::new();
-            let polled = self.broker.poll(Duration::ZERO, &mut events);
+            let patience = std::mem::take(&mut self.link.patience);
+            let polled = self.broker.poll(patience, &mut events);
             let mut actions: Vec<Action> = Vec::new();
             // The comparison looks at the orders as they stand after each event.
             for event in &events {

@@ -15,7 +15,9 @@ const CAPS: Caps = Caps::COMBOS
     .and(Caps::FILLS)
     .and(Caps::HOLDINGS)
     .and(Caps::WHAT_IF)
-    .and(Caps::QUOTES);
+    .and(Caps::QUOTES)
+    .and(Caps::INDICES)
+    .and(Caps::CHAINS);
 
 const HOST: Setting = Setting::text(c"host", c"127.0.0.1").doc(c"machine of TWS or IB Gateway");
 const CLIENT: Setting = Setting::whole(c"client_id", 0, 999, 17)
@@ -134,6 +136,10 @@ macro_rules! calls {
         fn watch(&mut self, contracts: &[Contract]) -> Result<(), String> {
             self.0.session.watch(contracts.to_vec());
             Ok(())
+        }
+
+        fn list(&mut self, request: u64, underlying: &Word) -> Result<(), String> {
+            self.0.session.list(request, *underlying)
         }
 
         fn what_if(&mut self, order: &Order) -> Result<WhatIf, String> {

@@ -6,8 +6,8 @@
 //! the local symbol, and the real expiration date of the contract's details. A contract is ours when one of these says so.
 
 use crate::amount;
-use crate::model::{Instrument, Kind, NANO, Name, Right, Word};
-use ibapi::contracts::{Contract, ContractDetails, OptionRight, SecurityType};
+use crate::model::{Instrument, Kind, Listing, NANO, Name, Right, Word};
+use ibapi::contracts::{Contract, ContractDetails, OptionChain, OptionRight, SecurityType};
 
 /// What is known of a class of contracts at this broker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,6 +52,29 @@ pub const CLASSES: [Class; 9] = [
     future("ES", "SPX", "ES", "CME", 50),
     future("MES", "SPX", "MES", "CME", 5),
 ];
+
+/// Indices that are quoted, all of them by the exchange that computes them.
+pub const INDICES: [&str; 9] = [
+    "SPX", "XSP", "VIX", "VIX9D", "VIX3M", "VIX6M", "VIX1Y", "VVIX", "SKEW",
+];
+/// Where they come from.
+const INDEX_EXCHANGE: &str = "CBOE";
+
+/// An index by its symbol.
+#[must_use]
+pub fn index(symbol: &Word) -> Option<Instrument> {
+    let known = INDICES.contains(&symbol.as_str());
+    known.then_some(Instrument {
+        kind: Kind::Index,
+        symbol: *symbol,
+        class: *symbol,
+        currency: Word::new("USD")?,
+        expiry: 0,
+        right: None,
+        strike_e9: 0,
+        multiplier_e9: NANO,
+    })
+}
 
 const fn future(
     trading_class: &'static str,
@@ -105,6 +128,7 @@ fn security_type(kind: Kind) -> SecurityType {
         Kind::Option => SecurityType::Option,
         Kind::Future => SecurityType::Future,
         Kind::Share => SecurityType::Stock,
+        Kind::Index => SecurityType::Index,
     }
 }
 
@@ -123,6 +147,13 @@ pub fn class_of(instrument: &Instrument) -> Result<Option<&'static Class>, Strin
             Ok(None)
         } else {
             wrong("a share has no expiry, right or multiplier")
+        };
+    }
+    if instrument.kind == Kind::Index {
+        return if index(&instrument.class) == Some(*instrument) {
+            Ok(None)
+        } else {
+            wrong("no index of that name is known here")
         };
     }
     let named = |c: &&Class| c.kind == instrument.kind && c.trading_class == instrument.class.as_str();
@@ -157,6 +188,15 @@ pub fn class_of(instrument: &Instrument) -> Result<Option<&'static Class>, Strin
 /// As [`class_of`].
 pub fn queries(instrument: &Instrument) -> Result<Vec<Contract>, String> {
     let Some(class) = class_of(instrument)? else {
+        if instrument.kind == Kind::Index {
+            return Ok(vec![Contract {
+                symbol: instrument.symbol.as_str().into(),
+                security_type: SecurityType::Index,
+                exchange: INDEX_EXCHANGE.into(),
+                currency: "USD".into(),
+                ..Contract::default()
+            }]);
+        }
         return Ok(vec![Contract {
             symbol: instrument.symbol.as_str().into(),
             security_type: SecurityType::Stock,
@@ -244,6 +284,10 @@ pub fn identify(contract: &Contract, real_expiration: Option<&str>) -> Result<In
         .ok()
         .and_then(amount::whole);
     match contract.security_type {
+        SecurityType::Index => {
+            let own = Word::new(&symbol).ok_or_else(foreign)?;
+            index(&own).ok_or_else(foreign)
+        }
         SecurityType::Stock => {
             // A share of two words is none of those that are traded here.
             let (own, dollars) = (
@@ -338,7 +382,12 @@ pub fn pick(instrument: &Instrument, rows: &[ContractDetails]) -> Result<Option<
     match found.as_slice() {
         [] => Ok(None),
         [one] => {
-            let exchange = class_of(instrument)?.map_or("SMART", |c| c.exchange);
+            let elsewhere = if instrument.kind == Kind::Index {
+                INDEX_EXCHANGE
+            } else {
+                "SMART"
+            };
+            let exchange = class_of(instrument)?.map_or(elsewhere, |c| c.exchange);
             Ok(Some(Resolved {
                 instrument: *instrument,
                 con_id: one.contract.contract_id,
@@ -357,6 +406,92 @@ pub fn pick(instrument: &Instrument, rows: &[ContractDetails]) -> Result<Option<
                 ids.join(", ")
             ))
         }
+    }
+}
+
+/// What the broker says is listed for an underlying, as listings: one row for each class and exchange comes in, of which that of
+/// the class's own exchange counts, with all expiries and all strikes of the class together. Expiries of what settles in the
+/// morning are told by their last trading day, which is the day before, or by themselves.
+#[must_use]
+pub fn listings(underlying: &Word, rows: &[OptionChain]) -> Vec<Listing> {
+    let mut out: Vec<Listing> = Vec::new();
+    for class in CLASSES
+        .iter()
+        .filter(|c| c.kind == Kind::Option && c.symbol == underlying.as_str())
+    {
+        let ours = || rows.iter().filter(|r| r.trading_class == class.trading_class);
+        let Some(row) = ours()
+            .find(|r| r.exchange == class.exchange)
+            .or_else(|| ours().next())
+        else {
+            continue;
+        };
+        let mut strikes_e9: Vec<i64> = row
+            .strikes
+            .iter()
+            .filter_map(|k| amount::from_f64(*k))
+            .filter(|k| *k > 0)
+            .collect();
+        strikes_e9.sort_unstable();
+        strikes_e9.dedup();
+        let expires = |text: &String| {
+            let day = date(text)?;
+            Some(if class.morning {
+                settles_on(class, day)
+            } else {
+                day
+            })
+        };
+        let mut expiries: Vec<u32> = row.expirations.iter().filter_map(expires).collect();
+        expiries.sort_unstable();
+        expiries.dedup();
+        out.extend(expiries.into_iter().filter_map(|expiry| {
+            Some(Listing {
+                symbol: *underlying,
+                class: Word::new(class.trading_class)?,
+                expiry,
+                strikes_e9: strikes_e9.clone(),
+            })
+        }));
+    }
+    out
+}
+
+/// The morning on which a contract settles whose last trading day, or own day, is this: a Friday for SPX, a Wednesday for VIX.
+/// Around holidays that can be wrong; such a contract is then not found, and not quoted.
+fn settles_on(class: &Class, day: u32) -> u32 {
+    let settles = if class.underlying == "VIX" { 3 } else { 5 };
+    if weekday(day) + 1 == settles {
+        next_day(day)
+    } else {
+        day
+    }
+}
+
+/// 0 for Sunday, by Sakamoto's method.
+fn weekday(day: u32) -> u32 {
+    const SHIFT: [u32; 12] = [0, 3, 2, 5, 0, 3, 5, 1, 4, 6, 2, 4];
+    let (year, month, date) = (day / 10_000, day / 100 % 100, day % 100);
+    let year = if month < 3 { year.saturating_sub(1) } else { year };
+    let shift = usize::try_from(month)
+        .ok()
+        .and_then(|m| SHIFT.get(m.checked_sub(1)?));
+    (year + year / 4 - year / 100 + year / 400 + shift.copied().unwrap_or(0) + date) % 7
+}
+
+fn next_day(day: u32) -> u32 {
+    let (year, month, date) = (day / 10_000, day / 100 % 100, day % 100);
+    let leap = year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400));
+    let days = match month {
+        2 if leap => 29,
+        2 => 28,
+        4 | 6 | 9 | 11 => 30,
+        _ => 31,
+    };
+    match (date < days, month < 12) {
+        (true, _) => day + 1,
+        (false, true) => year * 10_000 + (month + 1) * 100 + 1,
+        (false, false) => (year + 1) * 10_000 + 101,
     }
 }
 

@@ -1,8 +1,8 @@
 //! The contract's values by the names that they have here, and what the parts of this plugin tell.
 
 pub use alula_plugin_sdk::abi::broker::{
-    Account, Contract as Instrument, Event, ExecKind, Execution, Kind, Leg, Life, Order as Package, OrderRow,
-    Quote, Right, SCALE as NANO, Status, WhatIf, Word,
+    Account, Contract as Instrument, Event, ExecKind, Execution, Kind, Leg, Life, Listing, Order as Package,
+    OrderRow, Quote, Right, SCALE as NANO, Status, WhatIf, Word,
 };
 use std::fmt;
 

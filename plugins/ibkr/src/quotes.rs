@@ -1,11 +1,14 @@
 //! Streams of bid and ask, told when they change.
 
 use crate::amount;
-use crate::model::{Event, Instrument, Name, Quote, Told};
+use crate::model::{Event, Instrument, Kind, Name, Quote, Told};
 use ibapi::client::blocking::Subscription;
 use ibapi::market_data::MarketDataType;
 use ibapi::market_data::realtime::{Quote as Ticks, TickTypes};
 use ibapi::subscriptions::SubscriptionItem;
+
+/// After so long a quote that stands is told again.
+const SAID_AGAIN_NS: i64 = 30_000_000_000;
 
 /// One stream.
 pub struct Watch {
@@ -30,8 +33,8 @@ impl Watch {
         }
     }
 
-    /// Tells what has come. False when the stream is over.
-    pub fn pump(&mut self, now_ns: i64, out: &mut Told) -> bool {
+    /// Tells what has come. `None` when the stream is over, else whether something came.
+    pub fn pump(&mut self, now_ns: i64, out: &mut Told) -> Option<bool> {
         let mut news = false;
         while let Some(item) = self.stream.try_next() {
             match item {
@@ -49,14 +52,25 @@ impl Watch {
                 }
                 Err(error) => {
                     out.note(format!("quotes of `{}` ended: {error}", Name(&self.instrument)));
-                    return false;
+                    return None;
                 }
             }
         }
         if news {
             self.tell(now_ns, out);
         }
-        true
+        Some(news)
+    }
+
+    /// Says again what stands, where nothing has been said of it for a while: a quiet contract changes nothing for minutes. Call
+    /// it only while other streams move, so that it is known that silence means no change.
+    pub fn stands(&mut self, now_ns: i64, out: &mut Told) {
+        if let Some(told) = &mut self.told
+            && now_ns.saturating_sub(told.at_ns) >= SAID_AGAIN_NS
+        {
+            told.at_ns = now_ns;
+            out.tell(Event::Quote(*told));
+        }
     }
 
     fn tell(&mut self, now_ns: i64, out: &mut Told) {
@@ -92,6 +106,17 @@ impl Watch {
 fn read(instrument: &Instrument, ticks: &Ticks, at_ns: i64) -> Quote {
     let price = |p: Option<f64>| p.filter(|p| *p >= 0.0).and_then(amount::from_f64);
     let size = |s: Option<f64>| s.and_then(amount::whole).and_then(|s| u32::try_from(s).ok());
+    if instrument.kind == Kind::Index {
+        let value = price(ticks.last).filter(|v| *v > 0);
+        return Quote {
+            contract: *instrument,
+            at_ns,
+            bid_e9: value,
+            ask_e9: value,
+            bid_size: None,
+            ask_size: None,
+        };
+    }
     let (bid_e9, ask_e9) = (price(ticks.bid), price(ticks.ask).filter(|a| *a > 0));
     Quote {
         contract: *instrument,
@@ -106,7 +131,7 @@ fn read(instrument: &Instrument, ticks: &Ticks, at_ns: i64) -> Quote {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Kind, NANO, Word};
+    use crate::model::{NANO, Word};
 
     #[test]
     fn no_bid_is_missing_and_not_minus_one() {

@@ -9,7 +9,7 @@ mod worker;
 use crate::amount;
 use crate::contract::{self, Resolved, Unidentified};
 use crate::desk::Desk;
-use crate::model::{Event, Instrument, Name, Package, Told, WhatIf};
+use crate::model::{Event, Instrument, Name, Package, Told, WhatIf, Word};
 use crate::order::{self, Combos};
 use alula_plugin_sdk::abi::broker::one_line;
 use ibapi::Error;
@@ -100,6 +100,7 @@ pub enum Submission {
 enum Task {
     Snapshot { request: u64, since_ns: i64 },
     Watch(Vec<Instrument>),
+    List { request: u64, underlying: Word },
 }
 
 struct State {
@@ -485,6 +486,20 @@ impl Session {
             .lock()
             .tasks
             .push_back(Task::Snapshot { request, since_ns });
+        self.shared.work.notify_all();
+        Ok(())
+    }
+
+    /// Asks what is listed for an underlying; listings and their end are events.
+    ///
+    /// # Errors
+    /// Without a connection.
+    pub fn list(&self, request: u64, underlying: Word) -> Result<(), String> {
+        self.client()?;
+        self.shared
+            .lock()
+            .tasks
+            .push_back(Task::List { request, underlying });
         self.shared.work.notify_all();
         Ok(())
     }

@@ -24,6 +24,8 @@ pub enum BrokerArg {
     Internal,
     /// The simulated broker plugin, in a process of its own, with the strategy's fill model and fees; needs `--state`.
     Paper,
+    /// Interactive Brokers, a plugin: a paper account, on its own quotes and in real time. Not yet run against a live account.
+    Ibkr,
 }
 
 /// What entries do that a change of thresholds alone makes true.
@@ -86,6 +88,10 @@ pub struct RunArgs {
     /// How fast the market passes: 1x, 60x, max
     #[arg(long, value_name = "SPEED", default_value = "60x", value_parser = parse_speed)]
     pub speed: alula_live::pace::Speed,
+    /// Real money: one of the switches that are needed. The others are `alula plugin trust FILE --allow-live` and the broker's own
+    /// setting, `--broker-set live=1`
+    #[arg(long)]
+    pub live: bool,
     /// Most things that the broker quotes at once; 100 unless it is simulated
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     pub lines: Option<u32>,

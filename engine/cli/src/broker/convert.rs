@@ -1,6 +1,6 @@
 //! Between the engine's types and the contract's plain values: prices in mills and billionths, instants in seconds and
-//! nanoseconds. Nothing is rounded on the way out; on the way in a price finer than a mill is a fault, a fee is rounded to
-//! the micro-dollar.
+//! nanoseconds. Nothing is rounded on the way out; on the way in a price finer than a mill becomes two that make the same
+//! money together, a quote goes to the nearest mill, a fee to the micro-dollar.
 
 use alula_live::broker as port;
 use alula_market::contract::{Fields, Instrument, Right, Root, date_of, day_number};
@@ -193,7 +193,9 @@ fn ours(id: &str) -> Result<port::ClientOrderId, String> {
     port::ClientOrderId::new(id).ok_or_else(|| format!("`{id}` is no order id"))
 }
 
-fn fill(e: &plain::Execution) -> Result<Option<port::Fill>, String> {
+/// The fills of an execution: one, or two a mill apart where its price is finer than a mill, so that prices times contracts
+/// still make what was paid. What then is left, less than a mill for all contracts together, is in the fee.
+fn fills(e: &plain::Execution) -> Result<Vec<port::Fill>, String> {
     let Some(instrument) = instrument(&e.contract) else {
         // Other holdings of the account are nobody's business here, unless an order of ours made them.
         return match &e.order {
@@ -201,23 +203,60 @@ fn fill(e: &plain::Execution) -> Result<Option<port::Fill>, String> {
                 "order `{order}` traded `{}`, which is unknown",
                 e.contract.class
             )),
-            None => Ok(None),
+            None => Ok(Vec::new()),
         };
     };
-    Ok(Some(port::Fill {
-        kind: match e.kind {
-            plain::ExecKind::Trade => port::FillKind::Trade,
-            plain::ExecKind::Settlement => port::FillKind::Settlement,
-        },
-        exec_id: e.id.as_str().into(),
-        corrects: e.corrects.as_deref().map(Into::into),
-        order: e.order.as_deref().map(ours).transpose()?,
-        instrument,
-        quantity: e.quantity,
-        price: mills(e.price_e9, "a price")?,
-        fee: e.fee_e9.map(usd),
-        at: instant(e.at_ns),
-    }))
+    let fill = |exec_id: &str, quantity: i64, price: Price, fee: Option<Usd>| -> Result<port::Fill, String> {
+        Ok(port::Fill {
+            kind: match e.kind {
+                plain::ExecKind::Trade => port::FillKind::Trade,
+                plain::ExecKind::Settlement => port::FillKind::Settlement,
+            },
+            exec_id: exec_id.into(),
+            corrects: e.corrects.as_deref().map(Into::into),
+            order: e.order.as_deref().map(ours).transpose()?,
+            instrument,
+            quantity,
+            price,
+            fee,
+            at: instant(e.at_ns),
+        })
+    };
+    let fee = e.fee_e9.map(usd);
+    if e.price_e9 % MILL == 0 {
+        return Ok(vec![fill(&e.id, e.quantity, Price(e.price_e9 / MILL), fee)?]);
+    }
+    let count = i128::from(e.quantity.unsigned_abs());
+    let exact = i128::from(e.price_e9) * count;
+    let mill = i128::from(MILL);
+    let whole = exact.div_euclid(mill);
+    let left = exact.rem_euclid(mill);
+    // Dollars of what is left: paid when bought, taken in when sold.
+    let sign = i128::from(e.quantity.signum());
+    let dollars = left * i128::from(instrument.multiplier()) * sign;
+    let rest = i64::try_from(dollars).map_or(Usd::ZERO, usd);
+    let fee = fee.map(|fee| fee + rest);
+    let fits = |n: i128| i64::try_from(n).map_err(|_| "an execution is too large".to_owned());
+    let (low, more) = (
+        fits(whole.div_euclid(count.max(1)))?,
+        fits(whole.rem_euclid(count.max(1)))?,
+    );
+    let less = fits(count)?.saturating_sub(more);
+    let signed = |n: i64| n.saturating_mul(e.quantity.signum());
+    // One that replaces another is one itself.
+    if more == 0 || e.corrects.is_some() {
+        return Ok(vec![fill(&e.id, e.quantity, Price(low), fee)?]);
+    }
+    let second = format!("{}~", e.id);
+    Ok(vec![
+        fill(&e.id, signed(less), Price(low), fee)?,
+        fill(
+            &second,
+            signed(more),
+            Price(low.saturating_add(1)),
+            fee.map(|_| Usd::ZERO),
+        )?,
+    ])
 }
 
 fn price_of_quote(e9: Option<i64>) -> Option<Price> {
@@ -225,11 +264,11 @@ fn price_of_quote(e9: Option<i64>) -> Option<Price> {
     e9.map(|e9| Price(e9.saturating_add(MILL / 2).div_euclid(MILL)))
 }
 
-/// An event as the engine gets it; `None` for a row about something that the engine does not know and does not own.
-pub fn event(event: &plain::Event) -> Result<Option<port::BrokerEvent>, String> {
+/// An event as the engine gets it; nothing for a row about something that the engine does not know and does not own.
+pub fn event(event: &plain::Event) -> Result<Vec<port::BrokerEvent>, String> {
     use plain::Event;
     use port::BrokerEvent as E;
-    Ok(Some(match event {
+    Ok(vec![match event {
         Event::Up => E::Up,
         Event::Down { text } => E::Down(text.clone()),
         Event::Acknowledged { order, broker_order } => E::Acknowledged {
@@ -245,7 +284,7 @@ pub fn event(event: &plain::Event) -> Result<Option<port::BrokerEvent>, String> 
             why: text.clone(),
         },
         Event::Expired { order } => E::Expired { order: ours(order)? },
-        Event::Filled(execution) => return Ok(fill(execution)?.map(E::Filled)),
+        Event::Filled(execution) => return Ok(fills(execution)?.into_iter().map(E::Filled).collect()),
         Event::SnapshotBegin { request } => E::SnapshotBegin { request: *request },
         Event::SnapshotEnd { request } => E::SnapshotEnd { request: *request },
         Event::SnapshotOrder { request, row } => E::SnapshotOrder {
@@ -270,7 +309,7 @@ pub fn event(event: &plain::Event) -> Result<Option<port::BrokerEvent>, String> 
             quantity,
         } => {
             let Some(instrument) = instrument(contract) else {
-                return Ok(None);
+                return Ok(Vec::new());
             };
             E::SnapshotPosition {
                 request: *request,
@@ -282,7 +321,8 @@ pub fn event(event: &plain::Event) -> Result<Option<port::BrokerEvent>, String> 
         }
         Event::SnapshotFill { request, execution } => {
             let request = *request;
-            return Ok(fill(execution)?.map(|fill| E::SnapshotFill { request, fill }));
+            let fills = fills(execution)?.into_iter();
+            return Ok(fills.map(|fill| E::SnapshotFill { request, fill }).collect());
         }
         Event::SnapshotAccount { request, account } => E::SnapshotAccount {
             request: *request,
@@ -296,7 +336,7 @@ pub fn event(event: &plain::Event) -> Result<Option<port::BrokerEvent>, String> 
         Event::Listed { request, listing } => {
             let (Some(root), Some(expiry)) = (Root::parse(listing.class.as_str()), date_of(listing.expiry))
             else {
-                return Ok(None);
+                return Ok(Vec::new());
             };
             let strikes = listing.strikes_e9.iter();
             let strikes = strikes.filter_map(|k| mills(*k, "a strike").ok()).collect();
@@ -317,7 +357,7 @@ pub fn event(event: &plain::Event) -> Result<Option<port::BrokerEvent>, String> 
         }),
         Event::Quote(quote) => {
             let Some(instrument) = instrument(&quote.contract) else {
-                return Ok(None);
+                return Ok(Vec::new());
             };
             E::Quote(port::Quote {
                 instrument,
@@ -328,5 +368,86 @@ pub fn event(event: &plain::Event) -> Result<Option<port::BrokerEvent>, String> 
                 at: seen(quote.at_ns),
             })
         }
-    }))
+    }])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn execution(quantity: i64, price_e9: i64, fee_e9: Option<i64>) -> plain::Execution {
+        plain::Execution {
+            kind: plain::ExecKind::Trade,
+            id: "0001.01".to_owned(),
+            corrects: None,
+            order: None,
+            contract: Contract {
+                kind: Kind::Option,
+                symbol: word("SPX").unwrap(),
+                class: word("SPXW").unwrap(),
+                currency: word("USD").unwrap(),
+                expiry: 20_240_621,
+                right: Some(plain::Right::Put),
+                strike_e9: 5_100 * SCALE,
+                multiplier_e9: 100 * SCALE,
+            },
+            quantity,
+            price_e9,
+            fee_e9,
+            at_ns: SCALE,
+        }
+    }
+
+    #[test]
+    fn a_price_finer_than_a_mill_keeps_the_money() {
+        // Three contracts for 1.0335 are 3.1005 points: one at 1.033, two at 1.034 make 3.101, half a mill too much.
+        let cases = [
+            (2, 1_234_500_000, Some(0)),
+            (-2, 1_234_500_000, Some(0)),
+            (3, 1_033_500_000, Some(1_300_000_000)),
+            (-3, 1_033_500_000, Some(1_300_000_000)),
+            (1, 1_234_500_000, Some(650_000_000)),
+            (-1, -1_234_500_000, Some(650_000_000)),
+            (4, 2_000_000_000, Some(0)),
+        ];
+        for (quantity, price_e9, fee_e9) in cases {
+            let fills = fills(&execution(quantity, price_e9, fee_e9)).unwrap();
+            // In micro-dollars: a mill of a contract is a tenth of a dollar.
+            let paid: i64 = fills
+                .iter()
+                .map(|f| f.price.0 * f.quantity * 100_000 + f.fee.unwrap().0)
+                .sum();
+            let exact = price_e9 / 1_000 * quantity * 100 + fee_e9.unwrap() / 1_000;
+            assert_eq!(paid, exact, "{quantity} at {price_e9}");
+            assert_eq!(fills.iter().map(|f| f.quantity).sum::<i64>(), quantity);
+        }
+        let two = fills(&execution(2, 1_234_500_000, None)).unwrap();
+        let ids: Vec<&str> = two.iter().map(|f| &*f.exec_id).collect();
+        assert_eq!(ids, ["0001.01", "0001.01~"]);
+        assert_eq!([two[0].price, two[1].price], [Price(1_234), Price(1_235)]);
+    }
+
+    #[test]
+    fn a_quote_finer_than_a_mill_goes_to_the_nearest_and_is_seen_when_its_second_is_over() {
+        let quote = |bid_e9, at_ns| plain::Quote {
+            contract: execution(1, 0, None).contract,
+            at_ns,
+            bid_e9: Some(bid_e9),
+            ask_e9: None,
+            bid_size: None,
+            ask_size: None,
+        };
+        let seen = |q| match event(&plain::Event::Quote(q)).unwrap().as_slice() {
+            [port::BrokerEvent::Quote(q)] => (q.bid, q.at),
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(
+            seen(quote(1_234_500_000, 7 * SCALE)),
+            (Some(Price(1_235)), Instant(7))
+        );
+        assert_eq!(
+            seen(quote(1_234_400_000, 7 * SCALE + 1)),
+            (Some(Price(1_234)), Instant(8))
+        );
+    }
 }

@@ -17,6 +17,7 @@ mod market;
 mod new;
 mod operator;
 mod plugin;
+mod quotes;
 mod run;
 mod scenario;
 mod simulate;

@@ -121,3 +121,132 @@ impl Board {
         seen
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::feed::{FeedFacts, FeedHistory};
+    use alula_market::contract::{Right, Root};
+    use alula_market::history::History;
+    use alula_market::sim::{SimConfig, SimulatedMarket};
+    use alula_market::time::Date;
+
+    fn at(minute: i64, second: i64) -> Instant {
+        let date = Date::from_ymd_opt(2024, 6, 3).unwrap();
+        Instant(Instant::from_eastern(date, 10, 0).unwrap().0 + minute * 60 + second)
+    }
+
+    fn put(strike: i64) -> OptionContract {
+        OptionContract {
+            root: Root::Spxw,
+            expiry: Date::from_ymd_opt(2024, 6, 21).unwrap(),
+            right: Right::Put,
+            strike: Price(strike * 1000),
+        }
+    }
+
+    fn quote(strike: i64, (bid, ask): (i64, i64), stood: Instant) -> Quote {
+        Quote {
+            instrument: Instrument::Option(put(strike)),
+            bid: Some(Price(bid)),
+            ask: Some(Price(ask)),
+            bid_size: None,
+            ask_size: None,
+            at: stood,
+        }
+    }
+
+    fn spot(value: i64, stood: Instant) -> Level {
+        Level {
+            name: "SPX".into(),
+            value: Some(Price(value * 1000)),
+            at: stood,
+        }
+    }
+
+    /// The run's sight of a look.
+    fn sight(seen: &Seen) -> FeedHistory {
+        let base = SimulatedMarket::new(SimConfig {
+            sessions: 5,
+            ..SimConfig::default()
+        });
+        let facts = FeedFacts::new(
+            ("a broker", false),
+            at(-1, 0),
+            (vec![1800], seen.at.date()),
+            vec!["SPX".to_owned()],
+        );
+        let history = FeedHistory::new(Box::new(base.unwrap()), facts);
+        history.receive(seen);
+        history
+    }
+
+    #[test]
+    fn what_is_too_old_is_missing_and_named_and_never_used() {
+        let mut board = Board::new(Vec::new(), 120);
+        board.level(&spot(5200, at(0, 0)));
+        board.quote(&quote(5100, (8_000, 8_200), at(-3, 0)));
+        board.quote(&quote(5150, (9_000, 9_200), at(-2, 0)));
+        let seen = board.look(at(0, 0), at(0, 0));
+        assert_eq!(seen.stale, [put(5100)]);
+        let history = sight(&seen);
+        let snapshot = history.snapshot("SPX", at(0, 0)).unwrap();
+        assert_eq!(snapshot.quote(&put(5100)), None);
+        assert_eq!(snapshot.quote(&put(5150)).unwrap().bid, Price(9_000));
+        assert!(
+            history
+                .stale("SPX", at(0, 0))
+                .unwrap()
+                .contracts
+                .contains(&put(5100))
+        );
+        // Nothing came for five minutes: everything is too old, the index too.
+        let seen = board.look(at(5, 0), at(5, 0));
+        assert_eq!((seen.quotes.len(), seen.stale.len()), (0, 2));
+        let history = sight(&seen);
+        assert_eq!(history.snapshot("SPX", at(5, 0)).unwrap().spot, Price::ZERO);
+        assert!(history.stale("SPX", at(5, 0)).unwrap().spot);
+    }
+
+    #[test]
+    fn who_looks_too_late_sees_nothing_fresh() {
+        let mut board = Board::new(Vec::new(), 120);
+        board.level(&spot(5200, at(0, 0)));
+        board.quote(&quote(5150, (9_000, 9_200), at(0, 0)));
+        // The process stood still for three minutes after the look was due.
+        let seen = board.look(at(0, 0), at(3, 0));
+        assert_eq!(
+            (seen.levels.len(), seen.quotes.len(), seen.stale.len()),
+            (0, 0, 1)
+        );
+    }
+
+    #[test]
+    fn a_crossed_market_is_none_and_an_older_quote_changes_nothing() {
+        let mut board = Board::new(Vec::new(), 120);
+        board.level(&spot(5200, at(0, 0)));
+        board.quote(&quote(5100, (8_300, 8_200), at(0, 0)));
+        board.quote(&quote(5150, (9_000, 9_200), at(0, 0)));
+        // It was on its way for longer than the one that came before it.
+        board.quote(&quote(5150, (1_000, 1_200), at(-1, 0)));
+        let seen = board.look(at(0, 0), at(0, 0));
+        let snapshot = sight(&seen).snapshot("SPX", at(0, 0)).unwrap();
+        assert_eq!(snapshot.quote(&put(5100)), None);
+        assert_eq!(snapshot.quote(&put(5150)).unwrap().bid, Price(9_000));
+    }
+
+    #[test]
+    fn quotes_of_yesterday_count_for_nothing() {
+        let mut board = Board::new(Vec::new(), 1_000_000);
+        board.level(&spot(5200, at(0, -86_400)));
+        board.quote(&quote(5150, (9_000, 9_200), at(0, -86_400)));
+        let seen = board.look(at(0, 0), at(0, 0));
+        assert_eq!(
+            seen,
+            Seen {
+                at: at(0, 0),
+                ..Seen::default()
+            }
+        );
+    }
+}

@@ -400,3 +400,97 @@ fn held(book: &Book) -> BTreeSet<OptionContract> {
     let ordered = orders.flat_map(|o| book.legs_of(o).unwrap_or_default());
     positions.chain(ordered.map(|l| l.contract)).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::broker::Level;
+    use alula_market::sim::{SimConfig, SimulatedMarket};
+
+    fn date(text: &str) -> Date {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn looks_follow_the_calendar_half_days_included() {
+        let noon = |d: &str| Instant::from_eastern(date(d), 12, 0).unwrap();
+        let words = |all: &[Instant]| all.iter().map(ToString::to_string).collect::<Vec<_>>();
+        // Daily at 15:45; the third of July 2023 closed at 13:00, the fourth was a holiday.
+        let daily = instants(&[22_500], noon("2023-06-30"), date("2023-07-05"));
+        assert_eq!(
+            words(&daily),
+            [
+                "2023-06-30 15:45 ET",
+                "2023-07-03 12:45 ET",
+                "2023-07-05 15:45 ET"
+            ]
+        );
+        let hours: Vec<i64> = vec![3600, 18_000, 23_400];
+        let intraday = instants(&hours, noon("2023-07-01"), date("2023-07-03"));
+        assert_eq!(words(&intraday), ["2023-07-03 10:30 ET", "2023-07-03 13:00 ET"]);
+    }
+
+    #[test]
+    fn the_rhythm_is_that_of_the_store() {
+        let market = |every_minutes| {
+            SimulatedMarket::new(SimConfig {
+                sessions: 5,
+                every_minutes,
+                ..SimConfig::default()
+            })
+            .unwrap()
+        };
+        let after = date("2023-02-01");
+        assert_eq!(rhythm(&market(None), "SPX", after), [22_500]);
+        assert_eq!(rhythm(&market(Some(130)), "SPX", after), [7800, 15_600, 23_400]);
+        assert_eq!(rhythm(&market(None), "NDX", after).len(), 78);
+    }
+
+    #[test]
+    fn what_stood_after_a_look_is_not_seen_at_it_however_late_it_is_heard() {
+        let base = SimulatedMarket::new(SimConfig {
+            sessions: 5,
+            ..SimConfig::default()
+        });
+        let day = date("2023-01-05");
+        let open = ExchangeCalendar::nyse().open_at(day).unwrap();
+        let facts = FeedFacts::new(
+            ("a broker", false),
+            open,
+            (vec![300, 600], day),
+            vec!["SPX".to_owned()],
+        );
+        let history = Arc::new(FeedHistory::new(Box::new(base.unwrap()), facts));
+        let mut feed = Feed {
+            board: Board::new(Vec::new(), 1_000),
+            history,
+            settings: FeedSettings::default(),
+            looks: VecDeque::new(),
+            next: 0,
+            levels: Vec::new(),
+            listed: BTreeMap::new(),
+            asked: BTreeMap::new(),
+            requests: 0,
+            session: None,
+            watched: Vec::new(),
+            wished: 0,
+            rechoose: false,
+        };
+        let value = |points: i64, second: i64| {
+            BrokerEvent::Level(Level {
+                name: "SPX".into(),
+                value: Some(Price(points * 1000)),
+                at: Instant(open.0 + second),
+            })
+        };
+        // All of it is heard at once, after both looks.
+        let heard = [value(10, 290), value(11, 310), value(12, 590), value(13, 601)];
+        feed.hear(heard, Instant(open.0 + 605));
+        let seen = |feed: &mut Feed, second: i64| {
+            let levels = feed.seen(Instant(open.0 + second)).unwrap().levels.clone();
+            levels.iter().map(|(_, p)| p.0 / 1000).collect::<Vec<_>>()
+        };
+        assert_eq!(seen(&mut feed, 300), [10]);
+        assert_eq!(seen(&mut feed, 600), [12]);
+    }
+}

@@ -3,14 +3,14 @@
 use super::{Shared, Task};
 use crate::codes::{self, LinkMessage};
 use crate::contract;
-use crate::model::{Event, Execution, Instrument, Name, Told};
+use crate::model::{Event, Execution, Instrument, Name, Told, Word};
 use crate::quotes::Watch;
 use crate::snapshot::{self, Answers};
 use crate::stamp;
 use ibapi::accounts::types::AccountGroup;
 use ibapi::accounts::{AccountSummaryResult, PositionUpdate};
 use ibapi::client::blocking::{Client, NoticeStream, Subscription};
-use ibapi::contracts::Contract;
+use ibapi::contracts::{Contract, SecurityType};
 use ibapi::market_data::MarketDataType;
 use ibapi::orders::{ExecutionFilter, Executions, OrderUpdate};
 use ibapi::subscriptions::SubscriptionItem;
@@ -24,6 +24,9 @@ const STEPS: [u32; 8] = [1, 2, 3, 5, 8, 13, 21, 30];
 
 /// How far apart the clocks may be, in which the gateway's has whole seconds.
 const CLOCKS_APART: Duration = Duration::from_secs(5);
+
+/// Some quote of those that are watched changes within this time, or their data do not come.
+const MOVES_WITHIN_NS: i64 = 20_000_000_000;
 
 /// Runs until the session is dropped.
 pub(super) fn run(shared: &Shared) {
@@ -182,6 +185,7 @@ impl Link {
         let mut renew = true;
         let (mut beat, mut astray) = (Instant::now(), false);
         let (mut waiting, mut paced) = (VecDeque::new(), Instant::now());
+        let mut moved = i64::MIN;
         loop {
             if shared.stopped() || !shared.lock().wanted {
                 self.client.disconnect();
@@ -230,6 +234,9 @@ impl Link {
                 Some(Task::Snapshot { request, since_ns }) => {
                     self.snapshot(shared, request, since_ns, &mut out)
                 }
+                Some(Task::List { request, underlying }) => {
+                    self.list(shared, request, &underlying, &mut out);
+                }
                 Some(Task::Watch(instruments)) => {
                     *watched = instruments;
                     renew = true;
@@ -249,7 +256,19 @@ impl Link {
                 paced = Instant::now();
             }
             let now_ns = shared.now_ns();
-            watches.retain_mut(|watch| watch.pump(now_ns, &mut out));
+            watches.retain_mut(|watch: &mut Watch| {
+                let pumped = watch.pump(now_ns, &mut out);
+                if pumped == Some(true) {
+                    moved = now_ns;
+                }
+                pumped.is_some()
+            });
+            // Silence says that nothing changed only while the market's data come at all.
+            if now_ns.saturating_sub(moved) < MOVES_WITHIN_NS {
+                for watch in &mut watches {
+                    watch.stands(now_ns, &mut out);
+                }
+            }
             if !out.is_empty() {
                 shared.tell(out);
             }
@@ -323,6 +342,34 @@ impl Link {
                 }
             }
         }
+    }
+
+    /// What is listed for an underlying; without an answer nothing is, and the end says that no more will come.
+    fn list(&self, shared: &Shared, request: u64, underlying: &Word, out: &mut Told) {
+        let deadline = Instant::now() + shared.config.waits.answer;
+        let rows = || {
+            let index = contract::index(underlying).ok_or("no such index is known here")?;
+            let known = shared.resolve(&self.client, &index, 0, deadline)?;
+            let asked = self
+                .client
+                .option_chain(underlying.as_str(), SecurityType::Index, known.con_id)
+                .subscribe()
+                .map_err(|e| e.to_string())?;
+            let left = deadline.saturating_duration_since(Instant::now());
+            asked.collect_to_end_within(left).map_err(|e| e.to_string())
+        };
+        match rows() {
+            Ok(rows) => {
+                let listed = contract::listings(underlying, &rows).into_iter();
+                out.events
+                    .extend(listed.map(|listing| Event::Listed { request, listing }));
+            }
+            Err(why) => {
+                let why: String = why;
+                out.note(format!("what is listed for `{underlying}`: {why}"));
+            }
+        }
+        out.tell(Event::ListEnd { request });
     }
 
     fn watch(&self, shared: &Shared, instrument: &Instrument, out: &mut Told) -> Option<Watch> {

@@ -1,7 +1,7 @@
 //! The connection: who may, who answers, what is quoted, and the contract with the host.
 
 use crate::gateway::wire::Msg;
-use crate::gateway::{Book, Gateway, ask, error, status, tell};
+use crate::gateway::{Book, Gateway, ask, error, index, status, tell};
 use crate::talk::*;
 use alula_ibkr::broker::Paper;
 use alula_ibkr::model::{Event, NANO, Package, Right};
@@ -318,4 +318,75 @@ fn the_host_speaks_with_it_through_the_contract() {
     assert_eq!(gateway.wait_for(ask::CANCEL_ORDER).int(1), Some(number));
     broker.disconnect().unwrap();
     heard(&mut broker, "down", is_down);
+}
+
+#[test]
+fn what_is_listed_is_told_class_by_class_and_an_index_has_one_value() {
+    let mut book = book();
+    book.listed.push(index(416_904, "SPX"));
+    let friday = vec!["20260116", "20260130"];
+    book.chains = vec![
+        ("CBOE", "SPXW", friday.clone(), vec![5750.0]),
+        ("SMART", "SPXW", friday, vec![5750.0, 5700.0, 5750.0]),
+        // Told by its last trading day, a Thursday.
+        ("SMART", "SPX", vec!["20260115", "20260219"], vec![5000.0]),
+        ("SMART", "2SPX", vec!["20260116"], vec![1.0]),
+    ];
+    let gateway = Gateway::start(book);
+    let (session, _) = connected(config(&gateway));
+    session.list(7, word("SPX")).unwrap();
+    let events = until(&session, "the end of the list", |e| {
+        *e == Event::ListEnd { request: 7 }
+    });
+    let listed: Vec<(String, u32, Vec<i64>)> = events
+        .events
+        .iter()
+        .filter_map(|e| match e {
+            Event::Listed { request: 7, listing } => Some((
+                listing.class.to_string(),
+                listing.expiry,
+                listing.strikes_e9.iter().map(|k| k / 1_000_000_000).collect(),
+            )),
+            _ => None,
+        })
+        .collect();
+    let row = |class: &str, expiry, strikes: &[i64]| (class.to_owned(), expiry, strikes.to_vec());
+    assert_eq!(
+        listed,
+        [
+            row("SPX", 20_260_116, &[5000]),
+            row("SPX", 20_260_220, &[5000]),
+            row("SPXW", 20_260_116, &[5700, 5750]),
+            row("SPXW", 20_260_130, &[5700, 5750]),
+        ]
+    );
+    // An index that nobody knows is said to have nothing.
+    session.list(8, word("NDX")).unwrap();
+    let events = until(&session, "the end of nothing", |e| {
+        *e == Event::ListEnd { request: 8 }
+    });
+    assert!(
+        events.notes.iter().any(|n| n.contains("no such index")),
+        "{events:?}"
+    );
+    let spx = alula_ibkr::contract::index(&word("SPX")).unwrap();
+    session.watch(vec![spx]);
+    let asked = gateway.wait_for(ask::MARKET_DATA);
+    assert_eq!(asked.one(2).int(1), Some(416_904));
+    let request = asked.int(1).unwrap();
+    // 4: the last value.
+    let value = Msg::new()
+        .int(1, request)
+        .int(2, 4)
+        .double(3, 5925.53)
+        .text(4, "0");
+    gateway.send(tell::TICK_PRICE, &value);
+    let events = until(&session, "its value", |e| matches!(e, Event::Quote(_)));
+    let Some(Event::Quote(quote)) = events.events.last() else {
+        panic!("{events:?}")
+    };
+    assert_eq!(
+        (quote.contract, quote.bid_e9, quote.ask_e9),
+        (spx, Some(5_925_530_000_000), Some(5_925_530_000_000))
+    );
 }

@@ -31,6 +31,7 @@ use alula_live::swap::{Desk, Rules};
 use alula_live::trader::Sheet;
 use alula_live::view::View;
 use alula_live::{Happening, Live, LiveError};
+use alula_market::time::Instant as MarketTime;
 use alula_report::summary;
 use alula_run::{BacktestRequest, Crank, Explainer, Mode, RunOutput};
 use control::{Board, Control};
@@ -176,6 +177,13 @@ pub fn run(args: &RunArgs, out: &mut Output) -> Result<Exit, Failure> {
         // It may have been changed while nobody ran.
         source.iter_mut().for_each(|s| s.reload(Duration::ZERO));
     }
+    if args.broker == BrokerArg::Ibkr {
+        out.warn(if args.live {
+            "REAL MONEY at Interactive Brokers, with a plugin that was not yet run against a live account: watch it"
+        } else {
+            "Interactive Brokers, a paper account: this plugin was not yet run against a live account"
+        });
+    }
     let webhook = address.map(webhook::Webhook::new);
     let mut conductor = Conductor::new(args, live, (source, board, webhook), out);
     conductor.carry_halt(state.as_ref(), resumed.is_some())?;
@@ -290,6 +298,8 @@ struct Conductor<'r, 'a> {
     stop: Option<&'static str>,
     /// Nobody reads standard output any more.
     unheard: bool,
+    /// It was said how many contracts are quoted.
+    lines_told: bool,
     out: &'r mut Output,
 }
 
@@ -329,6 +339,7 @@ impl<'r, 'a> Conductor<'r, 'a> {
             board: board.map(|(board, _)| board),
             stop: None,
             unheard: false,
+            lines_told: false,
             out,
         }
     }
@@ -377,15 +388,18 @@ impl<'r, 'a> Conductor<'r, 'a> {
         self.begin()?;
         while let (Some(next), None) = (self.live.next(), self.stop) {
             let now = self.started.elapsed();
-            let due = self.pace.due(next, now);
+            let due = self.due(next, now)?;
             if let Some(read) = self.source.as_mut().and_then(|s| s.poll(now)) {
                 let news = self.live.offer(read, "file", state::now_ns());
                 self.tell(&news.map_err(|e| stopped(&e))?)?;
             }
             if due <= now {
                 // A market that is not of today stands still until somebody asks.
-                let heard = self.live.hear(next, state::now_ns());
-                heard.map_err(|e| stopped(&e))?;
+                if self.args.broker != BrokerArg::Ibkr {
+                    let heard = self.live.hear(next, state::now_ns());
+                    heard.map_err(|e| stopped(&e))?;
+                }
+                self.tell_lines();
                 let news = self.live.turn(state::now_ns());
                 self.tell(&news.map_err(|e| stopped(&e))?)?;
             }
@@ -394,6 +408,31 @@ impl<'r, 'a> Conductor<'r, 'a> {
         }
         self.show(true)?;
         self.flush()
+    }
+
+    /// When a snapshot is due. In real time the broker is listened to until then.
+    fn due(&mut self, next: MarketTime, now: Duration) -> Result<Duration, Failure> {
+        if self.args.broker != BrokerArg::Ibkr {
+            return Ok(self.pace.due(next, now));
+        }
+        let market = quotes::now();
+        let heard = self.live.hear(market, state::now_ns());
+        heard.map_err(|e| stopped(&e))?;
+        let left = u64::try_from(next.0.saturating_sub(market.0)).unwrap_or(0);
+        Ok(now.saturating_add(Duration::from_secs(left)))
+    }
+
+    /// Says once how many of the contracts that could matter are quoted.
+    fn tell_lines(&mut self) {
+        let Some((watched, wished)) = self.live.feed().map(alula_live::feed::Feed::lines) else {
+            return;
+        };
+        if !std::mem::replace(&mut self.lines_told, true) && watched < wished {
+            self.out.note(&format!(
+                "quotes  {watched} lines: {wished} contracts are in the expiries that could be picked, and those nearest to the \
+                 picks are asked for"
+            ));
+        }
     }
 
     /// Brings the screen and the metrics up to date.

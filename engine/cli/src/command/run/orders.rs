@@ -27,8 +27,8 @@ pub type Opened = (Box<dyn Broker + Send>, Option<Reopen>);
 pub fn same_broker(args: &RunArgs, resumed: &Resumed) -> Result<(), Failure> {
     let before = &resumed.told.broker;
     match (before.starts_with("internal"), args.broker) {
-        (true, BrokerArg::Internal) | (false, BrokerArg::Paper) => Ok(()),
-        (true, BrokerArg::Paper) => Err(Failure::usage(
+        (true, BrokerArg::Internal) | (false, BrokerArg::Paper | BrokerArg::Ibkr) => Ok(()),
+        (true, BrokerArg::Paper | BrokerArg::Ibkr) => Err(Failure::usage(
             "the run that is to go on filled its orders itself, and its positions are at no broker",
         )
         .help("leave `--broker paper` out, or begin anew without `--resume`")),
@@ -49,6 +49,9 @@ pub fn paper(
     live: &Live<'_>,
     (resumed, quotes): (Option<&Resumed>, Option<&Quotes>),
 ) -> Result<Option<Opened>, Failure> {
+    if args.broker == BrokerArg::Ibkr {
+        return ibkr(args).map(Some);
+    }
     let (BrokerArg::Paper, Some(keeper)) = (args.broker, live.keeper()) else {
         return Ok(None);
     };
@@ -86,38 +89,60 @@ pub fn paper(
         settings.extend(quotes.market(args, graph, args.lines));
     }
     let how = How {
+        name: "paper",
+        live: false,
         strategy: args.file.clone(),
         deadline: Duration::from_secs(args.broker_deadline),
         settings,
     };
-    let broker = how.open()?;
-    let reopen: Reopen = Box::new(move || {
-        how.open().map_err(|failure| BrokerFault {
-            what: format!("the broker's process cannot be started again: {}", failure.what),
-            // Tried again, as often as it may be.
-            dead: true,
-        })
-    });
-    Ok(Some((broker, Some(reopen))))
+    how.opened().map(Some)
+}
+
+/// Interactive Brokers: a paper account, unless each of the switches for real money is set.
+fn ibkr(args: &RunArgs) -> Result<Opened, Failure> {
+    let how = How {
+        name: if args.live { "ibkr/ibkr_live" } else { "ibkr/ibkr" },
+        live: args.live,
+        strategy: args.file.clone(),
+        deadline: Duration::from_secs(args.broker_deadline),
+        settings: args.broker_set.clone(),
+    };
+    how.opened()
 }
 
 /// How the broker is opened.
 struct How {
+    name: &'static str,
+    live: bool,
     strategy: PathBuf,
     deadline: Duration,
     settings: Vec<(String, String)>,
 }
 
 impl How {
+    /// The broker, and how to open it again.
+    fn opened(self) -> Result<Opened, Failure> {
+        let broker = self.open()?;
+        let reopen: Reopen = Box::new(move || {
+            self.open().map_err(|failure| BrokerFault {
+                what: format!("the broker's process cannot be started again: {}", failure.what),
+                // Tried again, as often as it may be.
+                dead: true,
+            })
+        });
+        Ok((broker, Some(reopen)))
+    }
+
     fn open(&self) -> Result<Box<dyn Broker + Send>, Failure> {
         let began = Instant::now();
         loop {
             let opening = Opening {
                 strategy: &self.strategy,
                 deadline: self.deadline,
+                live: self.live,
                 ..Opening::default()
             };
-            match open_broker("paper", &self.settings, &opening) {
+            match open_broker(self.name, &self.settings, &opening) {
                 // The process of an engine that died ends what it was doing and goes; until then it has the account.
                 Err(failure) if is_busy(&failure) && began.elapsed() < LEAVES_WITHIN => {
                     std::thread::sleep(LOOK)

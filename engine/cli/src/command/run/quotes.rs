@@ -37,6 +37,9 @@ impl Quotes {
         }
         let underlying = graph.settings.instrument.name();
         let calendar = ExchangeCalendar::nyse();
+        if args.broker == BrokerArg::Ibkr {
+            return Ok(Self::from_now(args, underlying, base));
+        }
         let range = base.range(underlying);
         // The simulated broker quotes what lies in the store from there on.
         let (first, last) = range.ok_or_else(|| {
@@ -57,6 +60,7 @@ impl Quotes {
         let name = match args.broker {
             BrokerArg::Internal => "no broker",
             BrokerArg::Paper => "the broker `paper`",
+            BrokerArg::Ibkr => "the broker `ibkr`",
         };
         // Times of the day, not of its prices: later sessions tell them as well as earlier ones.
         let rhythm = rhythm(base.as_ref(), underlying, last.succ_opt().unwrap_or(last));
@@ -68,6 +72,28 @@ impl Quotes {
         );
         let history = Arc::new(FeedHistory::new(base, facts));
         Ok((Box::new(Arc::clone(&history)), Some(Self(history))))
+    }
+
+    /// The same in real time: from now on, for a year unless a last day is named.
+    fn from_now(
+        args: &RunArgs,
+        underlying: &str,
+        base: Box<dyn History>,
+    ) -> (Box<dyn History>, Option<Self>) {
+        let now = now();
+        let to = args
+            .to
+            .or_else(|| now.date().checked_add_days(chrono::Days::new(365)));
+        let to = to.unwrap_or_else(|| now.date());
+        let rhythm = rhythm(base.as_ref(), underlying, now.date());
+        let facts = FeedFacts::new(
+            ("the broker `ibkr`", false),
+            now,
+            (rhythm, to),
+            vec![underlying.to_owned()],
+        );
+        let history = Arc::new(FeedHistory::new(base, facts));
+        (Box::new(Arc::clone(&history)), Some(Self(history)))
     }
 
     /// The same out of a record, with all that was seen.
@@ -130,7 +156,7 @@ impl Quotes {
             lines: match (args.lines, args.broker) {
                 (Some(lines), _) => usize::try_from(lines).unwrap_or(LINES),
                 (None, BrokerArg::Paper) => usize::MAX,
-                (None, BrokerArg::Internal) => LINES,
+                (None, BrokerArg::Internal | BrokerArg::Ibkr) => LINES,
             },
         };
         let feed = Feed::new(Arc::clone(&self.0), live.crank().plan(), settings)?;
@@ -164,11 +190,34 @@ impl Quotes {
     }
 }
 
+/// Now, by the machine's clock.
+#[must_use]
+pub fn now() -> Instant {
+    Instant(super::state::now_ns().div_euclid(1_000_000_000))
+}
+
 /// What cannot be meant.
 ///
 /// # Errors
 /// What it is.
 pub fn check(args: &RunArgs) -> Result<(), Failure> {
+    if args.broker == BrokerArg::Ibkr {
+        if args.feed != Some(FeedArg::Broker) || args.data.is_none() {
+            return Err(
+                Failure::usage("at Interactive Brokers a run lives on the broker's own quotes, in real time").help(
+                    "add `--feed broker`, and name with `--data` the store that its indicators are warmed up from",
+                ),
+            );
+        }
+        if args.resume {
+            return Err(
+                Failure::usage("a run at Interactive Brokers cannot be gone on with yet")
+                    .help("close what it holds at the broker, then begin anew without `--resume`"),
+            );
+        }
+    } else if args.live {
+        return Err(Failure::usage("only a real broker trades real money").help("leave `--live` out"));
+    }
     if args.feed != Some(FeedArg::Broker) {
         return match args.lines {
             Some(_) => Err(Failure::usage("`--lines` belongs to `--feed broker`")),

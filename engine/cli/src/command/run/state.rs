@@ -136,7 +136,7 @@ impl State {
         let epoch = u32::try_from(seconds.saturating_sub(EPOCH)).unwrap_or(u32::MAX);
         let name = self.run_name(now);
         let safe_mode = match resumed {
-            Some(_) if args.broker == BrokerArg::Paper => self.safe_mode(now, args.restarts)?,
+            Some(_) if args.broker != BrokerArg::Internal => self.safe_mode(now, args.restarts)?,
             _ => None,
         };
         if let Some(why) = &safe_mode {
@@ -174,10 +174,11 @@ impl State {
                 quotes.map(Quotes::recorded),
             ),
             rules,
-            mode: "paper".to_owned(),
+            mode: if args.live { "live" } else { "paper" }.to_owned(),
             broker: match args.broker {
                 BrokerArg::Internal => format!("internal {}", env!("CARGO_PKG_VERSION")),
                 BrokerArg::Paper => PAPER.to_owned(),
+                BrokerArg::Ibkr => "ibkr".to_owned(),
             },
             feed: m.data_label.clone(),
             safe_mode: safe_mode.clone(),
@@ -193,7 +194,7 @@ impl State {
                         let newest = newest.and_then(|i| crank.instants().get(i).copied());
                         let carried = orders.carry(newest.unwrap_or(Instant(0)));
                         let strategy = &crank.plan().graph().settings.name;
-                        let desk = desk(journal, strategy, carried, safe_mode, now)?;
+                        let desk = desk((journal, args.broker), strategy, carried, safe_mode, now)?;
                         Keeper::resume(desk, &basis, in_force, now)
                     }
                     None => Keeper::resume(journal, &basis, in_force, now),
@@ -202,8 +203,14 @@ impl State {
             None => {
                 let graph = crank.plan().graph();
                 let text = set.canonical_text(&graph.settings.name, &graph.thresholds);
-                if args.broker == BrokerArg::Paper {
-                    let desk = desk(journal, &graph.settings.name, nothing(&text), None, now)?;
+                if args.broker != BrokerArg::Internal {
+                    let desk = desk(
+                        (journal, args.broker),
+                        &graph.settings.name,
+                        nothing(&text),
+                        None,
+                        now,
+                    )?;
                     Keeper::begin(desk, &basis, (set, text), now)
                 } else {
                     Keeper::begin(journal, &basis, (set, text), now)
@@ -267,17 +274,18 @@ fn nothing(text: &str) -> wire::Carried {
 
 /// The desk of a run that sends its orders to a simulated broker.
 fn desk(
-    journal: Journal,
+    (journal, broker): (Journal, BrokerArg),
     strategy: &str,
     carried: wire::Carried,
     safe_mode: Option<String>,
     now: i64,
 ) -> Result<OrderDesk, Failure> {
-    // No trade of a simulated broker is on its way once an order has ended.
-    let mut rails = Rails::new(RailLimits {
-        settle_s: 0,
-        ..RailLimits::default()
-    });
+    let mut limits = RailLimits::default();
+    if broker != BrokerArg::Ibkr {
+        // No trade of a simulated broker is on its way once an order has ended.
+        limits.settle_s = 0;
+    }
+    let mut rails = Rails::new(limits);
     rails.safe_mode = safe_mode;
     let stamp = Stamp {
         engine_ns: now,

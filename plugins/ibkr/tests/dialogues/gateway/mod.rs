@@ -38,6 +38,7 @@ pub mod ask {
     pub const POSITIONS: u32 = 61;
     pub const ACCOUNT_SUMMARY: u32 = 62;
     pub const START_API: u32 = 71;
+    pub const CHAINS: u32 = 78;
     pub const COMPLETED_ORDERS: u32 = 99;
 }
 
@@ -62,6 +63,8 @@ pub mod tell {
     pub const POSITION_END: u32 = 62;
     pub const ACCOUNT_SUMMARY: u32 = 63;
     pub const ACCOUNT_SUMMARY_END: u32 = 64;
+    pub const CHAIN: u32 = 75;
+    pub const CHAIN_END: u32 = 76;
     pub const COMPLETED_ORDER: u32 = 101;
     pub const COMPLETED_ORDERS_END: u32 = 102;
 }
@@ -78,6 +81,8 @@ pub struct Book {
     /// Answers to a question for executions, without the request's number.
     pub executions: Vec<(u32, Msg)>,
     pub positions: Vec<Msg>,
+    /// Option parameters: exchange, class, expirations, strikes.
+    pub chains: Vec<(&'static str, &'static str, Vec<&'static str>, Vec<f64>)>,
     pub summary: Vec<(&'static str, &'static str, &'static str)>,
     /// Seconds since 1970 on its clock; it does not answer for its time without.
     pub time: Option<i64>,
@@ -268,6 +273,23 @@ fn answer(number: u32, fields: &Fields, book: &Book) -> Vec<(u32, Msg)> {
             }
             out.push((tell::EXECUTION_END, Msg::new().int(1, request)));
         }
+        ask::CHAINS => {
+            for (exchange, class, expirations, strikes) in &book.chains {
+                let mut row = Msg::new()
+                    .int(1, request)
+                    .text(2, exchange)
+                    .text(4, class)
+                    .text(5, "100");
+                for expiration in expirations {
+                    row = row.text(6, expiration);
+                }
+                for strike in strikes {
+                    row = row.double(7, *strike);
+                }
+                out.push((tell::CHAIN, row));
+            }
+            out.push((tell::CHAIN_END, Msg::new().int(1, request)));
+        }
         ask::POSITIONS => {
             out.extend(book.positions.iter().map(|m| (tell::POSITION, m.clone())));
             if !book.no_position_end {
@@ -346,6 +368,19 @@ pub fn option(
         .text(11, local)
         .text(12, class);
     (contract, Msg::new().text(1, class).text(22, real))
+}
+
+/// An index as the broker lists it.
+pub fn index(con_id: i64, symbol: &str) -> (Msg, Msg) {
+    let contract = Msg::new()
+        .int(1, con_id)
+        .text(2, symbol)
+        .text(3, "IND")
+        .text(8, "CBOE")
+        .text(10, "USD")
+        .text(11, symbol)
+        .text(12, symbol);
+    (contract, Msg::new().text(1, symbol))
 }
 
 /// A status frame.

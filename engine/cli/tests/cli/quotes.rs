@@ -1,0 +1,98 @@
+//! Runs on the quotes of a broker, and orders for futures at a broker: each must be the backtest.
+
+use crate::broker::{paper, trusted};
+use crate::kills::BUSY;
+use crate::plugin::here;
+use crate::support::Folder;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+fn rules() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../rules")
+}
+
+fn done(folder: &Folder, words: &str) -> String {
+    let args: Vec<&str> = words.split_whitespace().collect();
+    let outcome = here(folder, &args);
+    assert_eq!(outcome.code, 0, "{words}: {outcome}");
+    outcome.to_string()
+}
+
+fn chain(folder: &Folder, run: &str) -> String {
+    let manifest = fs::read_to_string(folder.join(&format!("{run}/manifest.json"))).unwrap();
+    let at = manifest.find("\"chain\"").unwrap();
+    manifest[at..].chars().take(90).collect()
+}
+
+fn file(folder: &Folder, path: &str) -> String {
+    fs::read_to_string(folder.join(path)).unwrap()
+}
+
+#[test]
+fn a_run_on_the_quotes_of_a_broker_is_the_backtest_and_its_journal_gives_it_again() {
+    let folder = Folder::new(&[("busy.alula", BUSY)]);
+    trusted(&folder, &paper(), "paper");
+    let market = "--seed 5 --to 2023-01-04";
+    let live = "run busy.alula --broker paper --feed broker --state st --speed max --years 1 --plain";
+    done(&folder, &format!("{live} {market} --out live"));
+    done(&folder, &format!("backtest busy.alula {market} --out backtest"));
+    assert_eq!(chain(&folder, "live"), chain(&folder, "backtest"));
+    assert_eq!(
+        file(&folder, "live/ticks.csv"),
+        file(&folder, "backtest/ticks.csv")
+    );
+    assert_eq!(
+        file(&folder, "live/positions.csv"),
+        file(&folder, "backtest/positions.csv")
+    );
+    assert!(file(&folder, "live/trades.csv").lines().count() > 3);
+    let journal = fs::read_dir(folder.join("st/busy")).unwrap();
+    let journal = journal
+        .map(|e| e.unwrap().path())
+        .find(|p| p.extension().is_some_and(|e| e == "redb"));
+    let told = done(&folder, &format!("replay {}", journal.unwrap().display()));
+    assert!(told.contains("every tick saw the same quotes"), "{told}");
+}
+
+#[test]
+fn with_few_lines_the_contracts_that_can_be_picked_are_watched_first() {
+    let folder = Folder::new(&[("busy.alula", BUSY)]);
+    trusted(&folder, &paper(), "paper");
+    let run =
+        "run busy.alula --broker paper --feed broker --state st --speed max --years 1 --plain --lines 80";
+    let told = done(&folder, &format!("{run} --seed 5 --to 2023-01-03 --out live"));
+    assert!(told.contains("lines"), "{told}");
+    // Condors are found among eighty contracts, and nothing is picked that was not quoted.
+    assert!(file(&folder, "live/trades.csv").lines().count() > 1);
+    let none = here(
+        &folder,
+        &["run", "busy.alula", "--feed", "broker", "--speed", "max"],
+    );
+    assert_eq!(none.code, 2, "{none}");
+}
+
+#[test]
+fn orders_for_futures_go_through_the_broker_and_come_back_row_by_row() {
+    let folder = Folder::new(&[]);
+    trusted(&folder, &paper(), "paper");
+    for (name, to) in [("hedge_futures", "2023-03-17"), ("scalp", "2023-07-07")] {
+        let entry = format!("{name}.alula");
+        fs::copy(rules().join(&entry), folder.join(&entry)).unwrap();
+        let live = format!("run {entry} --broker paper --feed simulated --state st --speed max --plain");
+        done(&folder, &format!("{live} --to {to} --out live_{name}"));
+        done(
+            &folder,
+            &format!("backtest {entry} --to {to} --out backtest_{name}"),
+        );
+        for table in ["linear", "ticks", "trades", "positions"] {
+            let of = |run: &str| file(&folder, &format!("{run}_{name}/{table}.csv"));
+            assert_eq!(of("live"), of("backtest"), "{name}: {table}");
+        }
+        let rows = file(&folder, &format!("live_{name}/linear.csv"));
+        assert!(rows.lines().count() > 2, "{rows}");
+        assert_eq!(
+            chain(&folder, &format!("live_{name}")),
+            chain(&folder, &format!("backtest_{name}"))
+        );
+    }
+}

@@ -215,7 +215,9 @@ impl<'a> Live<'a> {
         }
         let mut heard = Vec::new();
         // What is listed decides what is asked for next; both before time goes on.
-        for _ in 0..2 {
+        // A connection that is down is asked for nothing; what was asked for before comes back with it.
+        let rounds = if trader.link().is_up() { 2 } else { 0 };
+        for _ in 0..rounds {
             let wishes = feed.wishes(&self.crank, now);
             if wishes.is_empty() {
                 break;

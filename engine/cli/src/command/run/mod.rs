@@ -23,6 +23,7 @@ use crate::exit::{Exit, Failure};
 use crate::output::Output;
 use crate::project::Project;
 use crate::run_folder;
+use alula_core::plan::{Plan, link};
 use alula_core::why::render;
 use alula_dsl::graph::Graph;
 use alula_live::pace::Pace;
@@ -107,7 +108,14 @@ pub fn run(args: &RunArgs, out: &mut Output) -> Result<Exit, Failure> {
         return Err(Failure::new(Exit::Data, what)
             .help("name its store with `--data`, or begin anew without `--resume`"));
     }
-    let (history, quotes) = Quotes::of(args, &graph, history)?;
+    let (history, quotes) = if args.feed == Some(FeedArg::Broker) {
+        let mut silent = |_| {};
+        let plan = plan(&linked.request(&graph, history.as_ref(), &mut silent))?;
+        let (history, quotes) = Quotes::of(args, &plan, history)?;
+        (history, Some(quotes))
+    } else {
+        (history, None)
+    };
     let mut silent = |_| {};
     let request = BacktestRequest {
         from: period.0,
@@ -191,6 +199,12 @@ pub fn run(args: &RunArgs, out: &mut Output) -> Result<Exit, Failure> {
     let _control = conductor.listen(state.as_ref().map(|s| s.folder.path()));
     let run = conductor.conduct()?;
     finish(args, &graph, &run, out)
+}
+
+/// The plan of a run that has not begun.
+fn plan(request: &BacktestRequest<'_>) -> Result<Plan, Failure> {
+    let linked = link(&request.graph, &request.thresholds, &request.registry);
+    linked.map_err(|e| failure(&e.into()))
 }
 
 /// The newest values that a journal holds, as a file, where the thresholds file is broken and the caller wants them.

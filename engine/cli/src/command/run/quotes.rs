@@ -2,6 +2,7 @@
 
 use crate::args::{BrokerArg, FeedArg, RunArgs};
 use crate::exit::Failure;
+use alula_core::plan::Plan;
 use alula_dsl::graph::Graph;
 use alula_live::Live;
 use alula_live::LiveError;
@@ -23,22 +24,32 @@ const STALE_AFTER_S: i64 = 120;
 pub struct Quotes(Arc<FeedHistory>);
 
 impl Quotes {
-    /// A store that goes on with a broker's quotes, where they are asked for; else the store itself.
+    /// A store that goes on with a broker's quotes.
     ///
     /// # Errors
     /// When the store has no chains, or no session lies in the period.
     pub fn of(
         args: &RunArgs,
-        graph: &Graph,
+        plan: &Plan,
         base: Box<dyn History>,
-    ) -> Result<(Box<dyn History>, Option<Self>), Failure> {
-        if args.feed != Some(FeedArg::Broker) {
-            return Ok((base, None));
+    ) -> Result<(Box<dyn History>, Self), Failure> {
+        let settings = &plan.graph().settings;
+        let underlying = settings.instrument.name();
+        if !plan.linear().is_empty() {
+            return Err(Failure::usage(
+                "futures and shares are not among the quotes that a run takes from a broker yet",
+            )
+            .help("choose `--feed replay`, or leave the hedges with futures or shares out"));
         }
-        let underlying = graph.settings.instrument.name();
         let calendar = ExchangeCalendar::nyse();
         if args.broker == BrokerArg::Ibkr {
-            return Ok(Self::from_now(args, underlying, base));
+            if !settings.settle_approximate {
+                return Err(Failure::usage(
+                    "the last value of an index that a broker tells is not the official settlement",
+                )
+                .help("write `settle approximate` in the strategy: what expires is then settled by it, and marked"));
+            }
+            return Ok(Self::from_now(args, plan, base));
         }
         let range = base.range(underlying);
         // The simulated broker quotes what lies in the store from there on.
@@ -68,18 +79,15 @@ impl Quotes {
             (name, args.broker == BrokerArg::Paper),
             Instant(open.0 - 1),
             (rhythm, to),
-            vec![underlying.to_owned()],
+            plan.chains().to_vec(),
         );
         let history = Arc::new(FeedHistory::new(base, facts));
-        Ok((Box::new(Arc::clone(&history)), Some(Self(history))))
+        Ok((Box::new(Arc::clone(&history)), Self(history)))
     }
 
     /// The same in real time: from now on, for a year unless a last day is named.
-    fn from_now(
-        args: &RunArgs,
-        underlying: &str,
-        base: Box<dyn History>,
-    ) -> (Box<dyn History>, Option<Self>) {
+    fn from_now(args: &RunArgs, plan: &Plan, base: Box<dyn History>) -> (Box<dyn History>, Self) {
+        let underlying = plan.graph().settings.instrument.name();
         let now = now();
         let to = args
             .to
@@ -90,10 +98,10 @@ impl Quotes {
             ("the broker `ibkr`", false),
             now,
             (rhythm, to),
-            vec![underlying.to_owned()],
+            plan.chains().to_vec(),
         );
         let history = Arc::new(FeedHistory::new(base, facts));
-        (Box::new(Arc::clone(&history)), Some(Self(history)))
+        (Box::new(Arc::clone(&history)), Self(history))
     }
 
     /// The same out of a record, with all that was seen.

@@ -54,6 +54,7 @@ impl OnSwapArg {
 #[command(
     after_help = "Examples:\n  alula run condor.alula --feed simulated --speed max\n  \
                         alula run condor.alula --feed replay --data spx_2019 --speed 600x\n  \
+                        alula run condor.alula --broker paper --feed broker --state journals --speed max\n  \
                         alula thresholds push condor.alula tighter.yaml       while it runs\n\n\
                         The thresholds file is watched: a saved file that is valid, ends with a line `...` and moves no value by more \
                         than half\nis in force from the next tick on; anything else is refused, and the last good values stay. SIGHUP \

@@ -531,7 +531,11 @@ impl SnapshotView {
     /// `not listed`, or as for [`ExpiryAnalytics::greeks`].
     pub fn greeks(&self, contract: &OptionContract) -> Result<Greeks, Cause> {
         let (chain, analytics) = self.of(contract).ok_or(Cause::NotListed)?;
-        analytics.greeks(chain, contract.right, contract.strike)
+        let found = analytics.greeks(chain, contract.right, contract.strike);
+        found.map_err(|cause| match cause {
+            Cause::NoQuote => self.why_unquoted(contract),
+            other => other,
+        })
     }
 
     /// Parity forward of the options that settle with a future: VIX options of the day on which the month's VX settles, AM-settled SPX

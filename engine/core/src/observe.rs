@@ -92,9 +92,13 @@ impl<'a> Sight<'a> {
 
     /// Level of a package's underlying.
     pub(crate) fn spot(&self, package: &Package) -> Result<Price, Cause> {
-        self.view(package.underlying())
-            .map(|v| v.snapshot.spot)
-            .ok_or(Cause::NoQuote)
+        let view = self.view(package.underlying()).ok_or(Cause::NoQuote)?;
+        let known = Some(view.snapshot.spot).filter(|p| *p > Price::ZERO);
+        known.ok_or(if view.spot_is_stale() {
+            Cause::Stale
+        } else {
+            Cause::NoQuote
+        })
     }
 
     /// Mid of one contract.
@@ -103,7 +107,7 @@ impl<'a> Sight<'a> {
         view.snapshot
             .quote(&leg.contract)
             .map(|q| q.mid())
-            .ok_or(Cause::NoQuote)
+            .ok_or_else(|| view.why_unquoted(&leg.contract))
     }
 }
 
@@ -326,7 +330,12 @@ pub fn position(sight: &Sight<'_>, position: &Position, what: PositionObs) -> Ce
         if fresh {
             Ok(position.pnl().share.to_f64())
         } else {
-            Err(Cause::NoQuote)
+            let view = sight.view(package.underlying());
+            let is_stale = position
+                .legs
+                .iter()
+                .any(|l| view.map(|v| v.why_unquoted(&l.contract)) == Some(Cause::Stale));
+            Err(if is_stale { Cause::Stale } else { Cause::NoQuote })
         }
     };
     Cell::from(match what {

@@ -1021,9 +1021,15 @@ impl<'a> Crank<'a> {
             ticks,
         });
         if let Some(by) = &filled_by {
-            setup.manifest.marks.push(format!(
-                "fills: by the broker `{by}`, which simulates them from the quotes of the run"
-            ));
+            let how = if by.starts_with("ibkr") {
+                "as it told them"
+            } else {
+                "which simulates them from the quotes of the run"
+            };
+            setup
+                .manifest
+                .marks
+                .push(format!("fills: by the broker `{by}`, {how}"));
         }
         setup.manifest.marks.extend(gate::mark(&rails.limits, stopped));
         let changes = applied.len();

@@ -33,7 +33,7 @@ fn a_run_on_the_quotes_of_a_broker_is_the_backtest_and_its_journal_gives_it_agai
     let folder = Folder::new(&[("busy.alula", BUSY)]);
     trusted(&folder, &paper(), "paper");
     let market = "--seed 5 --to 2023-01-04";
-    let live = "run busy.alula --broker paper --feed broker --state st --speed max --years 1 --plain";
+    let live = "run busy.alula --broker paper --feed broker --state st --broker-deadline 300 --speed max --years 1 --plain";
     done(&folder, &format!("{live} {market} --out live"));
     done(&folder, &format!("backtest busy.alula {market} --out backtest"));
     assert_eq!(chain(&folder, "live"), chain(&folder, "backtest"));
@@ -58,8 +58,7 @@ fn a_run_on_the_quotes_of_a_broker_is_the_backtest_and_its_journal_gives_it_agai
 fn with_few_lines_the_contracts_that_can_be_picked_are_watched_first() {
     let folder = Folder::new(&[("busy.alula", BUSY)]);
     trusted(&folder, &paper(), "paper");
-    let run =
-        "run busy.alula --broker paper --feed broker --state st --speed max --years 1 --plain --lines 80";
+    let run = "run busy.alula --broker paper --feed broker --state st --broker-deadline 300 --speed max --years 1 --plain --lines 80";
     let told = done(&folder, &format!("{run} --seed 5 --to 2023-01-03 --out live"));
     assert!(told.contains("lines"), "{told}");
     // Condors are found among eighty contracts, and nothing is picked that was not quoted.
@@ -78,7 +77,9 @@ fn orders_for_futures_go_through_the_broker_and_come_back_row_by_row() {
     for (name, to) in [("hedge_futures", "2023-03-17"), ("scalp", "2023-07-07")] {
         let entry = format!("{name}.alula");
         fs::copy(rules().join(&entry), folder.join(&entry)).unwrap();
-        let live = format!("run {entry} --broker paper --feed simulated --state st --speed max --plain");
+        let live = format!(
+            "run {entry} --broker paper --feed simulated --state st --broker-deadline 300 --speed max --plain"
+        );
         done(&folder, &format!("{live} --to {to} --out live_{name}"));
         done(
             &folder,

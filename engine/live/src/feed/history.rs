@@ -138,9 +138,15 @@ impl FeedHistory {
             let mut rows: Vec<ContractQuote> = Vec::with_capacity(seen.quotes.len());
             rows.extend(seen.quotes.iter().map(|(q, _)| *q).filter(|q| ours(&q.contract)));
             // What is too old is listed and has no market.
-            let old: BTreeSet<OptionContract> = seen.stale.iter().filter(|c| ours(c)).copied().collect();
+            let mut old: BTreeSet<OptionContract> = seen.stale.iter().filter(|c| ours(c)).copied().collect();
             rows.extend(old.iter().map(|c| ContractQuote::none(*c)));
             let spot = seen.levels.iter().find(|(name, _)| **name == **underlying);
+            if spot.is_none() {
+                // Without a price of the underlying its options say nothing that could be acted on.
+                let quoted = seen.quotes.iter().map(|(q, _)| q.contract);
+                old.extend(quoted.filter(ours));
+                rows = old.iter().map(|c| ContractQuote::none(*c)).collect();
+            }
             let key = (seen.at, underlying.clone());
             let snapshot = ChainSnapshot {
                 at: seen.at,
@@ -150,7 +156,7 @@ impl FeedHistory {
             };
             received.snapshots.insert(key.clone(), Arc::new(snapshot));
             let stale = Stale {
-                spot: seen.stale_levels.iter().any(|name| **name == **underlying),
+                spot: spot.is_none(),
                 contracts: old,
             };
             if stale != Stale::default() {

@@ -82,15 +82,15 @@ fn a_calendar_spread_of_futures_makes_what_its_settlements_say() {
     let run = |per_day: &[(u32, u32)], cross: Cross| {
         let mut book = book(cross);
         let mut feed = LinearFeed::default();
-        let mut events = feed.advance(&mut book, &market, decided).unwrap();
+        let mut events = feed.advance(&mut book, &market, decided, None).unwrap();
         book.submit_linear(spread(Instrument::Future(near), Instrument::Future(far), decided))
             .unwrap();
         // Nothing fills at the instant of the decision.
-        assert!(feed.advance(&mut book, &market, decided).unwrap().is_empty());
+        assert!(feed.advance(&mut book, &market, decided, None).unwrap().is_empty());
         for day in &days[1..] {
             for (hour, minute) in per_day {
                 let now = Instant::from_eastern(*day, *hour, *minute).unwrap();
-                events.extend(feed.advance(&mut book, &market, now).unwrap());
+                events.extend(feed.advance(&mut book, &market, now, None).unwrap());
                 book.check().unwrap();
             }
         }
@@ -148,7 +148,7 @@ fn an_order_without_a_price_ends_and_an_idle_account_costs_nothing() {
     let mut feed = LinearFeed::new(3);
     for day in ["2024-01-05", "2024-02-01"] {
         let now = Instant::from_eastern(d(day), 15, 45).unwrap();
-        assert!(feed.advance(&mut book, &market, now).unwrap().is_empty());
+        assert!(feed.advance(&mut book, &market, now, None).unwrap().is_empty());
     }
     let decided = Instant::from_eastern(d("2024-02-01"), 15, 45).unwrap();
     let far = alula_market::contract::FutureContract::monthly(FutureRoot::Es, 2027, 12).unwrap();
@@ -161,7 +161,7 @@ fn an_order_without_a_price_ends_and_an_idle_account_costs_nothing() {
     book.submit_linear(spread(Instrument::Future(vx), Instrument::Future(far), decided))
         .unwrap();
     let next = Instant::from_eastern(d("2024-02-02"), 9, 45).unwrap();
-    let events = feed.advance(&mut book, &market, next).unwrap();
+    let events = feed.advance(&mut book, &market, next, None).unwrap();
     assert!(
         matches!(&events[..], [LinearEvent::Cancelled { .. }]),
         "{events:?}"

@@ -86,7 +86,11 @@ fn a_calendar_spread_of_futures_makes_what_its_settlements_say() {
         book.submit_linear(spread(Instrument::Future(near), Instrument::Future(far), decided))
             .unwrap();
         // Nothing fills at the instant of the decision.
-        assert!(feed.advance(&mut book, &market, decided, None).unwrap().is_empty());
+        assert!(
+            feed.advance(&mut book, &market, decided, None)
+                .unwrap()
+                .is_empty()
+        );
         for day in &days[1..] {
             for (hour, minute) in per_day {
                 let now = Instant::from_eastern(*day, *hour, *minute).unwrap();

@@ -12,7 +12,6 @@ use alula_live::Live;
 use alula_live::swap::{Desk, Rules};
 use alula_market::history::History;
 use alula_market::sim::{SimConfig, SimulatedMarket};
-use alula_market::time::Instant;
 use alula_run::{
     Act, BacktestRequest, Course, Crank, HaltLevel, Inputs, Mode, OperatorAct, RunOutput, backtest,
 };

@@ -7,6 +7,7 @@
 //! Absent on purpose: no clock and no random source. The same request gives the same bytes.
 
 pub mod backtest;
+mod by_structure;
 pub mod course;
 pub mod crank;
 mod data;

@@ -369,6 +369,51 @@ pub struct OverlayChangeRow {
     pub without: String,
 }
 
+/// What a structure is for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Role {
+    /// A policy's.
+    #[default]
+    Core,
+    /// A layer of a hedge.
+    Layer,
+    /// An overlay.
+    Overlay,
+    /// Of a subaccount: financed apart, no hedge of the core.
+    Subaccount,
+}
+
+impl Role {
+    /// All.
+    pub const ALL: [Self; 4] = [Self::Core, Self::Layer, Self::Overlay, Self::Subaccount];
+
+    /// Word of files.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Core => "core",
+            Self::Layer => "layer",
+            Self::Overlay => "overlay",
+            Self::Subaccount => "subaccount",
+        }
+    }
+}
+
+/// What a structure or layer made on a session. The gains of a session add up to the change of the book's equity.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StructureDayRow {
+    /// Session.
+    pub date: Date,
+    /// Structure's key.
+    pub structure: String,
+    /// What it is for.
+    pub role: Role,
+    /// Gain or loss of the session, fees paid.
+    pub gain: Band<Usd>,
+    /// Gain or loss since the run began.
+    pub pnl: Band<Usd>,
+}
+
 /// A position from first fill to last.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PositionRow {
@@ -617,6 +662,8 @@ pub struct RunOutput {
     pub positions: Vec<PositionRow>,
     /// One row per session.
     pub daily: Vec<DailyRow>,
+    /// What each structure made on each session.
+    pub structures: Vec<StructureDayRow>,
     /// One row per session of the passive twin, where the strategy has overlays.
     pub twin: Vec<TwinRow>,
     /// One row per session of the rules alone, where an operator added overlays: the same strategy without them on the same

@@ -1,5 +1,6 @@
 //! Turns what happened into rows.
 
+use crate::by_structure::ByStructure;
 use crate::error::{ErrorClass, RunError};
 use crate::output::{
     DailyRow, DecisionRow, GreekSum, LayerRow, LinearRow, MarginCallRow, NodeRow, OrderRow, PositionRow,
@@ -125,6 +126,8 @@ pub struct Recorder {
     flattens: bool,
     /// What each layer did at the tick before.
     doing: BTreeMap<Arc<str>, Doing>,
+    /// What each structure had made by the session before.
+    by_structure: ByStructure,
 }
 
 impl Recorder {
@@ -133,6 +136,7 @@ impl Recorder {
         let mut recorder = Self {
             peak: Band::flat(capital),
             flattens: graph.settings.flatten_on_call,
+            by_structure: ByStructure::new(graph, capital),
             ..Self::default()
         };
         let text = |id: alula_dsl::graph::NodeId| graph.node(id).map(|n| n.text.clone()).unwrap_or_default();
@@ -500,6 +504,8 @@ impl Recorder {
                 }
             })
         });
+        let rows = self.by_structure.day(date, book);
+        self.output.structures.extend(rows);
         let (drawdown_max, drawdown_peak) = self.deepest.take().unwrap_or_default();
         self.output.daily.push(DailyRow {
             date,
@@ -538,6 +544,7 @@ impl Recorder {
 
     /// The last row, the book and the positions must tell one story, to the cent.
     pub fn add_up(&self, book: &Book) -> Result<(), RunError> {
+        self.by_structure.add_up()?;
         let capital = Band::flat(book.config().capital);
         let positions = self.output.positions.iter().fold(capital, |sum, p| sum + p.pnl);
         let row = self.output.daily.last().map_or(capital, |d| d.equity);

@@ -13,7 +13,7 @@ use alula_core::trace::Scope;
 use alula_core::value::{Cause, Cell};
 use schema::{
     ALERTS, DAILY, DECISIONS, LAYERS, LINEAR, MARGIN_CALLS, NODES, ORDERS, OVERLAY_CHANGES, OVERLAYS,
-    POSITIONS, RULES, THRESHOLDS, TICKS, TRACE, TRADE_LEGS, TRADES, TWIN,
+    POSITIONS, RULES, STRUCTURES, THRESHOLDS, TICKS, TRACE, TRADE_LEGS, TRADES, TWIN,
 };
 use std::collections::BTreeMap;
 
@@ -91,6 +91,7 @@ pub(super) fn tables(run: &RunOutput) -> Result<BTreeMap<String, Vec<u8>>, RunEr
         ("linear", linear(run)),
         ("positions", positions(run)),
         ("daily", daily(run)),
+        ("structures", structures(run)),
         ("twin", equities(&run.twin)),
         ("ticks", ticks(run)),
         ("rules", rules(run)),
@@ -274,6 +275,17 @@ fn daily(run: &RunOutput) -> Table {
             greek(|g| g.theta),
         ]);
         row.extend([r.positions.into(), r.underlying.into(), r.stale_marks.into()]);
+        t.push(row);
+    }
+    t
+}
+
+fn structures(run: &RunOutput) -> Table {
+    let mut t = Table::new(STRUCTURES);
+    for r in &run.structures {
+        let mut row = vec![r.date.into(), (&r.structure).into(), r.role.word().into()];
+        row.extend(band(r.gain));
+        row.extend(band(r.pnl));
         t.push(row);
     }
     t

@@ -2,7 +2,7 @@
 
 use super::schema::{
     ALERTS, Columns, DAILY, DECISIONS, LAYERS, LINEAR, MARGIN_CALLS, NODES, ORDERS, OVERLAY_CHANGES,
-    OVERLAYS, POSITIONS, RULES, THRESHOLDS, TICKS, TRACE, TRADE_LEGS, TRADES, TWIN,
+    OVERLAYS, POSITIONS, RULES, STRUCTURES, THRESHOLDS, TICKS, TRACE, TRADE_LEGS, TRADES, TWIN,
 };
 use super::{ALONE_ROWS, CHANGE_ROWS, OVERLAY_ROWS, VERSIONS, cause_of, execution_kind};
 use crate::course::Entries;
@@ -10,7 +10,8 @@ use crate::error::RunError;
 use crate::folder::file_error;
 use crate::output::{
     DailyRow, DecisionRow, GreekSum, LayerRow, LinearRow, MarginCallRow, NodeRow, OrderRow, OverlayChangeRow,
-    OverlayRow, PositionRow, RuleStat, RunOutput, TickRow, TradeLegRow, TradeRow, TwinRow, VersionRow,
+    OverlayRow, PositionRow, Role, RuleStat, RunOutput, StructureDayRow, TickRow, TradeLegRow, TradeRow,
+    TwinRow, VersionRow,
 };
 use crate::tables::{RowReader, Table};
 use alula_book::instrument::Flow;
@@ -26,6 +27,7 @@ pub(in crate::folder) fn from_tables(
 ) -> Result<RunOutput, RunError> {
     let changed = contents.contains_key(&format!("{VERSIONS}.parquet"));
     let overlaid = contents.contains_key(&format!("{OVERLAY_ROWS}.parquet"));
+    let by_structure = contents.contains_key("structures.parquet");
     let mut take = |name: &str, columns: Columns| -> Result<Table, RunError> {
         contents.remove(&format!("{name}.csv"));
         let file = format!("{name}.parquet");
@@ -59,6 +61,23 @@ pub(in crate::folder) fn from_tables(
         )?;
         rules_alone = rows(ALONE_ROWS, &take(ALONE_ROWS, TWIN)?, equity)?;
     }
+    // Folders from before there was this table have none.
+    let structures = if by_structure {
+        rows("structures", &take("structures", STRUCTURES)?, |r| {
+            Some(StructureDayRow {
+                date: r.day()?,
+                structure: r.text(),
+                role: {
+                    let word = r.text();
+                    Role::ALL.into_iter().find(|role| role.word() == word)?
+                },
+                gain: dollars(r)?,
+                pnl: dollars(r)?,
+            })
+        })?
+    } else {
+        Vec::new()
+    };
     let mut run = RunOutput {
         versions,
         overlays,
@@ -70,6 +89,7 @@ pub(in crate::folder) fn from_tables(
         linear: rows("linear", &take("linear", LINEAR)?, read_linear)?,
         positions: rows("positions", &take("positions", POSITIONS)?, read_position)?,
         daily: rows("daily", &take("daily", DAILY)?, read_day)?,
+        structures,
         twin: rows("twin", &take("twin", TWIN)?, equity)?,
         ticks: rows("ticks", &take("ticks", TICKS)?, read_tick)?,
         rules: rows("rules", &take("rules", RULES)?, read_rule)?,

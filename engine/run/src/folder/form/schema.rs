@@ -163,6 +163,17 @@ pub(super) const DAILY: Columns = &[
     ("underlying_points", Points),
     ("stale_marks", Bool),
 ];
+pub(super) const STRUCTURES: Columns = &[
+    ("date", Day),
+    ("structure", Text),
+    ("role", Text),
+    ("gain_mid_usd", Money),
+    ("gain_share_usd", Money),
+    ("gain_natural_usd", Money),
+    ("pnl_mid_usd", Money),
+    ("pnl_share_usd", Money),
+    ("pnl_natural_usd", Money),
+];
 pub(super) const TWIN: Columns = &[
     ("date", Day),
     ("equity_mid_usd", Money),

@@ -366,6 +366,13 @@ pub enum LegClause {
         /// Months from the front, from 1.
         month: Literal,
     },
+    /// `long 100 shares`: one lot of `shares`.
+    Shares {
+        /// Long or short.
+        side: Side,
+        /// Shares of a lot.
+        count: Literal,
+    },
 }
 
 /// An amount that an author may also name: a literal, or the name of a threshold.
@@ -954,11 +961,27 @@ pub enum Arg {
     Under(Vec<Node<Shift>>),
 }
 
-/// One shift of a scenario: `vol +5`, `spot -5%`, `time 5 days`.
+/// One shift of a scenario.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Shift {
-    /// `vol`, `spot` or `time`.
-    pub axis: Ident,
-    /// Amount, signed.
-    pub amount: Literal,
+pub enum Shift {
+    /// `vol +5`, `spot -5%`, `time 5 days`.
+    By {
+        /// `vol`, `spot` or `time`.
+        axis: Ident,
+        /// Amount, signed.
+        amount: Literal,
+    },
+    /// `event fomc`: the mean past reaction to an event.
+    Event(Ident),
+}
+
+impl Shift {
+    /// As the formatter writes it.
+    #[must_use]
+    pub fn words(&self) -> String {
+        match self {
+            Self::By { axis, amount } => format!("{} {}", axis.value, crate::format::literal_text(amount)),
+            Self::Event(name) => format!("event {}", name.value),
+        }
+    }
 }

@@ -28,13 +28,19 @@ pub enum Instrument {
     Vvix,
     /// Cboe SKEW.
     Skew,
+    /// Notes and funds on VIX futures, traded as shares: one month (VXX, VIXY) and five months (VXZ) from expiry.
+    Vxx,
+    /// See `Vxx`.
+    Vxz,
+    /// See `Vxx`.
+    Vixy,
     /// VIX futures curve; `VX[n]` is the n-th month from the front, from 1.
     Vx,
 }
 
 impl Instrument {
     /// All of them, in the order of their names' declaration.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 14] = [
         Self::Spx,
         Self::Xsp,
         Self::Spy,
@@ -45,6 +51,9 @@ impl Instrument {
         Self::Vix6m,
         Self::Vvix,
         Self::Skew,
+        Self::Vxx,
+        Self::Vxz,
+        Self::Vixy,
         Self::Vx,
     ];
 
@@ -62,8 +71,17 @@ impl Instrument {
             Self::Vix6m => "VIX6M",
             Self::Vvix => "VVIX",
             Self::Skew => "SKEW",
+            Self::Vxx => "VXX",
+            Self::Vxz => "VXZ",
+            Self::Vixy => "VIXY",
             Self::Vx => "VX",
         }
+    }
+
+    /// Whether it is a note or fund on VIX futures: shares that a layer may own.
+    #[must_use]
+    pub const fn is_vix_shares(self) -> bool {
+        matches!(self, Self::Vxx | Self::Vxz | Self::Vixy)
     }
 
     /// Whether its price is quoted in vol points (else in price points).

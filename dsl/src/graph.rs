@@ -92,6 +92,35 @@ pub enum ShiftBy {
     Days(f64),
 }
 
+/// Past reactions that an average needs: with fewer its own error is a third of the spread and more.
+pub const LEAST_REACTIONS: u32 = 8;
+
+/// What past reactions to an event say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Moved {
+    /// Mean change of vol, points.
+    Vol,
+    /// Mean change of the underlying, a fraction.
+    Spot,
+    /// How many reactions.
+    Count,
+    /// Sample standard deviation of the changes of vol, points.
+    VolSpread,
+    /// The same of the underlying, a fraction.
+    SpotSpread,
+}
+
+impl Moved {
+    /// All, in the order of a scenario's inputs.
+    pub const ALL: [Self; 5] = [
+        Self::Vol,
+        Self::Spot,
+        Self::Count,
+        Self::VolSpread,
+        Self::SpotSpread,
+    ];
+}
+
 /// Arithmetic.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Arith {
@@ -278,14 +307,30 @@ pub enum Op {
     Position(PositionObs),
     /// `highest(x, since entry)` / `lowest(…)`: extreme of a position-domain input over the position's life.
     SinceEntry(Direction),
+    /// How the market moved over past occurrences of an event, from the last daily closes before each to the first after it;
+    /// missing with fewer than `least`.
+    EventMove {
+        /// Event.
+        event: EventId,
+        /// Index whose closes are the underlying's.
+        spot: Instrument,
+        /// Index whose closes are its implied vol at thirty days.
+        vol: Instrument,
+        /// Fewest reactions.
+        least: u32,
+        /// What of them.
+        what: Moved,
+    },
     /// `irr(core, under …)`: annual rate of return in a shifted market, of a candidate or of the structure's open positions.
+    /// Inputs, for each event of the scenario: its moves in the order of [`Moved::ALL`], of which the first two shift the
+    /// market and the others stand in the trace.
     Irr {
         /// Structure.
         of: StructureId,
         /// Scenario.
         under: Vec<ShiftBy>,
     },
-    /// `cushion(under …)`: (cash + bills) over the margin required, both after the shift.
+    /// `cushion(under …)`: (cash + bills) over the margin required, both after the shift. Inputs as for [`Op::Irr`].
     Cushion {
         /// Scenario.
         under: Vec<ShiftBy>,
@@ -539,6 +584,14 @@ pub struct LegDef {
     pub month: Option<u8>,
     /// Where written.
     pub span: Span,
+}
+
+impl LegDef {
+    /// Neither option nor future: shares, [`LegDef::ratio`] of them.
+    #[must_use]
+    pub const fn is_shares(&self) -> bool {
+        self.right.is_none() && self.month.is_none()
+    }
 }
 
 /// A structure: legs in an order in which each leg's anchors come before it.

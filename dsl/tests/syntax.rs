@@ -72,9 +72,7 @@ fn lisp(e: &Expr) -> String {
                     Arg::SinceEntry(_) => "since entry".to_owned(),
                     Arg::Range(a, b) => format!("{}..{}", literal_text(a), literal_text(b)),
                     Arg::Under(s) => {
-                        let shifts = s
-                            .iter()
-                            .map(|s| format!("{} {}", s.value.axis.value, literal_text(&s.value.amount)));
+                        let shifts = s.iter().map(|s| s.value.words());
                         format!("under {}", shifts.collect::<Vec<_>>().join(" & "))
                     }
                 })

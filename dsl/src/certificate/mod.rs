@@ -376,7 +376,7 @@ impl Examiner<'_> {
                 });
             }
         };
-        for (at, _) in legs.iter().filter(|(_, l)| l.right.is_none()) {
+        for (at, _) in legs.iter().filter(|(_, l)| l.right.is_none() && !l.is_shares()) {
             blame(*at, Why::Future);
         }
         let mut sides = Vec::new();

@@ -4,13 +4,25 @@ use super::Checker;
 use super::call::{Args, Call, has_options};
 use super::items::whole_number;
 use super::value::{Affine, Place, Val, canonical};
-use crate::ast::{Expr, ExprKind, ItemKind, LitUnit, Literal, Node, Shift};
+use crate::ast::{Expr, ExprKind, Ident, ItemKind, LitUnit, Literal, Node, Shift};
 use crate::builtin::{BookObs, Instrument};
 use crate::diagnostic::codes;
-use crate::graph::{Clock, Domain, Op, ShiftBy};
+use crate::graph::{Clock, Domain, LEAST_REACTIONS, Moved, NodeId, Op, ShiftBy};
+use crate::lower::Origin;
 use crate::reference;
 use crate::resolve::suggest::did_you_mean;
+use crate::span::Span;
 use crate::unit::Unit;
+
+/// A scenario as written.
+struct Shifts {
+    /// What is said in numbers.
+    by: Vec<ShiftBy>,
+    /// Nodes of the moves of its events.
+    moves: Vec<NodeId>,
+    /// As written.
+    words: String,
+}
 
 impl Checker<'_> {
     /// A number of calendar days as an argument.
@@ -183,12 +195,20 @@ impl Checker<'_> {
         self.book_value(what, target, &call.name.value, call.e.span, call.place)
     }
 
-    /// A scenario: `under vol +5 & spot -5%`.
-    fn scenario(&mut self, call: Call<'_>, shifts: &[Node<Shift>]) -> Option<(Vec<ShiftBy>, String)> {
+    /// A scenario: `under vol +5 & spot -5%`, `under event fomc`.
+    fn scenario(&mut self, call: Call<'_>, shifts: &[Node<Shift>]) -> Option<Shifts> {
         let mut out = Vec::new();
+        let mut moves = Vec::new();
         let mut words = Vec::new();
         for shift in shifts {
-            let (axis, l) = (&shift.value.axis, &shift.value.amount);
+            words.push(self.text(shift.span));
+            let (axis, l) = match &shift.value {
+                Shift::By { axis, amount } => (axis, amount),
+                Shift::Event(event) => {
+                    moves.extend(self.event_moves(event, shift.span)?);
+                    continue;
+                }
+            };
             let by = match (axis.value.as_str(), l.unit) {
                 ("vol", LitUnit::None | LitUnit::Vol) => Some(ShiftBy::VolPoints(l.number)),
                 ("spot", LitUnit::Percent | LitUnit::Bps) => Some(ShiftBy::SpotFraction(canonical(l))),
@@ -198,16 +218,57 @@ impl Checker<'_> {
             let Some(by) = by else {
                 let text = self.text(shift.span);
                 let message = format!("`{text}` is not a change of a scenario");
-                let help = "write `vol +5` (vol points), `spot -5%` or `time 5 days`, joined by `&`";
+                let help =
+                    "write `vol +5` (vol points), `spot -5%`, `time 5 days` or `event fomc`, joined by `&`";
                 return self.error(codes::WRONG_ARGUMENTS, shift.span, message, help);
             };
             out.push(by);
-            words.push(self.text(shift.span));
         }
-        if out.is_empty() {
+        if words.is_empty() {
             return self.misfit(call);
         }
-        Some((out, words.join(" & ")))
+        Some(Shifts {
+            by: out,
+            moves,
+            words: words.join(" & "),
+        })
+    }
+
+    /// The moves of an event, in the order of [`Moved::ALL`].
+    fn event_moves(&mut self, event: &Ident, span: Span) -> Option<Vec<NodeId>> {
+        let id = self.event(event)?;
+        // What is on VIX is moved by VIX and its own implied vol; everything else by SPX and VIX.
+        let own = self.ticks_on;
+        let (spot, vol) = if own == Some(Instrument::Vix) {
+            (Instrument::Vix, Instrument::Vvix)
+        } else {
+            (Instrument::Spx, Instrument::Vix)
+        };
+        let (s, v, name) = (spot.name(), vol.name(), &event.value);
+        let one = |what: Moved| {
+            let (text, unit) = match what {
+                Moved::Vol => (
+                    format!("mean reaction of {v} to {name}"),
+                    reference::price_unit(vol),
+                ),
+                Moved::Spot => (format!("mean reaction of {s} to {name}"), Unit::NONE),
+                Moved::Count => (format!("past reactions to {name}"), Unit::NONE),
+                Moved::VolSpread => (
+                    format!("spread of the reactions of {v} to {name}"),
+                    reference::price_unit(vol),
+                ),
+                Moved::SpotSpread => (format!("spread of the reactions of {s} to {name}"), Unit::NONE),
+            };
+            let op = Op::EventMove {
+                event: id,
+                spot,
+                vol,
+                least: LEAST_REACTIONS,
+                what,
+            };
+            self.source(op, unit, Clock::Tick, Domain::Market, &text, span).id
+        };
+        Some(Moved::ALL.map(one).to_vec())
     }
 
     pub(super) fn irr(&mut self, call: Call<'_>, args: &Args<'_>) -> Option<Val> {
@@ -234,20 +295,13 @@ impl Checker<'_> {
             );
         }
         let of = target??;
-        let (under, words) = self.scenario(call, under)?;
+        let Shifts { by, moves, words } = self.scenario(call, under)?;
         let domain = match call.place {
             Place::Candidate(_) => Domain::Candidate,
             _ => Domain::Book,
         };
         let text = format!("irr({name}, under {words})");
-        Some(self.source(
-            Op::Irr { of, under },
-            Unit::NONE,
-            Clock::Tick,
-            domain,
-            &text,
-            call.e.span,
-        ))
+        Some(self.under_shift(Op::Irr { of, under: by }, moves, domain, &text, call.e.span))
     }
 
     pub(super) fn cushion(&mut self, call: Call<'_>, args: &Args<'_>) -> Option<Val> {
@@ -263,16 +317,16 @@ impl Checker<'_> {
                 "move it to a rule or a guard",
             );
         }
-        let (under, words) = self.scenario(call, under)?;
+        let Shifts { by, moves, words } = self.scenario(call, under)?;
         let text = format!("cushion(under {words})");
-        Some(self.source(
-            Op::Cushion { under },
-            Unit::NONE,
-            Clock::Tick,
-            Domain::Book,
-            &text,
-            call.e.span,
-        ))
+        Some(self.under_shift(Op::Cushion { under: by }, moves, Domain::Book, &text, call.e.span))
+    }
+
+    /// A ratio in a shifted market.
+    fn under_shift(&mut self, op: Op, moves: Vec<NodeId>, domain: Domain, text: &str, span: Span) -> Val {
+        let origin = Origin::new(text, text, span);
+        let kind = crate::graph::ValueKind::Number(Unit::NONE);
+        Val::free(self.builder.emit(op, moves, kind, Clock::Tick, domain, origin))
     }
 
     pub(super) fn cost(&mut self, call: Call<'_>, args: &Args<'_>) -> Option<Val> {

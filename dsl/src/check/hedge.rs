@@ -9,8 +9,8 @@ use crate::ast::{
 use crate::builtin::BookObs;
 use crate::diagnostic::{Diagnostic, codes};
 use crate::graph::{
-    Arith, Clock, Cmp, Domain, HedgeDef, HedgeTarget, LayerDef, NodeId, Op, SizeBasis, SizeDef, StructureId,
-    ValueKind,
+    Arith, Clock, Cmp, Domain, HedgeDef, HedgeTarget, LayerDef, LegDef, NodeId, Op, SizeBasis, SizeDef,
+    StructureId, ValueKind,
 };
 use crate::lower::Origin;
 use crate::reference;
@@ -297,6 +297,7 @@ impl Checker<'_> {
             }
         }
         self.futures_size(&def, &layer.name);
+        self.shares_stay(&def, &layer.name);
         if !done.contains(&"active") {
             def.active = self.while_held(&h.on, &key, layer.name.span);
         }
@@ -416,6 +417,26 @@ impl Checker<'_> {
         }
     }
 
+    /// Shares do not expire: nothing of them rolls, and there is no month to move to.
+    fn shares_stay(&mut self, def: &LayerDef, name: &Ident) {
+        let shares = |id: Option<StructureId>| {
+            let own = id.and_then(|id| self.structures.get(id.0 as usize));
+            own.is_some_and(|s| s.legs.iter().any(LegDef::is_shares))
+        };
+        let said = |word: &str| def.words.iter().any(|(w, _)| w == word);
+        let word = ["roll", "migrate.month"].into_iter().find(|w| said(w));
+        let Some(word) = word.filter(|_| shares(def.own) && !said("rotate.to")) else {
+            return;
+        };
+        let word = word.split('.').next().unwrap_or(word);
+        let message = format!(
+            "the layer `{}` owns shares, which do not expire: `{word}` has nothing to do",
+            name.value
+        );
+        let d = Diagnostic::error(codes::BAD_ROLL, name.span, message);
+        self.report(d.help(format!("leave `{word}` out")));
+    }
+
     /// Futures have no premium, and a spread of them no bound: some measures give them no size.
     fn futures_size(&mut self, def: &LayerDef, name: &Ident) {
         let own = def.own.and_then(|id| self.structures.get(id.0 as usize));
@@ -430,8 +451,13 @@ impl Checker<'_> {
             }) => (
                 codes::UNKNOWN_BASIS,
                 format!(
-                    "the layer `{}` owns futures, which have no credit to be measured by",
-                    name.value
+                    "the layer `{}` owns {}, which have no credit to be measured by",
+                    name.value,
+                    if own.legs.iter().any(LegDef::is_shares) {
+                        "shares"
+                    } else {
+                        "futures"
+                    }
                 ),
             ),
             Some(SizeDef::Budget {

@@ -324,7 +324,8 @@ impl Checker<'_> {
                     .map(|l| u64::from(l.ratio))
                     .sum()
             };
-            leg.right.is_some() && count(Side::Long) >= count(Side::Short)
+            // Shares bought lose no more than was paid.
+            (leg.right.is_some() || leg.is_shares()) && count(Side::Long) >= count(Side::Short)
         })
     }
 

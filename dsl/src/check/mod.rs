@@ -67,6 +67,8 @@ pub(crate) struct Checker<'a> {
     plugins: Vec<PluginDef>,
     /// Cadence, when the strategy says one.
     every: Option<Length>,
+    /// Whose snapshots are the ticks.
+    ticks_on: Option<crate::builtin::Instrument>,
 }
 
 /// Checks all items. The graph is there when nothing was wrong.
@@ -97,9 +99,11 @@ pub(crate) fn check(
         subaccounts: Vec::new(),
         plugins: Vec::new(),
         every: None,
+        ticks_on: None,
     };
     let settings = c.strategy(files);
     c.every = settings.as_ref().map(|s| s.every);
+    c.ticks_on = settings.as_ref().map(|s| s.instrument);
     c.declarations();
     c.signals();
     let symbols = c.symbols;

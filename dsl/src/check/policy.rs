@@ -383,6 +383,10 @@ impl<'a> Checker<'a> {
     fn roll(&mut self, to: &RollTarget, hand: Hand, key: &str, span: Span) -> Option<RollDef> {
         let legs: Vec<LegDef> = self.structures.get(hand.structure.0 as usize)?.legs.clone();
         let structure = self.structures.get(hand.structure.0 as usize)?.key.clone();
+        if legs.iter().any(LegDef::is_shares) {
+            let message = format!("`{structure}` holds shares, which do not expire");
+            return self.error(codes::BAD_ROLL, span, message, "leave the roll out");
+        }
         if legs.iter().any(|l| l.right.is_none()) {
             let anew = matches!(
                 (&to.expiry, &to.strikes),

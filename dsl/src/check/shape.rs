@@ -29,6 +29,7 @@ pub(super) const SHAPES: &[&str] = &[
     "call",
     "future",
     "future spread",
+    "shares",
     "legs",
 ];
 
@@ -80,6 +81,7 @@ pub(super) struct Parts<'e> {
     pub(super) strike: Option<(&'e StrikeSelector, Span)>,
     pub(super) wings: Option<(&'e Amount, Span)>,
     pub(super) months: Vec<(Side, u8, Span)>,
+    pub(super) shares: Option<(Side, u32, Span)>,
 }
 
 impl Parts<'_> {
@@ -97,7 +99,17 @@ struct Allows {
     strike: bool,
     wings: bool,
     months: bool,
+    shares: bool,
 }
+
+/// Nothing.
+const NONE: Allows = Allows {
+    legs: false,
+    strike: false,
+    wings: false,
+    months: false,
+    shares: false,
+};
 
 impl<'a> Checker<'a> {
     /// A `structure` item.
@@ -174,13 +186,19 @@ impl<'a> Checker<'a> {
     fn underlying(&mut self, shape: &Shape, kind: &str) -> Option<Instrument> {
         let name = &shape.underlying;
         let Some(instrument) = reference::instrument(&name.value) else {
-            let help = did_you_mean(&name.value, Instrument::ALL.iter().map(|i| i.name()))
-                .unwrap_or_else(|| "options exist on SPX, XSP and VIX; futures on VX and ES".to_owned());
+            let help = did_you_mean(&name.value, Instrument::ALL.iter().map(|i| i.name())).unwrap_or_else(
+                || {
+                    "options exist on SPX, XSP and VIX; futures on VX and ES; shares are VXX, VXZ and VIXY"
+                        .to_owned()
+                },
+            );
             let message = format!("there is no instrument `{}`", name.value);
             return self.error(codes::UNKNOWN_INSTRUMENT, name.span, message, help);
         };
         let future = kind.starts_with("future");
-        let fits = if future {
+        let fits = if kind == "shares" {
+            instrument.is_vix_shares()
+        } else if future {
             matches!(instrument, Instrument::Vx | Instrument::Es)
         } else {
             super::call::has_options(instrument)
@@ -189,6 +207,15 @@ impl<'a> Checker<'a> {
             return Some(instrument);
         }
         let (what, help) = match (future, instrument) {
+            _ if kind == "shares" => (
+                "shares that are held as a structure",
+                "shares are those of VXX, VXZ and VIXY; `SPY` is traded by an overlay",
+            ),
+            (false, i) if i.is_vix_shares() => (
+                "options here",
+                "its options may be exercised early and deliver shares; write `shares`, or `call on VIX`",
+            ),
+            (true, i) if i.is_vix_shares() => ("futures", "it holds futures itself: write `shares`"),
             (false, Instrument::Vx) => ("options", "options on volatility are those of `VIX`"),
             (false, Instrument::Es) => (
                 "options",
@@ -216,49 +243,41 @@ impl<'a> Checker<'a> {
         let allows = match kind {
             "iron condor" => Allows {
                 legs: true,
-                strike: false,
                 wings: true,
-                months: false,
+                ..NONE
             },
             "iron fly" | "put butterfly" | "call butterfly" => Allows {
                 legs: true,
                 strike: true,
                 wings: true,
-                months: false,
+                ..NONE
             },
             "straddle" | "put" | "call" => Allows {
                 legs: true,
                 strike: true,
-                wings: false,
-                months: false,
+                ..NONE
             },
-            "future" | "future spread" => Allows {
-                legs: false,
-                strike: false,
-                wings: false,
-                months: true,
-            },
-            _ => Allows {
-                legs: true,
-                strike: false,
-                wings: false,
-                months: false,
-            },
+            "future" | "future spread" => Allows { months: true, ..NONE },
+            "shares" => Allows { shares: true, ..NONE },
+            _ => Allows { legs: true, ..NONE },
         };
         let errors = self.findings.len();
         let mut parts = Parts::default();
         for clause in &shape.clauses {
             let (word, allowed) = match &clause.value {
-                LegClause::Expiry(_) => ("expiry", !allows.months),
+                LegClause::Expiry(_) => ("expiry", !allows.months && !allows.shares),
                 LegClause::Leg { .. } => ("an option leg", allows.legs),
                 LegClause::Strike(_) => ("strike", allows.strike),
                 LegClause::Wings(_) => ("wings", allows.wings),
                 LegClause::Month { .. } => ("month", allows.months),
+                LegClause::Shares { .. } => ("shares", allows.shares),
             };
             if !allowed {
                 let help = match word {
                     "strike" => "say for each leg where its strike is: `short put at 16 delta`",
                     "month" => "months belong to `future` and `future spread`",
+                    "shares" => "shares are a structure of their own: `shares on VXX { long 100 shares }`",
+                    _ if allows.shares => "say how many a lot has: `long 100 shares`",
                     "expiry" => "a future is chosen by its month: `long month 4`",
                     _ if allows.months => "say the months: `long month 4`",
                     _ => "leave it out, or write the structure as `legs`",
@@ -288,6 +307,10 @@ impl<'a> Checker<'a> {
                         parts.months.push((*side, month, clause.span));
                     }
                 }
+                LegClause::Shares { side, count } => match parts.shares {
+                    Some((_, _, first)) => self.duplicate("shares", first, clause.span),
+                    None => parts.shares = self.shares_of_a_lot(*side, count, clause.span),
+                },
                 LegClause::Leg {
                     leg,
                     ratio,
@@ -326,6 +349,27 @@ impl<'a> Checker<'a> {
             l.span,
             message,
             "write a whole number from 1 (the front) to 12",
+        )
+    }
+
+    /// Shares are bought and not sold short: what it costs to borrow them is not known here.
+    fn shares_of_a_lot(&mut self, side: Side, l: &Literal, span: Span) -> Option<(Side, u32, Span)> {
+        if side == Side::Short {
+            let message = "shares are not sold short here";
+            let help = "what borrowing them costs, and when they are called back, is not known: write `long`, or sell a future on `VX`";
+            return self.error(codes::NOT_TRADABLE, span, message, help);
+        }
+        let count = whole_number(l.number).filter(|n| (1..=10_000).contains(n));
+        if let Some(count) = count {
+            return Some((side, count, span));
+        }
+        let text = self.text(l.span);
+        let message = format!("`{text}` is not a number of shares");
+        self.error(
+            codes::BAD_RATIO,
+            l.span,
+            message,
+            "write a whole number from 1 to 10000",
         )
     }
 

@@ -33,6 +33,7 @@ impl Checker<'_> {
             "put" | "call" => self.single(shape, kind, right, long, parts),
             "future" => self.futures(shape, kind, 1, parts),
             "future spread" => self.futures(shape, kind, 2, parts),
+            "shares" => self.shares(shape, parts),
             _ if parts.legs.is_empty() => {
                 self.missing(shape, "a leg", "add legs, such as `short put at 16 delta`")
             }
@@ -394,6 +395,22 @@ impl Checker<'_> {
                 self.misfit_legs(shape, parts, format!("a `{kind}` is a single option"), &help)
             }
         }
+    }
+
+    fn shares<'e>(&mut self, shape: &Shape, parts: &Parts<'e>) -> Option<Vec<Slot<'e>>> {
+        let Some((side, count, span)) = parts.shares else {
+            return self.missing(shape, "the shares of a lot", "write `long 100 shares`");
+        };
+        Some(vec![Slot {
+            name: format!("{} {count} shares", side_word(side)),
+            side,
+            right: None,
+            ratio: count,
+            strike: Want::None,
+            expiry: None,
+            month: None,
+            span,
+        }])
     }
 
     fn futures<'e>(

@@ -196,6 +196,7 @@ pub(super) fn structure_lines(g: &Graph, s: &StructureDef) -> Vec<String> {
         };
         let mut line = match leg.month {
             Some(month) => format!("{side} month {month}"),
+            None if leg.is_shares() => leg.name.clone(),
             None => format!("{ratio}{} {}", leg.name, strike(g, &leg.strike, &s.legs)),
         };
         if shared.is_none() && leg.right.is_some() {

@@ -356,7 +356,7 @@ impl Line {
             Arg::Range(lo, hi) => self.range(lo, hi),
             Arg::Under(shifts) => {
                 for (i, s) in shifts.iter().enumerate() {
-                    let text = format!("{} {}", s.value.axis.value, literal_text(&s.value.amount));
+                    let text = s.value.words();
                     if i == 0 {
                         self.word(format!("under {text}"));
                     } else {

@@ -76,6 +76,7 @@ pub(super) fn clause_head(clause: &LegClause) -> String {
         LegClause::Wings(_) => "wings".to_owned(),
         LegClause::Strike(_) => "strike".to_owned(),
         LegClause::Month { side, .. } => format!("{} month", side_text(*side)),
+        LegClause::Shares { side, .. } => side_text(*side).to_owned(),
         LegClause::Leg { leg, ratio, .. } => {
             let whole = leg_text(leg);
             let side = side_text(leg.side);
@@ -93,6 +94,7 @@ pub(super) fn clause_tail(line: &mut Line, clause: &LegClause) {
         LegClause::Wings(a) => line.word(amount_text(a)),
         LegClause::Strike(s) => strike(line, s),
         LegClause::Month { month, .. } => line.word(literal_text(month)),
+        LegClause::Shares { count, .. } => line.word(format!("{} shares", literal_text(count))),
         LegClause::Leg {
             strike: s, expiry, ..
         } => {

@@ -63,6 +63,9 @@ fn prune_sources(graph: &mut Graph) {
             | Op::Reaction {
                 event: EventId(i), ..
             }
+            | Op::EventMove {
+                event: EventId(i), ..
+            }
             | Op::Surprise(EventId(i)) => (&mut events, i),
             Op::Script(ScriptId(i)) => (&mut scripts, i),
             _ => continue,
@@ -80,6 +83,9 @@ fn prune_sources(graph: &mut Graph) {
                 event: EventId(i), ..
             }
             | Op::Reaction {
+                event: EventId(i), ..
+            }
+            | Op::EventMove {
                 event: EventId(i), ..
             }
             | Op::Surprise(EventId(i)) => *i = at(&new_events, *i),

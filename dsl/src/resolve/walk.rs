@@ -128,7 +128,7 @@ fn shape(s: &Shape, f: &mut dyn FnMut(&str, Span)) {
             }
             LegClause::Strike(s) => strike(s, f),
             LegClause::Wings(a) => amount(a, f),
-            LegClause::Month { .. } => {}
+            LegClause::Month { .. } | LegClause::Shares { .. } => {}
         }
     }
 }

@@ -307,6 +307,7 @@ fn leg_clause() -> impl Strategy<Value = LegClause> {
         1 => strike().prop_map(LegClause::Strike),
         1 => amount().prop_map(LegClause::Wings),
         1 => (side(), count()).prop_map(|(side, month)| LegClause::Month { side, month }),
+        1 => (side(), count()).prop_map(|(side, count)| LegClause::Shares { side, count }),
     ]
 }
 

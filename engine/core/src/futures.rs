@@ -2,17 +2,19 @@
 //!
 //! A month counts from the nearest contract whose final settlement is still to come, so that on a settlement morning the
 //! front month is already the next one. A month whose contract has no price on the curve is not picked.
+//!
+//! Shares are picked by their name: `long 100 shares` is a lot.
 
 use crate::decision::PickError;
 use crate::select::NoPick;
 use alula_book::instrument::LinearLeg;
 use alula_dsl::ast::Side;
 use alula_dsl::builtin::Instrument as Name;
-use alula_dsl::graph::{Graph, StructureDef};
+use alula_dsl::graph::{Graph, LegDef, StructureDef};
 use alula_market::contract::{FutureRoot, Instrument, Share};
 use alula_market::curve::FuturesCurve;
 
-/// Whether every leg of a structure is a future.
+/// Whether every leg of a structure is a future or shares: nothing in it is an option.
 #[must_use]
 pub fn is_futures(structure: &StructureDef) -> bool {
     !structure.legs.is_empty() && structure.legs.iter().all(|l| l.right.is_none())
@@ -54,6 +56,8 @@ impl LinearNeeds {
         for name in names {
             needs.roots.extend(class_of(name));
             needs.shares.extend(share_of(name));
+            // What a note on VX futures carries is read off their curve.
+            needs.roots.extend(name.is_vix_shares().then_some(FutureRoot::Vx));
         }
         needs.roots.sort_unstable();
         needs.roots.dedup();
@@ -74,6 +78,9 @@ impl LinearNeeds {
 pub const fn share_of(name: Name) -> Option<Share> {
     match name {
         Name::Spy => Some(Share::Spy),
+        Name::Vxx => Some(Share::Vxx),
+        Name::Vxz => Some(Share::Vxz),
+        Name::Vixy => Some(Share::Vixy),
         _ => None,
     }
 }
@@ -100,6 +107,16 @@ pub fn pick_futures_from(
 ) -> Result<Vec<LinearLeg>, NoPick> {
     if !is_futures(structure) {
         return Err(PickError::Unsupported("futures beside options in one structure").into());
+    }
+    if let Some(share) = share_of(structure.underlying) {
+        let leg = |def: &LegDef| LinearLeg {
+            instrument: Instrument::Share(share),
+            quantity: match def.side {
+                Side::Long => i64::from(def.ratio),
+                Side::Short => -i64::from(def.ratio),
+            },
+        };
+        return Ok(structure.legs.iter().map(leg).collect());
     }
     let class = structure.underlying.name();
     let curve = curve.ok_or(PickError::NoCurve(class))?;

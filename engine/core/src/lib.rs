@@ -10,6 +10,7 @@ pub mod clock;
 pub mod column;
 pub(crate) mod columns;
 pub mod decision;
+pub mod etp;
 pub mod futures;
 pub mod linear;
 pub mod margin;

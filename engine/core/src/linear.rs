@@ -6,6 +6,7 @@
 //! it, and what rests on it is approximate and says so.
 
 use crate::analytics::SnapshotView;
+use crate::etp;
 use crate::margin::linear_requirement;
 use crate::observe::Sight;
 use crate::value::{Cause, Cell};
@@ -227,6 +228,37 @@ pub fn greek(legs: &[LinearLeg], which: Greek) -> f64 {
     legs.iter().map(one).sum()
 }
 
+/// The same with the vega of notes on VX futures: dollars for a point of every future that they hold.
+fn own_greek(sight: &Sight<'_>, legs: &[LinearLeg], which: Greek) -> Result<f64, Cause> {
+    let mut sum = greek(legs, which);
+    for leg in legs {
+        if let (Greek::Vega, Instrument::Share(share)) = (which, leg.instrument) {
+            sum += float(leg.quantity) * etp::vega(sight, share)?;
+        }
+    }
+    Ok(sum)
+}
+
+/// Delta of a future or share in the underlyings of the strategy: an ES half of one, a share as many hundredths as its price is of
+/// the underlying's. What is on VIX has none of it.
+///
+/// # Errors
+/// `no quote` where a share or the underlying has no price.
+pub fn index_delta(sight: &Sight<'_>, leg: &LinearLeg) -> Result<f64, Cause> {
+    let own = greek(std::slice::from_ref(leg), Greek::Delta);
+    match leg.instrument {
+        Instrument::Future(c) if c.root.is_vix() => Ok(0.0),
+        Instrument::Share(share) if etp::on_vix(share) => Ok(0.0),
+        Instrument::Share(_) => {
+            let price = sight.linear.price(&leg.instrument).ok_or(Cause::NoQuote)?;
+            let view = sight.plan.chains().first().and_then(|c| sight.view(c));
+            let spot = view.map(|v| v.snapshot.spot).filter(|s| *s > Price::ZERO);
+            Ok(own * price.to_f64() / spot.ok_or(Cause::NoQuote)?.to_f64())
+        }
+        _ => Ok(own),
+    }
+}
+
 pub(crate) fn float(n: i64) -> f64 {
     i32::try_from(n).map_or_else(|_| if n < 0 { f64::MIN } else { f64::MAX }, f64::from)
 }
@@ -248,7 +280,7 @@ fn of_legs(
                 .map(|e| float((e - today).num_days().max(0)))
                 .ok_or(Cause::NoLeg)
         }
-        PositionObs::Greek(which) => Ok(greek(legs, which)),
+        PositionObs::Greek(which) => own_greek(sight, legs, which),
         PositionObs::LegPrice(pick) => {
             let fits = |l: &&LinearLeg| (l.quantity > 0) == (pick.side == Side::Long);
             let mut found = legs.iter().filter(fits);

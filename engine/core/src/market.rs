@@ -211,6 +211,24 @@ pub fn tick_source<'r>(
             (None, _) => no_event,
             (_, None) => Cell::missing(Cause::NoData),
         },
+        NodeKind::EventMove {
+            event: index,
+            spot,
+            vol,
+            least,
+            what,
+        } => {
+            let series = |i: &usize| data.series.get(*i).and_then(Option::as_ref);
+            match (event(*index), series(spot), series(vol)) {
+                (Some(events), Some(spot), Some(vol)) => {
+                    let found = events::reactions(events, spot, vol, at);
+                    events::Projection::of(&found, *least)
+                        .map_or(Cell::missing(Cause::FewEvents), |p| Cell::number(p.part(*what)))
+                }
+                (None, ..) => no_event,
+                _ => Cell::missing(Cause::NoData),
+            }
+        }
         NodeKind::Surprise(index) => event(*index).map_or(no_event, |e| events::surprise(e, at)),
         _ => return None,
     })

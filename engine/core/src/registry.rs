@@ -180,6 +180,7 @@ impl Registry {
             Op::Within { .. } => return Err(RegistryError::Source("within")),
             Op::ImpliedForward { .. } => return Err(RegistryError::Source("implied_forward")),
             Op::Reaction { .. } => return Err(RegistryError::Source("reaction")),
+            Op::EventMove { .. } => return Err(RegistryError::Source("event move")),
             Op::Surprise(_) => return Err(RegistryError::Source("surprise")),
             Op::Book { .. } => return Err(RegistryError::Source("book observable")),
             Op::Position(_) => return Err(RegistryError::Source("position observable")),

@@ -9,7 +9,7 @@ use crate::observe::{self, CandidateView, Sight};
 use crate::value::{Cause, Cell};
 use alula_book::{Package, Position};
 use alula_dsl::builtin::PositionObs;
-use alula_dsl::graph::ShiftBy;
+use alula_dsl::graph::{Moved, ShiftBy};
 use alula_pricing::breakeven::{Dynamics, Scenario, rate_of};
 use alula_pricing::stress::{Asset, Holding, Shift, VolShift, value};
 
@@ -29,6 +29,27 @@ pub fn shift_of(under: &[ShiftBy]) -> Shift {
         vol: VolShift::Points(vol),
         days,
     }
+}
+
+/// A shift with the moves of events on top: for each, its mean change of vol and of spot, and what else stands beside them in the
+/// order of [`Moved::ALL`].
+///
+/// # Errors
+/// The cause of the first move that is missing.
+pub fn with_moves(shift: &Shift, moves: &[Cell]) -> Result<Shift, Cause> {
+    let mut out = *shift;
+    for event in moves.chunks(Moved::ALL.len()) {
+        let [vol, spot, ..] = event else {
+            return Err(Cause::NoData);
+        };
+        let (vol, spot) = (vol.get()?, spot.get()?);
+        out.forward = (1.0 + out.forward) * (1.0 + spot) - 1.0;
+        out.vol = match out.vol {
+            VolShift::Points(points) => VolShift::Points(points + vol),
+            share @ VolShift::Share(_) => share,
+        };
+    }
+    Ok(out)
 }
 
 /// Lowest level of VIX that a shift can lead to, points.

@@ -74,6 +74,8 @@ pub enum Cause {
     NoConsensus,
     /// The calendar has no such event.
     NoEvent,
+    /// Fewer past events than an average needs.
+    FewEvents,
     /// A script gave no value.
     Script(ScriptFault),
     /// A plugin gave no value.
@@ -86,7 +88,7 @@ pub enum Cause {
 
 impl Cause {
     /// All of them, in declared order.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 21] = [
         Self::WarmingUp,
         Self::NoData,
         Self::Stale,
@@ -99,6 +101,7 @@ impl Cause {
         Self::OutOfDomain,
         Self::NoConsensus,
         Self::NoEvent,
+        Self::FewEvents,
         Self::Script(ScriptFault::Error),
         Self::Script(ScriptFault::Budget),
         Self::Script(ScriptFault::Limit),
@@ -128,6 +131,7 @@ impl Cause {
             Self::Plugin => 13,
             Self::Unsupported => 14,
             Self::NoInterest => 15,
+            Self::FewEvents => 16,
             Self::Script(ScriptFault::Error) => 32,
             Self::Script(ScriptFault::Budget) => 33,
             Self::Script(ScriptFault::Limit) => 34,
@@ -158,6 +162,7 @@ impl fmt::Display for Cause {
             Self::OutOfDomain => "out of domain",
             Self::NoConsensus => "no consensus",
             Self::NoEvent => "no event",
+            Self::FewEvents => "too few events",
             Self::Script(fault) => return write!(f, "script: {fault}"),
             Self::Plugin => "plugin gave no value",
             Self::Unsupported => "not supported yet",

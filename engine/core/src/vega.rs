@@ -15,9 +15,11 @@
 //! Of the other greeks a VIX option carries nothing: its delta and gamma are of another underlying, and nobody has said how
 //! the two move together.
 //!
-//! A VX future is such an option of delta 1 with its own multiplier. The greeks of the whole account are in these terms: delta
+//! A VX future is such an option of delta 1 with its own multiplier, a share of a note on VX futures the futures that it holds
+//! ([`crate::etp`]). The greeks of the whole account are in these terms: delta
 //! and gamma of the run's own underlying, vega mapped, theta of everything, in dollars.
 
+use crate::etp;
 use crate::linear;
 use crate::observe::{PackageGreeks, Sight, days, package_greek, package_greeks};
 use crate::plan::{Plan, PlanHedge};
@@ -135,6 +137,10 @@ pub fn account(sight: &Sight<'_>, book: &Book) -> Result<PackageGreeks, Cause> {
             Instrument::Future(c) if c.root.is_vix() && main != Some(VIX) => {
                 sum.vega += future_vega(sight, leg, sight.mapping)?;
             }
+            Instrument::Share(share) if etp::on_vix(share) => {
+                sum.vega += linear::float(leg.quantity) * etp::mapped_vega(sight, share, sight.mapping)?;
+            }
+            Instrument::Share(_) => sum.delta += linear::index_delta(sight, leg)?,
             _ => sum.delta += linear::greek(std::slice::from_ref(leg), Greek::Delta),
         }
     }
@@ -150,10 +156,12 @@ pub(crate) fn linear_exposure(
 ) -> Result<f64, Cause> {
     let mut sum = 0.0;
     for leg in legs {
-        let vix = matches!(leg.instrument, Instrument::Future(c) if c.root.is_vix());
-        sum += match (greek, vix) {
-            (Greek::Vega, true) => future_vega(sight, leg, mapping)?,
-            (Greek::Delta, false) => linear::greek(std::slice::from_ref(leg), Greek::Delta),
+        sum += match (greek, leg.instrument) {
+            (Greek::Vega, Instrument::Future(c)) if c.root.is_vix() => future_vega(sight, leg, mapping)?,
+            (Greek::Vega, Instrument::Share(share)) => {
+                linear::float(leg.quantity) * etp::mapped_vega(sight, share, mapping)?
+            }
+            (Greek::Delta, _) => linear::index_delta(sight, leg)?,
             _ => 0.0,
         };
     }

@@ -8,6 +8,7 @@ pub mod chain;
 pub mod contract;
 pub mod curve;
 pub mod digest;
+pub mod etp;
 pub mod history;
 #[cfg(feature = "store")]
 pub mod import;

@@ -3,7 +3,7 @@
 //! Histories have settlement prices of futures, one a session, and no quotes. An order for VX therefore fills at the
 //! settlement of the first session that ends after its decision (what an exchange calls a trade at settlement), with an
 //! assumed spread of some increments around it; such results are approximate and say so. Shares fill likewise at the close of
-//! their series. ES and MES are priced at every snapshot whose SPX options settle with them, so that their orders fill at the
+//! their series, which is of prices as traded: a split that they lack ends the run. ES and MES are priced at every snapshot whose SPX options settle with them, so that their orders fill at the
 //! next snapshot, or at a settlement of theirs if the history has it and it comes first. Between prices positions are held at
 //! the last one: nothing is invented. Where a session has no settlement of ES, its newest snapshot's price stands in for the
 //! variation, marked.
@@ -23,6 +23,7 @@ use alula_market::money::Price;
 use alula_market::series::BarSize;
 use alula_market::time::{Date, Instant};
 use std::cell::RefCell;
+use std::collections::BTreeSet;
 
 /// Carries the futures and shares of one book through a history.
 #[derive(Clone, Debug)]
@@ -193,6 +194,7 @@ impl LinearFeed {
             }?;
             LinearQuote::assumed(instrument, price, self.spread_ticks, closes).ok()
         };
+        check_splits(book, history, session).map_err(|e| e.at(closes))?;
         // What snapshots alone price waits for the next one, unless the session settles it.
         let due = |request: &LinearRequest| {
             let waits = |i: &Instrument| matches!(i, Instrument::Future(c) if !c.root.is_vix() && future(c).is_none());
@@ -264,6 +266,61 @@ fn newest_close(
         })
     });
     Ok(found)
+}
+
+/// Closes of one session over the last, or its inverse, that no share of the table has made without a split.
+const JUMP: f64 = 2.5;
+
+/// A series whose prices do not jump where a held share was split, or jump where it was not, would invent gains or losses: the
+/// run ends there.
+fn check_splits(book: &Book, history: &dyn History, session: Date) -> Result<(), RunError> {
+    let shares: BTreeSet<Share> = book
+        .ledger()
+        .holdings()
+        .filter_map(|(k, _)| match k.instrument {
+            Instrument::Share(share) => Some(share),
+            Instrument::Future(_) | Instrument::Option(_) => None,
+        })
+        .collect();
+    for share in shares {
+        let Some(before) = ExchangeCalendar::nyse().previous_session(session) else {
+            continue;
+        };
+        let closes = share_close(history, share, before)?.zip(share_close(history, share, session)?);
+        let Some((was, is)) = closes else { continue };
+        let jump = is.to_f64() / was.to_f64();
+        let mut split = None;
+        let mut factor = 1.0;
+        for s in share.splits_between(before, session) {
+            factor *= float(s.old) / float(s.new);
+            split = Some(s);
+        }
+        let left = jump / factor;
+        if (1.0 / JUMP..=JUMP).contains(&left) {
+            continue;
+        }
+        let (what, help) = match split {
+            Some(split) => (
+                format!(
+                    "the series of `{share}` does not have its split of {session} ({}): {was} before, {is} after",
+                    split.words()
+                ),
+                "import prices as they were traded, without adjustment for later splits, or end the run before that day",
+            ),
+            None => (
+                format!(
+                    "the series of `{share}` jumps from {was} to {is} on {session}, where no split is known"
+                ),
+                "correct the series, or end the run before that day: a split that is not in the table would be taken for a gain or loss",
+            ),
+        };
+        return Err(RunError::new(ErrorClass::Data, what, help));
+    }
+    Ok(())
+}
+
+fn float(n: i64) -> f64 {
+    i32::try_from(n).map_or(1.0, f64::from)
 }
 
 /// A value, or nothing with the first failure kept.

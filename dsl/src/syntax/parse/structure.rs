@@ -62,6 +62,13 @@ impl Builder {
                     month: self.number(&kids.next()?, None)?,
                 }
             }
+            Rule::shares_clause => {
+                let side = side(&kids.next()?);
+                LegClause::Shares {
+                    side,
+                    count: self.number(&kids.next()?, None)?,
+                }
+            }
             Rule::leg_decl => {
                 let side = side(&kids.next()?);
                 let ratio = match kids.next_if(Rule::ratio) {

@@ -18,7 +18,7 @@ pub struct Fees {
     pub commission: Usd,
     /// Exchange's customer fee.
     pub exchange: Usd,
-    /// Options regulatory fee, trading activity fee, futures association fee.
+    /// Options regulatory fee, trading activity fee, SEC fee, futures association fee.
     pub regulatory: Usd,
     /// Clearing (OCC).
     pub clearing: Usd,
@@ -54,6 +54,8 @@ pub enum Component {
     OptionsRegulatory,
     /// FINRA trading activity fee (TAF), sales.
     TradingActivity,
+    /// SEC fee of section 31 on the value of sales of securities.
+    SecuritiesSales,
     /// National Futures Association fee, both sides.
     FuturesRegulatory,
     /// Clearing.
@@ -62,11 +64,12 @@ pub enum Component {
 
 impl Component {
     /// All, in the order in which they are shown.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Commission,
         Self::Exchange,
         Self::OptionsRegulatory,
         Self::TradingActivity,
+        Self::SecuritiesSales,
         Self::FuturesRegulatory,
         Self::Clearing,
     ];
@@ -79,6 +82,7 @@ impl Component {
             Self::Exchange => "exchange",
             Self::OptionsRegulatory => "options regulatory (ORF)",
             Self::TradingActivity => "trading activity (TAF)",
+            Self::SecuritiesSales => "sales of securities (SEC)",
             Self::FuturesRegulatory => "futures regulatory (NFA)",
             Self::Clearing => "clearing (OCC)",
         }
@@ -146,8 +150,10 @@ pub struct FeeRow {
     pub until: Option<Date>,
     /// `from` is the published day of the change; otherwise the rate is known and its first day is about this one.
     pub exact_day: bool,
-    /// Dollars per contract.
+    /// Dollars per contract or share.
     pub each: Usd,
+    /// Dollars per million dollars traded, of shares.
+    pub per_million: Usd,
     /// Most per leg; `None` is no cap.
     pub cap: Option<Usd>,
     /// Where the rate was read.
@@ -165,6 +171,16 @@ impl FeeRow {
             && self.package.is_none_or(|p| p == package)
             && self.closing.is_none_or(|c| c == leg.closing)
             && contracts >= self.contracts_from
+    }
+
+    /// What so many shares at a price pay by their value; to the micro-dollar, cut off.
+    fn by_value(&self, price: Price, count: i64) -> Usd {
+        if self.per_million == Usd::ZERO {
+            return Usd::ZERO;
+        }
+        let value = i128::from(price.dollars(1, count).0) * i128::from(self.per_million.0);
+        // Both are micro-dollars, and the rate is of a million dollars.
+        Usd(i64::try_from(value / 1_000_000_000_000).unwrap_or(i64::MAX))
     }
 
     /// In force on a day.
@@ -324,6 +340,7 @@ impl FeeSchedule {
                     Component::Exchange => fees.exchange += charge,
                     Component::OptionsRegulatory
                     | Component::TradingActivity
+                    | Component::SecuritiesSales
                     | Component::FuturesRegulatory => fees.regulatory += charge,
                     Component::Clearing => fees.clearing += charge,
                 }
@@ -361,10 +378,10 @@ impl FeeSchedule {
             };
             let next = rows.iter().map(|r| r.month_from).filter(|m| *m > at).min();
             let take = next.map_or(left, |n| left.min(n - at));
-            sum += row.each.times(take);
+            sum += row.each.times(take) + row.by_value(leg.premium, take);
             cap = row.cap;
             let stale = self.known_to.is_some_and(|last| on > last);
-            stand_in |= (!in_force || stale) && row.each != Usd::ZERO;
+            stand_in |= (!in_force || stale) && (row.each != Usd::ZERO || row.per_million != Usd::ZERO);
             (at, left) = (at.saturating_add(take), left - take);
         }
         (cap.map_or(sum, |c: Usd| sum.min(c)), stand_in)

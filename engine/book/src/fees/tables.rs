@@ -24,6 +24,7 @@ const OCC_2018: &str = "OCC schedule of fees of January 2020; SR-OCC-2018-004";
 const OCC_2020: &str = "OCC press release of 2021-04-19; SR-OCC-2020-009";
 const OCC_2025: &str = "OCC, 89 FR 105645 and 90 FR 10544";
 const TAF: &str = "FINRA By-Laws, schedule A, section 1 (SR-FINRA-2020-032)";
+const SEC: &str = "SEC fee rate advisories under section 31 of the Exchange Act";
 const CFE: &str = "CFE fee schedule, customer";
 const CME: &str = "CME Globex, non-member, as quoted by brokers";
 const NFA: &str = "NFA assessment fee";
@@ -63,6 +64,7 @@ fn option(component: Component, each_micro_usd: i64, from: Date, source: &'stati
         until: None,
         exact_day: true,
         each: Usd(each_micro_usd),
+        per_million: Usd::ZERO,
         cap: None,
         source,
     }
@@ -168,6 +170,7 @@ pub(super) fn ibkr() -> FeeSchedule {
     exchange(&mut rows);
     futures(&mut rows);
     rows.push(share(5_000, day(2010, 1, 1), IBKR_SHARES).about());
+    sales_of_shares(&mut rows);
     FeeSchedule {
         name: "ibkr".to_owned(),
         about: "Interactive Brokers, tiered commissions; exchange, regulatory and clearing fees passed through",
@@ -179,7 +182,7 @@ pub(super) fn ibkr() -> FeeSchedule {
         caveats: vec![
             "complex VIX premium bands are taken to be those of single legs",
             "third-party rates are the published customer rates; the broker's own rounding is not modelled",
-            "shares pay the fixed commission; regulatory fees on sales of shares (SEC, TAF) are left out",
+            "shares pay the fixed commission, and on sales the SEC and trading activity fees passed through",
         ],
     }
 }
@@ -228,6 +231,46 @@ fn regulators(rows: &mut Vec<FeeRow>) {
         taf(2_440, day(2023, 1, 1)),
         taf(2_790, day(2024, 1, 1)),
     ]);
+}
+
+/// What a sale of shares pays to the SEC, by its value, and to FINRA, by the share and with a cap.
+fn sales_of_shares(rows: &mut Vec<FeeRow>) {
+    use Component::{SecuritiesSales, TradingActivity};
+    let sale = |component, each, from, source| FeeRow {
+        side: Some(Side::Sell),
+        component,
+        ..share(each, from, source)
+    };
+    // Dollars a million, in micro-dollars. Days marked are those of the advisories that were read.
+    for (rate, from, exact) in [
+        (22_100_000, day(2014, 3, 18), true),
+        (18_400_000, day(2015, 2, 14), false),
+        (21_800_000, day(2016, 2, 16), false),
+        (23_100_000, day(2017, 7, 4), true),
+        (13_000_000, day(2018, 5, 22), true),
+        (20_700_000, day(2019, 4, 16), false),
+        (22_100_000, day(2020, 2, 18), false),
+        (5_100_000, day(2021, 2, 25), true),
+        (22_900_000, day(2022, 5, 14), false),
+        (8_000_000, day(2023, 2, 27), false),
+        (27_800_000, day(2024, 5, 22), false),
+        (0, day(2025, 5, 14), true),
+    ] {
+        rows.push(FeeRow {
+            per_million: Usd(rate),
+            exact_day: exact,
+            ..sale(SecuritiesSales, 0, from, SEC)
+        });
+    }
+    for (each, cap, from) in [
+        (119, 5_950_000, day(2012, 7, 1)),
+        (130, 6_490_000, day(2022, 1, 1)),
+        (145, 7_270_000, day(2023, 1, 1)),
+        (166, 8_300_000, day(2024, 1, 1)),
+    ] {
+        let row = sale(TradingActivity, each, from, TAF).capped(cap);
+        rows.push(if from < day(2022, 1, 1) { row.about() } else { row });
+    }
 }
 
 fn clearing(rows: &mut Vec<FeeRow>) {

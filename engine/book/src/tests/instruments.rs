@@ -309,6 +309,16 @@ fn fees_and_assumed_spreads_are_what_their_tables_say() {
     let vxx = Instrument::Share(Share::Vxx);
     assert_eq!(fee(&vxx, 100, "2019-06-03"), usd("1.00"));
     assert_eq!(fee(&vxx, 1_000, "2019-06-03"), usd("5.00"));
+    // Sold at 17.00: 20.70 a million of 17,000 dollars to the SEC, 0.000119 a share to FINRA; the latter 5.95 at most.
+    assert_eq!(
+        fee(&vxx, -1_000, "2019-06-03"),
+        usd("5.00") + usd("0.3519") + usd("0.119")
+    );
+    assert_eq!(
+        fee(&vxx, -100_000, "2019-06-03"),
+        usd("500.00") + usd("35.19") + usd("5.95")
+    );
+    assert_eq!(fee(&vxx, -1_000, "2025-06-03"), usd("5.00") + usd("0.166"));
     let when = at("2019-06-03", 15, 45);
     let quote = LinearQuote::assumed(&future(vx(2019, 6)), pts("17.025"), 1, when).unwrap();
     assert_eq!((quote.bid, quote.ask), (pts("17.000"), pts("17.050")));

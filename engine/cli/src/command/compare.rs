@@ -14,7 +14,7 @@ use alula_dsl::graph::{Arith, Graph, Node, NodeId, Op, RuleAction, SizeDef};
 use alula_market::history::History;
 use alula_market::sim::{SimConfig, SimulatedMarket};
 use alula_report::compare::resample::block_length;
-use alula_report::compare::scale::SizeRow;
+use alula_report::compare::scale::{SizeRow, over_paths};
 use alula_report::compare::{
     Claims, Comparison, Mismatch, Resampling, Sample, json, on_history, on_paths, page::page, text,
 };
@@ -215,6 +215,8 @@ fn on_one_history(args: &CompareArgs, subjects: &[Subject], out: &mut Output) ->
         period,
         comparisons,
         sizes,
+        over_paths: false,
+        size_change: None,
         seed: resampling(args).seed,
         // At several sizes the account differs, and one line would hide the others.
         samples: if args.scale.is_empty() {
@@ -262,7 +264,9 @@ fn simulated(args: &CompareArgs, subjects: &[Subject], paths: u32, out: &Output)
     let first = args.seed.unwrap_or(1);
     let bar = Bar::of_runs(out);
     let count = u64::try_from(strategies.len()).unwrap_or(1);
-    bar.begin(u64::from(paths) * count);
+    let sizes_of = u64::try_from(args.scale.len()).unwrap_or(0);
+    bar.begin(u64::from(paths) * if sizes_of > 0 { sizes_of } else { count });
+    let mut sizes: Vec<Vec<SizeRow>> = Vec::new();
     let mut pairs: Vec<Vec<(Sample, Sample)>> = vec![Vec::new(); others.len()];
     for path in 0..paths {
         let config = SimConfig {
@@ -272,6 +276,17 @@ fn simulated(args: &CompareArgs, subjects: &[Subject], paths: u32, out: &Output)
         };
         let what = format!("path {} of {paths}", path + 1);
         let market = SimulatedMarket::new(config).map_err(|e| Failure::usage(e.what).help(e.help))?;
+        if !args.scale.is_empty() {
+            let mut row = Vec::new();
+            for scale in &args.scale {
+                let graph = scaled(base, *scale, args)?;
+                let found = ran(base, &graph, &market, args, &mut |_| {})?;
+                row.push(SizeRow::of(*scale, &Sample::of(&base.name, &found)));
+                bar.step(1, &what);
+            }
+            sizes.push(row);
+            continue;
+        }
         let yard = Sample::of(&base.name, &ran(base, &base.graph, &market, args, &mut |_| {})?);
         bar.step(1, &what);
         for (other, pairs) in others.iter().zip(&mut pairs) {
@@ -281,6 +296,7 @@ fn simulated(args: &CompareArgs, subjects: &[Subject], paths: u32, out: &Output)
         }
     }
     drop(bar);
+    let (sizes, size_change) = over_paths(&sizes, resampling(args));
     let comparisons = pairs
         .iter()
         .map(|p| on_paths(p, resampling(args)).map_err(|e| refused(&e)))
@@ -293,7 +309,9 @@ fn simulated(args: &CompareArgs, subjects: &[Subject], paths: u32, out: &Output)
         comparisons,
         // A picture of one path of many would be taken for all of them.
         samples: Vec::new(),
-        sizes: Vec::new(),
+        sizes,
+        over_paths: true,
+        size_change,
         seed: first,
     })
 }

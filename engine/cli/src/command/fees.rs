@@ -143,12 +143,21 @@ fn text(schedule: &FeeSchedule, on: Option<NaiveDate>, rows: &[&FeeRow]) -> Stri
         if ours.peek().is_none() {
             continue;
         }
-        let _ = writeln!(t, "\n{} (dollars a contract)", component.word());
+        let of = if component == Component::SecuritiesSales {
+            "a million dollars of shares sold"
+        } else {
+            "a contract or share"
+        };
+        let _ = writeln!(t, "\n{} (dollars {of})", component.word());
         for row in ours {
             let line = format!(
                 "  {:<12} {:>8}  {:<18} {}",
                 from(row),
-                rate(row.each),
+                if row.per_million == Usd::ZERO {
+                    rate(row.each)
+                } else {
+                    rate(row.per_million)
+                },
                 symbols(row),
                 conditions(row)
             );
@@ -179,6 +188,7 @@ fn as_json(schedule: &FeeSchedule, on: Option<NaiveDate>, rows: &[&FeeRow]) -> S
             "until": r.until.map(|d| d.to_string()),
             "exact_day": r.exact_day,
             "each": rate(r.each),
+            "per_million": rate(r.per_million),
             "cap": r.cap.map(rate),
             "source": r.source,
         })

@@ -29,7 +29,7 @@ use alula_pricing::stress::{Shift, VolShift};
 use alula_report::scenario::{CellFigures, Path as ReportPath, PathStep, Scenarios};
 use alula_run::course::SWAPS;
 use alula_run::held::held;
-use alula_run::reaction::project;
+use alula_run::reaction::{indices, project};
 use alula_run::{Moment, terms, views_at};
 use std::sync::Arc;
 
@@ -108,13 +108,15 @@ fn reaction(event: &str, axes: &mut Axes, subject: &mut Subject, data: &dyn Hist
     axes.paths.push((name, vec![step(0.0), step(1.0), step(-1.0)]));
     let ((vol, vol_spread), (spot, spot_spread)) = (found.vol, found.spot);
     subject.notes.push(format!(
-        "{event}: {} releases from {} to {}, vol {vol:+.2} ± {vol_spread:.2} points, spot {:+.2} ± {:.2} %; vol is the 30-day implied vol \
-         at the forward, from the last snapshot before a release to the first after it, and the whole surface is moved by it.",
+        "{event}: {} releases from {} to {}, vol {vol:+.2} ± {vol_spread:.2} points, spot {:+.2} ± {:.2} %; by the last daily \
+         closes of {} and {} before a release and the first after it; the whole surface is moved by that.",
         found.count,
         found.span.0.date(),
         found.span.1.date(),
         100.0 * spot,
-        100.0 * spot_spread
+        100.0 * spot_spread,
+        indices(underlying).0,
+        indices(underlying).1
     ));
     Ok(())
 }

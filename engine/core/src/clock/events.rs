@@ -2,7 +2,7 @@
 
 use crate::value::{Cause, Cell};
 use alula_dsl::ast::EventSide;
-use alula_dsl::graph::Length;
+use alula_dsl::graph::{Length, Moved};
 use alula_market::calendar::ExchangeCalendar;
 use alula_market::series::{EventData, EventRow, SeriesData};
 use alula_market::time::{Date, Instant};
@@ -68,7 +68,7 @@ pub fn surprise(events: &EventData, at: Instant) -> Cell {
 }
 
 /// `reaction(EVENT, INSTRUMENT, least)`: mean change of the daily close over the events so far, from the last close before each to
-/// the first after it, as far as both were known; *warming up* with fewer than `least`.
+/// the first after it, as far as both were known; *too few events* with fewer than `least`.
 #[must_use]
 pub fn reaction(events: &EventData, series: &SeriesData, least: u32, at: Instant) -> Cell {
     let known = series.available_at.partition_point(|a| *a <= at);
@@ -85,11 +85,103 @@ pub fn reaction(events: &EventData, series: &SeriesData, least: u32, at: Instant
         }
     }
     if count < least.max(1) {
-        return Cell::missing(Cause::WarmingUp);
+        return Cell::missing(Cause::FewEvents);
     }
     Cell::number(sum / f64::from(count))
 }
 
+/// Closes further apart than this are not about the event, seconds: a long weekend.
+const APART_MAX: i64 = 4 * 86_400;
+
+/// One reaction.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Reaction {
+    /// Release.
+    pub at: Instant,
+    /// Change of the underlying, a fraction.
+    pub spot: f64,
+    /// Change of its implied vol at thirty days, points.
+    pub vol: f64,
+}
+
+/// The average of reactions and their spread.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Projection {
+    /// Reactions.
+    pub count: u32,
+    /// First and last release.
+    pub span: (Instant, Instant),
+    /// Mean and standard deviation (of the sample) of the change of the underlying, fractions.
+    pub spot: (f64, f64),
+    /// The same of the change of vol, points.
+    pub vol: (f64, f64),
+}
+
+/// The reactions to an event that were over and known at an instant, in time order: from the last daily closes before each
+/// release to the first after it, of the underlying and of the index that is its implied vol at thirty days.
+#[must_use]
+pub fn reactions(events: &EventData, spot: &SeriesData, vol: &SeriesData, at: Instant) -> Vec<Reaction> {
+    let around = |series: &SeriesData, release: Instant| -> Option<(f64, f64)> {
+        let after = series.available_at.partition_point(|a| *a <= release);
+        let before = after.checked_sub(1)?;
+        let (from, to) = (series.available_at.get(before)?, series.available_at.get(after)?);
+        let close = |i: usize| series.close.get(i).copied().flatten();
+        let told = *to <= at && to.0.saturating_sub(from.0) <= APART_MAX;
+        close(before).zip(close(after)).filter(|_| told)
+    };
+    let past = events.rows.iter().filter(|r| r.at < at);
+    let mut found: Vec<Reaction> = past
+        .filter_map(|row| {
+            let (a, b) = around(spot, row.at).filter(|(a, _)| *a > 0.0)?;
+            let (was, is) = around(vol, row.at)?;
+            Some(Reaction {
+                at: row.at,
+                spot: b / a - 1.0,
+                vol: is - was,
+            })
+        })
+        .collect();
+    found.sort_by_key(|r| r.at);
+    found
+}
+
+/// Mean and sample standard deviation.
+fn moments(values: &[f64]) -> (f64, f64) {
+    let n = f64::from(u32::try_from(values.len()).unwrap_or(u32::MAX));
+    let mean = values.iter().sum::<f64>() / n;
+    let squares: f64 = values.iter().map(|x| (x - mean) * (x - mean)).sum();
+    (mean, (squares / (n - 1.0).max(1.0)).sqrt())
+}
+
+impl Projection {
+    /// The average of reactions in time order; none with fewer than `least`.
+    #[must_use]
+    pub fn of(reactions: &[Reaction], least: u32) -> Option<Self> {
+        let count = u32::try_from(reactions.len()).unwrap_or(u32::MAX);
+        if count < least.max(1) {
+            return None;
+        }
+        let of = |f: fn(&Reaction) -> f64| moments(&reactions.iter().map(f).collect::<Vec<_>>());
+        Some(Self {
+            count,
+            span: (reactions.first()?.at, reactions.last()?.at),
+            spot: of(|r| r.spot),
+            vol: of(|r| r.vol),
+        })
+    }
+
+    /// A part of it.
+    #[must_use]
+    pub fn part(&self, what: Moved) -> f64 {
+        match what {
+            Moved::Vol => self.vol.0,
+            Moved::Spot => self.spot.0,
+            Moved::Count => f64::from(self.count),
+            Moved::VolSpread => self.vol.1,
+            Moved::SpotSpread => self.spot.1,
+        }
+    }
+}
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -119,12 +211,63 @@ mod tests {
         // The close of the 7th is not known at noon of that day, and one event is not two.
         assert_eq!(
             reaction(&events, &series, 2, at(7, 12, 0)).cause(),
-            Some(Cause::WarmingUp)
+            Some(Cause::FewEvents)
         );
         assert_eq!(
             reaction(&events, &series, 3, at(8, 18, 0)).cause(),
-            Some(Cause::WarmingUp)
+            Some(Cause::FewEvents)
         );
+    }
+
+    /// By hand: vols −1 to −8 have mean −4.5 and sample variance 6; spots of +1 % and −1 % in turn mean 0.
+    #[test]
+    fn an_average_has_its_spread_and_needs_a_sample() {
+        let reaction = |i: i32| Reaction {
+            at: Instant(i64::from(i)),
+            spot: if i % 2 == 0 { 0.01 } else { -0.01 },
+            vol: -f64::from(i),
+        };
+        let all: Vec<Reaction> = (1..=8).map(reaction).collect();
+        let found = Projection::of(&all, 8).unwrap();
+        assert!((found.vol.0 + 4.5).abs() < 1e-12 && (found.vol.1 - 6_f64.sqrt()).abs() < 1e-12);
+        assert!(found.spot.0.abs() < 1e-12 && found.count == 8);
+        assert_eq!(found.span, (Instant(1), Instant(8)));
+        assert_eq!(Projection::of(&all[..7], 8), None);
+    }
+
+    #[test]
+    fn only_releases_and_closes_of_the_past_count_and_none_over_a_long_gap() {
+        let day = |d: u32| Date::from_ymd_opt(2019, 5, d).unwrap();
+        let series = |closes: [f64; 6]| SeriesData {
+            date: [1, 2, 3, 6, 7, 14].map(day).to_vec(),
+            available_at: [1, 2, 3, 6, 7, 14].map(|d| at(d, 16, 15)).to_vec(),
+            close: closes.map(Some).to_vec(),
+            ..SeriesData::default()
+        };
+        let (spot, vol) = (
+            series([100.0, 101.0, 101.0, 99.0, 98.01, 90.0]),
+            series([15.0, 14.0, 14.5, 13.0, 16.0, 30.0]),
+        );
+        let row = |t: Instant| EventRow {
+            at: t,
+            scheduled_known_at: Instant(0),
+            actual: None,
+            consensus: None,
+        };
+        // The release of the 9th falls into a week without closes.
+        let events = EventData {
+            rows: vec![row(at(7, 8, 30)), row(at(2, 14, 0)), row(at(9, 14, 0))],
+        };
+        let found = |t| reactions(&events, &spot, &vol, t);
+        let [first, second] = found(at(20, 9, 30))[..] else {
+            panic!()
+        };
+        assert_eq!((first.at, first.vol), (at(2, 14, 0), -1.0));
+        assert!((first.spot - 0.01).abs() < 1e-12 && (second.spot + 0.01).abs() < 1e-12);
+        assert_eq!((second.at, second.vol), (at(7, 8, 30), 3.0));
+        // The release of the 7th is out at nine, the close after it is not.
+        assert_eq!(found(at(7, 9, 0)).len(), 1);
+        assert_eq!(found(at(2, 14, 0)), []);
     }
 
     fn at(d: u32, h: u32, m: u32) -> Instant {

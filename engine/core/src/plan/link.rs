@@ -350,6 +350,23 @@ impl Linker<'_> {
                     least: *least,
                 }
             }
+            Op::EventMove {
+                event,
+                spot,
+                vol,
+                least,
+                what,
+            } => {
+                self.only_ticks(node)?;
+                let id = self.event_id(event.0);
+                NodeKind::EventMove {
+                    event: self.event(&id),
+                    spot: self.need(spot.name(), BarSize::Session, true),
+                    vol: self.need(vol.name(), BarSize::Session, true),
+                    least: *least,
+                    what: *what,
+                }
+            }
             Op::Surprise(event) => {
                 self.only_ticks(node)?;
                 let id = self.event_id(event.0);

@@ -22,7 +22,7 @@ use crate::registry::RegistryError;
 use crate::value::{Cause, Cell};
 use alula_dsl::ast::EventSide;
 use alula_dsl::builtin::{BookObs, PositionObs};
-use alula_dsl::graph::{Clock, Domain, Graph, Length, StructureDef, StructureId, ValueKind};
+use alula_dsl::graph::{Clock, Domain, Graph, Length, Moved, StructureDef, StructureId, ValueKind};
 use alula_market::contract::FutureRoot;
 use alula_market::series::BarSize;
 use alula_pricing::stress::Shift;
@@ -126,6 +126,19 @@ pub enum NodeKind {
         of: usize,
         /// Output in the order of the declaration.
         output: u8,
+    },
+    /// How the market moved over past occurrences of an event.
+    EventMove {
+        /// Index into [`Plan::events`].
+        event: usize,
+        /// The underlying's closes: index into [`Plan::series`].
+        spot: usize,
+        /// Those of its implied vol.
+        vol: usize,
+        /// Fewest reactions.
+        least: u32,
+        /// What of them.
+        what: Moved,
     },
     /// A computation on inputs, in its initial state.
     Operator(Box<dyn Operator>),

@@ -6,6 +6,7 @@
 
 use super::Market;
 use crate::analytics::pricing_right;
+use crate::etp;
 use crate::margin::{Scene, Stake, linear_requirement, requirement_in};
 use crate::observe::Sight;
 use crate::value::{Cause, Cell};
@@ -205,10 +206,14 @@ impl<'s, 'a> Shifted<'s, 'a> {
                 self.market.of(underlying, held.price.to_f64())
             }
             Instrument::Share(Share::Spy) => self.market.of("SPX", held.price.to_f64()),
-            // A note on VX futures moves by as large a share as they do, and their level stands for theirs.
-            Instrument::Share(_) => {
-                let view = self.sight.view("VIX").ok_or(Cause::NoQuote)?;
-                self.market.of("VIX", view.snapshot.spot.to_f64())
+            // A note on VX futures gains with each that it holds.
+            Instrument::Share(share) => {
+                let mut price = held.price.to_f64();
+                for gain in etp::gains(self.sight, share)? {
+                    let moved = self.market.of("VIX", gain.price);
+                    price += gain.dollars * gain.price * moved.forward;
+                }
+                return Price::from_f64(price.max(0.0)).ok_or(Cause::OutOfDomain);
             }
         };
         Price::from_f64(held.price.to_f64() * (1.0 + own.forward)).ok_or(Cause::OutOfDomain)

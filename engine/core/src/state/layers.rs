@@ -135,12 +135,11 @@ impl LayerState {
     fn executed_linear(&mut self, ledger: &Ledger, e: &LinearExecution) {
         let day = e.at.date();
         self.spent.add(day, e.fees.total());
+        // Shares are paid for, and what their sale brings is there again; a future's price is not money.
+        self.spent.flow(day, e.cash.share);
         if e.flow != Flow::Trade {
-            self.spent.flow(day, e.cash.share);
             return;
         }
-        // Shares are paid for; a future's price is not money.
-        self.spent.add(day, (-e.cash.share).max(Usd::ZERO));
         let opens = ledger
             .position(e.position)
             .is_some_and(|p| p.opened_at == e.at && p.opened_by == e.key);

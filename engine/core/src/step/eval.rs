@@ -77,9 +77,13 @@ pub(super) fn book_nodes(
             NodeKind::Irr { of, shift } => {
                 let structure = plan.graph().structures.get(of.0 as usize).map(|s| s.key.as_str());
                 let own = book.positions().filter(|p| structure == Some(&*p.structure));
-                scenario::position_rate(sight, own, shift)
+                moved(node, shift, cells, |shift| {
+                    scenario::position_rate(sight, own, shift)
+                })
             }
-            NodeKind::Cushion(shift) => scenario::account::cushion(sight, book, shift),
+            NodeKind::Cushion(shift) => moved(node, shift, cells, |shift| {
+                scenario::account::cushion(sight, book, shift)
+            }),
             _ => next_of(&mut operators, index).map_or(Cell::missing(Cause::NoData), |operator| {
                 operator.step(inputs.of(node, cells))
             }),
@@ -169,11 +173,23 @@ pub(super) fn candidate_cells(
     (observed, rate): Observed<'_>,
     base: &[Cell],
 ) -> Vec<Cell> {
-    fresh_cells(plan, &rule.candidate_nodes, base, |node, _| match &node.kind {
+    fresh_cells(plan, &rule.candidate_nodes, base, |node, own| match &node.kind {
         NodeKind::Position(what) => observed(*what),
-        NodeKind::Irr { shift, .. } => rate(shift),
+        NodeKind::Irr { shift, .. } => moved(node, shift, own, rate),
         _ => Cell::missing(Cause::NoData),
     })
+}
+
+/// What is asked of a shift, with the moves of the events that the node names.
+fn moved(node: &PlanNode, shift: &Shift, cells: &[Cell], ask: impl FnOnce(&Shift) -> Cell) -> Cell {
+    if node.inputs.is_empty() {
+        return ask(shift);
+    }
+    let moves: Vec<Cell> = node.inputs.iter().map(|i| cell(cells, *i)).collect();
+    match scenario::with_moves(shift, &moves) {
+        Ok(shift) => ask(&shift),
+        Err(cause) => Cell::missing(cause),
+    }
 }
 
 /// Cells of nodes about something that has no yesterday, on top of `base`; `read` gives those that are neither fixed nor

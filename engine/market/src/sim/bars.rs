@@ -5,7 +5,7 @@ use super::path::{Day, Edge, STEP_MINUTES};
 use super::random::{mix, normal_at};
 use super::rolling;
 use crate::calendar::ExchangeCalendar;
-use crate::contract::{FutureContract, FutureRoot};
+use crate::contract::{FutureContract, FutureRoot, Share};
 use crate::curve::FutureSeries;
 use crate::series::{BarSize, SeriesData};
 use crate::time::{Date, Instant};
@@ -91,8 +91,8 @@ fn closes(world: &World, id: &str) -> Option<SeriesData> {
             let vix = world.model.vix(d.day.last()?.state, 30.0);
             Some(depth(world.seed, d.day, vix).round())
         })),
-        "VXX" => rolling::short_term(world),
-        "VXZ" => rolling::mid_term(world),
+        "VXX" => rolling::of(world, Share::Vxx),
+        "VXZ" => rolling::of(world, Share::Vxz),
         "SET" => Some(opening(world, |d| set(world.seed, d.day))),
         "VRO" => Some(opening(world, |d| {
             settles_vix(d.day.date).then(|| vro(d)).flatten()

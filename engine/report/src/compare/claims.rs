@@ -1,6 +1,8 @@
 //! What the figures say about two published claims, in plain sentences, whichever way it comes out.
 
-use super::scale::SizeRow;
+use super::resample::Interval;
+use super::scale::{SizeRow, ends};
+use super::worst::WorstLayer;
 use super::{Claims, Comparison, Figure, NEAR_DAYS};
 use crate::text::percent;
 
@@ -14,7 +16,8 @@ const SAME: f64 = 0.10;
 pub fn claims(found: &Claims) -> Vec<String> {
     let mut out: Vec<String> = found.comparisons.iter().map(gamma).collect();
     out.extend(found.comparisons.iter().filter_map(worst_days));
-    out.push(size(&found.sizes));
+    out.extend(found.comparisons.iter().filter_map(layers));
+    out.push(size(&found.sizes, found.over_paths, found.size_change));
     if found.simulated {
         out.push("All of this is on a simulated market: it says how the rules behave there, not what they would have earned.".to_owned());
     }
@@ -89,13 +92,11 @@ fn worst_days(c: &Comparison) -> Option<String> {
     ))
 }
 
-fn size(sizes: &[SizeRow]) -> String {
+fn size(sizes: &[SizeRow], over_paths: bool, change: Option<Interval>) -> String {
     let name = "Claim `drawdown holds from 20 to 200 contracts`:";
-    let find = |n: u32| sizes.iter().find(|s| s.scale == n);
-    let ends = find(20)
-        .zip(find(200))
-        .or_else(|| sizes.first().zip(sizes.last()));
-    let Some((small, large)) = ends.filter(|(a, b)| a.scale != b.scale) else {
+    let (small, large) = ends(sizes);
+    let of = |i: Option<usize>| i.and_then(|i| sizes.get(i));
+    let Some((small, large)) = of(small).zip(of(large)).filter(|(a, b)| a.scale != b.scale) else {
         return format!("{name} not measured; add `--scale 20,200`.");
     };
     let of = format!(
@@ -107,22 +108,77 @@ fn size(sizes: &[SizeRow]) -> String {
     );
     let filled = |s: &SizeRow| s.filled.map_or_else(|| "no orders".to_owned(), percent);
     let orders = format!("{} and {} of orders filled whole", filled(small), filled(large));
-    let limit = SAME * small.drawdown.max(f64::MIN_POSITIVE);
-    let verdict = if (large.drawdown - small.drawdown).abs() <= limit {
-        "it holds here, to within a tenth"
-    } else if large.drawdown > small.drawdown {
-        "it does not hold here: the larger size fell further"
-    } else {
-        "it does not hold here as said: the larger size fell less, for what it could not fill it did not risk"
+    let relative = (large.drawdown - small.drawdown) / small.drawdown.max(f64::MIN_POSITIVE);
+    let further = "it does not hold here: the larger size fell further";
+    let less = "it does not hold here as said: the larger size fell less, for what it could not fill it did not risk";
+    let Some(i) = change else {
+        let verdict = match relative {
+            r if r.abs() <= SAME => "it holds here, to within a tenth",
+            r if r > 0.0 => further,
+            _ => less,
+        };
+        let why = if over_paths {
+            "Fewer than ten paths give no interval."
+        } else {
+            "One path, so no interval."
+        };
+        return format!("{name} {of}, with {orders}; {verdict}. {why}");
     };
-    format!("{name} {of}, with {orders}; {verdict}. One path, so no interval.")
+    let verdict = if i.low >= -SAME && i.high <= SAME {
+        "it holds here, to within a tenth"
+    } else if i.low > SAME {
+        further
+    } else if i.high < -SAME {
+        less
+    } else {
+        "the interval reaches beyond a tenth: neither confirmed nor refuted"
+    };
+    let words = |x: f64| {
+        let way = if x < 0.0 { "less" } else { "more" };
+        format!("{} {way}", percent(x.abs()))
+    };
+    format!(
+        "{name} {of}, on average over the paths ({}, 95% interval {} to {}), with {orders}; {verdict}.",
+        words(i.point),
+        words(i.low),
+        words(i.high)
+    )
+}
+
+/// What came back through the layers of what the core lost on the worst days.
+fn layers(c: &Comparison) -> Option<String> {
+    let worst = c.worst.as_ref().filter(|w| !w.layers.is_empty())?;
+    if worst.core_loss <= 0.0 {
+        return Some(format!(
+            "On the worst 1% of days of `{}` the core of `{}` did not lose on balance, so that its layers had nothing to make good.",
+            c.base, c.other
+        ));
+    }
+    let words = |l: &WorstLayer| {
+        let back = l.efficiency.map(|e| 100.0 * e)?;
+        let interval = l.interval.map_or_else(String::new, |i| {
+            format!(" (95% interval {:.1} to {:.1})", 100.0 * i.low, 100.0 * i.high)
+        });
+        Some(format!("`{}` {back:.1} cents{interval}", l.name))
+    };
+    let all: Vec<String> = worst.layers.iter().filter_map(words).collect();
+    let days = if worst.days == 1 {
+        "day".to_owned()
+    } else {
+        format!("{} days", worst.days)
+    };
+    Some(format!(
+        "Of each dollar that the core of `{}` lost on the worst {days} of `{}`, there came back through {}.",
+        c.other,
+        c.base,
+        all.join(", ")
+    ))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::compare::Difference;
-    use crate::compare::resample::Interval;
 
     fn sentence(point: f64, low: f64, high: f64) -> String {
         let row = Difference {
@@ -139,6 +195,7 @@ mod tests {
             rows: vec![row],
             structures: Vec::new(),
             gains: Vec::new(),
+            worst: None,
             method: String::new(),
         })
     }
@@ -179,9 +236,17 @@ mod tests {
             slippage_a_lot: None,
             filled: Some(1.0),
         };
-        assert!(size(&[]).contains("not measured"));
-        assert!(size(&[row(20, 0.10), row(200, 0.105)]).contains("it holds here"));
-        assert!(size(&[row(1, 0.01), row(20, 0.10), row(200, 0.15)]).contains("fell further"));
-        assert!(size(&[row(20, 0.10), row(200, 0.05)]).contains("fell less"));
+        assert!(size(&[], false, None).contains("not measured"));
+        assert!(size(&[row(20, 0.10), row(200, 0.105)], false, None).contains("it holds here"));
+        assert!(size(&[row(1, 0.01), row(20, 0.10), row(200, 0.15)], false, None).contains("fell further"));
+        assert!(size(&[row(20, 0.10), row(200, 0.05)], false, None).contains("fell less"));
+        let over = |point, low, high| {
+            let i = Some(Interval { point, low, high });
+            size(&[row(20, 0.10), row(200, 0.10 * (1.0 + point))], true, i)
+        };
+        assert!(over(0.02, -0.04, 0.08).contains("it holds here"));
+        assert!(over(0.30, 0.15, 0.45).contains("fell further"));
+        assert!(over(-0.30, -0.45, -0.15).contains("fell less"));
+        assert!(over(0.08, -0.04, 0.20).contains("neither"));
     }
 }

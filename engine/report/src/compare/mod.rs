@@ -9,6 +9,7 @@ pub mod page;
 pub mod resample;
 pub mod scale;
 mod screen;
+pub mod worst;
 
 pub use claims::claims;
 pub use screen::{json, text};
@@ -17,7 +18,7 @@ use alula_book::ExecutionKind;
 use alula_market::contract::Root;
 use alula_market::money::Usd;
 use alula_market::time::Date;
-use alula_run::output::RunOutput;
+use alula_run::output::{Role, RunOutput};
 use resample::{Draws, Interval, block_length, interval, stationary, tail_loss};
 use std::collections::BTreeMap;
 
@@ -70,6 +71,8 @@ pub struct Sample {
     pub orders: (usize, usize),
     /// Lots opened.
     pub lots: u64,
+    /// Gain by structure on each session, with what the structure is for; empty for runs that were kept before there was that.
+    pub sessions: BTreeMap<String, (Role, Vec<f64>)>,
 }
 
 /// Days to the nearest expiry of what is held on the index at the end of each session.
@@ -123,6 +126,8 @@ impl Sample {
                 None => rows.push(row),
             }
         }
+        let dates: Vec<Date> = rows.iter().map(|r| r.date).collect();
+        let sessions = worst::by_session(run, &dates);
         let mut structures: BTreeMap<String, f64> = BTreeMap::new();
         for position in &run.positions {
             *structures.entry(position.structure.clone()).or_default() += position.pnl.share.to_f64();
@@ -147,6 +152,7 @@ impl Sample {
             structures,
             orders: (run.orders.len(), filled),
             lots: opened.map(|o| u64::from(o.lots)).sum(),
+            sessions,
         }
     }
 
@@ -313,22 +319,10 @@ fn measure(sample: &Sample, rows: &[SessionRow], yard: &[SessionRow]) -> Figures
     let count = |n: usize| f64::from(u32::try_from(n).unwrap_or(u32::MAX));
     let gains: Vec<f64> = rows.iter().map(|r| r.gain).collect();
     let share = |x: Option<f64>| x.map(|x| x / capital);
-    // The worst sessions of the yardstick, at least one.
-    let mut order: Vec<usize> = (0..rows.len().min(yard.len())).collect();
-    let of = |i: &usize| yard.get(*i).map_or(0.0, |r| r.gain);
-    order.sort_by(|a, b| of(a).total_cmp(&of(b)).then(a.cmp(b)));
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "a hundredth of a length"
-    )]
-    let worst = ((count(order.len()) * WORST_SHARE).ceil() as usize).max(1);
-    let lost: f64 = order
-        .iter()
-        .take(worst)
-        .filter_map(|i| rows.get(*i))
-        .map(|r| -r.gain)
-        .sum();
+    let shared = rows.len().min(yard.len());
+    let of_yard: Vec<f64> = yard.iter().take(shared).map(|r| r.gain).collect();
+    let worst = worst_sessions(&of_yard);
+    let lost: f64 = worst.iter().filter_map(|i| rows.get(*i)).map(|r| -r.gain).sum();
     [
         largest(&|r| r.gamma.filter(|_| r.near)),
         largest(&|r| r.gamma),
@@ -338,8 +332,24 @@ fn measure(sample: &Sample, rows: &[SessionRow], yard: &[SessionRow]) -> Figures
         share(tail_loss(&gains, 0.01)),
         (years > 0.0).then(|| gains.iter().sum::<f64>() / years / capital),
         (years > 0.0).then(|| (sample.fees + sample.spread) / sample.years() / capital),
-        (!order.is_empty()).then(|| lost / capital),
+        (!worst.is_empty()).then(|| lost / capital),
     ]
+}
+
+/// Places of the worst sessions, worst first: a hundredth of them, at least one.
+fn worst_sessions(gains: &[f64]) -> Vec<usize> {
+    let mut order: Vec<usize> = (0..gains.len()).collect();
+    let of = |i: &usize| gains.get(*i).copied().unwrap_or(0.0);
+    order.sort_by(|a, b| of(a).total_cmp(&of(b)).then(a.cmp(b)));
+    let count = f64::from(u32::try_from(gains.len()).unwrap_or(u32::MAX));
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "a hundredth of a length"
+    )]
+    let worst = ((count * WORST_SHARE).ceil() as usize).max(1);
+    order.truncate(worst);
+    order
 }
 
 /// Deepest drawdown over the ends of sessions, as a share of the peak before it.
@@ -385,6 +395,8 @@ pub struct Comparison {
     pub structures: Vec<(String, f64, f64)>,
     /// Of each structure of the other run its gain and an interval of it, over simulated paths; empty on one path.
     pub gains: Vec<(String, Interval)>,
+    /// What the layers of the other run did on the yardstick's worst sessions.
+    pub worst: Option<worst::WorstDays>,
     /// How the intervals were made, in words.
     pub method: String,
 }
@@ -468,6 +480,7 @@ pub fn on_history(base: &Sample, other: &Sample, how: Resampling) -> Result<Comp
         rows: differences(&measure(base, a, a), &measure(other, b, a), &resampled),
         structures: structures(&base.structures, &other.structures),
         gains: Vec::new(),
+        worst: worst::on_history(base, other, n, (how, block)),
         method: format!(
             "95% intervals by stationary block bootstrap: {} resamples of {n} sessions, blocks of {block:.0} on average, \
              the same for both",
@@ -567,6 +580,7 @@ pub fn on_paths(pairs: &[(Sample, Sample)], how: Resampling) -> Result<Compariso
         rows,
         structures: structures(&of_a, &of_b),
         gains: gains(pairs, how),
+        worst: worst::on_paths(pairs, how),
         method: if pairs.len() < 10 {
             format!(
                 "means of {} simulated paths; fewer than ten give no interval",
@@ -598,6 +612,10 @@ pub struct Claims {
     pub samples: Vec<Sample>,
     /// One strategy at several sizes.
     pub sizes: Vec<scale::SizeRow>,
+    /// The runs are of simulated paths.
+    pub over_paths: bool,
+    /// Drawdown of the largest size over that of the smallest, less one, over simulated paths.
+    pub size_change: Option<Interval>,
     /// Seed of the intervals.
     pub seed: u64,
 }

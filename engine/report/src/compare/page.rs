@@ -1,6 +1,6 @@
 //! The comparison as one page that needs nothing else.
 
-use super::screen::{interval_words, lower_words, written};
+use super::screen::{cents, cents_interval, interval_words, lower_words, worst_head, written};
 use super::{Claims, Sample, claims};
 use crate::chart::escape;
 use crate::text::{percent, signed_dollars, signed_percent};
@@ -181,13 +181,42 @@ pub fn page(found: &Claims) -> String {
         row(
             &mut out,
             "th",
-            &["gain by structure".to_owned(), c.base.clone(), c.other.clone()],
+            &[
+                "gain by structure".to_owned(),
+                c.base.clone(),
+                c.other.clone(),
+                "95%".to_owned(),
+            ],
         );
         let money = |x: f64| Usd::from_f64(x).map_or_else(String::new, signed_dollars);
         for (name, a, b) in &c.structures {
-            row(&mut out, "td", &[name.clone(), money(*a), money(*b)]);
+            let of = c.gains.iter().find(|(n, _)| n == name).map(|(_, i)| i);
+            let ends = of.map_or_else(
+                || "–".to_owned(),
+                |i| format!("{} … {}", money(i.low), money(i.high)),
+            );
+            row(&mut out, "td", &[name.clone(), money(*a), money(*b), ends]);
         }
         out.push_str("</table>");
+        if let Some(w) = c.worst.as_ref().filter(|w| !w.layers.is_empty()) {
+            let _ = write!(
+                out,
+                "<h3>Layers on the worst days</h3><p class=\"dim\">{}</p><table>",
+                escape(&worst_head(c, w))
+            );
+            let head = ["layer", "gain there", "cents a dollar lost", "95%"];
+            row(&mut out, "th", &head.map(ToOwned::to_owned));
+            for l in &w.layers {
+                let cells = [
+                    l.name.clone(),
+                    money(l.gain),
+                    cents(l.efficiency),
+                    cents_interval(l.interval),
+                ];
+                row(&mut out, "td", &cells);
+            }
+            out.push_str("</table>");
+        }
     }
     if !found.sizes.is_empty() {
         out.push_str("<h2>Sizes</h2><table>");

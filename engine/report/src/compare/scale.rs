@@ -1,6 +1,7 @@
 //! One strategy at several sizes: drawdown, slippage and fills.
 
-use super::{Sample, drawdown};
+use super::resample::{Draws, Interval, interval, stationary};
+use super::{Resampling, Sample, drawdown};
 
 /// A size.
 #[derive(Clone, Debug, PartialEq)]
@@ -39,4 +40,66 @@ impl SizeRow {
             filled: (sample.orders.0 > 0).then(|| count(sample.orders.1) / count(sample.orders.0)),
         }
     }
+}
+
+/// The means of each size over simulated paths (`paths` holds the sizes of one path), and the drawdown of the larger of
+/// [`ends`] over that of the smaller, less one: a ratio of means, with an interval by resampling paths from ten on.
+#[must_use]
+pub fn over_paths(paths: &[Vec<SizeRow>], how: Resampling) -> (Vec<SizeRow>, Option<Interval>) {
+    let scales = paths.first().map_or(0, Vec::len);
+    let n = f64::from(u32::try_from(paths.len()).unwrap_or(u32::MAX));
+    let mean = |i: usize, of: &dyn Fn(&SizeRow) -> f64| {
+        paths.iter().filter_map(|p| p.get(i)).map(of).sum::<f64>() / n
+    };
+    let known = |i: usize, of: &dyn Fn(&SizeRow) -> Option<f64>| {
+        let values: Vec<f64> = paths.iter().filter_map(|p| of(p.get(i)?)).collect();
+        let n = f64::from(u32::try_from(values.len()).unwrap_or(u32::MAX));
+        (!values.is_empty()).then(|| values.iter().sum::<f64>() / n)
+    };
+    let rows: Vec<SizeRow> = (0..scales)
+        .filter_map(|i| {
+            let first = paths.first()?.get(i)?;
+            let lots: u64 = paths.iter().filter_map(|p| p.get(i)).map(|r| r.lots).sum();
+            Some(SizeRow {
+                scale: first.scale,
+                lots: lots / u64::try_from(paths.len()).unwrap_or(1).max(1),
+                drawdown: mean(i, &|r| r.drawdown),
+                gain: mean(i, &|r| r.gain),
+                slippage: mean(i, &|r| r.slippage),
+                slippage_a_lot: known(i, &|r| r.slippage_a_lot),
+                filled: known(i, &|r| r.filled),
+            })
+        })
+        .collect();
+    let (small, large) = ends(&rows);
+    let change = |at: &mut dyn Iterator<Item = usize>| -> Option<f64> {
+        let (mut a, mut b) = (0.0, 0.0);
+        for path in at.filter_map(|p| paths.get(p)) {
+            a += path.get(small?)?.drawdown;
+            b += path.get(large?)?.drawdown;
+        }
+        (a > 0.0).then(|| b / a - 1.0)
+    };
+    let point = change(&mut (0..paths.len()));
+    let mut draws = Draws::new(how.seed);
+    let mut at = Vec::new();
+    let resampled = (0..how.count)
+        .filter_map(|_| {
+            stationary(&mut draws, paths.len(), 1.0, &mut at);
+            change(&mut at.iter().copied())
+        })
+        .collect();
+    let found = point
+        .filter(|_| paths.len() >= 10)
+        .and_then(|p| interval(p, resampled));
+    (rows, found)
+}
+
+/// Places of the sizes that the claim is about: 20 and 200 times, else the first and the last.
+#[must_use]
+pub fn ends(rows: &[SizeRow]) -> (Option<usize>, Option<usize>) {
+    let find = |n: u32| rows.iter().position(|r| r.scale == n);
+    let named = find(20).zip(find(200));
+    let found = named.or_else(|| Some((0, rows.len().checked_sub(1)?)));
+    (found.map(|f| f.0), found.map(|f| f.1))
 }

@@ -1,6 +1,7 @@
 //! Comparisons as a screen and as a document.
 
 use super::resample::Interval;
+use super::worst::WorstDays;
 use super::{Claims, Comparison, Difference, Figure, claims};
 use crate::text::{dollars, percent, signed_percent, tidy_zero};
 use alula_market::money::Usd;
@@ -99,6 +100,57 @@ fn comparison(out: &mut String, c: &Comparison) {
         }
         push(out, &mut table, 1..=3);
     }
+    worst(out, c);
+}
+
+/// A share as cents of a dollar.
+pub(super) fn cents(x: Option<f64>) -> String {
+    x.map_or_else(|| "–".to_owned(), |x| tidy_zero(format!("{:.1}", 100.0 * x)))
+}
+
+pub(super) fn cents_interval(i: Option<Interval>) -> String {
+    i.map_or_else(
+        || "–".to_owned(),
+        |i| format!("{} … {}", cents(Some(i.low)), cents(Some(i.high))),
+    )
+}
+
+/// Which days, and what the core lost on them.
+pub(super) fn worst_head(c: &Comparison, w: &WorstDays) -> String {
+    let money = |x: f64| Usd::from_f64(x).map_or_else(|| "–".to_owned(), crate::text::signed_dollars);
+    let of = match w.dates.as_slice() {
+        [] => format!("{} a path", w.days),
+        [one] => one.to_string(),
+        [first, .., last] => format!("{} from {first} to {last}", w.days),
+    };
+    format!(
+        "worst 1% of sessions of {}: {of}; core {} there",
+        c.base,
+        money(-w.core_loss)
+    )
+}
+
+fn worst(out: &mut String, c: &Comparison) {
+    let Some(w) = c.worst.as_ref().filter(|w| !w.layers.is_empty()) else {
+        return;
+    };
+    let _ = writeln!(
+        out,
+        "\n {BOLD}layers on the worst days{BOLD:#} {DIM}· {}{DIM:#}",
+        worst_head(c, w)
+    );
+    let mut table = Table::new();
+    table.set_header(["", "gain there", "cents a dollar lost", "95%"]);
+    for l in &w.layers {
+        let gain = Usd::from_f64(l.gain).map_or_else(|| "–".to_owned(), crate::text::signed_dollars);
+        table.add_row([
+            l.name.clone(),
+            gain,
+            cents(l.efficiency),
+            cents_interval(l.interval),
+        ]);
+    }
+    push(out, &mut table, 1..=3);
 }
 
 /// The screen. It carries ANSI styles; the caller's stream removes them where they do not belong.
@@ -156,7 +208,7 @@ pub fn text(found: &Claims) -> String {
         "\n{DIM}Gamma is the absolute net gamma of what is held on the index, in underlyings a point, at the last tick of a session; vega that of \
          everything, each option's to its own vol. Shares are \
          of the capital; drawdowns of the peak, over ends of sessions. CVaR is the mean loss on the worst 5% or 1% of \
-         sessions.{DIM:#}"
+         sessions. On the worst days a layer's gain stands over what the core of the same run lost; what is financed apart is neither.{DIM:#}"
     );
     out
 }
@@ -194,7 +246,23 @@ pub fn json(found: &Claims) -> String {
                     json!({ "structure": name, "base": a, "other": b, "interval": span(ends) })
                 })
                 .collect();
-            json!({ "base": c.base, "other": c.other, "figures": rows, "structures": structures, "method": c.method })
+            let worst = c.worst.as_ref().map(|w| {
+                let layers: Vec<Value> = w
+                    .layers
+                    .iter()
+                    .map(|l| {
+                        json!({
+                            "layer": l.name, "gain": l.gain, "efficiency": l.efficiency, "interval": span(l.interval),
+                        })
+                    })
+                    .collect();
+                let dates: Vec<String> = w.dates.iter().map(ToString::to_string).collect();
+                json!({ "days": w.days, "dates": dates, "core_loss": w.core_loss, "layers": layers })
+            });
+            json!({
+                "base": c.base, "other": c.other, "figures": rows, "structures": structures, "worst_days": worst,
+                "method": c.method,
+            })
         })
         .collect();
     let sizes: Vec<Value> = found
@@ -210,7 +278,7 @@ pub fn json(found: &Claims) -> String {
     let document = json!({
         "data": found.label, "simulated": found.simulated, "period": found.period, "seed": found.seed,
         "interval": "95%", "units": "shares of capital, drawdown of the peak; gamma in underlyings a point; vega in dollars a vol point",
-        "comparisons": comparisons, "sizes": sizes, "claims": claims(found),
+        "comparisons": comparisons, "sizes": sizes, "drawdown_of_sizes_change": span(found.size_change), "claims": claims(found),
     });
     format!("{document:#}\n")
 }

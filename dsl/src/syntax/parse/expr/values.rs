@@ -147,15 +147,18 @@ impl Builder {
                 let mut shifts = Vec::new();
                 while let Some(p) = kids.next_if(Rule::shift) {
                     let span = self.span(&p);
+                    let of_event = has(&p, Rule::kw_event);
                     let mut parts = Kids::of(p);
-                    let axis = self.next_ident(&mut parts)?;
-                    shifts.push(Node::new(
-                        Shift {
-                            axis,
+                    let name = self.next_ident(&mut parts)?;
+                    let shift = if of_event {
+                        Shift::Event(name)
+                    } else {
+                        Shift::By {
+                            axis: name,
                             amount: self.next_literal(&mut parts)?,
-                        },
-                        span,
-                    ));
+                        }
+                    };
+                    shifts.push(Node::new(shift, span));
                 }
                 Arg::Under(shifts)
             }

@@ -1,8 +1,8 @@
-//! Layers that own futures: what a lot of them measures and carries, and the orders that buy, sell and change it.
+//! Layers that own futures or shares: what a lot of them measures and carries, and the orders that buy, sell and change it.
 //!
 //! A future has no premium. It is sized in lots, by margin, by notional or by vega, or as a share of the target. Its loss has
 //! a bound only when nothing is short, so that a spread fits under no cap in dollars at risk. Budgets see its fees and what
-//! variation has cost on balance. VX contracts settle one after the other: what is left of a spread when a leg has settled is
+//! variation has cost on balance; shares are paid for, and count with what was paid less what their sale brought back. VX contracts settle one after the other: what is left of a spread when a leg has settled is
 //! another position than the one that was sized, and goes at the first tick that sees it.
 
 use super::super::linear::{closing, no_price, per_lot, times};
@@ -12,6 +12,7 @@ use super::measure::Measure;
 use super::solve::Lot;
 use super::{Aim, Bought, Own, Work};
 use crate::decision::{Candidate, PickError, Skip};
+use crate::etp;
 use crate::futures::{class_of, pick_futures_from};
 use crate::linear;
 use crate::plan::PlanLayer;
@@ -94,12 +95,20 @@ impl Walk<'_> {
             measure: amount,
             carries,
             risk: linear::max_loss(legs, &price_of).ok().map(Usd::to_f64),
-            debit: 0.0,
+            // Shares are paid for.
+            debit: if shares_alone(legs) {
+                linear::notional(legs, &price_of)?.to_f64()
+            } else {
+                0.0
+            },
         })
     }
 
     /// The mapping's number for the nearest of a lot's contracts.
     pub(super) fn futures_mapped_by(&self, legs: &[LinearLeg], aim: &Aim) -> Option<f64> {
+        if let Some(Instrument::Share(share)) = legs.first().map(|l| l.instrument) {
+            return etp::mapped_by(&self.sight, share, aim.mapping).ok();
+        }
         let first = legs.iter().filter_map(|l| l.instrument.expiry()).min()?;
         let vix = legs
             .iter()
@@ -194,6 +203,10 @@ impl Walk<'_> {
             lots: Some(lots),
         });
     }
+}
+
+fn shares_alone(legs: &[LinearLeg]) -> bool {
+    legs.iter().all(|l| matches!(l.instrument, Instrument::Share(_)))
 }
 
 /// Whether a position could be turned into other contracts by one order: futures of the same class.

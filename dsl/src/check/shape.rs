@@ -186,12 +186,11 @@ impl<'a> Checker<'a> {
     fn underlying(&mut self, shape: &Shape, kind: &str) -> Option<Instrument> {
         let name = &shape.underlying;
         let Some(instrument) = reference::instrument(&name.value) else {
-            let help = did_you_mean(&name.value, Instrument::ALL.iter().map(|i| i.name())).unwrap_or_else(
-                || {
+            let help =
+                did_you_mean(&name.value, Instrument::ALL.iter().map(|i| i.name())).unwrap_or_else(|| {
                     "options exist on SPX, XSP and VIX; futures on VX and ES; shares are VXX, VXZ and VIXY"
                         .to_owned()
-                },
-            );
+                });
             let message = format!("there is no instrument `{}`", name.value);
             return self.error(codes::UNKNOWN_INSTRUMENT, name.span, message, help);
         };

@@ -128,6 +128,33 @@ mod tests {
     }
 
     #[test]
+    fn a_subaccount_stands_beside_what_it_pays_for() {
+        let text = "alula 1\nstrategy s { capital $100_000 evaluate every 1 session in SPX.regular }\n\
+                    #allow(no-loss-bound) because \"a long future\"\nstructure front = future on VX { long month 2 }\n\
+                    policy rolls on front { open when VIX.last > 20 vol size 1 lot  close calm when VIX.last < 15 vol }\n\
+                    subaccount second { capital $40_000 holds rolls }";
+        let found = compile("t.alula", text.as_bytes(), &NoImports);
+        let g = found.graph.unwrap_or_else(|| panic!("{:#?}", found.diagnostics));
+        for picture in [super::svg(&g), super::dot(&g), super::mermaid(&g)] {
+            for words in ["subaccount second", "$40,000 set apart", "paid by"] {
+                assert!(picture.contains(words), "{words} is missing in\n{picture}");
+            }
+        }
+        let told = super::text(&g);
+        assert!(
+            told.contains("subaccount second: $40,000 set apart\n  holds rolls"),
+            "{told}"
+        );
+        // What closes is not paid for.
+        let sketch = sketch(&g);
+        let paid = sketch
+            .shapes
+            .iter()
+            .filter(|s| s.ports.iter().any(|p| p == "paid by"));
+        assert_eq!(paid.map(|s| s.id.as_str()).collect::<Vec<_>>(), ["rolls.open"]);
+    }
+
+    #[test]
     fn texts_are_escaped_for_each_format() {
         let text = "alula 1\n/// a <b> & \"c\"\nstrategy s { capital $1 evaluate every 5m in SPX.regular }\n\
                     guard g { require VIX.last < 5 vol else alert \"x <y> & z\" }";

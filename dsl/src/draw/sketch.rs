@@ -3,7 +3,7 @@
 
 use super::words;
 use crate::builtin::Indicator;
-use crate::graph::{Domain, Graph, GuardUnknown, Node, NodeId, Op, StructureId};
+use crate::graph::{Domain, Graph, GuardUnknown, Node, NodeId, Op, RuleAction, StructureId};
 use crate::lower::ids;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -77,6 +77,7 @@ pub(super) fn sketch(g: &Graph) -> Sketch {
     s.policies();
     s.hedges();
     s.overlays();
+    s.subaccounts();
     s.out
 }
 
@@ -386,11 +387,9 @@ impl Sketcher<'_> {
     fn policies(&mut self) {
         let g = self.g;
         for policy in &g.policies {
-            let group = self.group(format!(
-                "policy {} on {}",
-                policy.key,
-                words::structure_name(g, policy.structure)
-            ));
+            let on = words::structure_name(g, policy.structure);
+            let of = words::of_subaccount(g, &policy.key);
+            let group = self.group(format!("policy {} on {on}{of}", policy.key));
             for rule in &policy.rules {
                 let (word, lines) = words::rule(g, rule);
                 let mut amounts = ids::of_rule(rule);
@@ -436,7 +435,8 @@ impl Sketcher<'_> {
         let g = self.g;
         for hedge in &g.hedges {
             let on = words::structure_name(g, hedge.structure);
-            let group = self.group(format!("hedge {} on {on}", hedge.key));
+            let of = words::of_subaccount(g, &hedge.key);
+            let group = self.group(format!("hedge {} on {on}{of}", hedge.key));
             if let Some((greek, amount, band)) = &hedge.target {
                 let mut lines = vec![words::text(g, *amount)];
                 let mut amounts = vec![*amount];
@@ -469,7 +469,8 @@ impl Sketcher<'_> {
         let g = self.g;
         for overlay in &g.overlays {
             let on = words::structure_name(g, overlay.structure);
-            let group = self.group(format!("overlay {} on {on}", overlay.key));
+            let of = words::of_subaccount(g, &overlay.key);
+            let group = self.group(format!("overlay {} on {on}{of}", overlay.key));
             let (mut lines, mut amounts) = (Vec::new(), Vec::new());
             lines.extend(words::overlay_target(g, overlay));
             if let Some((target, band)) = overlay.target {
@@ -482,6 +483,43 @@ impl Sketcher<'_> {
                 self.lead(*id, at, word);
             }
             self.owns(at, Some(overlay.structure));
+        }
+    }
+
+    /// A box for each subaccount, which leads into what it pays for: opens of policies, layers, overlays.
+    fn subaccounts(&mut self) {
+        let g = self.g;
+        for subaccount in &g.subaccounts {
+            let holds = |name: &str| subaccount.holds.iter().any(|h| h == name);
+            let policies = g.policies.iter().filter(|p| holds(&p.key));
+            let opens = policies.flat_map(|p| &p.rules);
+            let opens = opens.filter(|r| matches!(r.action, RuleAction::Open { .. }));
+            let layers = g.hedges.iter().filter(|h| holds(&h.key)).flat_map(|h| &h.layers);
+            let overlays = g.overlays.iter().filter(|o| holds(&o.key));
+            let paid: BTreeSet<&str> = opens
+                .map(|r| r.key.as_str())
+                .chain(layers.map(|l| l.key.as_str()))
+                .chain(overlays.map(|o| o.key.as_str()))
+                .collect();
+            let from = self.add(Shape {
+                id: subaccount.key.clone(),
+                kind: Kind::Account,
+                title: Some(format!("subaccount {}", subaccount.key)),
+                lines: vec![format!("${} set apart", words::grouped(subaccount.capital_usd))],
+                ports: Vec::new(),
+                thresholds: BTreeSet::new(),
+                group: None,
+            });
+            for to in 0..from {
+                let Some(shape) = self.out.shapes.get_mut(to) else {
+                    continue;
+                };
+                if shape.kind == Kind::Action && paid.contains(shape.id.as_str()) {
+                    shape.ports.push("paid by".to_owned());
+                    let port = shape.ports.len() - 1;
+                    self.arrow(from, to, Some(port));
+                }
+            }
         }
     }
 }

@@ -121,6 +121,18 @@ fn write(g: &Graph, out: &mut String) -> std::fmt::Result {
             line(out, g, word, Some(*id))?;
         }
     }
+    for subaccount in &g.subaccounts {
+        writeln!(
+            out,
+            "\nsubaccount {}: ${} set apart",
+            subaccount.key,
+            words::grouped(subaccount.capital_usd)
+        )?;
+        for doc in subaccount.doc.lines() {
+            writeln!(out, "  {doc}")?;
+        }
+        writeln!(out, "  holds {}", subaccount.holds.join(", "))?;
+    }
     if !g.guards.is_empty() {
         writeln!(out, "\nguards")?;
         for rule in &g.guards {

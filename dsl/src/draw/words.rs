@@ -207,6 +207,13 @@ pub(super) fn structure_lines(g: &Graph, s: &StructureDef) -> Vec<String> {
     out
 }
 
+/// ` · subaccount second` for what a subaccount holds; nothing for the main account's.
+pub(super) fn of_subaccount(g: &Graph, key: &str) -> String {
+    let holds = |s: &&crate::graph::SubaccountDef| s.holds.iter().any(|h| h == key);
+    let found = g.subaccounts.iter().find(holds);
+    found.map_or_else(String::new, |s| format!(" · subaccount {}", s.key))
+}
+
 pub(super) fn roll(g: &Graph, to: &RollDef) -> String {
     match to {
         RollDef::Recentred(e) => format!("to {}, recentred", expiry(g, e)),

@@ -213,7 +213,10 @@ fn leaf() -> impl Strategy<Value = Expr> {
 }
 
 fn shift() -> impl Strategy<Value = Node<Shift>> {
-    (ident(), literal()).prop_map(|(axis, amount)| node(Shift { axis, amount }))
+    prop_oneof![
+        3 => (ident(), literal()).prop_map(|(axis, amount)| node(Shift::By { axis, amount })),
+        1 => ident().prop_map(|name| node(Shift::Event(name))),
+    ]
 }
 
 fn arg(expr: impl Strategy<Value = Expr> + Clone) -> impl Strategy<Value = Arg> {

@@ -13,7 +13,7 @@ pub mod tick;
 pub use future::FutureContract;
 pub use instrument::{Fields, Instrument, date_of, day_number};
 pub use listing::{NotListed, listed};
-pub use share::Share;
+pub use share::{Share, Split};
 pub use since::Since;
 pub use symbol::ParseSymbolError;
 

@@ -16,7 +16,7 @@ use alula_core::linear::{LinearMarket, SPREAD_TICKS, SharePrice, implied_curve};
 use alula_core::market::Views;
 use alula_core::plan::Plan;
 use alula_market::calendar::ExchangeCalendar;
-use alula_market::contract::{FutureContract, FutureRoot, Instrument, SettlementValue, Share};
+use alula_market::contract::{FutureContract, FutureRoot, Instrument, SettlementValue, Share, Split};
 use alula_market::curve::{FuturesCurve, final_settlement, futures_curve, settlement_on};
 use alula_market::history::{History, HistoryError};
 use alula_market::money::Price;
@@ -255,13 +255,19 @@ fn newest_close(
         return Ok(None);
     };
     let known = series.available_at.partition_point(|a| *a <= at);
-    // A few sessions back at most: an older price is none.
+    // A few sessions back at most: an older price is none. One from before a split is in the new shares, as what is held is.
     let found = (0..known).rev().take(5).find_map(|i| {
         let price = Price::from_f64((*series.close.get(i)?)?).filter(|p| *p > Price::ZERO)?;
+        let session = *series.date.get(i)?;
+        let split = |price: Price, s: &Split| {
+            let opened = ExchangeCalendar::nyse().open_at(s.on).is_some_and(|o| o <= at);
+            let moved = price.0.saturating_mul(s.old).checked_div(s.new);
+            moved.filter(|_| opened).map_or(price, Price)
+        };
         Some(SharePrice {
             share,
-            price,
-            session: *series.date.get(i)?,
+            price: share.splits_between(session, at.date()).fold(price, split),
+            session,
             known_at: *series.available_at.get(i)?,
         })
     });

@@ -278,6 +278,7 @@ fn collect(cells: &Recorded<'_>, id: NodeId, out: &mut Vec<Reading>, depth: u32)
                 if !out.contains(&reading) {
                     out.push(reading);
                 }
+                moves(cells, source, out);
             }
         }
         _ if node.kind == ValueKind::Bool && node.clock != Clock::Constant && !logical(&node.op) => {
@@ -299,6 +300,23 @@ fn collect(cells: &Recorded<'_>, id: NodeId, out: &mut Vec<Reading>, depth: u32)
             .inputs
             .iter()
             .for_each(|input| collect(cells, *input, out, depth + 1)),
+    }
+}
+
+/// What a scenario takes from past reactions: their means, how many they are and how they spread.
+fn moves(cells: &Recorded<'_>, scenario: &Node, out: &mut Vec<Reading>) {
+    for input in &scenario.inputs {
+        let Some(source) = cells.node(*input) else {
+            continue;
+        };
+        let reading = Reading {
+            text: source.text.clone(),
+            cell: cells.cell(*input, 0),
+            style: style_of(source.kind, &source.text),
+        };
+        if matches!(source.op, Op::EventMove { .. }) && !out.contains(&reading) {
+            out.push(reading);
+        }
     }
 }
 

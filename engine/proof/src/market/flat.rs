@@ -133,8 +133,8 @@ pub(super) fn flat(
             settlement: root.settlement(),
             settles_at,
             last_trade_at,
-            puts: side(&puts, &calls, &status, chain.spread),
-            calls: side(&calls, &puts, &status, chain.spread),
+            puts: side(&puts, &status, chain.spread),
+            calls: side(&calls, &status, chain.spread),
             strikes: strikes.to_vec(),
         });
     }
@@ -143,17 +143,14 @@ pub(super) fn flat(
 }
 
 /// Quotes around the values of one right: bid and ask on the exchange's ticks, a nickel below 3 points, a dime from there on.
-/// The spread is a share of the cheaper of the two rights at the strike, since parity ties them: in the money an option is quoted
-/// no wider than the one out of the money, or a condor deep in the money would cost more to close than its width.
+/// The spread is a share of each value, in the money too: there a package can cost more than its width to close, and no fill is
+/// made beyond the width. A case that needs one gives quotes of its own.
 ///
 /// Sums and comparisons alone, so that the compiler makes vector code of it: a case waits for tens of thousands of quotes.
-fn side(values: &[f64], others: &[f64], status: &[RowStatus], spread: f64) -> QuoteColumns {
+fn side(values: &[f64], status: &[RowStatus], spread: f64) -> QuoteColumns {
     let column = |way: f64, up: f64| -> Vec<Price> {
-        let quote = |(value, other): (&f64, &f64)| {
-            let cheaper = if value < other { *value } else { *other };
-            Price(quoted(*value, cheaper * spread, way, up))
-        };
-        values.iter().zip(others).map(quote).collect()
+        let quote = |value: &f64| Price(quoted(*value, spread, way, up));
+        values.iter().map(quote).collect()
     };
     let (mut bid, mut ask) = (column(-1.0, 0.0), column(1.0, 1.0));
     for ((bid, ask), _) in bid
@@ -173,12 +170,12 @@ fn side(values: &[f64], others: &[f64], status: &[RowStatus], spread: f64) -> Qu
     }
 }
 
-/// Half of `wide` below (`way` -1, `up` 0) or above (1, 1) a value, on the next tick that way, in mills.
+/// Half a spread below (`way` -1, `up` 0) or above (1, 1) a value, on the next tick that way, in mills.
 #[inline(always)]
-fn quoted(value: f64, wide: f64, way: f64, up: f64) -> i64 {
+fn quoted(value: f64, spread: f64, way: f64, up: f64) -> i64 {
     let small = value < 3.0;
     let tick = if small { 0.05 } else { 0.1 };
-    let half = wide / 2.0;
+    let half = value * spread / 2.0;
     let half = if half > tick / 2.0 { half } else { tick / 2.0 };
     let ticks = (value + way * half) / tick - way * 1e-9;
     let ticks = if ticks > 0.0 { ticks } else { 0.0 };
@@ -234,12 +231,12 @@ mod tests {
         values.extend((0..2_000).map(|i| 1.7_f64.powi(i % 40) * (1.0 + f64::from(i) * 1e-4)));
         let status = vec![RowStatus::Ok; values.len()];
         for spread in [0.0, 0.02, 0.5, 1.0] {
-            let quotes = side(&values, &values, &status, spread);
+            let quotes = side(&values, &status, spread);
             for ((value, bid), ask) in values.iter().zip(&quotes.bid).zip(&quotes.ask) {
                 assert_eq!((*bid, *ask), plain(*value, spread), "{value} at {spread}");
             }
         }
-        let none = side(&[5.0, 5.0], &[5.0, 5.0], &[RowStatus::BadVol, RowStatus::Ok], 0.0);
+        let none = side(&[5.0, 5.0], &[RowStatus::BadVol, RowStatus::Ok], 0.0);
         assert_eq!(none.bid, [Price::ZERO, Price(4_900)]);
     }
 }

@@ -95,6 +95,7 @@ fn course(graph: &Graph, run: &RunOutput) -> Course {
         set: ThresholdSet::from_values(&graph.thresholds, v.values.clone()).expect("values in range"),
         file: run.inputs.get(&v.source).cloned().map(SwapFile::new),
         entries: v.entries,
+        rules: None,
     });
     Course {
         swaps: swaps.collect(),

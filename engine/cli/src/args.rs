@@ -4,6 +4,7 @@ mod journal;
 mod live;
 mod market;
 mod plugin;
+pub mod rules;
 mod run;
 pub mod thresholds;
 
@@ -13,7 +14,7 @@ pub use journal::{
 };
 pub use live::{
     BrokerArg, CtlArgs, CtlCommand, FeedArg, HaltArg, HaltArgs, LogArgs, LogFormat, OnSwapArg,
-    OverlayCommand, RailsArgs, ReplayArgs, RunArgs,
+    OverlayCommand, PositionsArg, RailsArgs, ReplayArgs, RunArgs,
 };
 pub use market::{
     CalendarArgs, ContractsArgs, DateRange, ExchangeArg, FeesArgs, ImportArgs, IndexArg, RegimeArg,
@@ -128,6 +129,8 @@ pub enum Command {
     Test(TestArgs),
     /// Change rules one at a time and list the changes that no test notices
     Mutate(MutateArgs),
+    /// Compare a strategy with the one that runs, before it takes its place: rules diff, rules preview
+    Rules(rules::RulesArgs),
     /// Show, compare and preview the numbers that may change while a strategy runs
     Thresholds(thresholds::ThresholdsArgs),
     /// Show what can be traded: multipliers, ticks, settlement, listing history, expiries

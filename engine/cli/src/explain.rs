@@ -1,6 +1,8 @@
 //! Reasons of decisions in plain words, for reports and for `alula why`.
 
 use crate::exit::Failure;
+use alula_core::registry::Registry;
+use alula_core::succession::{Orphans, graft};
 use alula_core::why::{Why, render};
 use alula_dsl::compile::compile;
 use alula_dsl::graph::Graph;
@@ -8,9 +10,11 @@ use alula_dsl::source::SourceLoader;
 use alula_report::from_run::from_run;
 use alula_report::html::DECISIONS_MAX;
 use alula_report::model::Report;
+use alula_run::course::SWAPS;
 use alula_run::output::DecisionRow;
 use alula_run::{Explainer, RunOutput};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// The report of a run, each decision that it shows with its reason.
 ///
@@ -56,6 +60,64 @@ impl SourceLoader for Recorded<'_> {
     }
 }
 
+/// Compiles the strategies that took over while a run was under way, from the inputs in its folder, with what was carried into
+/// each: explanations need them.
+///
+/// # Errors
+/// When one does not compile any more.
+pub fn with_strategies(run: &mut RunOutput) -> Result<(), Failure> {
+    if run.strategies.is_empty() {
+        return Ok(());
+    }
+    let lost = |version: u32| {
+        Failure::usage(format!(
+            "version {version} of the strategy does not compile from the run's inputs"
+        ))
+        .help("ask with the program version that made the run")
+    };
+    let mut before = Arc::new(graph_of(run)?);
+    let registry = Registry::default();
+    for at in 1..run.strategies.len() {
+        let Some(row) = run.strategies.get(at).cloned() else {
+            break;
+        };
+        let own = compile_input(run, &row.source).ok_or_else(|| lost(row.version))?;
+        let values = row.tick.checked_sub(1).map(|t| run.thresholds_at(t));
+        let values = values.unwrap_or_else(|| run.manifest.thresholds.iter().map(|t| t.value).collect());
+        let carried: BTreeMap<String, Orphans> = row
+            .carried
+            .split("; ")
+            .filter_map(|w| w.rsplit_once(' '))
+            .filter_map(|(key, how)| Some((key.to_owned(), Orphans::from_word(how)?)))
+            .collect();
+        let whole = graft((&before, &registry, &values), (&own, &registry), &carried);
+        let whole = Arc::new(whole.map_err(|_| lost(row.version))?);
+        before = Arc::clone(&whole);
+        if let Some(row) = run.strategies.get_mut(at) {
+            row.graph = Some(whole);
+        }
+    }
+    Ok(())
+}
+
+/// Compiles a strategy of the inputs, with what it imports from beside it.
+fn compile_input(run: &RunOutput, source: &str) -> Option<Graph> {
+    let (folder, entry) = entry_of(source);
+    let beside: BTreeMap<String, Vec<u8>> = run
+        .inputs
+        .iter()
+        .filter_map(|(name, bytes)| Some((name.strip_prefix(folder)?.to_owned(), bytes.clone())))
+        .collect();
+    compile(entry, run.inputs.get(source)?, &Recorded(&beside)).graph
+}
+
+/// The folder of a strategy that took over among the inputs, `swaps/0002-…/`, and its entry below it.
+#[must_use]
+pub fn entry_of(source: &str) -> (&str, &str) {
+    let begins = source.strip_prefix(SWAPS).and_then(|rest| rest.find('/'));
+    source.split_at(begins.map_or(0, |at| SWAPS.len() + at + 1))
+}
+
 /// The graph that a run was made from, compiled again from the inputs in its folder.
 ///
 /// # Errors
@@ -69,9 +131,10 @@ pub fn graph_of(run: &RunOutput) -> Result<Graph, Failure> {
 /// # Errors
 /// As [`graph_of`].
 pub fn strategy_of(run: &RunOutput) -> Result<(&str, Graph), Failure> {
-    let strategies = run.inputs.iter().filter(|(name, _)| name.ends_with(".alula"));
+    let began = || run.inputs.iter().filter(|(name, _)| !name.starts_with(SWAPS));
+    let strategies = began().filter(|(name, _)| name.ends_with(".alula"));
     // A run read from standard input has a name without an ending.
-    let others = run.inputs.iter().filter(|(name, _)| !name.ends_with(".alula"));
+    let others = began().filter(|(name, _)| !name.ends_with(".alula"));
     for (name, bytes) in strategies.chain(others) {
         let graph = compile(name, bytes, &Recorded(&run.inputs)).graph;
         if let Some(graph) = graph.filter(|g| g.settings.name == run.manifest.strategy) {

@@ -17,6 +17,7 @@ pub mod plugins;
 pub mod progress;
 pub mod project;
 pub mod run_folder;
+mod strategy;
 
 use args::{Cli, Command};
 use clap::Parser as _;
@@ -81,6 +82,7 @@ pub fn run(command: &Command, out: &mut Output) -> Result<Exit, Failure> {
         Command::Why(args) => command::why::run(args, out),
         Command::Test(args) => command::test::run(args, out),
         Command::Mutate(args) => command::mutate::run(args, out),
+        Command::Rules(args) => command::rules::run(args, out),
         Command::Thresholds(args) => command::thresholds::run(args, out),
         Command::Contracts(args) => command::contracts::run(args, out),
         Command::Calendar(args) => command::calendar::run(args, out),

@@ -82,6 +82,20 @@ impl Project {
     /// # Errors
     /// When the thresholds file was named by the caller and cannot be read.
     pub fn link(&self, thresholds: Option<&Path>) -> Result<Link, Failure> {
+        let file = self
+            .compiled
+            .graph
+            .as_ref()
+            .and_then(|_| self.thresholds_path(thresholds));
+        let file = file
+            .map(|path| files::read(&path).map(|bytes| (path, bytes)))
+            .transpose()?;
+        Ok(self.link_with(file))
+    }
+
+    /// The same with a thresholds file that was read already; without one the declared values hold.
+    #[must_use]
+    pub fn link_with(&self, file: Option<(PathBuf, Vec<u8>)>) -> Link {
         let mut findings = Findings::default();
         findings.add(&self.compiled.sources, &self.compiled.diagnostics);
         let mut link = Link {
@@ -92,13 +106,35 @@ impl Project {
         };
         if let Some(graph) = &self.compiled.graph {
             link.compile_scripts(graph, &self.loader);
-            let file = self.thresholds_path(thresholds);
-            let file = file
-                .map(|path| files::read(&path).map(|bytes| (path, bytes)))
-                .transpose()?;
             link.read_thresholds(graph, file);
         }
-        Ok(link)
+        link
+    }
+
+    /// The strategy's own files as they lead there from the current folder, with what was compiled of them: the entry, what it
+    /// imports. Scripts are among [`Project::files`].
+    #[must_use]
+    pub fn texts(&self) -> Vec<(PathBuf, Vec<u8>)> {
+        let files = self.compiled.sources.files().iter().enumerate();
+        files
+            .map(|(i, f)| match i {
+                0 => (self.path.clone(), self.bytes.clone()),
+                _ => (PathBuf::from(&f.name), f.text.as_bytes().to_vec()),
+            })
+            .collect()
+    }
+
+    /// Every file that the strategy is made of, scripts included, as they lead there from the current folder.
+    #[must_use]
+    pub fn files(&self) -> Vec<PathBuf> {
+        let folder = self.path.parent().filter(|p| !p.as_os_str().is_empty());
+        let below = |name: &String| folder.map_or_else(|| PathBuf::from(name), |f| f.join(name));
+        let scripts = self.compiled.graph.iter().flat_map(|g| &g.scripts);
+        let mut all: Vec<PathBuf> = self.texts().into_iter().map(|(path, _)| path).collect();
+        all.extend(scripts.map(|s| below(&s.file)));
+        let mut seen = std::collections::BTreeSet::new();
+        all.retain(|path| seen.insert(path.clone()));
+        all
     }
 
     /// The strategy ready to run, after warnings were shown.

@@ -28,6 +28,7 @@ pub mod select;
 pub mod state;
 pub mod step;
 pub mod stream;
+pub mod succession;
 pub mod surface;
 pub mod thresholds;
 pub mod trace;

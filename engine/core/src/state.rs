@@ -8,6 +8,7 @@ pub use layers::{LayerState, Layers, Sleeve, Spent};
 use crate::operator::Overlay;
 use crate::ops::Operator;
 use crate::plan::{NodeKind, Plan};
+use crate::succession::{ItemKind, Succession};
 use alula_book::instrument::LinearPosition;
 use alula_book::{Book, PositionId};
 use alula_dsl::graph::Domain;
@@ -98,6 +99,38 @@ impl State {
     /// overlays act on the new values at once.
     pub fn swapped(&mut self, called: BTreeSet<Arc<str>>) {
         self.called_without = Some(called);
+    }
+
+    /// Moves to the plan of the strategy that takes the place of the one so far. Operators go on where the new graph has a node of the
+    /// same identity, and begin where it has not: those of the account and of open positions begin with the next tick, for the
+    /// account has no history to be replayed. Layers go on by their key, so that what is spent stays spent; the memory of a
+    /// rule that closes a part goes on while the rule says the same.
+    pub fn succeed(&mut self, new: &Plan, book: &Book, succession: &Succession) {
+        let follow = |nodes: &[usize], domain: Domain, before: &Operators| {
+            let mut operators = initial(new, nodes, domain);
+            for (index, operator) in &mut operators {
+                let was = succession.node(*index);
+                let found = was.and_then(|was| before.iter().find(|(at, _)| *at == was));
+                if let Some((_, found)) = found {
+                    *operator = found.boxed_clone();
+                }
+            }
+            operators
+        };
+        self.book = follow(new.order(), Domain::Book, &self.book);
+        for (id, operators) in &mut self.positions {
+            let of_options = book.position(*id).map(|p| &p.structure);
+            let structure = of_options.or_else(|| book.ledger().position(*id).map(|p| &p.structure));
+            let nodes = structure.map_or(&[][..], |key| new.position_nodes(key));
+            *operators = follow(nodes, Domain::Position, operators);
+        }
+        let keys = new.hedges().iter().flat_map(|h| &h.layers);
+        self.layers.succeed(keys.map(|l| Arc::clone(&l.key)));
+        for rules in self.ready_since.values_mut() {
+            rules.retain(|key, _| succession.keeps(ItemKind::Rule, key));
+        }
+        let rules = new.rules();
+        self.waiting.retain(|key| rules.iter().any(|r| r.key == *key));
     }
 
     /// Entries that wait since a change of thresholds.

@@ -4,6 +4,7 @@ use crate::broker::Broker;
 use crate::feed::Feed;
 use crate::keeper::{Keeper, stamp};
 use crate::source::Refusal;
+use crate::strategy::Changes;
 use crate::swap::{Desk, Judged, Rejected};
 use crate::trader::{AtWork, Reopen, Sheet, TradeError, Trader, VISITED, mark};
 use alula_core::thresholds::Change;
@@ -28,6 +29,28 @@ pub enum Happening {
         changes: Vec<Change>,
         /// It acknowledged the version in force.
         acked: bool,
+    },
+    /// Another strategy was taken; it is in force from the next tick on.
+    Strategy {
+        /// Hash of its files.
+        digest: String,
+        /// What is not as it was.
+        changes: Vec<String>,
+        /// Values of thresholds that move with it.
+        values: Vec<Change>,
+        /// What becomes of positions of structures that it does not have.
+        carried: Vec<String>,
+    },
+    /// Another strategy waits for an operator's word: something ends with it.
+    Proposed {
+        /// Hash of its files.
+        digest: String,
+        /// What is not as it was.
+        changes: Vec<String>,
+        /// What ends.
+        drops: Vec<String>,
+        /// What ends and has open positions or orders.
+        open: Vec<String>,
     },
     /// A file was refused; what is in force stays.
     Rejected(Rejected),
@@ -92,15 +115,16 @@ pub struct Reloads {
 /// A run under way.
 #[derive(Debug)]
 pub struct Live<'a> {
-    crank: Crank<'a>,
-    desk: Desk,
-    keeper: Option<Keeper>,
+    pub(crate) crank: Crank<'a>,
+    pub(crate) desk: Desk,
+    pub(crate) keeper: Option<Keeper>,
     trader: Option<Trader>,
     feed: Option<Feed>,
     /// Processes of the broker that had died when the feed asked last.
     revivals: u64,
     told: Told,
-    reloads: Reloads,
+    pub(crate) reloads: Reloads,
+    pub(crate) strategy: Changes<'a>,
 }
 
 /// Why a run had to stop.
@@ -143,6 +167,7 @@ impl<'a> Live<'a> {
             revivals: 0,
             told,
             reloads: Reloads::default(),
+            strategy: Changes::default(),
         }
     }
 
@@ -340,7 +365,7 @@ impl<'a> Live<'a> {
             Judged::Accepted(accepted) => {
                 let version = accepted.swap.set.hash_hex();
                 if let Some(keeper) = &mut self.keeper {
-                    let graph = self.crank.plan().graph();
+                    let graph = self.crank.next_graph();
                     let text = accepted
                         .swap
                         .set
@@ -392,7 +417,8 @@ impl<'a> Live<'a> {
                     .decisions
                     .get(newest.map_or(0, |i| i + 1)..)
                     .unwrap_or_default();
-                keeper.decision(tick, decisions, self.crank.version(), received_ns)?;
+                let versions = (self.crank.version(), self.crank.rules_version());
+                keeper.decision(tick, decisions, versions, received_ns)?;
             }
         }
         // The decision is on disk; now its orders may leave.

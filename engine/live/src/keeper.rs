@@ -13,7 +13,7 @@ use alula_journal::wire::{self, Blob, Change};
 use alula_journal::{Hash, Journal, JournalError, Record, Stamp};
 use alula_market::time::Instant;
 use alula_run::output::{DecisionRow, TickRow};
-use alula_run::{Entries, OperatorAct};
+use alula_run::{Entries, OperatorAct, Swap};
 
 /// What a run is made of, for its first entries.
 #[derive(Clone, Debug)]
@@ -93,6 +93,9 @@ pub struct Keeper {
     journal: Pen,
     feed: String,
     versions: u64,
+    strategies: u64,
+    /// Hash of the strategy in force.
+    rules: Hash,
     /// Hash of the thresholds in force.
     in_force: Hash,
     /// Entry of the tick at hand.
@@ -104,6 +107,22 @@ pub(crate) fn stamp(at: Instant, received_ns: i64) -> Stamp {
     Stamp {
         engine_ns: at.0.saturating_mul(1_000_000_000),
         received_ns,
+    }
+}
+
+fn changed(c: &alula_core::thresholds::Change) -> Change {
+    Change {
+        field: c.name.clone(),
+        before: c.before.clone(),
+        after: c.after.clone(),
+    }
+}
+
+/// How the journal says what entries do.
+const fn waits(swap: &Swap) -> &'static str {
+    match swap.entries {
+        Entries::Wait => "",
+        Entries::Evaluate => ", entries evaluate",
     }
 }
 
@@ -162,6 +181,8 @@ impl Keeper {
             journal,
             feed: basis.feed.clone(),
             versions: 1,
+            strategies: 1,
+            rules: Hash(basis.rules),
             in_force,
             tick: start,
         })
@@ -175,7 +196,7 @@ impl Keeper {
     pub fn resume(
         journal: impl Into<Pen>,
         basis: &Basis,
-        (set, versions): (&ThresholdSet, u64),
+        (set, versions, strategies): (&ThresholdSet, u64, u64),
         received_ns: i64,
     ) -> Result<Self, JournalError> {
         let now = Stamp {
@@ -189,6 +210,8 @@ impl Keeper {
             journal,
             feed: basis.feed.clone(),
             versions,
+            strategies,
+            rules: Hash(basis.rules),
             in_force: Hash(*set.hash()),
             tick: start,
         })
@@ -243,7 +266,7 @@ impl Keeper {
         &mut self,
         tick: &TickRow,
         rows: &[DecisionRow],
-        version: u32,
+        (version, rules): (u32, u32),
         received_ns: i64,
     ) -> Result<(), JournalError> {
         let words = rows.iter().filter(|d| d.tick == tick.tick);
@@ -255,7 +278,7 @@ impl Keeper {
             outcome: Hash::of(words.join("\n").as_bytes()),
             link: Hash::parse(&tick.chain).unwrap_or_default(),
             thresholds: u64::from(version),
-            strategy: 1,
+            strategy: u64::from(rules),
             words,
         };
         let cause = self.tick;
@@ -275,28 +298,81 @@ impl Keeper {
         received_ns: i64,
     ) -> Result<(), JournalError> {
         let swap = &accepted.swap;
-        let changes = accepted.changes.iter().map(|c| Change {
-            field: c.name.clone(),
-            before: c.before.clone(),
-            after: c.after.clone(),
-        });
+        let changes = accepted.changes.iter().map(changed);
         let previous = std::mem::replace(&mut self.in_force, Hash(*swap.set.hash()));
         self.versions += 1;
-        let waits = match swap.entries {
-            Entries::Wait => "",
-            Entries::Evaluate => ", entries evaluate",
-        };
         let record = wire::ThresholdsApplied {
             version: self.versions,
             sha256: self.in_force,
             previous,
             canonical: Blob(text.into_bytes()),
             changes: changes.collect(),
-            source: format!("{source}{waits}"),
+            source: format!("{source}{}", waits(swap)),
             uid: None,
             modified_ns: 0,
         };
         self.write(swap.at, received_ns, 0, record.into())?;
+        self.journal.commit().map(|_| ())
+    }
+
+    /// Another strategy that is about to be put into force, with the values that come with it; on disk when this returns. The two
+    /// entries stand in one commit: neither is there without the other.
+    ///
+    /// # Errors
+    /// When the journal cannot be written.
+    pub fn strategy(
+        &mut self,
+        swap: &Swap,
+        (hash, sources, changes, carried): (&str, Vec<u8>, Vec<String>, Vec<String>),
+        (values, text): (&[alula_core::thresholds::Change], String),
+        (source, received_ns): (&str, i64),
+    ) -> Result<(), JournalError> {
+        self.strategies += 1;
+        let hash = Hash::parse(hash).unwrap_or_default();
+        let record = wire::StrategySwapped {
+            version: self.strategies,
+            sha256: hash,
+            previous: std::mem::replace(&mut self.rules, hash),
+            sources: Blob(sources),
+            dropped: carried.into_iter().chain(changes).collect(),
+        };
+        let cause = self.write(swap.at, received_ns, 0, record.into())?;
+        let previous = std::mem::replace(&mut self.in_force, Hash(*swap.set.hash()));
+        self.versions += 1;
+        let record = wire::ThresholdsApplied {
+            version: self.versions,
+            sha256: self.in_force,
+            previous,
+            canonical: Blob(text.into_bytes()),
+            changes: values.iter().map(changed).collect(),
+            source: format!("strategy, {source}{}", waits(swap)),
+            uid: None,
+            modified_ns: 0,
+        };
+        self.write(swap.at, received_ns, cause, record.into())?;
+        self.journal.commit().map(|_| ())
+    }
+
+    /// Words of an operator that are no act of the run; on disk when this returns.
+    ///
+    /// # Errors
+    /// When the journal cannot be written.
+    pub fn said(
+        &mut self,
+        at: Option<Instant>,
+        uid: Option<u32>,
+        command: &str,
+        arguments: &[&str],
+        received_ns: i64,
+    ) -> Result<(), JournalError> {
+        let record = wire::Operator {
+            uid,
+            command: command.to_owned(),
+            arguments: arguments.iter().map(|a| (*a).to_owned()).collect(),
+            answer: String::new(),
+        };
+        let at = at.unwrap_or(Instant(received_ns.div_euclid(1_000_000_000)));
+        self.write(at, received_ns, 0, record.into())?;
         self.journal.commit().map(|_| ())
     }
 

@@ -13,6 +13,7 @@ pub mod pace;
 pub mod reconcile;
 pub mod recovery;
 pub mod source;
+pub mod strategy;
 pub mod swap;
 pub mod trader;
 pub mod view;

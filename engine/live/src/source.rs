@@ -1,4 +1,4 @@
-//! The thresholds file on disk: when to look, and what may be believed of what is seen.
+//! A file that is watched (the thresholds file, or one of a strategy) on disk: when to look, and what may be believed of what is seen.
 //!
 //! Editors write in place, rename, delete and create again; config maps swap a folder's link. So a trigger only says that
 //! something may have happened: the file is read once it has been quiet for a while, and again a little later, and counts when
@@ -40,8 +40,8 @@ pub enum Refusal {
     #[error("others than its owner may write it")]
     Writable,
     /// It is too large.
-    #[error("it is larger than {} KiB", MAX_BYTES / 1024)]
-    TooLarge,
+    #[error("it is larger than {0} KiB")]
+    TooLarge(usize),
     /// The system refused.
     #[error("it cannot be read: {0}")]
     Io(String),
@@ -57,7 +57,7 @@ impl Refusal {
             Self::Outside => "let the link lead to a file below the same folder",
             Self::Owner => "let the user that runs the engine own it, or root",
             Self::Writable => "take the right to write from group and others: `chmod go-w`",
-            Self::TooLarge => "is it the right file?",
+            Self::TooLarge(_) => "is it the right file?",
             Self::Io(_) => "check the path and the permissions",
         }
     }
@@ -88,6 +88,8 @@ enum State {
 #[derive(Debug)]
 pub struct Source {
     path: PathBuf,
+    /// Largest file, bytes.
+    limit: usize,
     state: State,
     /// What was told last.
     told: Option<Look>,
@@ -97,8 +99,15 @@ impl Source {
     /// A file, taken to hold what is on disk now: only changes from here on are told.
     #[must_use]
     pub fn new(path: &Path) -> Self {
+        Self::limited(path, MAX_BYTES)
+    }
+
+    /// The same for files of another largest size, in bytes.
+    #[must_use]
+    pub fn limited(path: &Path, limit: usize) -> Self {
         Self {
-            told: Some(look(path)),
+            told: Some(look(path, limit)),
+            limit,
             path: path.to_owned(),
             state: State::Quiet { next: POLL },
         }
@@ -108,6 +117,18 @@ impl Source {
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// What was told last; nothing while it is to be told again.
+    #[must_use]
+    pub fn told(&self) -> Option<Result<&[u8], &Refusal>> {
+        self.told.as_ref().map(|t| t.as_ref().map(|s| s.bytes.as_slice()))
+    }
+
+    /// Nothing is known to have happened to it.
+    #[must_use]
+    pub const fn is_quiet(&self) -> bool {
+        matches!(self.state, State::Quiet { .. })
     }
 
     /// Something may have happened to it.
@@ -149,7 +170,7 @@ impl Source {
         if now < self.due() {
             return None;
         }
-        let seen = look(&self.path);
+        let seen = look(&self.path, self.limit);
         match std::mem::replace(&mut self.state, State::Quiet { next: now + POLL }) {
             State::Quiet { .. } => {
                 if self.told.as_ref() != Some(&seen) {
@@ -183,7 +204,7 @@ impl Source {
 }
 
 /// Reads the file once, with everything that has to be true of it.
-fn look(path: &Path) -> Look {
+fn look(path: &Path, most: usize) -> Look {
     let folder = path.parent().filter(|p| !p.as_os_str().is_empty());
     let folder = folder.unwrap_or_else(|| Path::new("."));
     let folder = std::fs::canonicalize(folder).map_err(refusal)?;
@@ -193,12 +214,12 @@ fn look(path: &Path) -> Look {
     }
     let file = open(&real)?;
     let before = file.metadata().map_err(refusal)?;
-    check(&before)?;
+    check(&before, most)?;
     let mut bytes = Vec::new();
-    let limit = u64::try_from(MAX_BYTES).unwrap_or(u64::MAX);
+    let limit = u64::try_from(most).unwrap_or(u64::MAX);
     (&file).take(limit + 1).read_to_end(&mut bytes).map_err(refusal)?;
-    if bytes.len() > MAX_BYTES {
-        return Err(Refusal::TooLarge);
+    if bytes.len() > most {
+        return Err(Refusal::TooLarge(most / 1024));
     }
     let after = file.metadata().map_err(refusal)?;
     let (device, inode, modified) = identity(&after);
@@ -236,7 +257,7 @@ fn open(real: &Path) -> Result<File, Refusal> {
 }
 
 #[cfg(unix)]
-fn check(meta: &Metadata) -> Result<(), Refusal> {
+fn check(meta: &Metadata, most: usize) -> Result<(), Refusal> {
     use std::os::unix::fs::MetadataExt as _;
     if !meta.is_file() {
         return Err(Refusal::NotAFile);
@@ -248,7 +269,7 @@ fn check(meta: &Metadata) -> Result<(), Refusal> {
     if meta.mode() & 0o022 != 0 {
         return Err(Refusal::Writable);
     }
-    too_large(meta)
+    too_large(meta, most)
 }
 
 #[cfg(unix)]
@@ -263,11 +284,11 @@ fn open(real: &Path) -> Result<File, Refusal> {
 }
 
 #[cfg(not(unix))]
-fn check(meta: &Metadata) -> Result<(), Refusal> {
+fn check(meta: &Metadata, most: usize) -> Result<(), Refusal> {
     if !meta.is_file() {
         return Err(Refusal::NotAFile);
     }
-    too_large(meta)
+    too_large(meta, most)
 }
 
 #[cfg(not(unix))]
@@ -278,10 +299,10 @@ fn identity(meta: &Metadata) -> (u64, u64, (i64, i64)) {
     (0, 0, (seconds, since.map_or(0, |d| i64::from(d.subsec_nanos()))))
 }
 
-fn too_large(meta: &Metadata) -> Result<(), Refusal> {
-    let limit = u64::try_from(MAX_BYTES).unwrap_or(u64::MAX);
+fn too_large(meta: &Metadata, most: usize) -> Result<(), Refusal> {
+    let limit = u64::try_from(most).unwrap_or(u64::MAX);
     if meta.len() > limit {
-        return Err(Refusal::TooLarge);
+        return Err(Refusal::TooLarge(most / 1024));
     }
     Ok(())
 }

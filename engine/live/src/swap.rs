@@ -4,6 +4,7 @@
 //! content, however often the file is looked at.
 
 use crate::source::Refusal;
+use crate::strategy::Offered;
 use alula_core::thresholds::{self, Change, ThresholdSet, Violation, range_text, value_text};
 use alula_dsl::graph::ThresholdDef;
 use alula_market::time::Instant;
@@ -53,6 +54,14 @@ pub enum Rejection {
         acked: String,
         /// Version in force.
         in_force: String,
+    },
+    /// The strategy does not do: what is wrong, and what to do.
+    #[error("{what}")]
+    Strategy {
+        /// What is wrong.
+        what: String,
+        /// What to do.
+        help: String,
     },
     /// Values move too far at once.
     #[error("{}", too_far(.steps))]
@@ -105,6 +114,7 @@ impl Rejection {
                 let fixes: Vec<&str> = found.iter().map(|f| f.fix.as_str()).collect();
                 fixes.join("; ")
             }
+            Self::Strategy { help, .. } => help.clone(),
             Self::Unended => "end the file with a line `...`".to_owned(),
             Self::OtherVersion { in_force, .. } => format!(
                 "somebody else changed the values in between; look at them, then write `ack: {}`",
@@ -257,17 +267,73 @@ impl Desk {
                 set: read.set,
                 file: Some(file),
                 entries: self.rules.entries,
+                rules: None,
             },
             changes,
             acked,
         }))
     }
 
+    /// Another strategy declares other thresholds.
+    pub fn adopt(&mut self, defs: &[ThresholdDef]) {
+        self.defs = defs.to_vec();
+        // What did not fit before may fit now.
+        self.refused.clear();
+    }
+
+    /// Whether the values that come with another strategy may: of the thresholds that both have, what moves must not move too
+    /// far, and must come from a whole file.
+    pub(crate) fn allows(
+        &self,
+        offered: &Offered,
+        in_force: &ThresholdSet,
+        defs: &[ThresholdDef],
+    ) -> Result<(), Rejection> {
+        let (mut both, mut before, mut after) = (Vec::new(), Vec::new(), Vec::new());
+        for (def, value) in defs.iter().zip(offered.swap.set.values()) {
+            let mut was = self.defs.iter().zip(in_force.values());
+            let found = was.find(|(d, _)| d.name == def.name && d.unit == def.unit);
+            if let Some((_, old)) = found.filter(|(_, old)| old.to_bits() != value.to_bits()) {
+                both.push(def.clone());
+                before.push(*old);
+                after.push(*value);
+            }
+        }
+        if both.is_empty() {
+            return Ok(());
+        }
+        if offered.swap.file.is_some() && !offered.ended {
+            return Err(Rejection::Unended);
+        }
+        let version = in_force.hash_hex();
+        match &offered.ack {
+            Some(ack) if version.starts_with(ack.as_str()) => return Ok(()),
+            Some(ack) => {
+                return Err(Rejection::OtherVersion {
+                    acked: ack.clone(),
+                    in_force: version,
+                });
+            }
+            None => {}
+        }
+        let steps = self.far(&both, &before, &after);
+        if steps.is_empty() {
+            return Ok(());
+        }
+        Err(Rejection::Step {
+            steps,
+            in_force: version,
+        })
+    }
+
     /// Values that move further than one swap may.
     fn steps(&self, set: &ThresholdSet, in_force: &ThresholdSet) -> Vec<Step> {
-        let pairs = in_force.values().iter().zip(set.values());
+        self.far(&self.defs, in_force.values(), set.values())
+    }
+
+    fn far(&self, defs: &[ThresholdDef], before: &[f64], after: &[f64]) -> Vec<Step> {
         let mut out = Vec::new();
-        for (def, (&before, &after)) in self.defs.iter().zip(pairs) {
+        for (def, (&before, &after)) in defs.iter().zip(before.iter().zip(after)) {
             let (base, of) = if before == 0.0 {
                 (def.max - def.min, format!("the range {}", range_text(def)))
             } else {

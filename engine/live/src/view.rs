@@ -88,6 +88,8 @@ pub struct View {
     pub broker: Option<BrokerLine>,
     /// Orders that a rail stopped.
     pub stopped: u64,
+    /// Version of the strategy in force.
+    pub rules: u32,
     /// Version of the thresholds in force, and its hash.
     pub thresholds: (u32, String),
     /// Changes of thresholds.
@@ -218,6 +220,7 @@ impl View {
                 .collect(),
             rails: crank.limits().map(alula_run::rails::RailLimits::text),
             stopped: crank.stopped(),
+            rules: crank.rules_version(),
             thresholds: (crank.version(), crank.thresholds().hash_hex()),
             reloads: live.reloads().clone(),
             broker: broker_line(live),

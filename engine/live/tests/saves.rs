@@ -228,7 +228,7 @@ fn a_good_file_arrives_in_every_style_of_saving_and_a_bad_one_in_none() {
                         assert_ne!(bad, "valid", "{style:?}: {r}");
                         assert_eq!(bench.ceiling(), 35.0, "{style:?} {what}");
                         let fits = match (&r.why, bad) {
-                            (Rejection::File(Refusal::TooLarge), "oversized") => true,
+                            (Rejection::File(Refusal::TooLarge(_)), "oversized") => true,
                             (Rejection::Unended, "torn") => true,
                             (Rejection::Content(found), "invalid" | "nan" | "twice") => {
                                 found.iter().all(|f| f.line > 1 && f.column > 0)

@@ -1,6 +1,6 @@
 //! A backtest over a history.
 
-use crate::course::{Act, Course, OperatorAct};
+use crate::course::{Act, Course, NewRules, OperatorAct, Swap};
 use crate::crank::{Crank, Setup, Shared};
 use crate::data::{ViewPool, load};
 use crate::error::{ErrorClass, RunError};
@@ -12,6 +12,7 @@ use alula_book::{Book, BookConfig, RunId};
 use alula_core::clock::{cadence, in_regular_session};
 use alula_core::plan::link;
 use alula_core::registry::Registry;
+use alula_core::succession::Orphans;
 use alula_dsl::graph::Graph;
 use alula_market::history::History;
 use alula_market::time::{Date, Instant};
@@ -165,25 +166,28 @@ fn walk<'a>(request: &mut BacktestRequest<'a>, shared: &mut Shared<'a>) -> Resul
 /// Ends a run; of a strategy with overlays also its passive twin runs: the same strategy without them on the same path.
 pub(crate) fn with_twin<'a>(crank: Crank<'a>, shared: &mut Shared<'a>) -> Result<RunOutput, RunError> {
     let setup = crank.setup();
-    let graph = setup.plan.graph();
+    let began = crank.began_with();
+    let graph = &*began;
     let overlaid = !crank.output().overlays.is_empty() && crank.filled_by().is_none();
-    if graph.overlays.is_empty() && !overlaid {
+    let mut later = crank.applied().iter().filter_map(|s| s.rules.as_ref());
+    let has_overlays = !graph.overlays.is_empty() || later.any(|r| !r.graph.overlays.is_empty());
+    if !has_overlays && !overlaid {
         return crank.finish_with(shared);
     }
     let mut bare = Graph::clone(graph);
     bare.overlays.clear();
     let acts = crank.output().manifest.operator.clone();
-    let request = |graph: Graph, acts: Vec<OperatorAct>, progress| BacktestRequest {
+    let request = |graph: Graph, passive: bool, acts: Vec<OperatorAct>, progress| BacktestRequest {
         graph: Arc::new(graph),
         thresholds: setup.thresholds.clone(),
-        registry: setup.registry.clone(),
+        registry: crank.began_registry().clone(),
         inputs: Inputs::default(),
         history: setup.history,
         from: setup.manifest.from,
         to: setup.manifest.to,
         mode: setup.mode,
         course: Course {
-            swaps: crank.applied().to_vec(),
+            swaps: crank.applied().iter().map(|s| beside(s, passive)).collect(),
             acts,
             until: setup.manifest.stopped,
             rails: crank.limits().cloned(),
@@ -192,7 +196,7 @@ pub(crate) fn with_twin<'a>(crank: Crank<'a>, shared: &mut Shared<'a>) -> Result
     };
     let mut silent = [|_| {}, |_| {}];
     let [first, second] = &mut silent;
-    let passive = (!graph.overlays.is_empty()).then(|| {
+    let passive = has_overlays.then(|| {
         let fits = |a: &OperatorAct| match &a.act {
             Act::Add { instruction, .. } => instruction.fits(&bare).is_ok(),
             _ => true,
@@ -200,12 +204,13 @@ pub(crate) fn with_twin<'a>(crank: Crank<'a>, shared: &mut Shared<'a>) -> Result
         let mut acts: Vec<OperatorAct> = acts.iter().filter(|a| fits(a)).cloned().collect();
         let added = added(&acts);
         acts.retain(|a| !matches!(a.act, Act::Drop(n) if !added.contains(&n)));
-        request(bare.clone(), acts, first)
+        request(bare.clone(), true, acts, first)
     });
     let alone = overlaid.then(|| {
         let halts = |a: &&OperatorAct| matches!(a.act, Act::Halt(_) | Act::Resume);
         request(
             Graph::clone(graph),
+            false,
             acts.iter().filter(halts).cloned().collect(),
             second,
         )
@@ -236,6 +241,23 @@ fn equities(mut request: BacktestRequest<'_>) -> Result<Vec<TwinRow>, RunError> 
         equity: d.equity,
     };
     Ok(run.daily.iter().map(row).collect())
+}
+
+/// A change as a run beside the run takes it: with overlays, or passive. Its positions may be others: what nothing was said
+/// about stays.
+fn beside(swap: &Swap, passive: bool) -> Swap {
+    let mut swap = swap.clone();
+    if let Some(rules) = &mut swap.rules {
+        let mut other = NewRules::clone(rules);
+        if passive {
+            let mut graph = Graph::clone(&other.graph);
+            graph.overlays.clear();
+            other.graph = Arc::new(graph);
+        }
+        other.others = Some(Orphans::Keep);
+        *rules = Arc::new(other);
+    }
+    swap
 }
 
 /// A run and its account before the first snapshot.

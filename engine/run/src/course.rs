@@ -1,11 +1,18 @@
-//! What happens to a run from outside while it is under way: changes of thresholds, and an end before the data's.
+//! What happens to a run from outside while it is under way: changes of thresholds and of the strategy, and an end before the
+//! data's.
 
+use crate::backtest::Inputs;
 use crate::rails::RailLimits;
 use alula_core::operator::Instruction;
+use alula_core::registry::Registry;
+use alula_core::succession::Orphans;
 use alula_core::thresholds::ThresholdSet;
+use alula_dsl::graph::Graph;
 use alula_market::time::Instant;
+use std::collections::BTreeMap;
+use std::sync::Arc;
 
-/// Folder of the thresholds files taken under way, among the inputs of a run.
+/// Folder of the files taken under way, among the inputs of a run.
 pub const SWAPS: &str = "swaps/";
 
 /// Changes of thresholds of a run, and where it stops.
@@ -32,6 +39,42 @@ pub struct Swap {
     pub file: Option<SwapFile>,
     /// What entries do that the change alone makes true.
     pub entries: Entries,
+    /// The strategy that they are values of, where it changes too: both take effect together.
+    pub rules: Option<Arc<NewRules>>,
+}
+
+/// A strategy that takes the place of the one so far.
+#[derive(Clone, Debug)]
+pub struct NewRules {
+    /// Compiled strategy.
+    pub graph: Arc<Graph>,
+    /// Operators, with its scripts.
+    pub registry: Registry,
+    /// Its files, for the record and its hash.
+    pub inputs: Inputs,
+    /// What becomes of open positions of structures that it does not have, by key.
+    pub carry: BTreeMap<String, Orphans>,
+    /// The same for those that are not named; where nothing is said, it is not taken while some are open.
+    pub others: Option<Orphans>,
+}
+
+impl NewRules {
+    /// Hex hash of its files: sources and scripts, their names included.
+    #[must_use]
+    pub fn hash(&self) -> String {
+        let files = self.inputs.sources.iter().chain(&self.inputs.scripts);
+        crate::hash::of_files(files.map(|(name, bytes)| (name.as_str(), bytes.as_slice())))
+    }
+}
+
+impl PartialEq for NewRules {
+    /// Operators are what graph and files make them.
+    fn eq(&self, other: &Self) -> bool {
+        self.graph == other.graph
+            && self.inputs == other.inputs
+            && self.carry == other.carry
+            && self.others == other.others
+    }
 }
 
 /// Something that an operator did, in force from the first tick at or after its instant.

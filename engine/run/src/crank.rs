@@ -12,7 +12,7 @@ mod operator;
 
 use crate::Inputs;
 use crate::backtest::{BacktestRequest, end_of_day, prepare};
-use crate::course::{Act, Entries, HaltLevel, OperatorAct, SWAPS, Swap};
+use crate::course::{Act, Entries, HaltLevel, NewRules, OperatorAct, SWAPS, Swap};
 use crate::data::{Snapshots, ViewPool};
 use crate::driver::Driver;
 use crate::error::{ErrorClass, RunError};
@@ -20,10 +20,11 @@ use crate::futures::LinearFeed;
 use crate::hash::Chain;
 use crate::manifest;
 use crate::marks::{self, Facts, GuardActs};
-use crate::output::{Manifest, Mode, RunOutput, UpgradeRow, VersionRow};
+use crate::output::{Manifest, Mode, RunOutput, StrategyRow, UpgradeRow, VersionRow};
 use crate::outside::{Outside, Whoever, lent};
 use crate::rails::{Agreement, Halt, RailLimits, Rails};
 use crate::record::{Recorder, Refused, Submitted};
+use crate::successor::{Before, Past, Successor, open_keys};
 use crate::upgrade::{Shadow, Upgrade};
 use crate::warm_up;
 use alula_book::{Answer, Book, BookEvent, OrderId, Rulebook, Told};
@@ -36,6 +37,7 @@ use alula_core::plan::Plan;
 use alula_core::registry::Registry;
 use alula_core::state::State;
 use alula_core::step::{Tick, step};
+use alula_core::succession::Orphans;
 use alula_core::thresholds::ThresholdSet;
 use alula_core::trace::Trace;
 use alula_core::value::{Cause, Cell};
@@ -165,6 +167,17 @@ pub struct Crank<'a> {
     pending: VecDeque<Swap>,
     /// Changes that took effect.
     applied: Vec<Swap>,
+    /// The ticks at which they did.
+    since: Vec<usize>,
+    /// Strategies that wait for their tick, computed beside the running one; those of a backtest are made when they are due.
+    ready: VecDeque<Successor<'a>>,
+    /// The strategy as its files say it, and what was carried into it since.
+    own: Arc<Graph>,
+    carried: BTreeMap<String, Orphans>,
+    /// Tick that the strategy in force began at.
+    began: usize,
+    /// What the strategy that the run began with is linked with.
+    first: Registry,
     /// What an operator did and waits for its tick, earliest first.
     acts: VecDeque<OperatorAct>,
     /// Other builds of plugins that wait for their tick, earliest first, with what was computed with them already.
@@ -234,6 +247,12 @@ impl<'a> Crank<'a> {
             set,
             pending: VecDeque::new(),
             applied: Vec::new(),
+            since: Vec::new(),
+            ready: VecDeque::new(),
+            own: Arc::clone(setup.plan.graph()),
+            carried: BTreeMap::new(),
+            began: 0,
+            first: setup.registry.clone(),
             acts: request.course.acts.iter().cloned().collect(),
             upgrades: VecDeque::new(),
             newest: None,
@@ -326,6 +345,113 @@ impl<'a> Crank<'a> {
             .saturating_add(1)
     }
 
+    /// Number of the strategy in force; 1 is what the run began with.
+    #[must_use]
+    pub fn rules_version(&self) -> u32 {
+        let changes = self.applied.iter().filter(|s| s.rules.is_some()).count();
+        u32::try_from(changes).unwrap_or(u32::MAX).saturating_add(1)
+    }
+
+    /// The strategy as its files say it, without what was carried into it, and what it is linked with.
+    #[must_use]
+    pub const fn own_graph(&self) -> &Arc<Graph> {
+        &self.own
+    }
+
+    /// The strategy that is in force from the next tick on, as its files say it.
+    #[must_use]
+    pub fn next_graph(&self) -> &Arc<Graph> {
+        let waiting = self.pending.iter().rev().find_map(|s| s.rules.as_ref());
+        waiting.map_or(&self.own, |r| &r.graph)
+    }
+
+    /// Another strategy waits for the next tick.
+    #[must_use]
+    pub fn is_changing(&self) -> bool {
+        self.pending.iter().any(|s| s.rules.is_some())
+    }
+
+    /// Keys of structures, layers and overlays under which something is open or ordered, and that were carried into the
+    /// strategy in force, with what becomes of them.
+    #[must_use]
+    pub const fn carried(&self) -> &BTreeMap<String, Orphans> {
+        &self.carried
+    }
+
+    /// Keys under which something is open or ordered.
+    #[must_use]
+    pub fn open_keys(&self) -> BTreeSet<Arc<str>> {
+        open_keys(&self.book)
+    }
+
+    /// Values in force so far, with the ticks that they came into force at.
+    fn past(&self) -> Vec<Past> {
+        let first = self.applied.iter().find_map(|s| s.rules.as_ref());
+        let mut graph: &Graph = self
+            .recorder
+            .output
+            .strategies
+            .first()
+            .and_then(|s| s.graph.as_deref())
+            .filter(|_| first.is_some())
+            .unwrap_or_else(|| self.setup.plan.graph());
+        let mut out = vec![Past {
+            tick: None,
+            defs: graph.thresholds.clone(),
+            values: self.setup.thresholds.clone(),
+        }];
+        for (swap, tick) in self.applied.iter().zip(&self.since) {
+            if let Some(rules) = &swap.rules {
+                graph = &rules.graph;
+            }
+            let past = Swap::past(&swap.set, &graph.thresholds, *tick);
+            out.retain(|p| p.tick != past.tick);
+            out.push(past);
+        }
+        out
+    }
+
+    /// Another strategy beside the running one, as it would take its place at the next tick. [`Crank::work`] computes its values
+    /// up to there.
+    ///
+    /// # Errors
+    /// When the running account cannot follow it, or it cannot be linked.
+    pub fn successor(&self, swap: &Swap) -> Result<Option<Successor<'a>>, RunError> {
+        let Some(rules) = &swap.rules else {
+            return Ok(None);
+        };
+        for overlay in &self.state.overlays {
+            overlay.instruction.fits(&rules.graph)?;
+        }
+        let before = Before {
+            setup: &self.setup,
+            book: &self.book,
+            own: &self.own,
+            carried: &self.carried,
+            past: self.past(),
+            outside: self.filled_by.is_some(),
+        };
+        Successor::new(&before, swap, rules).map(Some)
+    }
+
+    /// Computes a successor's values for at most so many ticks; says how many are left until the next one of the run.
+    ///
+    /// # Errors
+    /// When the data cannot be read.
+    pub fn work(&self, successor: &mut Successor<'a>, most: usize) -> Result<usize, RunError> {
+        successor.work(self.tick, most)
+    }
+
+    /// Takes a change with the strategy that was computed beside the running one.
+    ///
+    /// # Errors
+    /// As [`Crank::swap`].
+    pub fn swap_to(&mut self, swap: Swap, successor: Successor<'a>) -> Result<(), RunError> {
+        self.swap(swap)?;
+        self.ready.push_back(successor);
+        Ok(())
+    }
+
     /// What is held, as the account is seen at the newest tick of the session at hand.
     pub fn with_sight<T>(&self, look: impl FnOnce(&Sight<'_>) -> T) -> Option<T> {
         let (at, views) = self.day.as_ref()?.seen.as_ref()?;
@@ -344,7 +470,7 @@ impl<'a> Crank<'a> {
     /// first.
     pub fn swap(&mut self, swap: Swap) -> Result<(), RunError> {
         let refuse = |what: String, help: &str| Err(RunError::new(ErrorClass::Request, what, help));
-        if self.setup.mode == Mode::Batch {
+        if self.setup.mode == Mode::Batch && swap.rules.is_none() {
             return refuse(
                 "thresholds cannot change under way where whole columns are computed first".to_owned(),
                 "choose the streaming driver",
@@ -354,8 +480,11 @@ impl<'a> Crank<'a> {
             let what = format!("the change of thresholds at {} comes after a later one", swap.at);
             return refuse(what, "give changes in the order of their instants");
         }
-        let mut plan = self.setup.plan.clone();
-        plan.set_thresholds(swap.set.values())?;
+        let waiting = self.pending.iter().rev().find_map(|s| s.rules.as_ref());
+        let graph = swap.rules.as_ref().or(waiting).map(|r| &r.graph);
+        let defs = &graph.unwrap_or_else(|| self.setup.plan.graph()).thresholds;
+        ThresholdSet::from_values(defs, swap.set.values().to_vec())
+            .map_err(|e| RunError::new(ErrorClass::Request, e.to_string(), "check the thresholds file"))?;
         self.pending.push_back(swap);
         Ok(())
     }
@@ -523,9 +652,16 @@ impl<'a> Crank<'a> {
         if is_tick {
             turned.tick = u32::try_from(self.tick).ok();
             self.take_upgrades(at)?;
+            let strategies = self.recorder.output.strategies.len();
             turned.swaps = self.take_swaps(at, &views)?;
             self.take_acts(at);
-            self.decide(at, number, &views)?;
+            // Another strategy may look at other chains, and at more ticks before the first.
+            let views = if strategies == self.recorder.output.strategies.len() {
+                views
+            } else {
+                self.snapshots.views(at)?
+            };
+            self.decide(at, self.setup.warm_up + self.tick, &views)?;
             if let Some(day) = &mut self.day {
                 day.seen = Some((at, views));
             }
@@ -650,11 +786,16 @@ impl<'a> Crank<'a> {
         let before = self.applied.len();
         let mut waits = false;
         while let Some(swap) = self.pending.pop_front_if(|s| s.at <= at) {
+            waits |= swap.entries == Entries::Wait;
+            if let Some(rules) = &swap.rules {
+                self.succeed(&swap, rules, at)?;
+                continue;
+            }
             self.setup.plan.set_thresholds(swap.set.values())?;
             self.set = swap.set.clone();
             self.chain.swap(self.set.hash());
-            waits |= swap.entries == Entries::Wait;
             self.applied.push(swap.clone());
+            self.since.push(self.tick);
             self.note_version(tick, at, Some(&swap));
         }
         self.driver.swapped(&self.setup.plan);
@@ -685,6 +826,135 @@ impl<'a> Crank<'a> {
             self.driver = shadow.driver;
         }
         Ok(())
+    }
+
+    /// Puts another strategy in the place of the running one.
+    fn succeed(&mut self, swap: &Swap, rules: &Arc<NewRules>, at: Instant) -> Result<(), RunError> {
+        let made = self.ready.pop_front_if(|s| Arc::ptr_eq(&s.rules, rules));
+        let made = match made {
+            Some(made) => Some(made),
+            None => self.successor(swap)?,
+        };
+        let Some(mut next) = made else { return Ok(()) };
+        let past = self.past();
+        next.arrive(past, self.tick)?;
+        let there = |key: &Arc<str>| {
+            let graph = next.plan.graph();
+            graph.structures.iter().any(|s| s.key == **key) || graph.overlays.iter().any(|o| o.key == **key)
+        };
+        if let Some(key) = open_keys(&self.book).iter().find(|key| !there(key)) {
+            let what = format!("positions of `{key}` are open, and nothing was said about them");
+            return Err(RunError::new(
+                ErrorClass::Invariant,
+                what,
+                "say what becomes of them: `keep` or `close`",
+            ));
+        }
+        let tick = u32::try_from(self.tick).unwrap_or(u32::MAX);
+        if self.recorder.output.strategies.is_empty() {
+            self.note_first_strategy(at);
+        }
+        self.close_epoch();
+        let nodes = u32::try_from(self.setup.plan.nodes().len()).unwrap_or(u32::MAX);
+        let base = self.recorder.base().saturating_add(nodes);
+        self.recorder.succeed(next.plan.graph(), base);
+        self.state.succeed(&next.plan, &self.book, &next.succession);
+        // A history gives the same snapshots to both; what they imply has been computed.
+        if next.plan.chains() != self.setup.plan.chains() {
+            next.snapshots.without_rate |= self.snapshots.without_rate;
+            self.snapshots = next.snapshots;
+        }
+        self.driver = next.driver;
+        self.hashed = hashed(&next.plan);
+        self.cells = vec![Cell::missing(Cause::NoData); next.plan.nodes().len()];
+        self.setup.plan = next.plan;
+        self.setup.data = next.data;
+        self.setup.absent = next.absent;
+        self.setup.ticks = next.ticks;
+        self.setup.warm_up = next.warm_up;
+        self.setup.registry = rules.registry.clone();
+        self.own = Arc::clone(&rules.graph);
+        self.carried = next.carried;
+        self.began = self.tick;
+        self.set = swap.set.clone();
+        let hash = rules.hash();
+        self.chain.succeed(&hash, &self.carried, self.set.hash());
+        let changes: Vec<String> = next.succession.differs().map(ToString::to_string).collect();
+        let resolved = NewRules {
+            carry: self.carried.clone(),
+            ..NewRules::clone(rules)
+        };
+        self.applied.push(Swap {
+            rules: Some(Arc::new(resolved)),
+            ..swap.clone()
+        });
+        self.since.push(self.tick);
+        self.note_version(tick, at, Some(swap));
+        let row = StrategyRow {
+            version: self.rules_version(),
+            tick,
+            at,
+            source: self.note_files(rules, &hash),
+            hash,
+            thresholds: self.version(),
+            nodes: base,
+            entries: swap.entries,
+            carried: carried_text(&self.carried),
+            changes: changes.join("; "),
+            graph: Some(Arc::clone(self.setup.plan.graph())),
+        };
+        self.recorder.output.strategies.push(row);
+        Ok(())
+    }
+
+    fn note_first_strategy(&mut self, at: Instant) {
+        let inputs = &self.setup.inputs;
+        let first = NewRules {
+            graph: Arc::clone(&self.own),
+            registry: Registry::default(),
+            inputs: inputs.clone(),
+            carry: BTreeMap::new(),
+            others: None,
+        };
+        let source = inputs.sources.first().map(|(name, _)| name.clone());
+        self.recorder.output.strategies.push(StrategyRow {
+            version: 1,
+            tick: 0,
+            at: self.setup.ticks.get(self.setup.warm_up).copied().unwrap_or(at),
+            hash: first.hash(),
+            source: source.unwrap_or_default(),
+            thresholds: 1,
+            nodes: 0,
+            entries: Entries::Wait,
+            carried: String::new(),
+            changes: String::new(),
+            graph: Some(first.graph),
+        });
+    }
+
+    /// Puts down what the strategy in force read, before another one takes its place.
+    fn close_epoch(&mut self) {
+        read(
+            &mut self.recorder,
+            &self.setup,
+            &self.driver,
+            (self.began, self.tick),
+        );
+        let mut trace = std::mem::take(&mut self.trace);
+        self.recorder.cells(&mut trace.cells);
+    }
+
+    /// Files of a strategy, among the inputs; the name of its entry.
+    fn note_files(&mut self, rules: &NewRules, hash: &str) -> String {
+        let short: String = hash.chars().take(12).collect();
+        let folder = format!("{SWAPS}{:04}-{short}", self.version());
+        let inputs = &rules.inputs;
+        for (name, bytes) in inputs.sources.iter().chain(&inputs.scripts) {
+            let name = format!("{folder}/{name}");
+            self.recorder.output.inputs.insert(name, bytes.clone());
+        }
+        let entry = inputs.sources.first().map_or("", |(name, _)| name.as_str());
+        format!("{folder}/{entry}")
     }
 
     /// Does what an operator did that is due at a tick.
@@ -732,6 +1002,14 @@ impl<'a> Crank<'a> {
             hash: self.set.hash_hex(),
             source: source.unwrap_or_default(),
             entries: swap.map_or(Entries::Wait, |s| s.entries),
+            names: self
+                .setup
+                .plan
+                .graph()
+                .thresholds
+                .iter()
+                .map(|t| t.name.clone())
+                .collect(),
             values: self.set.values().to_vec(),
         });
     }
@@ -943,15 +1221,28 @@ impl<'a> Crank<'a> {
     pub fn so_far(&self) -> RunOutput {
         let mut recorder = self.recorder.clone();
         recorder.positions(&self.book);
-        read(&mut recorder, &self.setup, &self.driver, self.tick);
+        read(&mut recorder, &self.setup, &self.driver, (self.began, self.tick));
+        recorder.cells(&mut self.trace.cells.clone());
         let mut output = recorder.output;
-        output.trace.extend_from_slice(&self.trace.cells);
         output.manifest = self.setup.manifest.clone();
         output
     }
 
     pub(crate) const fn setup(&self) -> &Setup<'a> {
         &self.setup
+    }
+
+    /// The strategy that the run began with.
+    #[must_use]
+    pub fn began_with(&self) -> Arc<Graph> {
+        let first = self.recorder.output.strategies.first();
+        let first = first.and_then(|s| s.graph.as_ref());
+        Arc::clone(first.unwrap_or_else(|| self.setup.plan.graph()))
+    }
+
+    /// What it was linked with.
+    pub(crate) const fn began_registry(&self) -> &Registry {
+        &self.first
     }
 
     pub(crate) fn applied(&self) -> &[Swap] {
@@ -981,6 +1272,7 @@ impl<'a> Crank<'a> {
             filled_by,
             rails,
             stopped,
+            began,
             ..
         } = self;
         recorder.positions(&book);
@@ -988,11 +1280,11 @@ impl<'a> Crank<'a> {
         let rows = &mut recorder.output;
         crate::overlay::add_up(&mut rows.overlays, &rows.overlay_changes, &rows.positions);
         chain.end(&book);
-        read(&mut recorder, &setup, &driver, tick);
+        read(&mut recorder, &setup, &driver, (began, tick));
         setup.manifest.first_tick = setup.decided(tick).first().copied();
         setup.manifest.last_tick = setup.decided(tick).last().copied();
         let mut cells = trace.cells;
-        recorder.output.trace.append(&mut cells);
+        recorder.cells(&mut cells);
         setup.manifest.ticks = u64::try_from(tick).unwrap_or(u64::MAX);
         setup.manifest.chain = chain.hex();
         setup.manifest.empty_chains = empty;
@@ -1032,13 +1324,17 @@ impl<'a> Crank<'a> {
                 .push(format!("fills: by the broker `{by}`, {how}"));
         }
         setup.manifest.marks.extend(gate::mark(&rails.limits, stopped));
-        let changes = applied.len();
+        let (strategies, thresholds): (Vec<&Swap>, Vec<&Swap>) =
+            applied.iter().partition(|s| s.rules.is_some());
+        if !strategies.is_empty() {
+            let times = times(strategies.len());
+            setup.manifest.marks.push(format!(
+                "strategy: changed {times} while the run was under way; `strategies.csv` says what was in force when"
+            ));
+        }
+        let changes = thresholds.len();
         if changes > 0 {
-            let times = if changes == 1 {
-                "once".to_owned()
-            } else {
-                format!("{changes} times")
-            };
+            let times = times(changes);
             setup.manifest.marks.push(format!(
                 "thresholds: changed {times} while the run was under way; `thresholds.csv` says what was in force when"
             ));
@@ -1091,6 +1387,10 @@ impl<'a> Crank<'a> {
                     format!("{} {} {}", row.at.0, row.hash, row.entries.word()),
                 );
             }
+            for (i, row) in recorder.output.strategies.iter().enumerate().skip(1) {
+                let text = format!("{} {} {} {}", row.at.0, row.hash, row.entries.word(), row.carried);
+                setup.identity.insert(format!("strategy {i:06}"), text);
+            }
             setup.manifest.run_id = manifest::run_id(&setup.identity);
         }
         let mut output = recorder.output;
@@ -1115,11 +1415,26 @@ fn by(who: &str) -> String {
     }
 }
 
-/// Puts down the nodes, and the rows that the ticks of the period could read.
-fn read(recorder: &mut Recorder, setup: &Setup<'_>, driver: &Driver, tick: usize) {
+fn times(n: usize) -> String {
+    if n == 1 {
+        "once".to_owned()
+    } else {
+        format!("{n} times")
+    }
+}
+
+/// What was carried into a strategy, in one line.
+fn carried_text(carried: &BTreeMap<String, Orphans>) -> String {
+    let all = carried.iter().map(|(key, how)| format!("{key} {}", how.word()));
+    all.collect::<Vec<_>>().join("; ")
+}
+
+/// Puts down the nodes, and the rows that the ticks decided with them could read.
+fn read(recorder: &mut Recorder, setup: &Setup<'_>, driver: &Driver, (began, tick): (usize, usize)) {
     let plan = &setup.plan;
     recorder.nodes(plan);
     let ticks = setup.decided(tick);
+    let ticks = ticks.get(began..).unwrap_or(ticks);
     if let (Some(first), Some(last)) = (ticks.first(), ticks.last()) {
         recorder.rows(plan, |i| driver.rows(plan, i), (*first, *last));
     }

@@ -52,16 +52,10 @@ impl Driver {
                     slots: Vec::new(),
                 })
             }
-            Mode::Streaming | Mode::Permuted => {
-                let mut driver = Self::before(setup, &setup.plan);
+            mode @ (Mode::Streaming | Mode::Permuted) => {
+                let mut driver = Self::events((&setup.plan, &setup.data), &setup.ticks, mode);
                 for at in setup.ticks.iter().take(setup.warm_up) {
-                    let views = if setup.plan.reads_chains() {
-                        snapshots.views(*at)?
-                    } else {
-                        Vec::new().into()
-                    };
-                    driver.advance((&setup.plan, &setup.data), *at, &views);
-                    snapshots.release(*at);
+                    driver.walk((&setup.plan, &setup.data), *at, snapshots)?;
                 }
                 Ok(driver)
             }
@@ -70,10 +64,27 @@ impl Driver {
 
     /// Streaming, before the first tick of all.
     pub fn before(setup: &Setup<'_>, plan: &Plan) -> Self {
-        let grids = Grids::new(plan, &setup.data, &setup.ticks);
-        let last = setup.ticks.last().copied().unwrap_or(Instant(i64::MIN));
-        let mut events = schedule(&setup.data, &grids, last);
-        if setup.mode == Mode::Permuted {
+        Self::events((plan, &setup.data), &setup.ticks, setup.mode)
+    }
+
+    /// Whole columns over these ticks.
+    pub fn columns(
+        (plan, data): (&Plan, &MarketData),
+        ticks: &[Instant],
+        snapshots: &mut Snapshots<'_>,
+    ) -> Result<Self, RunError> {
+        Ok(Self::Batch {
+            batch: Arc::new(Batch::run(plan, data, ticks, snapshots)?),
+            slots: Vec::new(),
+        })
+    }
+
+    /// Event by event, before the first one.
+    pub fn events((plan, data): (&Plan, &MarketData), ticks: &[Instant], mode: Mode) -> Self {
+        let grids = Grids::new(plan, data, ticks);
+        let last = ticks.last().copied().unwrap_or(Instant(i64::MIN));
+        let mut events = schedule(data, &grids, last);
+        if mode == Mode::Permuted {
             permute(&mut events);
         }
         Self::Stream {
@@ -83,8 +94,33 @@ impl Driver {
         }
     }
 
+    /// A tick at which nothing is decided: what the market's nodes remember of it.
+    pub fn walk(
+        &mut self,
+        (plan, data): (&Plan, &MarketData),
+        at: Instant,
+        snapshots: &mut Snapshots<'_>,
+    ) -> Result<(), RunError> {
+        let views = if plan.reads_chains() {
+            snapshots.views(at)?
+        } else {
+            Vec::new().into()
+        };
+        self.advance((plan, data), at, &views);
+        snapshots.release(at);
+        Ok(())
+    }
+
     /// Streaming: takes every event up to a tick, then the tick.
     pub fn advance(&mut self, (plan, data): (&Plan, &MarketData), at: Instant, views: &Views) {
+        self.events_until((plan, data), at);
+        if let Self::Stream { stream, .. } = self {
+            stream.tick(plan, data, at, views);
+        }
+    }
+
+    /// Streaming: takes every event up to an instant.
+    pub fn events_until(&mut self, (plan, data): (&Plan, &MarketData), at: Instant) {
         let Self::Stream { stream, events, next } = self else {
             return;
         };
@@ -95,7 +131,6 @@ impl Driver {
             }
             stream.settle(plan, now);
         }
-        stream.tick(plan, data, at, views);
     }
 
     /// The data have more bars than before, each known after the newest tick.

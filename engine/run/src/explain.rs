@@ -1,11 +1,11 @@
 //! `why`, from what a run recorded: which tick is meant, which rules, and what became of them.
 
 use crate::error::{ErrorClass, RunError};
-use crate::output::{DecisionRow, OverlayRow, RunOutput, TickRow};
+use crate::output::{DecisionRow, OverlayRow, RunOutput, StrategyRow, TickRow};
 use alula_book::PositionId;
 use alula_core::decision::RuleKind;
 use alula_core::operator::{OVERLAY_KEY, number_of};
-use alula_core::trace::Scope;
+use alula_core::trace::{Scope, TraceCell};
 use alula_core::why::{Condition, Conjunct, Need, Recorded, Subject, TraceIndex, Why, keys, why};
 use alula_dsl::graph::Graph;
 use alula_market::time::{Date, Instant};
@@ -23,10 +23,38 @@ pub enum Moment {
 #[derive(Debug)]
 pub struct Explainer<'a> {
     run: &'a RunOutput,
-    graph: &'a Graph,
+    began: &'a Graph,
+    nothing: TraceIndex,
+    epochs: Vec<Epoch<'a>>,
     /// Values of each version, with the first tick they are in force at; those that the run began with first.
     versions: Vec<(u32, Vec<f64>)>,
+}
+
+/// A strategy, the first tick that it is in force at, and what its nodes were.
+#[derive(Debug)]
+struct Epoch<'a> {
+    since: u32,
+    graph: &'a Graph,
     trace: TraceIndex,
+}
+
+/// The cells of nodes from a number on, up to another, numbered as their graph numbers them.
+fn own_cells(run: &RunOutput, base: u32, end: u32) -> Vec<TraceCell> {
+    let own = run.trace.iter().filter(|c| (base..end).contains(&c.node));
+    own.map(|c| TraceCell {
+        node: c.node - base,
+        ..*c
+    })
+    .collect()
+}
+
+fn is_of(run: &RunOutput, graph: &Graph, base: u32, end: u32) -> bool {
+    let own = run.nodes.iter().filter(|n| (base..end).contains(&n.node));
+    own.filter_map(|row| {
+        let at = usize::try_from(row.node - base).ok()?;
+        graph.nodes.get(at).map(|node| node.key == row.key)
+    })
+    .all(|same| same)
 }
 
 fn request(what: String, help: impl Into<String>) -> RunError {
@@ -39,11 +67,36 @@ impl<'a> Explainer<'a> {
     /// # Errors
     /// When the graph is another one than the run's.
     pub fn new(run: &'a RunOutput, graph: &'a Graph) -> Result<Self, RunError> {
-        let matches = run
-            .nodes
-            .iter()
-            .filter_map(|row| graph.nodes.get(row.node as usize).map(|node| node.key == row.key))
-            .all(|same| same);
+        let later: Vec<&StrategyRow> = run.strategies.iter().skip(1).collect();
+        let mut begins: Vec<u32> = later.iter().map(|s| s.nodes).collect();
+        begins.push(u32::MAX);
+        let mut ends = begins.into_iter();
+        let end = ends.next().unwrap_or(u32::MAX);
+        let mut matches = is_of(run, graph, 0, end);
+        let trace = if later.is_empty() {
+            TraceIndex::new(&run.trace)
+        } else {
+            TraceIndex::new(&own_cells(run, 0, end))
+        };
+        let mut epochs = vec![Epoch {
+            since: 0,
+            graph,
+            trace,
+        }];
+        for (row, end) in later.into_iter().zip(ends) {
+            let Some(graph) = row.graph.as_deref() else {
+                return Err(request(
+                    format!("version {} of the strategy is not at hand", row.version),
+                    "the run folder must hold its files",
+                ));
+            };
+            matches &= is_of(run, graph, row.nodes, end);
+            epochs.push(Epoch {
+                since: row.tick,
+                graph,
+                trace: TraceIndex::new(&own_cells(run, row.nodes, end)),
+            });
+        }
         if !matches || run.manifest.thresholds.len() != graph.thresholds.len() {
             return Err(request(
                 "the strategy is not the one of the run".to_owned(),
@@ -55,10 +108,25 @@ impl<'a> Explainer<'a> {
         let versions = std::iter::once((0, began)).chain(later).collect();
         Ok(Self {
             run,
-            graph,
+            began: graph,
+            nothing: TraceIndex::new(&[]),
+            epochs,
             versions,
-            trace: TraceIndex::new(&run.trace),
         })
+    }
+
+    /// The strategy that a tick was decided with.
+    fn epoch(&self, tick: u32) -> Option<&Epoch<'a>> {
+        self.epochs.iter().rev().find(|e| e.since <= tick)
+    }
+
+    /// The strategy that a tick was decided with.
+    ///
+    /// # Errors
+    /// Never for a tick of the run.
+    fn epoch_of(&self, tick: u32) -> Result<&Epoch<'a>, RunError> {
+        let none = || request(format!("the run has no tick {tick}"), "ask for another one");
+        self.epoch(tick).ok_or_else(none)
     }
 
     /// The threshold values that a tick was decided with.
@@ -117,7 +185,8 @@ impl<'a> Explainer<'a> {
     /// # Errors
     /// When the strategy has no such rule.
     pub fn explain(&self, tick: &TickRow, key: Option<&str>) -> Result<Vec<Why>, RunError> {
-        let known = keys(self.graph);
+        let epoch = self.epoch_of(tick.tick)?;
+        let known = keys(epoch.graph);
         if let Some(number) = key.and_then(number_of) {
             return self.explain_overlay(tick, number);
         }
@@ -136,9 +205,11 @@ impl<'a> Explainer<'a> {
             .filter(|(k, _)| key.is_none_or(|wanted| wanted == *k))
         {
             let positions: Vec<Option<PositionId>> = match kind {
-                RuleKind::Close | RuleKind::Roll => {
-                    self.open_at(rule, tick.at).into_iter().map(Some).collect()
-                }
+                RuleKind::Close | RuleKind::Roll => self
+                    .open_under(epoch.graph, rule, tick.at)
+                    .into_iter()
+                    .map(Some)
+                    .collect(),
                 RuleKind::Guard | RuleKind::Hedge | RuleKind::Open => vec![None],
             };
             for position in positions {
@@ -148,7 +219,8 @@ impl<'a> Explainer<'a> {
                     tick: tick.tick,
                     at: tick.at,
                 };
-                if let Some(mut found) = why(self.graph, self.thresholds(tick.tick), &self.trace, &subject) {
+                if let Some(mut found) = why(epoch.graph, self.thresholds(tick.tick), &epoch.trace, &subject)
+                {
                     self.complete(&mut found, tick);
                     out.push(found);
                 }
@@ -160,9 +232,11 @@ impl<'a> Explainer<'a> {
     /// The cells that a tick saw: of the market and the book, of a position, or of a package.
     #[must_use]
     pub fn recorded(&self, tick: &TickRow, scope: Scope) -> Recorded<'_> {
+        // There is always the one that the run began with.
+        let epoch = self.epoch(tick.tick).or(self.epochs.first());
         Recorded {
-            trace: &self.trace,
-            graph: self.graph,
+            trace: epoch.map_or(&self.nothing, |e| &e.trace),
+            graph: epoch.map_or(self.began, |e| e.graph),
             thresholds: self.thresholds(tick.tick),
             tick: tick.tick,
             at: tick.at,
@@ -173,13 +247,18 @@ impl<'a> Explainer<'a> {
     /// Positions of the rule's structure that were open when a tick was decided.
     #[must_use]
     pub fn open_at(&self, rule: &str, at: Instant) -> Vec<PositionId> {
-        let policy = self
-            .graph
+        let tick = self.run.ticks.iter().rev().find(|t| t.at <= at);
+        let epoch = self.epoch(tick.map_or(0, |t| t.tick));
+        self.open_under(epoch.map_or(self.began, |e| e.graph), rule, at)
+    }
+
+    fn open_under(&self, graph: &Graph, rule: &str, at: Instant) -> Vec<PositionId> {
+        let policy = graph
             .policies
             .iter()
             .find(|p| p.rules.iter().any(|r| r.key == rule));
         policy
-            .and_then(|p| self.graph.structures.get(p.structure.0 as usize))
+            .and_then(|p| graph.structures.get(p.structure.0 as usize))
             .map_or_else(Vec::new, |s| self.open_positions(&s.key, at))
     }
 

@@ -5,6 +5,7 @@ use alula_book::{Band, Book, Execution, OrderId};
 use alula_core::decision::{Decision, RuleOutcome, Skip, Verdict};
 use alula_core::market::Views;
 use alula_core::state::State;
+use alula_core::succession::Orphans;
 use alula_core::value::Cell;
 use alula_market::chain::ChainSnapshot;
 pub use alula_market::digest::{hex, sha256};
@@ -157,6 +158,21 @@ impl Chain {
     pub fn operator(&mut self, act: &str) {
         let mut out = self.link(b"operator");
         part(&mut out, act.as_bytes());
+        self.link = Sha256::digest(&out).into();
+        self.bytes = out;
+    }
+
+    /// Adds a change of the strategy, before the tick that first uses it: the hash of its files, what was carried into it, and
+    /// the version of the values that came with it.
+    pub fn succeed(&mut self, files: &str, carried: &BTreeMap<String, Orphans>, version: &[u8; 32]) {
+        let mut out = self.link(b"strategy");
+        part(&mut out, files.as_bytes());
+        count(&mut out, carried.len());
+        for (key, how) in carried {
+            part(&mut out, key.as_bytes());
+            part(&mut out, how.word().as_bytes());
+        }
+        out.extend_from_slice(version);
         self.link = Sha256::digest(&out).into();
         self.bytes = out;
     }

@@ -147,8 +147,37 @@ pub struct VersionRow {
     pub source: String,
     /// What entries did that the change alone made true.
     pub entries: Entries,
-    /// Values, canonical scale, in the order of [`Manifest::thresholds`].
+    /// Names, in the order of the strategy in force.
+    pub names: Vec<String>,
+    /// Values, canonical scale, in the same order.
     pub values: Vec<f64>,
+}
+
+/// A strategy and from when on it was in force.
+#[derive(Clone, Debug, PartialEq)]
+pub struct StrategyRow {
+    /// Number from 1, which is what the run began with.
+    pub version: u32,
+    /// First tick that it is in force at.
+    pub tick: u32,
+    /// That tick's instant.
+    pub at: Instant,
+    /// Hash of its files, hex.
+    pub hash: String,
+    /// Its strategy file among the inputs.
+    pub source: String,
+    /// Version of the thresholds that it came with.
+    pub thresholds: u32,
+    /// What its nodes' numbers begin with in [`RunOutput::nodes`] and [`RunOutput::trace`].
+    pub nodes: u32,
+    /// What entries did that the change alone made true.
+    pub entries: Entries,
+    /// What became of positions of structures that it does not have: `core keep`, separated by semicolons.
+    pub carried: String,
+    /// What was not as it was before, separated by semicolons.
+    pub changes: String,
+    /// Compiled, with what was carried into it; not part of a run folder, where it is made from the inputs again.
+    pub graph: Option<std::sync::Arc<alula_dsl::graph::Graph>>,
 }
 
 /// A rule at a tick that did more than be false, or that is about a position.
@@ -689,6 +718,8 @@ pub struct RunOutput {
     pub layers: Vec<LayerRow>,
     /// Versions of the thresholds, oldest first; none where they never changed.
     pub versions: Vec<VersionRow>,
+    /// Strategies, oldest first; none where it never changed.
+    pub strategies: Vec<StrategyRow>,
     /// Files that went in, by path relative to the run folder: strategy sources, thresholds, scripts.
     pub inputs: BTreeMap<String, Vec<u8>>,
 }
@@ -698,6 +729,18 @@ impl RunOutput {
     #[must_use]
     pub fn version_at(&self, tick: u32) -> u32 {
         self.version_row(tick).map_or(1, |v| v.version)
+    }
+
+    /// The version of the strategy that a tick was decided with; 1 where it never changed.
+    #[must_use]
+    pub fn rules_at(&self, tick: u32) -> u32 {
+        self.strategy_row(tick).map_or(1, |s| s.version)
+    }
+
+    /// The newest strategy whose tick is not after `tick`.
+    #[must_use]
+    pub fn strategy_row(&self, tick: u32) -> Option<&StrategyRow> {
+        self.strategies.iter().rev().find(|s| s.tick <= tick)
     }
 
     /// The newest version whose tick is not after `tick`.

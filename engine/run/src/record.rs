@@ -124,6 +124,8 @@ pub struct Recorder {
     call: Option<usize>,
     /// The strategy closes every position on a call.
     flattens: bool,
+    /// What the numbers of the strategy's nodes begin with.
+    base: u32,
     /// What each layer did at the tick before.
     doing: BTreeMap<Arc<str>, Doing>,
     /// What each structure had made by the session before.
@@ -139,6 +141,34 @@ impl Recorder {
             by_structure: ByStructure::new(graph, capital),
             ..Self::default()
         };
+        recorder.stats_of(graph);
+        recorder
+    }
+
+    /// Another strategy takes over: its rules are counted on under their keys.
+    pub fn succeed(&mut self, graph: &Graph, nodes: u32) {
+        self.base = nodes;
+        self.counted = None;
+        self.stats_of(graph);
+    }
+
+    /// What the numbers of the strategy's nodes begin with.
+    pub const fn base(&self) -> u32 {
+        self.base
+    }
+
+    /// Puts down cells of the strategy's nodes.
+    pub fn cells(&mut self, cells: &mut Vec<TraceCell>) {
+        let base = self.base;
+        let own = |cell: TraceCell| TraceCell {
+            node: cell.node.saturating_add(base),
+            ..cell
+        };
+        self.output.trace.extend(cells.drain(..).map(own));
+    }
+
+    fn stats_of(&mut self, graph: &Graph) {
+        let recorder = self;
         let text = |id: alula_dsl::graph::NodeId| graph.node(id).map(|n| n.text.clone()).unwrap_or_default();
         for policy in &graph.policies {
             for rule in &policy.rules {
@@ -163,10 +193,13 @@ impl Recorder {
         for (key, when, _) in alula_core::why::overlay_rules(graph) {
             recorder.add_stat(key, RuleKind::Hedge, text(when));
         }
-        recorder
     }
 
     fn add_stat(&mut self, key: &str, kind: RuleKind, text: String) {
+        if let Some(known) = self.stats.get(key).and_then(|at| self.output.rules.get_mut(*at)) {
+            known.text = text;
+            return;
+        }
         self.stats.insert(key.to_owned(), self.output.rules.len());
         let stat = RuleStat {
             key: key.to_owned(),
@@ -582,7 +615,7 @@ impl Recorder {
             };
             let own = plan.graph().nodes.get(index);
             self.output.nodes.push(NodeRow {
-                node: number,
+                node: number.saturating_add(self.base),
                 key: own.map(|n| n.key.clone()).unwrap_or_default(),
                 text: own.map(|n| n.text.clone()).unwrap_or_default(),
                 clock: match node.clock {
@@ -627,7 +660,7 @@ impl Recorder {
                 };
                 let cell = found.column.get(row);
                 self.output.trace.push(TraceCell {
-                    node,
+                    node: node.saturating_add(self.base),
                     scope: Scope::Global,
                     step,
                     at: *at,

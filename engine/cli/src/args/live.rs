@@ -49,6 +49,26 @@ impl OnSwapArg {
     }
 }
 
+/// What becomes of open positions of structures that a new strategy does not have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum PositionsArg {
+    /// They stay until they expire, with their old exits.
+    Keep,
+    /// They are closed at once.
+    Close,
+}
+
+impl PositionsArg {
+    /// As the crank takes it.
+    #[must_use]
+    pub const fn orphans(self) -> alula_core::succession::Orphans {
+        match self {
+            Self::Keep => alula_core::succession::Orphans::Keep,
+            Self::Close => alula_core::succession::Orphans::Close,
+        }
+    }
+}
+
 /// Arguments of `alula run`.
 #[derive(Debug, Args)]
 #[command(
@@ -58,7 +78,10 @@ impl OnSwapArg {
                         alula thresholds push condor.alula tighter.yaml       while it runs\n\n\
                         The thresholds file is watched: a saved file that is valid, ends with a line `...` and moves no value by more \
                         than half\nis in force from the next tick on; anything else is refused, and the last good values stay. SIGHUP \
-                        reads it again.\nCtrl-C ends the run after the tick at hand and writes its folder; `alula verify` computes it \
+                        reads it again.\nThe strategy file with its imports and scripts is watched too: a good one is computed beside the \
+                        running one and takes its place\nbetween two ticks; where a rule, a guard, a layer or a structure ends with it, \
+                        `alula ctl confirm` has to say so. \
+                        A changed script\nis a changed strategy. Plugins are those that `plugins.lock` trusts when the strategy is read.\nCtrl-C ends the run after the tick at hand and writes its folder; `alula verify` computes it \
                         again, changes included.\nNights and weekends of a recorded or simulated market are not waited for."
 )]
 pub struct RunArgs {
@@ -345,7 +368,21 @@ pub enum CtlCommand {
         #[arg(value_name = "KEY", default_value = "")]
         key: String,
     },
-    /// Read the thresholds file again
+    /// Confirm a changed strategy that waits because something ends with it
+    #[command(after_help = "Examples:\n  alula ctl confirm state/condor 3fa9c2d1\n  \
+                            alula ctl confirm state/condor 3fa9c2d1 --positions close\n\n\
+                            `alula ctl status` names what waits, and what ends with it.")]
+    Confirm {
+        /// State folder of the strategy that runs
+        state: PathBuf,
+        /// Hash of the strategy that waits, or its beginning
+        #[arg(value_name = "DIGEST")]
+        digest: String,
+        /// Open positions of structures that it does not have: keep them with their old exits, or close them
+        #[arg(long, value_name = "HOW")]
+        positions: Option<PositionsArg>,
+    },
+    /// Read the thresholds file and the strategy again
     Reload {
         /// State folder of the strategy that runs
         state: PathBuf,
@@ -414,6 +451,7 @@ impl CtlCommand {
             | Self::Halt { state, .. }
             | Self::Resume { state, .. }
             | Self::Why { state, .. }
+            | Self::Confirm { state, .. }
             | Self::Reload { state }
             | Self::Stop { state } => state,
             Self::Overlay { command } => match command {

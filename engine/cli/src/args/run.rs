@@ -110,7 +110,8 @@ pub struct TermsArgs {
     after_help = "Examples:\n  alula backtest condor.alula                        on the simulated market\n  \
                         alula backtest condor.alula --data spx_2019        on your own data\n  \
                         alula backtest condor.alula --data spx_2019 --from 2019-05-01 --to 2019-06-28\n  \
-                        alula backtest condor.alula --swap 2019-05-20=tighter.yaml   as if pushed to a live run\n\n\
+                        alula backtest condor.alula --swap 2019-05-20=tighter.yaml   as if pushed to a live run\n  \
+                        alula backtest condor.alula --swap 2019-05-20=calmer.alula   another strategy from that day on\n\n\
                         Without --data the market is simulated, and every result says so. The run folder holds a \
                         manifest,\ndecisions, trades and daily equity (Parquet and CSV) and report.html; the same \
                         inputs give the same bytes."
@@ -143,9 +144,13 @@ pub struct BacktestArgs {
     /// Which driver computes; the decisions are the same
     #[arg(long, value_name = "MODE", default_value = "batch")]
     pub mode: ModeArg,
-    /// Thresholds that change under way, from the first tick at or after the time; may be given several times. Streaming
-    #[arg(long, value_name = "TIME=YAML", help_heading = "As a live run")]
+    /// Thresholds (YAML, streaming) or a strategy (.alula) that change under way, from the first tick at or after the time; may be
+    /// given several times
+    #[arg(long, value_name = "TIME=FILE", help_heading = "As a live run")]
     pub swap: Vec<String>,
+    /// Open positions of structures that a new strategy does not have: keep them with their old exits, or close them
+    #[arg(long, value_name = "HOW", help_heading = "As a live run")]
+    pub positions: Option<super::PositionsArg>,
     /// What entries do that a change of thresholds alone makes true
     #[arg(
         long,

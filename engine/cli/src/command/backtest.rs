@@ -8,6 +8,7 @@ use crate::output::Output;
 use crate::progress::Bar;
 use crate::project::{Linked, Project};
 use crate::run_folder;
+use crate::strategy::fit;
 use alula_book::FillModelError;
 use alula_core::thresholds;
 use alula_dsl::graph::{Graph, Length};
@@ -19,7 +20,8 @@ use alula_report::{summary, terminal};
 use alula_run::{
     BacktestRequest, Course, ErrorClass, Mode, Moment, RunError, RunOutput, Swap, SwapFile, backtest,
 };
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// Sessions simulated when a strategy looks at the market within the day: a quarter shows it, and two years would make
 /// its first user wait.
@@ -36,7 +38,7 @@ pub fn run(args: &BacktestArgs, out: &mut Output) -> Result<Exit, Failure> {
     let project = Project::load(&args.file)?;
     let linked = project.checked(args.thresholds.as_deref(), out)?;
     let graph = with_terms(&args.terms, linked.graph)?;
-    let course = course(args, &graph)?;
+    let course = course(args, (&linked, &graph), out)?;
     let history = history(args.data.as_deref(), args.seed, &graph)?;
     if let Some(dir) = &args.out {
         // Better to say it before a long run than after.
@@ -75,8 +77,12 @@ pub fn with_terms(args: &TermsArgs, graph: &Graph) -> Result<Graph, Failure> {
 }
 
 /// What is to happen to the run under way.
-fn course(args: &BacktestArgs, graph: &Graph) -> Result<Course, Failure> {
-    let mut swaps = Vec::new();
+fn course(
+    args: &BacktestArgs,
+    (linked, graph): (&Linked<'_>, &Graph),
+    out: &mut Output,
+) -> Result<Course, Failure> {
+    let mut named = Vec::new();
     for text in &args.swap {
         let wrong = || {
             Failure::usage(format!("`{text}` is no time and file"))
@@ -84,7 +90,25 @@ fn course(args: &BacktestArgs, graph: &Graph) -> Result<Course, Failure> {
         };
         let (time, path) = text.split_once('=').ok_or_else(wrong)?;
         let at = begin_of(at::parse_as(time, "--swap")?);
-        let path = Path::new(path);
+        named.push((at, Path::new(path)));
+    }
+    // Equal times keep the order in which they were given.
+    named.sort_by_key(|(at, _)| *at);
+    let mut swaps = Vec::new();
+    let first = graph;
+    let mut graph = Arc::new(graph.clone());
+    let inputs = &linked.inputs;
+    let mut values = inputs
+        .thresholds
+        .as_ref()
+        .map(|(name, bytes)| (PathBuf::from(name), bytes.clone()));
+    for (at, path) in named {
+        if path.extension().is_some_and(|e| e == "alula") {
+            let swap = strategy_swap(args, (at, path), &mut values, out)?;
+            graph = swap.rules.as_ref().map_or(graph, |r| Arc::clone(&r.graph));
+            swaps.push(swap);
+            continue;
+        }
         let bytes = crate::files::read(path)?;
         let set = thresholds::read(&bytes, &graph.settings.name, &graph.thresholds).map_err(|found| {
             let all: Vec<String> = found.iter().map(ToString::to_string).collect();
@@ -95,15 +119,15 @@ fn course(args: &BacktestArgs, graph: &Graph) -> Result<Course, Failure> {
             )
             .help(fixes.join("\n"))
         })?;
+        values = Some((path.to_owned(), bytes.clone()));
         swaps.push(Swap {
             at,
             set,
             file: Some(SwapFile::new(bytes)),
             entries: args.on_swap.entries(),
+            rules: None,
         });
     }
-    // Equal times keep the order in which they were given.
-    swaps.sort_by_key(|s| s.at);
     let until = args.until.as_deref().map(|text| at::parse_as(text, "--until"));
     let until = until.transpose()?.map(|moment| match moment {
         Moment::Day(date) => Instant(begin_of(Moment::Day(date.succ_opt().unwrap_or(date))).0 - 1),
@@ -114,12 +138,31 @@ fn course(args: &BacktestArgs, graph: &Graph) -> Result<Course, Failure> {
         acts: args
             .overlays
             .as_deref()
-            .map(|path| crate::overlays::read(path, graph))
+            .map(|path| crate::overlays::read(path, first))
             .transpose()?
             .unwrap_or_default(),
         until,
         rails: args.rails.limits(),
     })
+}
+
+/// Another strategy from an instant on, with the thresholds file beside it, else with the one in force.
+fn strategy_swap(
+    args: &BacktestArgs,
+    (at, path): (Instant, &Path),
+    values: &mut Option<(PathBuf, Vec<u8>)>,
+    out: &mut Output,
+) -> Result<Swap, Failure> {
+    let project = Project::load(path)?;
+    if let Some(own) = project.thresholds_path(None) {
+        let bytes = crate::files::read(&own)?;
+        *values = Some((own, bytes));
+    }
+    let terms = |graph: &Graph| with_terms(&args.terms, graph);
+    let mut fit = fit(&project, values.clone(), &terms, out)?
+        .map_err(|unfit| Failure::new(Exit::Findings, unfit.what).help(unfit.help))?;
+    fit.rules.others = args.positions.map(crate::args::PositionsArg::orphans);
+    Ok(fit.swap(at, args.on_swap.entries()))
 }
 
 /// A time, or the beginning of a day at the exchange.
@@ -200,7 +243,7 @@ fn turn(
         to: args.to,
         mode: match args.mode {
             // Whole columns know one set of values.
-            ModeArg::Batch if course.swaps.is_empty() => Mode::Batch,
+            ModeArg::Batch if course.swaps.iter().all(|s| s.rules.is_some()) => Mode::Batch,
             ModeArg::Batch | ModeArg::Streaming => Mode::Streaming,
         },
         course,

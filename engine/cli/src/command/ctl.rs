@@ -18,6 +18,12 @@ pub fn run(args: &CtlArgs, out: &mut Output) -> Result<Exit, Failure> {
         CtlCommand::Resume { why, .. } => format!("resume {why}"),
         CtlCommand::Why { key, .. } => format!("why {key}"),
         CtlCommand::Overlay { command } => overlay(command),
+        CtlCommand::Confirm {
+            digest, positions, ..
+        } => {
+            let how = positions.map_or("", |p| p.orphans().word());
+            format!("confirm {digest} {how}")
+        }
         CtlCommand::Reload { .. } => "reload".to_owned(),
         CtlCommand::Stop { .. } => "stop".to_owned(),
     };

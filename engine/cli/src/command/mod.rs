@@ -19,6 +19,7 @@ pub mod mutate;
 pub mod new;
 pub mod plugin;
 pub mod replay;
+pub mod rules;
 pub mod run;
 pub mod scenario;
 pub mod simulate;

@@ -84,7 +84,7 @@ pub fn again(
         from: basis.from,
         to: basis.to,
         mode: Mode::Streaming,
-        course: told.course(&graph, &basis.settings)?,
+        course: told.course(&graph, &basis.settings, out)?,
         ..linked.request(&graph, history.as_ref(), &mut silent)
     };
     let mut crank = Crank::start(&request).map_err(|e| failure(&e))?;

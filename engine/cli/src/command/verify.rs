@@ -7,16 +7,19 @@ use crate::explain::strategy_of;
 use crate::output::Output;
 use crate::project::{Linked, Project};
 use crate::run_folder;
+use crate::strategy::fit;
+use alula_core::succession::Orphans;
 use alula_core::thresholds::{ThresholdSet, read};
 use alula_dsl::graph::Graph;
 use alula_market::history::History;
 use alula_run::course::SWAPS;
-use alula_run::output::TickRow;
-use alula_run::{BacktestRequest, Course, Mode, RunOutput, Swap, SwapFile, backtest};
+use alula_run::output::{StrategyRow, TickRow, VersionRow};
+use alula_run::{BacktestRequest, Course, Mode, NewRules, RunOutput, Swap, SwapFile, backtest};
 use anstyle::{AnsiColor, Style};
 use serde_json::{Value, json};
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 const TITLE: Style = Style::new().bold();
 const YES: Style = AnsiColor::Green.on_default();
@@ -67,10 +70,10 @@ pub fn run(args: &VerifyArgs, out: &mut Output) -> Result<Exit, Failure> {
     let store = args.data.clone().or_else(|| store_of(&args.run, &recorded));
     let data = data_of(&recorded, store.as_deref(), &graph)?;
     let mut all = Vec::new();
-    let course = course(&recorded, &graph)?;
+    let course = course(&recorded, &graph, &args.run, out)?;
     for (mode, about) in MODES {
         // Whole columns know one set of values.
-        if mode == Mode::Batch && !course.swaps.is_empty() {
+        if mode == Mode::Batch && course.swaps.iter().any(|s| s.rules.is_none()) {
             continue;
         }
         out.detail(&format!("computing it {about}"));
@@ -90,7 +93,7 @@ pub fn run(args: &VerifyArgs, out: &mut Output) -> Result<Exit, Failure> {
 }
 
 /// What happened to the run under way, from its versions of the thresholds and the files that they came from.
-fn course(run: &RunOutput, graph: &Graph) -> Result<Course, Failure> {
+fn course(run: &RunOutput, graph: &Graph, folder: &Path, out: &mut Output) -> Result<Course, Failure> {
     if let Some(row) = run.manifest.upgrades.first() {
         let what = format!(
             "the plugin `{}` was upgraded under way, at {}",
@@ -101,7 +104,10 @@ fn course(run: &RunOutput, graph: &Graph) -> Result<Course, Failure> {
     }
     let damaged = |what: String| Failure::usage(what).help("the run folder was not written by this program");
     let mut swaps = Vec::new();
-    for version in run.versions.iter().skip(1) {
+    let mut graph = Arc::new(graph.clone());
+    for version in versions(run) {
+        let rules = rules(run, &version, folder, out)?;
+        graph = rules.as_ref().map_or(graph, |r| Arc::clone(&r.graph));
         let bytes = run.inputs.get(&version.source).cloned();
         let set = ThresholdSet::from_values(&graph.thresholds, version.values.clone())
             .map_err(|e| damaged(format!("version {} of the thresholds: {e}", version.version)))?;
@@ -121,6 +127,7 @@ fn course(run: &RunOutput, graph: &Graph) -> Result<Course, Failure> {
             set,
             file: bytes.map(SwapFile::new),
             entries: version.entries,
+            rules,
         });
     }
     Ok(Course {
@@ -129,6 +136,62 @@ fn course(run: &RunOutput, graph: &Graph) -> Result<Course, Failure> {
         until: run.manifest.stopped,
         rails: super::run::rails::recorded(&run.manifest.settings)?,
     })
+}
+
+/// The versions after the first, those without any threshold included, which no table of thresholds has.
+fn versions(run: &RunOutput) -> Vec<VersionRow> {
+    let mut all: Vec<VersionRow> = run.versions.iter().filter(|v| v.version > 1).cloned().collect();
+    for row in run.strategies.iter().skip(1) {
+        if !all.iter().any(|v| v.version == row.thresholds) {
+            all.push(VersionRow {
+                version: row.thresholds,
+                tick: row.tick,
+                at: row.at,
+                hash: ThresholdSet::defaults(&[]).hash_hex(),
+                source: String::new(),
+                entries: row.entries,
+                names: Vec::new(),
+                values: Vec::new(),
+            });
+        }
+    }
+    all.sort_by_key(|v| v.version);
+    all
+}
+
+/// The strategy that came with a version of the thresholds, compiled from the run's inputs.
+fn rules(
+    run: &RunOutput,
+    version: &VersionRow,
+    folder: &Path,
+    out: &mut Output,
+) -> Result<Option<Arc<NewRules>>, Failure> {
+    let came = |s: &&StrategyRow| s.version > 1 && s.thresholds == version.version;
+    let Some(row) = run.strategies.iter().find(came) else {
+        return Ok(None);
+    };
+    let project = Project::load(&inputs(folder).join(&row.source))?;
+    let terms = |graph: &Graph| {
+        let mut graph = graph.clone();
+        alula_run::restore(&mut graph.settings, &run.manifest.settings);
+        Ok(graph)
+    };
+    let fit = fit(&project, None, &terms, out)?
+        .map_err(|unfit| Failure::new(Exit::Findings, unfit.what).help(unfit.help))?;
+    let carried = row.carried.split("; ").filter_map(|w| w.rsplit_once(' '));
+    let carry = carried.filter_map(|(key, how)| Some((key.to_owned(), Orphans::from_word(how)?)));
+    let rules = NewRules {
+        carry: carry.collect(),
+        ..fit.rules
+    };
+    if rules.hash() != row.hash {
+        return Err(Failure::usage(format!(
+            "version {} of the strategy is not what its files say",
+            row.version
+        ))
+        .help("the run folder was not written by this program"));
+    }
+    Ok(Some(Arc::new(rules)))
 }
 
 fn inputs(run: &Path) -> PathBuf {

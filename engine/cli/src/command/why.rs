@@ -6,7 +6,7 @@ use crate::command::backtest::failure;
 use crate::command::replay;
 use crate::command::test::{Suite, find};
 use crate::exit::{Exit, Failure};
-use crate::explain::graph_of;
+use crate::explain::{graph_of, with_strategies};
 use crate::output::Output;
 use crate::run_folder;
 use alula_core::decision::RuleKind;
@@ -36,7 +36,8 @@ pub fn run(args: &WhyArgs, out: &mut Output) -> Result<Exit, Failure> {
         Some(name) => of_case(&args.run, name, out)?,
         None if args.run.extension().is_some_and(|e| e == "redb") => of_journal(args, out)?,
         None => {
-            let run = run_folder::read(&args.run)?.output;
+            let mut run = run_folder::read(&args.run)?.output;
+            with_strategies(&mut run)?;
             let graph = graph_of(&run)?;
             (run, graph)
         }
@@ -68,8 +69,15 @@ pub fn run(args: &WhyArgs, out: &mut Output) -> Result<Exit, Failure> {
                 "recorded data"
             };
             let name = &run.manifest.strategy;
+            let rules = run.strategy_row(tick.tick).map_or_else(String::new, |s| {
+                format!(" · strategy version {}, {}", s.version, short_hash(&s.hash))
+            });
             let version = run.version_row(tick.tick).map_or_else(String::new, |v| {
-                format!(" · thresholds version {}, {}", v.version, short_hash(&v.hash))
+                format!(
+                    "{rules} · thresholds version {}, {}",
+                    v.version,
+                    short_hash(&v.hash)
+                )
             });
             let mut text = format!(
                 "{TITLE}{name} at {}{TITLE:#} {DIM}· {label} · tick {}{version}{DIM:#}\n",
@@ -104,6 +112,7 @@ pub fn run(args: &WhyArgs, out: &mut Output) -> Result<Exit, Failure> {
                 "run": run.manifest.run_id,
                 "simulated": run.manifest.simulated,
                 "thresholds_version": run.version_at(tick.tick),
+                "strategy_version": run.rules_at(tick.tick),
                 "tick": tick.tick,
                 "at": tick.at.eastern().to_rfc3339(),
                 "rules": all,

@@ -398,6 +398,16 @@ impl Plan {
         Ok(())
     }
 
+    /// The plan with values that were in force once, whatever is allowed now; as many as there are thresholds.
+    #[must_use]
+    pub fn with_past(&self, values: &[f64]) -> Self {
+        let mut plan = self.clone();
+        for (slot, value) in plan.thresholds.iter_mut().zip(values) {
+            *slot = *value;
+        }
+        plan
+    }
+
     /// The value of a node that is the same at each step.
     #[must_use]
     pub fn fixed(&self, node: &PlanNode) -> Option<Cell> {

@@ -174,6 +174,23 @@ impl Layers {
         }
     }
 
+    /// Moves to the layers of another strategy. One that is not there any more keeps what it has spent and forgets the rest:
+    /// should it come back, its budget is not new.
+    pub(crate) fn succeed(&mut self, keys: impl Iterator<Item = Arc<str>>) {
+        let keys: Vec<Arc<str>> = keys.collect();
+        for (key, layer) in &mut self.layers {
+            if !keys.contains(key) {
+                *layer = LayerState {
+                    spent: layer.spent,
+                    ..LayerState::default()
+                };
+            }
+        }
+        for key in keys {
+            self.layers.entry(key).or_default();
+        }
+    }
+
     /// A layer's.
     #[must_use]
     pub fn get(&self, key: &str) -> Option<&LayerState> {

@@ -13,7 +13,7 @@ use alula_core::trace::Scope;
 use alula_core::value::{Cause, Cell};
 use schema::{
     ALERTS, DAILY, DECISIONS, LAYERS, LINEAR, MARGIN_CALLS, NODES, ORDERS, OVERLAY_CHANGES, OVERLAYS,
-    POSITIONS, RULES, STRUCTURES, THRESHOLDS, TICKS, TRACE, TRADE_LEGS, TRADES, TWIN,
+    POSITIONS, RULES, STRATEGIES, STRUCTURES, THRESHOLDS, TICKS, TRACE, TRADE_LEGS, TRADES, TWIN,
 };
 use std::collections::BTreeMap;
 
@@ -27,6 +27,9 @@ const ALONE_ROWS: &str = "rules_alone";
 
 /// Table of the versions of the thresholds; written where there is more than one.
 const VERSIONS: &str = "thresholds";
+
+/// Table of the strategies; written where there is more than one.
+const STRATEGIES_TABLE: &str = "strategies";
 
 fn int(x: u64) -> Value {
     Value::from(x)
@@ -108,6 +111,9 @@ pub(super) fn tables(run: &RunOutput) -> Result<BTreeMap<String, Vec<u8>>, RunEr
         all.push((OVERLAY_ROWS, overlays(run)));
         all.push((CHANGE_ROWS, overlay_changes(run)));
         all.push((ALONE_ROWS, equities(&run.rules_alone)));
+    }
+    if !run.strategies.is_empty() {
+        all.push((STRATEGIES_TABLE, strategies(run)));
     }
     for (name, table) in all {
         out.insert(format!("{name}.parquet"), table.to_parquet()?);
@@ -359,7 +365,7 @@ fn ticks(run: &RunOutput) -> Table {
 fn versions(run: &RunOutput) -> Table {
     let mut t = Table::new(THRESHOLDS);
     for v in &run.versions {
-        for (threshold, value) in run.manifest.thresholds.iter().zip(&v.values) {
+        for (name, value) in v.names.iter().zip(&v.values) {
             t.push(vec![
                 v.version.into(),
                 v.tick.into(),
@@ -367,10 +373,29 @@ fn versions(run: &RunOutput) -> Table {
                 (&v.hash).into(),
                 (&v.source).into(),
                 v.entries.word().into(),
-                (&threshold.name).into(),
+                name.into(),
                 (*value).into(),
             ]);
         }
+    }
+    t
+}
+
+fn strategies(run: &RunOutput) -> Table {
+    let mut t = Table::new(STRATEGIES);
+    for s in &run.strategies {
+        t.push(vec![
+            s.version.into(),
+            s.tick.into(),
+            s.at.into(),
+            (&s.hash).into(),
+            (&s.source).into(),
+            s.thresholds.into(),
+            s.nodes.into(),
+            s.entries.word().into(),
+            (&s.carried).into(),
+            (&s.changes).into(),
+        ]);
     }
     t
 }

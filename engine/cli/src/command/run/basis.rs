@@ -69,6 +69,19 @@ pub fn write(
     value.to_string().into_bytes()
 }
 
+/// A strategy that took the place of the one before, as bytes for the journal.
+pub fn of_strategy(fit: &crate::strategy::Fit, settings: &BTreeMap<String, String>) -> Vec<u8> {
+    let inputs = &fit.rules.inputs;
+    let all = inputs.sources.iter().chain(&inputs.scripts);
+    let files: BTreeMap<&str, std::borrow::Cow<'_, str>> = all
+        .map(|(name, bytes)| (name.as_str(), String::from_utf8_lossy(bytes)))
+        .collect();
+    let value = json!({
+        "format": FORMAT, "entry": inputs.sources.first().map(|(name, _)| name), "files": files, "settings": settings,
+    });
+    value.to_string().into_bytes()
+}
+
 /// From the bytes in a journal.
 ///
 /// # Errors

@@ -140,7 +140,7 @@ fn broker(b: &BrokerLine) -> Value {
 }
 
 /// A run at one glance as JSON.
-pub fn status(v: &View) -> Value {
+pub fn status(v: &View, proposed: Value) -> Value {
     let positions: Vec<Value> = v
         .positions
         .iter()
@@ -176,6 +176,7 @@ pub fn status(v: &View) -> Value {
             "reload_attempts_total": v.reloads.attempts, "accepted": v.reloads.accepted, "rejected": v.reloads.rejected,
         },
         "broker": v.broker.as_ref().map(broker),
+        "strategy_version": v.rules, "strategy_waiting": proposed,
         "journal": v.journal.map(|(entries, commits, ms)| json!({ "entries": entries, "commits": commits, "slowest_ms": ms })),
     })
 }

@@ -113,6 +113,48 @@ pub fn line(happening: &Happening, all: bool) -> Option<String> {
             );
             row(None, GOOD, "thresholds", &text)
         }
+        Happening::Strategy {
+            digest,
+            changes,
+            values,
+            carried,
+        } => {
+            let values = values
+                .iter()
+                .map(|c| format!("{} {} → {}", c.name, c.before, c.after));
+            let carried = carried.iter().map(|c| format!("positions of {c}"));
+            let all: Vec<String> = changes.iter().cloned().chain(values).chain(carried).collect();
+            let text = format!(
+                "{} accepted: {}; in force from the next tick",
+                short_hash(digest),
+                all.join(", ")
+            );
+            row(None, GOOD, "strategy", &text)
+        }
+        Happening::Proposed {
+            digest, drops, open, ..
+        } => {
+            let mut text = format!("{} waits for a word: {}", short_hash(digest), drops.join(", "));
+            let mut word = format!("`alula ctl confirm STATE {}`", short_hash(digest));
+            if !open.is_empty() {
+                text.push_str(&format!("; positions of {} are open", open.join(", ")));
+                word = format!(
+                    "`alula ctl confirm STATE {} --positions keep`, or `close`",
+                    short_hash(digest)
+                );
+            }
+            row(None, BAD, "strategy", &text) + &row(None, PLAIN, "", &word)
+        }
+        Happening::Rejected(rejected) if matches!(rejected.why, Rejection::Strategy { .. }) => {
+            let text = format!("refused, the last good one stays: {rejected}");
+            let help = rejected.why.help();
+            let help = if help.is_empty() {
+                String::new()
+            } else {
+                row(None, PLAIN, "", &help)
+            };
+            row(None, BAD, "strategy", &text) + &help
+        }
         Happening::Rejected(rejected) => {
             let text = format!("refused, the last good values stay: {rejected}");
             let help = row(None, PLAIN, "", &rejected.why.help());
@@ -230,6 +272,30 @@ pub fn json(happening: &Happening) -> String {
                 .collect();
             json!({ "event": "thresholds_accepted", "sha256": version, "changes": changes, "acknowledged": acked })
         }
+        Happening::Strategy {
+            digest,
+            changes,
+            values,
+            carried,
+        } => {
+            let values: Vec<Value> = values
+                .iter()
+                .map(|c| json!({ "name": c.name, "before": c.before, "after": c.after }))
+                .collect();
+            json!({ "event": "strategy_accepted", "sha256": digest, "changes": changes, "values": values,
+                "carried": carried })
+        }
+        Happening::Proposed {
+            digest,
+            changes,
+            drops,
+            open,
+        } => {
+            json!({ "event": "strategy_waits", "sha256": digest, "changes": changes, "drops": drops, "open": open })
+        }
+        Happening::Rejected(r) if matches!(r.why, Rejection::Strategy { .. }) => json!({
+            "event": "strategy_rejected", "content_sha256": r.hash, "why": r.to_string(), "help": r.why.help(),
+        }),
         Happening::Rejected(r) => {
             let found: Vec<Value> = match &r.why {
                 Rejection::Content(found) => found

@@ -59,6 +59,12 @@ fn one(happening: &Happening) {
             let changes = changes.join(", ");
             info!(target: "alula::swap", version, changes, acked, "thresholds accepted");
         }
+        Happening::Strategy { digest, changes, .. } => {
+            tracing::info!(target: "alula::run", sha256 = digest, changes = changes.join("; "), "strategy accepted");
+        }
+        Happening::Proposed { digest, drops, .. } => {
+            tracing::warn!(target: "alula::run", sha256 = digest, drops = drops.join("; "), "strategy waits for a word");
+        }
         Happening::Rejected(r) => {
             warn!(target: "alula::swap", sha256 = r.hash, why = %r, "thresholds refused");
         }

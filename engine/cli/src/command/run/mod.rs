@@ -13,6 +13,7 @@ pub mod remote;
 mod screen;
 mod signals;
 mod state;
+mod strategy;
 pub mod told;
 pub mod upgrade;
 mod webhook;
@@ -28,6 +29,7 @@ use alula_core::why::render;
 use alula_dsl::graph::Graph;
 use alula_live::pace::Pace;
 use alula_live::source::Source;
+use alula_live::strategy::Files;
 use alula_live::swap::{Desk, Rules};
 use alula_live::trader::Sheet;
 use alula_live::view::View;
@@ -41,7 +43,7 @@ use quotes::Quotes;
 use screen::Screen;
 use serde_json::{Value, json};
 use signals::{Request, Signal, Signals};
-use state::State;
+use state::{Resumed, State};
 use std::io::{IsTerminal as _, Write as _};
 use std::net::SocketAddr;
 use std::path::Path;
@@ -64,9 +66,29 @@ pub fn run(args: &RunArgs, out: &mut Output) -> Result<Exit, Failure> {
     let name = project.compiled.graph.as_ref().map(|g| g.settings.name.clone());
     let state = args.state.as_deref().zip(name);
     let state = state.map(|(dir, name)| state::open(dir, &name)).transpose()?;
-    let last_good = last_good(args, &project, state.as_ref(), out)?;
-    let thresholds = last_good.as_ref().map(tempfile::NamedTempFile::path);
-    let mut linked = project.checked(thresholds.or(args.thresholds.as_deref()), out)?;
+    let mut resumed = match &state {
+        Some(state) if args.resume => state.resume()?,
+        _ => None,
+    };
+    let files = strategy::watched(&project);
+    // What went on begins with what it began with; what the files say now is offered to it afterwards.
+    let began = resumed.as_ref().map(Resumed::unpack).transpose()?;
+    let project = match &began {
+        Some(began) => Project::load(&began.strategy)?,
+        None => project,
+    };
+    let last_good = match &began {
+        Some(_) => None,
+        None => last_good(args, &project, state.as_ref(), out)?,
+    };
+    let thresholds = match &began {
+        Some(began) => began.thresholds.as_deref(),
+        None => last_good
+            .as_ref()
+            .map(tempfile::NamedTempFile::path)
+            .or(args.thresholds.as_deref()),
+    };
+    let mut linked = project.checked(thresholds, out)?;
     if let (Some(_), Some((name, _))) = (&last_good, &mut linked.inputs.thresholds) {
         // The record knows no temporary names.
         "last-good.thresholds.yaml".clone_into(name);
@@ -75,10 +97,6 @@ pub fn run(args: &RunArgs, out: &mut Output) -> Result<Exit, Failure> {
     if let Some(dir) = &args.out {
         run_folder::check_target(dir, args.force)?;
     }
-    let mut resumed = match &state {
-        Some(state) if args.resume => state.resume()?,
-        _ => None,
-    };
     if let Some(r) = &resumed {
         orders::same_broker(args, r)?;
     }
@@ -123,7 +141,7 @@ pub fn run(args: &RunArgs, out: &mut Output) -> Result<Exit, Failure> {
         mode: Mode::Streaming,
         course: resumed.as_ref().map_or_else(
             || Ok(rails::course(args)),
-            |r| r.told.course(&graph, &r.basis.settings),
+            |r| r.told.course(&graph, &r.basis.settings, out),
         )?,
         ..linked.request(&graph, history.as_ref(), &mut silent)
     };
@@ -185,6 +203,10 @@ pub fn run(args: &RunArgs, out: &mut Output) -> Result<Exit, Failure> {
         // It may have been changed while nobody ran.
         source.iter_mut().for_each(|s| s.reload(Duration::ZERO));
     }
+    let mut files = files;
+    if resumed.is_some() {
+        files.iter_mut().for_each(|f| f.reload(Duration::ZERO));
+    }
     if args.broker == BrokerArg::Ibkr {
         out.warn(if args.live {
             "REAL MONEY at Interactive Brokers, with a plugin that was not yet run against a live account: watch it"
@@ -193,7 +215,7 @@ pub fn run(args: &RunArgs, out: &mut Output) -> Result<Exit, Failure> {
         });
     }
     let webhook = address.map(webhook::Webhook::new);
-    let mut conductor = Conductor::new(args, live, (source, board, webhook), out);
+    let mut conductor = Conductor::new(args, live, (source, files, board, webhook), out);
     conductor.carry_halt(state.as_ref(), resumed.is_some())?;
     // Gone with the run, before the lock is.
     let _control = conductor.listen(state.as_ref().map(|s| s.folder.path()));
@@ -300,6 +322,7 @@ struct Conductor<'r, 'a> {
     args: &'r RunArgs,
     live: Live<'a>,
     source: Option<Source>,
+    files: Option<Files>,
     pace: Pace,
     signals: Signals,
     started: Instant,
@@ -321,14 +344,16 @@ impl<'r, 'a> Conductor<'r, 'a> {
     fn new(
         args: &'r RunArgs,
         live: Live<'a>,
-        (source, board, webhook): (
+        (source, files, board, webhook): (
             Option<Source>,
+            Option<Files>,
             Option<(Board, SocketAddr)>,
             Option<webhook::Webhook>,
         ),
         out: &'r mut Output,
     ) -> Self {
-        let mut signals = Signals::start(source.as_ref().map(Source::path));
+        let paths = files.iter().flat_map(Files::paths);
+        let mut signals = Signals::start(source.as_ref().map(Source::path).into_iter().chain(paths));
         for why in signals.troubles() {
             out.warn(&why);
         }
@@ -343,6 +368,7 @@ impl<'r, 'a> Conductor<'r, 'a> {
             args,
             live,
             source,
+            files,
             pace: Pace::new(args.speed),
             signals,
             started: Instant::now(),
@@ -403,10 +429,7 @@ impl<'r, 'a> Conductor<'r, 'a> {
         while let (Some(next), None) = (self.live.next(), self.stop) {
             let now = self.started.elapsed();
             let due = self.due(next, now)?;
-            if let Some(read) = self.source.as_mut().and_then(|s| s.poll(now)) {
-                let news = self.live.offer(read, "file", state::now_ns());
-                self.tell(&news.map_err(|e| stopped(&e))?)?;
-            }
+            self.look(now)?;
             if due <= now {
                 // A market that is not of today stands still until somebody asks.
                 if self.args.broker != BrokerArg::Ibkr {
@@ -417,6 +440,7 @@ impl<'r, 'a> Conductor<'r, 'a> {
                 let news = self.live.turn(state::now_ns());
                 self.tell(&news.map_err(|e| stopped(&e))?)?;
             }
+            self.prepare(due)?;
             self.show(false)?;
             self.wait(due)?;
         }
@@ -471,7 +495,13 @@ impl<'r, 'a> Conductor<'r, 'a> {
     fn wait(&mut self, due: Duration) -> Result<(), Failure> {
         let now = self.started.elapsed();
         let file = self.source.as_ref().map_or(Duration::MAX, Source::due);
-        let until = due.min(file).saturating_sub(now).min(BREATH);
+        let rules = self.files.as_ref().map_or(Duration::MAX, Files::due);
+        let until = due.min(file).min(rules).saturating_sub(now).min(BREATH);
+        let until = if self.live.is_preparing() {
+            Duration::ZERO
+        } else {
+            until
+        };
         if !until.is_zero() {
             self.flush()?;
         }
@@ -481,8 +511,12 @@ impl<'r, 'a> Conductor<'r, 'a> {
                 Signal::Stop => self.stop = Some("stopped by a signal"),
                 Signal::Reload => self.reload(),
                 Signal::File => {
+                    let now = self.started.elapsed();
                     if let Some(source) = &mut self.source {
-                        source.trigger(self.started.elapsed());
+                        source.trigger(now);
+                    }
+                    if let Some(files) = &mut self.files {
+                        files.trigger(now);
                     }
                 }
                 Signal::Request(request) => {
@@ -497,8 +531,12 @@ impl<'r, 'a> Conductor<'r, 'a> {
     }
 
     fn reload(&mut self) {
+        let now = self.started.elapsed();
         if let Some(source) = &mut self.source {
-            source.reload(self.started.elapsed());
+            source.reload(now);
+        }
+        if let Some(files) = &mut self.files {
+            files.reload(now);
         }
     }
 
@@ -509,7 +547,8 @@ impl<'r, 'a> Conductor<'r, 'a> {
         let Some(tick) = run.ticks.last() else {
             return Ok(json!({ "error": "the run has not decided anything yet" }));
         };
-        let explainer = Explainer::new(&run, crank.graph()).map_err(|e| failure(&e))?;
+        let began = crank.began_with();
+        let explainer = Explainer::new(&run, &began).map_err(|e| failure(&e))?;
         Ok(match explainer.explain(tick, (!key.is_empty()).then_some(key)) {
             Ok(found) => {
                 let text: Vec<String> = found.iter().map(render).collect();
@@ -524,7 +563,8 @@ impl<'r, 'a> Conductor<'r, 'a> {
         let (command, rest) = request.line.split_once(' ').unwrap_or((&request.line, ""));
         Ok(match (command, operator::halting(command)) {
             (_, Some(act)) => self.act(act, rest.trim(), request)?,
-            ("status", _) => control::status(&View::of(&self.live)),
+            ("status", _) => control::status(&View::of(&self.live), self.proposed()),
+            ("confirm", _) => self.confirm(rest.trim(), request.uid)?,
             ("overlay", _) => self.overlay(rest, request)?,
             ("overlays", _) => operator::list(&View::of(&self.live)),
             ("why", _) => self.why(rest.trim())?,

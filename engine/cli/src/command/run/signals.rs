@@ -40,8 +40,8 @@ pub struct Signals {
 }
 
 impl Signals {
-    /// Listens to signals, and to the folder of a file.
-    pub fn start(file: Option<&Path>) -> Self {
+    /// Listens to signals, and to the folders of files.
+    pub fn start<'p>(files: impl IntoIterator<Item = &'p Path>) -> Self {
         let (sender, queue) = channel();
         let mut signals = Self {
             queue,
@@ -50,9 +50,10 @@ impl Signals {
             troubles: Vec::new(),
         };
         signals.listen();
-        if let Some(file) = file {
-            signals.watch(file);
-        }
+        let mut folders: Vec<&Path> = files.into_iter().map(folder_of).collect();
+        folders.sort_unstable();
+        folders.dedup();
+        signals.watch(&folders);
         signals
     }
 
@@ -109,24 +110,30 @@ impl Signals {
     fn listen(&mut self) {}
 
     /// The folder, not the file: a rename replaces the file that a watch would be on.
-    fn watch(&mut self, file: &Path) {
+    fn watch(&mut self, folders: &[&Path]) {
+        let Some(first) = folders.first() else { return };
         let sender = self.sender.clone();
-        let folder = file.parent().filter(|p| !p.as_os_str().is_empty());
-        let folder = folder.unwrap_or_else(|| Path::new("."));
         let told = move |_| {
             // The run has ended when nobody listens.
             let _ = sender.send(Signal::File);
         };
         let watcher = notify::recommended_watcher(told).and_then(|mut w| {
-            w.watch(folder, RecursiveMode::NonRecursive)?;
+            for folder in folders {
+                w.watch(folder, RecursiveMode::NonRecursive)?;
+            }
             Ok(w)
         });
         match watcher {
             Ok(watcher) => self.watcher = Some(watcher),
             Err(e) => self.troubles.push(format!(
                 "cannot watch `{}`: {e}; changes are looked for every two seconds",
-                folder.display()
+                first.display()
             )),
         }
     }
+}
+
+fn folder_of(file: &Path) -> &Path {
+    let folder = file.parent().filter(|p| !p.as_os_str().is_empty());
+    folder.unwrap_or_else(|| Path::new("."))
 }

@@ -19,7 +19,7 @@ use alula_live::recovery;
 use alula_market::time::Instant;
 use alula_run::{Act, Crank, HaltLevel};
 use std::collections::BTreeSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 /// The simulated broker as the journal names it: plugin and broker.
@@ -99,7 +99,7 @@ impl State {
         let Some(resumed) = self.resume()? else {
             return Ok(None);
         };
-        let newest = resumed.told.swaps.last().map(|(_, text, _)| text.clone());
+        let newest = resumed.told.swaps.last().map(|s| s.text.clone());
         let began = || {
             let name = resumed.basis.thresholds.as_ref()?;
             resumed
@@ -187,7 +187,8 @@ impl State {
         let keeper = match resumed {
             Some(resumed) => {
                 let versions = u64::try_from(resumed.told.swaps.len()).unwrap_or(u64::MAX);
-                let in_force = (set, versions.saturating_add(1));
+                let strategies = u64::from(crank.rules_version());
+                let in_force = (set, versions.saturating_add(1), strategies);
                 match orders {
                     Some(orders) => {
                         let newest = crank.done().checked_sub(1);
@@ -297,11 +298,35 @@ fn desk(
     })
 }
 
+/// What a run that is gone on with began with, in a folder that goes away with this.
+pub struct Began {
+    /// Strategy file.
+    pub strategy: PathBuf,
+    /// Thresholds file, if there was one.
+    pub thresholds: Option<PathBuf>,
+    _folder: tempfile::TempDir,
+}
+
 impl Resumed {
+    /// Writes down what the run began with.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn unpack(&self) -> Result<Began, Failure> {
+        let folder = tempfile::tempdir().map_err(|e| Failure::io("write in", &std::env::temp_dir(), &e))?;
+        let strategy = self.basis.unpack(folder.path())?;
+        let thresholds = self.basis.thresholds.as_ref();
+        Ok(Began {
+            strategy,
+            thresholds: thresholds.map(|name| folder.path().join(name)),
+            _folder: folder,
+        })
+    }
+
     /// Puts the strategy back to what the run began with.
     ///
     /// # Errors
-    /// When the strategy was changed since.
+    /// When its journal does not give it again.
     pub fn restore(&self, linked: &mut Linked<'_>) -> Result<(), Failure> {
         let now = linked.inputs.sources.iter().chain(&linked.inputs.scripts);
         let same = |(name, bytes): &(String, Vec<u8>)| {
@@ -315,9 +340,9 @@ impl Resumed {
         if now.clone().count() != others || !now.clone().all(same) {
             return Err(Failure::new(
                 Exit::Findings,
-                "the strategy was changed since the run that is to go on",
+                "the journal does not give the strategy again that the run began with",
             )
-            .help("put it back, or begin anew without `--resume`"));
+            .help("go on with the program version that it was written with"));
         }
         let (settings, defs) = (&linked.graph.settings, &linked.graph.thresholds);
         let file = thresholds

@@ -1,17 +1,24 @@
 //! What a journal says about its run, and whether a run computed again says the same.
 
+use super::basis;
 use crate::command::backtest::failure;
 use crate::exit::{Exit, Failure};
+use crate::output::Output;
+use crate::project::Project;
+use crate::strategy::fit;
+use alula_core::succession::Orphans;
 use alula_core::thresholds::{ThresholdSet, read};
 use alula_dsl::graph::Graph;
 use alula_journal::store::RedbStore;
 use alula_journal::{Hash, Record, Store, each};
 use alula_live::again::{Again, Heard};
 use alula_live::feed::Seen;
+use alula_live::strategy::carried_word;
 use alula_market::time::Instant;
-use alula_run::{Act, Course, Crank, Entries, OperatorAct, Swap, Turned, Upgrade};
+use alula_run::{Act, Course, Crank, Entries, NewRules, OperatorAct, Swap, Turned, Upgrade};
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::Arc;
 
 /// Runs that go on with one another.
 const RUNS_MAX: usize = 10_000;
@@ -27,16 +34,16 @@ pub struct Told {
     pub broker: String,
     /// Sources and settings.
     pub sources: Option<Vec<u8>>,
-    /// Instant, values as text, whether entries act at once.
-    pub swaps: Vec<(Instant, Vec<u8>, Entries)>,
+    /// Changes of thresholds, and of the strategy with them.
+    pub swaps: Vec<ToldSwap>,
     /// What operators did.
     pub acts: Vec<OperatorAct>,
     /// What a broker's quotes showed.
     pub seen: Vec<Seen>,
     /// Number, instant, what was quoted.
     pub ticks: Vec<(u64, Instant, Hash)>,
-    /// Instant, link, version of the thresholds.
-    pub decisions: Vec<(Instant, Hash, u64)>,
+    /// Instant, link, versions of the thresholds and of the strategy.
+    pub decisions: Vec<(Instant, Hash, (u64, u64))>,
     /// Builds of plugins as they came in: instant, plugin, hash.
     pub plugins: Vec<(Instant, String, String)>,
     /// Files refused.
@@ -45,6 +52,44 @@ pub struct Told {
     pub ended: Option<String>,
     /// What was heard of orders, run by run, where they went to a broker.
     pub heard: Vec<Heard>,
+}
+
+/// A change of thresholds as a journal has it, and of the strategy where that changed too.
+#[derive(Clone, Debug)]
+pub struct ToldSwap {
+    /// Counts from this instant on.
+    pub at: Instant,
+    /// Values as text.
+    pub text: Vec<u8>,
+    /// Whether entries act at once.
+    pub entries: Entries,
+    /// Sources of the strategy, and what was carried into it.
+    pub strategy: Option<(Vec<u8>, BTreeMap<String, Orphans>)>,
+}
+
+impl ToldSwap {
+    /// The strategy, compiled from what the journal holds.
+    fn rules(&self, out: &mut Output) -> Result<Option<NewRules>, Failure> {
+        let Some((sources, carry)) = &self.strategy else {
+            return Ok(None);
+        };
+        let basis = basis::read(sources)?;
+        let folder = tempfile::tempdir().map_err(|e| Failure::io("write in", &std::env::temp_dir(), &e))?;
+        let project = Project::load(&basis.unpack(folder.path())?)?;
+        let terms = |graph: &Graph| {
+            let mut graph = graph.clone();
+            alula_run::restore(&mut graph.settings, &basis.settings);
+            Ok(graph)
+        };
+        let fit = fit(&project, None, &terms, out)?.map_err(|unfit| {
+            Failure::new(Exit::Data, format!("a strategy in the journal: {}", unfit.what))
+                .help("replay it with the program version that wrote it")
+        })?;
+        Ok(Some(NewRules {
+            carry: carry.clone(),
+            ..fit.rules
+        }))
+    }
 }
 
 /// The first tick that is not what the journal says.
@@ -149,8 +194,13 @@ impl Told {
     ///
     /// # Errors
     /// When values do not fit the strategy.
-    pub fn course(&self, graph: &Graph, settings: &BTreeMap<String, String>) -> Result<Course, Failure> {
-        let set = |text: &[u8]| -> Result<ThresholdSet, Failure> {
+    pub fn course(
+        &self,
+        graph: &Graph,
+        settings: &BTreeMap<String, String>,
+        out: &mut Output,
+    ) -> Result<Course, Failure> {
+        let set = |text: &[u8], graph: &Graph| -> Result<ThresholdSet, Failure> {
             read(text, &graph.settings.name, &graph.thresholds).map_err(|found| {
                 let all: Vec<String> = found.iter().map(ToString::to_string).collect();
                 Failure::new(
@@ -159,16 +209,21 @@ impl Told {
                 )
             })
         };
-        let swaps = self.swaps.iter().map(|(at, text, entries)| {
-            Ok(Swap {
-                at: *at,
-                set: set(text)?,
+        let mut newest: Option<Arc<NewRules>> = None;
+        let mut swaps = Vec::with_capacity(self.swaps.len());
+        for told in &self.swaps {
+            let rules = told.rules(out)?.map(Arc::new);
+            newest = rules.clone().or(newest);
+            swaps.push(Swap {
+                at: told.at,
+                set: set(&told.text, newest.as_ref().map_or(graph, |r| &r.graph))?,
                 file: None,
-                entries: *entries,
-            })
-        });
+                entries: told.entries,
+                rules,
+            });
+        }
         Ok(Course {
-            swaps: swaps.collect::<Result<_, Failure>>()?,
+            swaps,
             acts: self.acts.clone(),
             until: None,
             rails: super::rails::recorded(settings)?,
@@ -247,11 +302,18 @@ impl Told {
             if row.at != *at {
                 return differs("the tick", at.to_string(), row.at.to_string());
             }
-            if u64::from(crank.version()) != *version {
+            if u64::from(crank.version()) != version.0 {
                 return differs(
                     "the version of the thresholds",
-                    version.to_string(),
+                    version.0.to_string(),
                     crank.version().to_string(),
+                );
+            }
+            if u64::from(crank.rules_version()) != version.1 {
+                return differs(
+                    "the version of the strategy",
+                    version.1.to_string(),
+                    crank.rules_version().to_string(),
                 );
             }
             if row.chain != link.to_string() {
@@ -299,6 +361,7 @@ fn one(store: &dyn Store, path: &Path) -> Result<(Told, Option<String>), Failure
     let mut told = Told::default();
     let mut strange = None;
     let mut heard: Option<Heard> = None;
+    let mut strategy = None;
     let verdict = each(store, |entry, record| {
         // The first entry of a run whose orders go to a broker.
         if let Some(Record::Carried(_)) = record {
@@ -323,7 +386,17 @@ fn one(store: &dyn Store, path: &Path) -> Result<(Told, Option<String>), Failure
                 } else {
                     Entries::Wait
                 };
-                told.swaps.push((at, r.canonical.0.clone(), entries));
+                told.swaps.push(ToldSwap {
+                    at,
+                    text: r.canonical.0.clone(),
+                    entries,
+                    strategy: strategy.take(),
+                });
+            }
+            // Its values come next, in the same commit.
+            Some(Record::StrategySwapped(r)) => {
+                let carried = r.dropped.iter().filter_map(|w| carried_word(w));
+                strategy = Some((r.sources.0.clone(), carried.collect()));
             }
             Some(Record::PluginLoaded(r)) => told.plugins.push((at, r.id.clone(), r.sha256.to_string())),
             Some(Record::ThresholdsRejected(_)) => told.rejected += 1,
@@ -338,7 +411,10 @@ fn one(store: &dyn Store, path: &Path) -> Result<(Told, Option<String>), Failure
                 Err(why) => strange = Some(why.to_string()),
             },
             Some(Record::Tick(r)) => told.ticks.push((r.number, Instant(r.at_s), r.snapshot)),
-            Some(Record::Decision(r)) => told.decisions.push((Instant(r.at_s), r.link, r.thresholds)),
+            Some(Record::Decision(r)) => {
+                let versions = (r.thresholds, r.strategy);
+                told.decisions.push((Instant(r.at_s), r.link, versions));
+            }
             Some(Record::RunEnded(r)) => told.ended = Some(r.why.clone()),
             _ => {}
         }

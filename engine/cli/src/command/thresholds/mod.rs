@@ -1,7 +1,7 @@
 //! `alula thresholds`: the numbers that may change while a strategy runs, before they do.
 
 mod change;
-mod preview;
+pub mod preview;
 mod schema;
 
 use crate::args::TextFormat;

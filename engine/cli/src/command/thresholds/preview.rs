@@ -22,7 +22,7 @@ use std::fmt::Write as _;
 
 /// What a rule did at a tick, with each set; no line for nothing.
 #[derive(Debug, PartialEq, Eq)]
-struct Differs {
+pub struct Differs {
     at: Instant,
     tick: u32,
     key: String,
@@ -33,14 +33,21 @@ struct Differs {
 }
 
 /// Both runs and what they have in common.
-struct Preview<'a> {
-    graph: &'a Graph,
-    old: RunOutput,
-    new: RunOutput,
-    changes: Vec<Change>,
-    differ: Vec<Differs>,
+pub struct Preview<'a> {
+    /// The strategy of the old run.
+    pub graph: &'a Graph,
+    /// As it is.
+    pub old: RunOutput,
+    /// As it would be.
+    pub new: RunOutput,
+    /// Values that differ.
+    pub changes: Vec<Change>,
+    /// What else differs, in words.
+    pub items: Vec<String>,
+    /// Decisions that differ.
+    pub differ: Vec<Differs>,
     /// Decisions that both made.
-    same: usize,
+    pub same: usize,
 }
 
 pub(super) fn run(args: &PreviewArgs, out: &mut Output) -> Result<Exit, Failure> {
@@ -62,6 +69,7 @@ pub(super) fn run(args: &PreviewArgs, out: &mut Output) -> Result<Exit, Failure>
         old,
         new,
         changes,
+        items: Vec::new(),
         differ,
         same,
     };
@@ -77,7 +85,7 @@ pub(super) fn run(args: &PreviewArgs, out: &mut Output) -> Result<Exit, Failure>
 }
 
 /// The first of the last `days` calendar days of the data; `None` where there are no data to be cut.
-fn first_day(graph: &Graph, data: &dyn History, days: u32) -> Option<Date> {
+pub fn first_day(graph: &Graph, data: &dyn History, days: u32) -> Option<Date> {
     let underlying = graph.structures.first().map(|s| s.underlying.name())?;
     let (_, last) = data.range(underlying)?;
     last.checked_sub_days(Days::new(u64::from(days.saturating_sub(1))))
@@ -107,7 +115,11 @@ fn made(run: &RunOutput) -> Made<'_> {
     out
 }
 
-fn compare(graph: &Graph, old: &RunOutput, new: &RunOutput) -> Result<(Vec<Differs>, usize), Failure> {
+/// Decisions that differ between two runs that began with the same strategy, and how many do not.
+///
+/// # Errors
+/// When a run is not of the strategy.
+pub fn compare(graph: &Graph, old: &RunOutput, new: &RunOutput) -> Result<(Vec<Differs>, usize), Failure> {
     let (before, now) = (made(old), made(new));
     let explain = |run| Explainer::new(run, graph).map_err(|e| failure(&e));
     let (explain_old, explain_new) = (explain(old)?, explain(new)?);
@@ -176,7 +188,8 @@ impl Preview<'_> {
         end.map_or_else(|| "–".to_owned(), |e| signed_dollars(e - capital))
     }
 
-    fn text(&self, limit: usize) -> String {
+    /// For people.
+    pub fn text(&self, limit: usize) -> String {
         let m = &self.new.manifest;
         let label = if m.simulated {
             "SIMULATED MARKET"
@@ -191,11 +204,23 @@ impl Preview<'_> {
             plural(self.new.ticks.len(), "tick"),
             m.data_label
         );
+        if !self.items.is_empty() {
+            let _ = writeln!(out, "{TITLE}Strategy{TITLE:#}");
+            self.items.iter().for_each(|item| {
+                let _ = writeln!(out, "  {item}");
+            });
+            out.push('\n');
+        }
+        let what = if self.items.is_empty() {
+            "values"
+        } else {
+            "strategy"
+        };
         let _ = writeln!(out, "{TITLE}Values{TITLE:#}");
         out.push_str(&changes_text(&self.changes, self.graph.thresholds.len()));
         let _ = writeln!(
             out,
-            "\n{TITLE}Decisions{TITLE:#}  {} the same, {} differ · P&L {} with the old values, {} with the new",
+            "\n{TITLE}Decisions{TITLE:#}  {} the same, {} differ · P&L {} with the old {what}, {} with the new",
             self.same,
             self.differ.len(),
             self.pnl(&self.old),
@@ -224,7 +249,8 @@ impl Preview<'_> {
         out
     }
 
-    fn value(&self) -> Value {
+    /// For programs.
+    pub fn value(&self) -> Value {
         let m = &self.new.manifest;
         let differ: Vec<Value> = self
             .differ
@@ -239,7 +265,7 @@ impl Preview<'_> {
         json!({
             "schema_version": 1, "strategy": m.strategy, "simulated": m.simulated, "data": m.data_label,
             "from": m.from.map(|d| d.to_string()), "to": m.to.map(|d| d.to_string()), "ticks": self.new.ticks.len(),
-            "changes": changes_json(&self.changes), "same": self.same, "differ": differ,
+            "changes": changes_json(&self.changes), "strategy": self.items, "same": self.same, "differ": differ,
         })
     }
 }

@@ -2,16 +2,16 @@
 
 use super::schema::{
     ALERTS, Columns, DAILY, DECISIONS, LAYERS, LINEAR, MARGIN_CALLS, NODES, ORDERS, OVERLAY_CHANGES,
-    OVERLAYS, POSITIONS, RULES, STRUCTURES, THRESHOLDS, TICKS, TRACE, TRADE_LEGS, TRADES, TWIN,
+    OVERLAYS, POSITIONS, RULES, STRATEGIES, STRUCTURES, THRESHOLDS, TICKS, TRACE, TRADE_LEGS, TRADES, TWIN,
 };
-use super::{ALONE_ROWS, CHANGE_ROWS, OVERLAY_ROWS, VERSIONS, cause_of, execution_kind};
+use super::{ALONE_ROWS, CHANGE_ROWS, OVERLAY_ROWS, STRATEGIES_TABLE, VERSIONS, cause_of, execution_kind};
 use crate::course::Entries;
 use crate::error::RunError;
 use crate::folder::file_error;
 use crate::output::{
     DailyRow, DecisionRow, GreekSum, LayerRow, LinearRow, MarginCallRow, NodeRow, OrderRow, OverlayChangeRow,
-    OverlayRow, PositionRow, Role, RuleStat, RunOutput, StructureDayRow, TickRow, TradeLegRow, TradeRow,
-    TwinRow, VersionRow,
+    OverlayRow, PositionRow, Role, RuleStat, RunOutput, StrategyRow, StructureDayRow, TickRow, TradeLegRow,
+    TradeRow, TwinRow, VersionRow,
 };
 use crate::tables::{RowReader, Table};
 use alula_book::instrument::Flow;
@@ -28,6 +28,7 @@ pub(in crate::folder) fn from_tables(
     let changed = contents.contains_key(&format!("{VERSIONS}.parquet"));
     let overlaid = contents.contains_key(&format!("{OVERLAY_ROWS}.parquet"));
     let by_structure = contents.contains_key("structures.parquet");
+    let swapped = contents.contains_key(&format!("{STRATEGIES_TABLE}.parquet"));
     let mut take = |name: &str, columns: Columns| -> Result<Table, RunError> {
         contents.remove(&format!("{name}.csv"));
         let file = format!("{name}.parquet");
@@ -42,6 +43,15 @@ pub(in crate::folder) fn from_tables(
     };
     let versions = if changed {
         read_versions(&take(VERSIONS, THRESHOLDS)?)?
+    } else {
+        Vec::new()
+    };
+    let strategies = if swapped {
+        rows(
+            STRATEGIES_TABLE,
+            &take(STRATEGIES_TABLE, STRATEGIES)?,
+            read_strategy,
+        )?
     } else {
         Vec::new()
     };
@@ -80,6 +90,7 @@ pub(in crate::folder) fn from_tables(
     };
     let mut run = RunOutput {
         versions,
+        strategies,
         overlays,
         overlay_changes,
         rules_alone,
@@ -149,6 +160,22 @@ fn read_overlay_change(r: &mut RowReader<'_>) -> Option<OverlayChangeRow> {
     })
 }
 
+fn read_strategy(r: &mut RowReader<'_>) -> Option<StrategyRow> {
+    Some(StrategyRow {
+        version: r.u32()?,
+        tick: r.u32()?,
+        at: r.time()?,
+        hash: r.text(),
+        source: r.text(),
+        thresholds: r.u32()?,
+        nodes: r.u32()?,
+        entries: Entries::from_word(&r.text())?,
+        carried: r.text(),
+        changes: r.text(),
+        graph: None,
+    })
+}
+
 /// One row for each threshold of each version, versions in order.
 fn read_versions(table: &Table) -> Result<Vec<VersionRow>, RunError> {
     let read = |r: &mut RowReader<'_>| {
@@ -159,16 +186,20 @@ fn read_versions(table: &Table) -> Result<Vec<VersionRow>, RunError> {
             hash: r.text(),
             source: r.text(),
             entries: Entries::from_word(&r.text())?,
+            names: Vec::new(),
             values: Vec::new(),
         };
-        let _name = r.text();
+        version.names.push(r.text());
         version.values.push(r.float()?);
         Some(version)
     };
     let mut out: Vec<VersionRow> = Vec::new();
     for row in rows(VERSIONS, table, read)? {
         match out.last_mut().filter(|v| v.version == row.version) {
-            Some(version) => version.values.extend(row.values),
+            Some(version) => {
+                version.names.extend(row.names);
+                version.values.extend(row.values);
+            }
             None => out.push(row),
         }
     }

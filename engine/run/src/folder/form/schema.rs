@@ -235,6 +235,18 @@ pub(super) const THRESHOLDS: Columns = &[
     ("name", Text),
     ("value", Float),
 ];
+pub(super) const STRATEGIES: Columns = &[
+    ("version", Int),
+    ("tick", Int),
+    ("at", Time),
+    ("sha256", Text),
+    ("source", Text),
+    ("thresholds", Int),
+    ("nodes", Int),
+    ("entries", Text),
+    ("carried", Text),
+    ("changes", Text),
+];
 pub(super) const ALERTS: Columns = &[("at", Time), ("key", Text), ("text", Text)];
 pub(super) const MARGIN_CALLS: Columns = &[
     ("at", Time),

@@ -6,6 +6,7 @@ mod market;
 mod plugin;
 pub mod rules;
 mod run;
+mod sweep;
 pub mod thresholds;
 
 pub use journal::{
@@ -25,6 +26,7 @@ pub use plugin::{
     PluginListArgs, PluginNewArgs, PluginRunCheckArgs, PluginTrustArgs, PluginUpgradeArgs,
 };
 pub use run::{BacktestArgs, CompareArgs, ModeArg, ScenarioArgs, TermsArgs, VerifyArgs, WhyArgs};
+pub use sweep::{ByArg, Shard, SweepArgs};
 
 use crate::exit::CODES_HELP;
 use crate::output::Color;
@@ -107,6 +109,8 @@ pub enum Command {
     Scenario(ScenarioArgs),
     /// Run a strategy over a history
     Backtest(BacktestArgs),
+    /// Run a strategy at many values of its thresholds, and say how far the best can be believed
+    Sweep(SweepArgs),
     /// Run a strategy tick by tick as time passes, taking new thresholds under way
     Run(RunArgs),
     /// Speak to a run that is under way: status, halt, resume, reload, stop

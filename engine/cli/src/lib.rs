@@ -73,6 +73,7 @@ pub fn run(command: &Command, out: &mut Output) -> Result<Exit, Failure> {
         Command::Scenario(args) => command::scenario::run(args, out),
         Command::Fees(args) => command::fees::run(args, out),
         Command::Backtest(args) => command::backtest::run(args, out),
+        Command::Sweep(args) => command::sweep::run(args, out),
         Command::Run(args) => command::run::run(args, out),
         Command::Ctl(args) => command::ctl::run(args, out),
         Command::Halt(args) => command::ctl::halt(args, out),

@@ -15,6 +15,7 @@ pub mod scenario;
 pub mod spark;
 pub mod stats;
 pub mod summary;
+pub mod sweep;
 pub mod terminal;
 pub mod text;
 pub mod words;

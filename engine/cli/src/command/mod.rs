@@ -25,6 +25,7 @@ pub mod scenario;
 pub mod simulate;
 pub mod store;
 pub mod surface;
+pub mod sweep;
 pub mod test;
 pub mod thresholds;
 pub mod verify;

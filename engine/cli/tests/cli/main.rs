@@ -24,6 +24,7 @@ mod simulate;
 mod streams;
 mod support;
 mod surface;
+mod sweep;
 mod test;
 mod thresholds;
 mod why;

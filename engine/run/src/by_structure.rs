@@ -54,8 +54,8 @@ impl ByStructure {
             let pnl = book.structure_pnl(key);
             let before = self.before.get(key).copied().unwrap_or_default();
             let gain = pnl - before;
-            sum = sum + gain;
-            if gain != before - before || holding.contains(key) {
+            sum += gain;
+            if gain != Band::default() || holding.contains(key) {
                 rows.push(StructureDayRow {
                     date,
                     structure: key.to_string(),
@@ -64,7 +64,7 @@ impl ByStructure {
                     pnl,
                 });
             }
-            if gain != before - before {
+            if gain != Band::default() {
                 self.before.insert(Arc::clone(key), pnl);
             }
         }

@@ -19,7 +19,7 @@ fn done(folder: &Folder, words: &str) -> String {
 }
 
 fn chain(folder: &Folder, run: &str) -> String {
-    let manifest = fs::read_to_string(folder.join(&format!("{run}/manifest.json"))).unwrap();
+    let manifest = fs::read_to_string(folder.join(format!("{run}/manifest.json"))).unwrap();
     let at = manifest.find("\"chain\"").unwrap();
     manifest[at..].chars().take(90).collect()
 }

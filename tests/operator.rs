@@ -232,11 +232,7 @@ fn a_layer_that_is_scaled_stays_below_the_targets_ceiling() {
         run.layers.iter().map(|l| &l.why).collect::<Vec<_>>()
     );
     // From nothing asked for nothing is held.
-    let last = run
-        .layers
-        .iter()
-        .filter(|l| l.tick >= 75 && l.tick < 90)
-        .next_back();
+    let last = run.layers.iter().rfind(|l| l.tick >= 75 && l.tick < 90);
     assert!(last.is_none_or(|l| l.lots == 0), "{last:?}");
     below_the_ceiling(&graph, &run);
 }

@@ -122,6 +122,10 @@ fn made<T: Indicator>() -> Instance {
 }
 
 /// The plugin in C; none where there is no compiler.
+#[expect(
+    clippy::print_stderr,
+    reason = "who reads the race must know what is missing from it"
+)]
 fn in_c(folder: &Path) -> Option<Instance> {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
     let library = folder.join("rsi.so");
@@ -133,7 +137,7 @@ fn in_c(folder: &Path) -> Option<Instance> {
         .arg(&library)
         .status();
     if !made.is_ok_and(|s| s.success()) {
-        println!("skipped: cc absent");
+        eprintln!("skipped: cc absent");
         return None;
     }
     Some(opened(&library, folder, "rsi"))

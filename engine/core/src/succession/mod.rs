@@ -10,8 +10,6 @@
 mod graft;
 mod identity;
 mod ids;
-#[cfg(test)]
-mod tests;
 
 pub use graft::{GraftError, Orphans, graft};
 
@@ -118,7 +116,10 @@ pub struct Succession {
 }
 
 /// An item's key and identity.
-type Keyed = Vec<(String, Identity)>;
+type Entry = (String, Identity);
+type Keyed = Vec<Entry>;
+/// Reads the items of one kind.
+type Reader = fn(&Identities<'_>) -> Keyed;
 
 impl Succession {
     /// What becomes of `old` when `new` takes its place; each with what it is linked with.
@@ -133,16 +134,16 @@ impl Succession {
             of_old.entry(*identity).or_insert(index);
         }
         let nodes = after.nodes.iter().map(|i| of_old.get(i).copied()).collect();
-        let kinds: [(ItemKind, &dyn Fn(&Identities<'_>) -> Keyed); 9] = [
-            (ItemKind::Structure, &structures),
-            (ItemKind::Rule, &rules),
-            (ItemKind::Guard, &guards),
-            (ItemKind::Hedge, &hedges),
-            (ItemKind::Layer, &layers),
-            (ItemKind::Overlay, &overlays),
-            (ItemKind::Subaccount, &subaccounts),
-            (ItemKind::Threshold, &thresholds),
-            (ItemKind::Value, &values),
+        let kinds: [(ItemKind, Reader); 9] = [
+            (ItemKind::Structure, structures),
+            (ItemKind::Rule, rules),
+            (ItemKind::Guard, guards),
+            (ItemKind::Hedge, hedges),
+            (ItemKind::Layer, layers),
+            (ItemKind::Overlay, overlays),
+            (ItemKind::Subaccount, subaccounts),
+            (ItemKind::Threshold, thresholds),
+            (ItemKind::Value, values),
         ];
         let mut items = Vec::new();
         for (kind, keyed) in kinds {
@@ -219,10 +220,9 @@ const fn follows_names(kind: ItemKind) -> bool {
 }
 
 fn compare(kind: ItemKind, old: &Keyed, new: &Keyed, out: &mut Vec<Item>) {
-    let mut left: Vec<&(String, Identity)> = old.iter().collect();
+    let mut left: Vec<&Entry> = old.iter().collect();
     let mut fates: Vec<Option<Fate>> = vec![None; new.len()];
-    let mut pass = |matches: &dyn Fn(&(String, Identity), &(String, Identity)) -> bool,
-                    fate: &dyn Fn(&(String, Identity)) -> Fate| {
+    let mut pass = |matches: fn(&Entry, &Entry) -> bool, fate: fn(&Entry) -> Fate| {
         for (item, slot) in new.iter().zip(&mut fates) {
             if slot.is_none()
                 && let Some(at) = left.iter().position(|was| matches(was, item))
@@ -231,13 +231,14 @@ fn compare(kind: ItemKind, old: &Keyed, new: &Keyed, out: &mut Vec<Item>) {
             }
         }
     };
-    pass(&|was, is| was == is, &|_| Fate::Kept);
+    pass(|was, is| was == is, |_| Fate::Kept);
     if !follows_names(kind) {
-        pass(&|was, is| was.1 == is.1, &|was| Fate::Renamed {
-            from: was.0.clone(),
-        });
+        pass(
+            |was, is| was.1 == is.1,
+            |was| Fate::Renamed { from: was.0.clone() },
+        );
     }
-    pass(&|was, is| was.0 == is.0, &|_| Fate::Changed);
+    pass(|was, is| was.0 == is.0, |_| Fate::Changed);
     for ((key, _), fate) in new.iter().zip(fates) {
         out.push(Item {
             kind,

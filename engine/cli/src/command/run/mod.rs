@@ -215,7 +215,7 @@ pub fn run(args: &RunArgs, out: &mut Output) -> Result<Exit, Failure> {
         });
     }
     let webhook = address.map(webhook::Webhook::new);
-    let mut conductor = Conductor::new(args, live, (source, files, board, webhook), out);
+    let mut conductor = Conductor::new(args, live, (source, files), (board, webhook), out);
     conductor.carry_halt(state.as_ref(), resumed.is_some())?;
     // Gone with the run, before the lock is.
     let _control = conductor.listen(state.as_ref().map(|s| s.folder.path()));
@@ -344,12 +344,8 @@ impl<'r, 'a> Conductor<'r, 'a> {
     fn new(
         args: &'r RunArgs,
         live: Live<'a>,
-        (source, files, board, webhook): (
-            Option<Source>,
-            Option<Files>,
-            Option<(Board, SocketAddr)>,
-            Option<webhook::Webhook>,
-        ),
+        (source, files): (Option<Source>, Option<Files>),
+        (board, webhook): (Option<(Board, SocketAddr)>, Option<webhook::Webhook>),
         out: &'r mut Output,
     ) -> Self {
         let paths = files.iter().flat_map(Files::paths);

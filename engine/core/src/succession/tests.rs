@@ -1,3 +1,0 @@
-#![allow(clippy::unwrap_used, reason = "tests may fail loudly")]
-
-use super::*;

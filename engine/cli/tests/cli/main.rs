@@ -21,6 +21,7 @@ mod quotes;
 mod run;
 mod scenario;
 mod simulate;
+mod strategy;
 mod streams;
 mod support;
 mod surface;

@@ -28,7 +28,7 @@ use alula_core::plan::{Plan, link};
 use alula_core::why::render;
 use alula_dsl::graph::Graph;
 use alula_live::pace::Pace;
-use alula_live::source::Source;
+use alula_live::source::{Refusal, Source};
 use alula_live::strategy::Files;
 use alula_live::swap::{Desk, Rules};
 use alula_live::trader::Sheet;
@@ -199,9 +199,13 @@ pub fn run(args: &RunArgs, out: &mut Output) -> Result<Exit, Failure> {
         return Err(failure);
     }
     let mut source = source;
-    if resumed.is_some() {
-        // It may have been changed while nobody ran.
-        source.iter_mut().for_each(|s| s.reload(Duration::ZERO));
+    if let Some(resumed) = &resumed {
+        // It may have been changed while nobody ran. One that there never was is not missing.
+        let never =
+            resumed.basis.thresholds.is_none() && resumed.told.swaps.iter().all(|s| s.strategy.is_some());
+        let missing = |s: &Source| matches!(s.told(), Some(Err(Refusal::Missing)));
+        let read = source.iter_mut().filter(|s| !(never && missing(s)));
+        read.for_each(|s| s.reload(Duration::ZERO));
     }
     let mut files = files;
     if resumed.is_some() {

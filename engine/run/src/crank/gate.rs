@@ -1,7 +1,10 @@
 //! The door that orders leave by: limits that no strategy can lift, and the kill switch, whoever fills the orders.
 
-use super::{Agreement, Crank, Halt, HaltLevel, OperatorAct, RailLimits, Rails, Refused};
+use super::Crank;
+use crate::course::{HaltLevel, OperatorAct};
+use crate::rails::{Agreement, Halt, RailLimits, Rails};
 use crate::rails::{Ask, Mode, OpenRisk, Purpose, Seen, Verdict};
+use crate::record::Refused;
 use alula_book::instrument::{LinearKind, LinearLeg, LinearRequest};
 use alula_book::{OrderKind, OrderRequest, Position};
 use alula_core::decision::{Decision, RuleKind};

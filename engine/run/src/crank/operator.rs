@@ -1,12 +1,18 @@
 //! Overlays of operators in a run under way.
 
-use super::{Act, Crank, ErrorClass, Instant, OperatorAct, RunError, Setup, State, Tick, Trace, step};
+use super::{Crank, Setup};
+use crate::course::{Act, OperatorAct};
+use crate::error::{ErrorClass, RunError};
 use crate::output::RunOutput;
 use crate::overlay;
 use alula_book::Book;
 use alula_core::decision::Decision;
 use alula_core::operator::{Instruction, InstructionError, Overlay};
+use alula_core::state::State;
+use alula_core::step::{Tick, step};
+use alula_core::trace::Trace;
 use alula_core::value::Cell;
+use alula_market::time::Instant;
 use std::sync::Arc;
 
 impl From<InstructionError> for RunError {

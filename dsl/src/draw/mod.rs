@@ -136,13 +136,13 @@ mod tests {
         let found = compile("t.alula", text.as_bytes(), &NoImports);
         let g = found.graph.unwrap_or_else(|| panic!("{:#?}", found.diagnostics));
         for picture in [super::svg(&g), super::dot(&g), super::mermaid(&g)] {
-            for words in ["subaccount second", "$40,000 set apart", "paid by"] {
+            for words in ["subaccount second", "$40_000 set apart", "paid by"] {
                 assert!(picture.contains(words), "{words} is missing in\n{picture}");
             }
         }
         let told = super::text(&g);
         assert!(
-            told.contains("subaccount second: $40,000 set apart\n  holds rolls"),
+            told.contains("subaccount second: $40_000 set apart\n  holds rolls"),
             "{told}"
         );
         // What closes is not paid for.

@@ -119,7 +119,7 @@ fn lived(history: &SimulatedMarket, saved: Saved, skip: usize) -> Seen {
         expected: SAVES * APART,
         ..Seen::default()
     };
-    let (mut source, mut files) = (Source::new(&yaml), Files::new(&[rules.clone()]));
+    let (mut source, mut files) = (Source::new(&yaml), Files::new(std::slice::from_ref(&rules)));
     let begun = Instant::now();
     let mut at_save: Option<Instant> = None;
     let mut versions = live.crank().version();

@@ -6,31 +6,31 @@ use crate::builtin::{BookObs, Field, Indicator, Instrument, Math, PositionObs, V
 use crate::span::Span;
 use crate::unit::Unit;
 
-/// Index into [`Graph::nodes`].
+/// Index into [`super::Graph::nodes`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct NodeId(pub u32);
 
-/// Index into [`Graph::thresholds`].
+/// Index into [`super::Graph::thresholds`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ThresholdId(pub u32);
 
-/// Index into [`Graph::structures`].
+/// Index into [`super::Graph::structures`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct StructureId(pub u32);
 
-/// Index into [`Graph::feeds`].
+/// Index into [`super::Graph::feeds`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct FeedId(pub u32);
 
-/// Index into [`Graph::events`].
+/// Index into [`super::Graph::events`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct EventId(pub u32);
 
-/// Index into [`Graph::scripts`].
+/// Index into [`super::Graph::scripts`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ScriptId(pub u32);
 
-/// Index into [`Graph::plugins`].
+/// Index into [`super::Graph::plugins`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PluginId(pub u32);
 
@@ -256,11 +256,11 @@ pub enum Op {
     Script(ScriptId),
     /// An output of a plugin's function over its inputs, stepped on the node's clock. Missing until the plugin is loaded.
     Plugin {
-        /// Which function: index into [`Graph::plugins`].
+        /// Which function: index into [`super::Graph::plugins`].
         function: PluginId,
-        /// Numbers in the order of [`PluginDef::numbers`], canonical scale.
+        /// Numbers in the order of [`super::PluginDef::numbers`], canonical scale.
         params: Vec<f64>,
-        /// Output: index into [`PluginDef::outputs`].
+        /// Output: index into [`super::PluginDef::outputs`].
         output: u8,
         /// Whose option chain it reads, for a function that reads one; it then has no inputs.
         chain: Option<Instrument>,

@@ -6,6 +6,7 @@
 //! orders, traces, state, tests and hot swaps speak in.
 
 mod hedge;
+pub mod ids;
 mod node;
 mod rule;
 mod structure;

@@ -44,6 +44,12 @@ pub struct Change {
     pub after: String,
 }
 
+impl std::fmt::Display for Change {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} {} → {}", self.name, self.before, self.after)
+    }
+}
+
 /// A value that a declaration does not allow.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ValueError {

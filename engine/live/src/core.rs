@@ -261,13 +261,7 @@ impl<'a> Live<'a> {
         let (Some(trader), Some(desk)) = (&mut self.trader, desk) else {
             return Ok(self.crank.turn()?);
         };
-        let mut at_work = AtWork {
-            trader,
-            desk,
-            received_ns,
-            fault: None,
-            asked: false,
-        };
+        let mut at_work = AtWork::new(trader, desk, received_ns);
         let at = self.crank.next();
         let turned = self.crank.turn_with(&mut at_work);
         if let Some(fault) = at_work.fault {
@@ -528,13 +522,7 @@ impl<'a> Live<'a> {
         self.crank.stop_here();
         let desk = self.keeper.as_mut().and_then(Keeper::desk_mut);
         if let (Some(trader), Some(desk)) = (&mut self.trader, desk) {
-            let mut at_work = AtWork {
-                trader,
-                desk,
-                received_ns,
-                fault: None,
-                asked: false,
-            };
+            let mut at_work = AtWork::new(trader, desk, received_ns);
             let ended = self.crank.end_with(&mut at_work);
             if let Some(fault) = at_work.fault {
                 return Err(fault.into());

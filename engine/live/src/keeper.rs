@@ -298,21 +298,30 @@ impl Keeper {
         received_ns: i64,
     ) -> Result<(), JournalError> {
         let swap = &accepted.swap;
-        let changes = accepted.changes.iter().map(changed);
+        let record = self.in_force_now(swap, &accepted.changes, (text, source));
+        self.write(swap.at, received_ns, 0, record.into())?;
+        self.journal.commit().map(|_| ())
+    }
+
+    /// The entry of values that come into force, which are those in force from now on.
+    fn in_force_now(
+        &mut self,
+        swap: &Swap,
+        changes: &[alula_core::thresholds::Change],
+        (canonical, source): (String, &str),
+    ) -> wire::ThresholdsApplied {
         let previous = std::mem::replace(&mut self.in_force, Hash(*swap.set.hash()));
         self.versions += 1;
-        let record = wire::ThresholdsApplied {
+        wire::ThresholdsApplied {
             version: self.versions,
             sha256: self.in_force,
             previous,
-            canonical: Blob(text.into_bytes()),
-            changes: changes.collect(),
+            canonical: Blob(canonical.into_bytes()),
+            changes: changes.iter().map(changed).collect(),
             source: format!("{source}{}", waits(swap)),
             uid: None,
             modified_ns: 0,
-        };
-        self.write(swap.at, received_ns, 0, record.into())?;
-        self.journal.commit().map(|_| ())
+        }
     }
 
     /// Another strategy that is about to be put into force, with the values that come with it; on disk when this returns. The two
@@ -337,18 +346,7 @@ impl Keeper {
             dropped: carried.into_iter().chain(changes).collect(),
         };
         let cause = self.write(swap.at, received_ns, 0, record.into())?;
-        let previous = std::mem::replace(&mut self.in_force, Hash(*swap.set.hash()));
-        self.versions += 1;
-        let record = wire::ThresholdsApplied {
-            version: self.versions,
-            sha256: self.in_force,
-            previous,
-            canonical: Blob(text.into_bytes()),
-            changes: values.iter().map(changed).collect(),
-            source: format!("strategy, {source}{}", waits(swap)),
-            uid: None,
-            modified_ns: 0,
-        };
+        let record = self.in_force_now(swap, values, (text, &format!("strategy, {source}")));
         self.write(swap.at, received_ns, cause, record.into())?;
         self.journal.commit().map(|_| ())
     }

@@ -668,7 +668,18 @@ pub(crate) struct AtWork<'t> {
     pub asked: bool,
 }
 
-impl AtWork<'_> {
+impl<'t> AtWork<'t> {
+    /// Nothing asked and nothing wrong yet.
+    pub(crate) const fn new(trader: &'t mut Trader, desk: &'t mut OrderDesk, received_ns: i64) -> Self {
+        Self {
+            trader,
+            desk,
+            received_ns,
+            fault: None,
+            asked: false,
+        }
+    }
+
     fn noted<T>(&mut self, result: Result<T, TradeError>) -> Result<T, RunError> {
         result.map_err(|error| {
             let text = error.to_string();

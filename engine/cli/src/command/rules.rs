@@ -152,15 +152,7 @@ fn preview(args: &PreviewArgs, out: &mut Output) -> Result<Exit, Failure> {
         differ,
         same,
     };
-    match args.format {
-        TextFormat::Text => out.data(&preview.text(args.limit))?,
-        TextFormat::Json => out.data(&format!("{:#}\n", preview.value()))?,
-    }
-    Ok(if preview.differ.is_empty() {
-        Exit::Ok
-    } else {
-        Exit::Findings
-    })
+    preview.show(args.format, args.limit, out)
 }
 
 fn replay(

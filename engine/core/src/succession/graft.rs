@@ -5,13 +5,12 @@
 //! does not know the structure.
 
 use super::identity::Identities;
-use super::ids;
 use crate::registry::Registry;
 use alula_dsl::ast::Side;
 use alula_dsl::builtin::BookObs;
 use alula_dsl::graph::{
     Clock, Cmp, Domain, ExpiryPick, Graph, GuardAct, GuardRuleDef, GuardUnknown, LegDef, Node, NodeId, Op,
-    PolicyDef, RuleAction, RuleDef, StrikePick, StructureDef, StructureId, ThresholdId, ValueKind,
+    PolicyDef, RuleAction, RuleDef, StrikePick, StructureDef, StructureId, ThresholdId, ValueKind, ids,
 };
 use alula_dsl::span::Span;
 use alula_dsl::unit::Unit;

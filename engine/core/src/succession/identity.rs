@@ -3,11 +3,10 @@
 //! A node is what it computes and what it computes that from, all the way down: a threshold by its name, a feed by its place in
 //! the store, a script by its text. Two nodes of two graphs with one identity have had the same value at every tick.
 
-use super::ids;
 use crate::registry::Registry;
 use alula_dsl::graph::{
     Graph, GuardAct, GuardRuleDef, HedgeDef, LayerDef, Node, NodeId, Op, OverlayDef, PolicyDef, RuleDef,
-    StructureDef, StructureId, SubaccountDef, ThresholdDef,
+    StructureDef, StructureId, SubaccountDef, ThresholdDef, ids,
 };
 use alula_dsl::span::Span;
 use sha2::{Digest, Sha256};

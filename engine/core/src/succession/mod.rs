@@ -9,7 +9,6 @@
 
 mod graft;
 mod identity;
-mod ids;
 
 pub use graft::{GraftError, Orphans, graft};
 

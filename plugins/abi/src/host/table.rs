@@ -537,6 +537,16 @@ impl Handle {
         }
     }
 
+    /// What the status of a row says.
+    fn is_ready(&self, status: raw::Status) -> Result<bool, Fault> {
+        plain("a row")?;
+        match status {
+            raw::OK => Ok(true),
+            raw::NOT_READY => Ok(false),
+            status => Err(self.slot.fault(status, "a row failed")),
+        }
+    }
+
     /// One row; whether it is ready.
     pub(super) fn update(&mut self, inputs: &[f64], out: &mut [f64]) -> Result<bool, Fault> {
         let update = self.calls.update.ok_or_else(|| contract("it reads no series"))?;
@@ -551,12 +561,7 @@ impl Handle {
                 self.slot.clear(),
             )
         };
-        plain("a row")?;
-        match status {
-            raw::OK => Ok(true),
-            raw::NOT_READY => Ok(false),
-            status => Err(self.slot.fault(status, "a row failed")),
-        }
+        self.is_ready(status)
     }
 
     /// One row from a chain; whether it is ready.
@@ -614,12 +619,7 @@ impl Handle {
                 self.slot.clear(),
             )
         };
-        plain("a row")?;
-        match status {
-            raw::OK => Ok(true),
-            raw::NOT_READY => Ok(false),
-            status => Err(self.slot.fault(status, "a row failed")),
-        }
+        self.is_ready(status)
     }
 
     /// Rows at once, where the plugin can: lanes of `ready.len()` numbers each. `Ok(None)` where it cannot.

@@ -101,10 +101,7 @@ pub fn line(happening: &Happening, all: bool) -> Option<String> {
             changes,
             acked,
         } => {
-            let changes: Vec<String> = changes
-                .iter()
-                .map(|c| format!("{} {} → {}", c.name, c.before, c.after))
-                .collect();
+            let changes: Vec<String> = changes.iter().map(ToString::to_string).collect();
             let acked = if *acked { " (acknowledged)" } else { "" };
             let text = format!(
                 "{} accepted{acked}: {}; in force from the next tick",
@@ -119,9 +116,7 @@ pub fn line(happening: &Happening, all: bool) -> Option<String> {
             values,
             carried,
         } => {
-            let values = values
-                .iter()
-                .map(|c| format!("{} {} → {}", c.name, c.before, c.after));
+            let values = values.iter().map(ToString::to_string);
             let carried = carried.iter().map(|c| format!("positions of {c}"));
             let all: Vec<String> = changes.iter().cloned().chain(values).chain(carried).collect();
             let text = format!(

@@ -52,10 +52,7 @@ fn one(happening: &Happening) {
             changes,
             acked,
         } => {
-            let changes: Vec<String> = changes
-                .iter()
-                .map(|c| format!("{} {} → {}", c.name, c.before, c.after))
-                .collect();
+            let changes: Vec<String> = changes.iter().map(ToString::to_string).collect();
             let changes = changes.join(", ");
             info!(target: "alula::swap", version, changes, acked, "thresholds accepted");
         }

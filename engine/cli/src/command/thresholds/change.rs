@@ -337,11 +337,7 @@ pub(super) fn history(args: &HistoryArgs, out: &mut Output) -> Result<Exit, Fail
     }
     for v in &all {
         let at = v.at.map_or_else(|| "start".to_owned(), |t| t.to_string());
-        let changes: Vec<String> = v
-            .changes
-            .iter()
-            .map(|c| format!("{} {} → {}", c.name, c.before, c.after))
-            .collect();
+        let changes: Vec<String> = v.changes.iter().map(ToString::to_string).collect();
         let what = if changes.is_empty() {
             "as it began".to_owned()
         } else {

@@ -73,15 +73,7 @@ pub(super) fn run(args: &PreviewArgs, out: &mut Output) -> Result<Exit, Failure>
         differ,
         same,
     };
-    match args.format {
-        TextFormat::Text => out.data(&preview.text(args.limit))?,
-        TextFormat::Json => out.data(&format!("{:#}\n", preview.value()))?,
-    }
-    Ok(if preview.differ.is_empty() {
-        Exit::Ok
-    } else {
-        Exit::Findings
-    })
+    preview.show(args.format, args.limit, out)
 }
 
 /// The first of the last `days` calendar days of the data; `None` where there are no data to be cut.
@@ -182,6 +174,22 @@ fn silence(
 }
 
 impl Preview<'_> {
+    /// Shows it, at most so many decisions as text. Decisions that differ are findings.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn show(&self, format: TextFormat, limit: usize, out: &mut Output) -> Result<Exit, Failure> {
+        match format {
+            TextFormat::Text => out.data(&self.text(limit))?,
+            TextFormat::Json => out.data(&format!("{:#}\n", self.value()))?,
+        }
+        Ok(if self.differ.is_empty() {
+            Exit::Ok
+        } else {
+            Exit::Findings
+        })
+    }
+
     fn pnl(&self, run: &RunOutput) -> String {
         let end = run.daily.last().map(|d| d.equity.share);
         let capital = run.manifest.capital;
@@ -189,7 +197,7 @@ impl Preview<'_> {
     }
 
     /// For people.
-    pub fn text(&self, limit: usize) -> String {
+    fn text(&self, limit: usize) -> String {
         let m = &self.new.manifest;
         let label = if m.simulated {
             "SIMULATED MARKET"
@@ -250,7 +258,7 @@ impl Preview<'_> {
     }
 
     /// For programs.
-    pub fn value(&self) -> Value {
+    fn value(&self) -> Value {
         let m = &self.new.manifest;
         let differ: Vec<Value> = self
             .differ

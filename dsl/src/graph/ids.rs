@@ -1,19 +1,22 @@
-//! Every place of a definition that names a node, in one order: for comparing definitions and for moving them between graphs.
+//! Every place of a definition that names a node, in one order, in one piece of code, so that neither pruning nor a move between graphs
+//! can miss or dangle one.
 
-use alula_dsl::graph::{
+use super::{
     ExpiryPick, GuardRuleDef, HedgeDef, LayerDef, LegDef, LimitDef, NodeId, OffsetAmount, OverlayDef,
     RollDef, RuleAction, RuleDef, SizeDef, StrikePick,
 };
 
 /// What is done with a place that names a node.
-pub(super) type Visit<'a> = dyn FnMut(&mut NodeId) + 'a;
+pub type Visit<'a> = dyn FnMut(&mut NodeId) + 'a;
 
-pub(super) fn leg(leg: &mut LegDef, f: &mut Visit<'_>) {
+/// A leg.
+pub fn leg(leg: &mut LegDef, f: &mut Visit<'_>) {
     strike(&mut leg.strike, f);
     expiry(&mut leg.expiry, f);
 }
 
-pub(super) fn rule(rule: &mut RuleDef, f: &mut Visit<'_>) {
+/// A rule of a policy.
+pub fn rule(rule: &mut RuleDef, f: &mut Visit<'_>) {
     f(&mut rule.when);
     rule.require.iter_mut().for_each(&mut *f);
     rule.rank.iter_mut().for_each(&mut *f);
@@ -45,11 +48,13 @@ pub(super) fn rule(rule: &mut RuleDef, f: &mut Visit<'_>) {
     }
 }
 
-pub(super) fn guard(guard: &mut GuardRuleDef, f: &mut Visit<'_>) {
+/// A guard.
+pub fn guard(guard: &mut GuardRuleDef, f: &mut Visit<'_>) {
     f(&mut guard.require);
 }
 
-pub(super) fn layer(layer: &mut LayerDef, f: &mut Visit<'_>) {
+/// A layer of a hedge.
+pub fn layer(layer: &mut LayerDef, f: &mut Visit<'_>) {
     if let Some(much) = &mut layer.size {
         size(much, f);
     }
@@ -60,7 +65,7 @@ pub(super) fn layer(layer: &mut LayerDef, f: &mut Visit<'_>) {
 }
 
 /// A hedge without its layers.
-pub(super) fn hedge(hedge: &mut HedgeDef, f: &mut Visit<'_>) {
+pub fn hedge(hedge: &mut HedgeDef, f: &mut Visit<'_>) {
     if let Some((_, amount, band)) = &mut hedge.target {
         f(amount);
         if let Some((lo, hi)) = band {
@@ -71,7 +76,8 @@ pub(super) fn hedge(hedge: &mut HedgeDef, f: &mut Visit<'_>) {
     hedge.clauses.iter_mut().for_each(|(_, id)| f(id));
 }
 
-pub(super) fn overlay(overlay: &mut OverlayDef, f: &mut Visit<'_>) {
+/// An overlay.
+pub fn overlay(overlay: &mut OverlayDef, f: &mut Visit<'_>) {
     if let Some((target, band)) = &mut overlay.target {
         f(target);
         f(band);
@@ -79,7 +85,8 @@ pub(super) fn overlay(overlay: &mut OverlayDef, f: &mut Visit<'_>) {
     overlay.clauses.iter_mut().for_each(|(_, id)| f(id));
 }
 
-fn size(size: &mut SizeDef, f: &mut Visit<'_>) {
+/// A size.
+pub fn size(size: &mut SizeDef, f: &mut Visit<'_>) {
     match size {
         SizeDef::Lots(id) => f(id),
         SizeDef::Budget { amount, .. } => f(amount),

@@ -10,7 +10,7 @@ mod structure;
 use crate::span::Span;
 pub use expr::{Arg, BinaryOp, EventSide, Expr, ExprKind, LitUnit, Literal, Shift, UnaryOp};
 pub use hedge::{
-    Guard, GuardAction, GuardRule, Hedge, HedgeClause, Layer, LayerClause, Overlay, OverlayClause,
+    Guard, GuardAction, GuardRule, Hedge, HedgeClause, Layer, LayerClause, MapOf, Overlay, OverlayClause,
 };
 pub use policy::{LimitPrice, OnUnknown, Policy, RollStrikes, RollTarget, Rule, SizeExpr};
 pub use structure::{

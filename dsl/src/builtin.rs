@@ -274,6 +274,8 @@ pub enum BookObs {
     Drawdown,
     /// Sum of a greek.
     Greek(Greek),
+    /// Sum of dollar betas to SPX: dollars for a return of 100 % of the index. What is on VIX counts by `beta VIX by`.
+    Beta,
     /// Sum of the loss bounds. Dollars.
     MaxLoss,
     /// Margin. Dollars.

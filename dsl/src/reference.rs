@@ -75,7 +75,7 @@ pub const FUNCTIONS: &[Entry] = entries! {
     "percentile_rank", "percentile_rank(series, window)", Anywhere, "percentile_rank(VIX.close, 252 sessions) > 80%", "Share of the window's values that are at most the newest one, 0..1.";
     "quantile", "quantile(series, window, q)", Anywhere, "VIX.close > quantile(VIX.close, 252, 0.9)", "Quantile of the window, linear between order statistics (Hyndman-Fan 7).";
     "correlation", "correlation(series, series, window [, returns = level])", Anywhere, "correlation(VIX, SPX, 20 sessions) < -0.5", "Pearson correlation of one-bar log returns, or of the levels.";
-    "beta", "beta(series, market, window)", Anywhere, "beta(SPY.close, SPX.close, 60) > 0.9", "Slope of one-bar simple returns on those of the second series.";
+    "beta", "beta(series, market, window) or beta(structure)", Anywhere, "beta(SPY.close, SPX.close, 60) > 0.9", "Slope of one-bar simple returns on those of the second series; of a structure or of `book`, its dollars for a return of 100% of SPX.";
     "realized_vol", "realized_vol(instrument, window [, estimator = close_close|parkinson|garman_klass|rogers_satchell|yang_zhang])", Anywhere, "realized_vol(SPX, 20 sessions, estimator = yang_zhang) > 20 vol", "Annualised realized volatility in vol points, from the instrument's bars.";
     "divergence", "divergence(series, series, over window [, min_z = 0.5])", Anywhere, "divergence(VVIX.close, SPX.close, over 20 sessions)", "Condition: the two trends over the window have opposite signs, and each is at least min_z.";
     "highest", "highest(series, window) or highest(value, since entry)", Anywhere, "SPX.close = highest(SPX.close, 20)", "Highest value of the window, or since the position was opened.";
@@ -109,6 +109,7 @@ pub const BOOK: &[Entry] = entries! {
     "gamma", "gamma(book)", Book, "gamma(core) * 10 pts > -500 delta", "Sum of gammas: change of delta for one point.";
     "vega", "vega(book)", Book, "vega(book) in -$8_000..$2_000", "Sum of vegas. Dollars for one vol point.";
     "theta", "theta(book)", Book, "theta(core) > $0", "Sum of thetas. Dollars for one calendar day.";
+    "beta", "beta(core)", Book, "abs(beta(core)) < 200% of equity", "Sum of dollar betas to SPX: delta times the index, in dollars for a return of 100%; what is on VIX by the hedge's `beta VIX by`.";
     "max_loss", "max_loss(core)", Book, "max_loss(core) < 20% of equity", "Sum of the loss bounds. Dollars.";
     "margin", "margin(book)", Book, "margin(book) < 50% of equity", "Margin. Dollars.";
     "notional", "notional(core)", Book, "notional(core) < $5_000_000", "Underlying price times multiplier times lots, summed. Dollars.";
@@ -273,6 +274,7 @@ pub(crate) fn book(name: &str) -> Option<BookObs> {
         "cash" => BookObs::Cash,
         "capital" => BookObs::Capital,
         "drawdown" => BookObs::Drawdown,
+        "beta" => BookObs::Beta,
         "max_loss" => BookObs::MaxLoss,
         "margin" => BookObs::Margin,
         "notional" => BookObs::Notional,
@@ -297,6 +299,7 @@ pub(crate) const fn book_unit(obs: BookObs) -> Unit {
         | BookObs::Cash
         | BookObs::Capital
         | BookObs::Drawdown
+        | BookObs::Beta
         | BookObs::MaxLoss
         | BookObs::Margin
         | BookObs::Notional

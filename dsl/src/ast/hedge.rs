@@ -39,7 +39,10 @@ pub enum HedgeClause {
     /// `band 10%`: no trade while the target is nearer than this.
     NoTradeBand(Amount),
     /// `map VIX by 60%`: points that the VX future of a VIX leg's expiry moves when SPX implied vol moves one.
+    /// `beta VIX by -3`: the return of that future for one of SPX.
     Map {
+        /// What is mapped.
+        of: MapOf,
         /// `VIX`.
         instrument: Ident,
         /// Ratio.
@@ -47,6 +50,26 @@ pub enum HedgeClause {
         /// `at 30 days`: the ratio is that of this distance, and decays from there.
         at: Option<Literal>,
     },
+}
+
+/// What a mapping is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MapOf {
+    /// `map`: points of vol for one of SPX implied vol.
+    Vol,
+    /// `beta`: returns for one of SPX.
+    Return,
+}
+
+impl MapOf {
+    /// The word that begins the clause.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Vol => "map",
+            Self::Return => "beta",
+        }
+    }
 }
 
 /// One layer of a hedge.

@@ -124,7 +124,7 @@ pub enum SizeExpr {
     Budget {
         /// Money: an expression in dollars.
         amount: Expr,
-        /// `max_loss`, `margin`, `credit`, `notional` or `vega`.
+        /// `max_loss`, `margin`, `credit`, `notional`, `vega` or `beta`.
         by: Ident,
     },
     /// `18% of max_loss(core)`: an amount whose basis is the expression itself (hedge layers).

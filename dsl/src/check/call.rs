@@ -4,7 +4,7 @@ use super::Checker;
 use super::quoted::Quoted;
 use super::value::{Affine, Place, Val, number};
 use crate::ast::{Arg, Expr, ExprKind, Ident, ItemKind, Literal, Node, Shift};
-use crate::builtin::{Indicator, Instrument, Math};
+use crate::builtin::{BookObs, Indicator, Instrument, Math};
 use crate::diagnostic::{Diagnostic, codes};
 use crate::graph::{Clock, Domain, Op};
 use crate::reference::{self, Function};
@@ -86,7 +86,9 @@ impl<'a> Checker<'a> {
         }
         let sorted = Args::new(args);
         // `profit(core)`, `vega(book)`: sums over positions.
-        if let Some(what) = reference::book(&name.value) {
+        if let Some(what) =
+            reference::book(&name.value).filter(|what| *what != BookObs::Beta || self.of_positions(&sorted))
+        {
             return self.book_call(call, what, &sorted);
         }
         match reference::function(&name.value) {
@@ -192,6 +194,17 @@ impl<'a> Checker<'a> {
     pub(super) fn misfit<T>(&mut self, call: Call<'_>) -> Option<T> {
         let message = format!("the arguments of `{}` do not fit", call.name.value);
         self.wrong_arguments(call, call.e.span, message)
+    }
+
+    /// `beta(core)` is a sum over positions, `beta(SPY.close, SPX.close, 60)` an indicator.
+    fn of_positions(&self, args: &Args<'_>) -> bool {
+        let one = args.values.first().filter(|_| args.plain(1));
+        let Some(ExprKind::Name(name)) = one.map(|e| &e.kind) else {
+            return false;
+        };
+        // A name that nobody has is taken for a structure's.
+        let other = reference::instrument(name).is_some() || self.symbols.by_name.contains_key(name.as_str());
+        self.book_target(name).is_some() || !other
     }
 
     fn math(&mut self, call: Call<'_>, which: Math, args: &Args<'_>) -> Option<Val> {

@@ -3,8 +3,8 @@
 use super::Checker;
 use super::value::{Place, number};
 use crate::ast::{
-    Amount, Expr, Hedge, HedgeClause, Ident, Item, Layer, LayerClause, LitUnit, Literal, Node, OnUnknown,
-    SizeExpr,
+    Amount, Expr, Hedge, HedgeClause, Ident, Item, Layer, LayerClause, LitUnit, Literal, MapOf, Node,
+    OnUnknown, SizeExpr,
 };
 use crate::builtin::BookObs;
 use crate::diagnostic::{Diagnostic, codes};
@@ -56,10 +56,16 @@ impl Checker<'_> {
                             .map(|id| (word.to_owned(), id)),
                     );
                 }
-                HedgeClause::Map { instrument, by, at } => {
-                    clauses.extend(self.mapping(instrument, by, &key).map(|id| (word.to_owned(), id)));
+                HedgeClause::Map {
+                    of,
+                    instrument,
+                    by,
+                    at,
+                } => {
+                    let found = self.mapping(*of, instrument, by, &key);
+                    clauses.extend(found.map(|id| (word.to_owned(), id)));
                     let at = at.as_ref().and_then(|at| self.mapping_at(at, &key));
-                    clauses.extend(at.map(|id| ("map.at".to_owned(), id)));
+                    clauses.extend(at.map(|id| (format!("{word}.at"), id)));
                 }
             }
         }
@@ -67,6 +73,9 @@ impl Checker<'_> {
             self.scales_without_target(h);
         }
         let layers = self.layers(h);
+        if !seen.iter().any(|(word, _)| *word == MapOf::Return.word()) {
+            self.sized_without_beta(h, &layers);
+        }
         let Some(structure) = structure else { return };
         let (doc, span) = (item.doc.clone(), item.span);
         self.hedges.push(HedgeDef {
@@ -157,16 +166,22 @@ impl Checker<'_> {
         Some((which?, self.builder.at_tick(v?.id), band))
     }
 
-    /// `map VIX by 60%`.
-    fn mapping(&mut self, instrument: &Ident, by: &Expr, key: &str) -> Option<NodeId> {
+    /// `map VIX by 60%`, `beta VIX by -3`.
+    fn mapping(&mut self, of: MapOf, instrument: &Ident, by: &Expr, key: &str) -> Option<NodeId> {
         if instrument.value != "VIX" {
-            let message = format!("`{}` needs no mapping to SPX vol", instrument.value);
-            return self.error(
-                codes::BAD_WORD,
-                instrument.span,
-                message,
-                "write `map VIX by 60%`: what is held on SPX counts as it is",
-            );
+            let name = &instrument.value;
+            let (message, help) = match of {
+                MapOf::Vol => (
+                    format!("`{name}` needs no mapping to SPX vol"),
+                    "write `map VIX by 60%`: what is held on SPX counts as it is",
+                ),
+                MapOf::Return => (
+                    format!("the beta of `{name}` is not declared here"),
+                    "write `beta VIX by -3 at 30 days`: it is that of the VX future, and counts for VX and its notes too; \
+                     SPX, XSP, SPY and ES have a beta of one",
+                ),
+            };
+            return self.error(codes::BAD_WORD, instrument.span, message, help);
         }
         // A fact of the market: the account's own vega is measured by it.
         let v = self.in_unit(by, Unit::NONE, "a mapping", Place::Market, key)?;
@@ -565,6 +580,7 @@ impl Checker<'_> {
                     return self.layer_basis(e.span);
                 }
                 self.dollars(unit, e)?;
+                self.not_of_itself(v.id, e)?;
                 let by = match self.measures(v.id).as_slice() {
                     [one] => *one,
                     [] => {
@@ -632,6 +648,7 @@ impl Checker<'_> {
                     BookObs::Credit => Some(SizeBasis::Credit),
                     BookObs::Notional => Some(SizeBasis::Notional),
                     BookObs::Greek(crate::builtin::Greek::Vega) => Some(SizeBasis::Vega),
+                    BookObs::Beta => Some(SizeBasis::Beta),
                     _ => None,
                 };
                 found.extend(basis.filter(|b| !found.contains(b)));
@@ -684,7 +701,7 @@ const fn hedge_word(clause: &HedgeClause) -> &'static str {
         HedgeClause::Budget { .. } => "budget",
         HedgeClause::Cap(_) => "cap",
         HedgeClause::NoTradeBand(_) => "band",
-        HedgeClause::Map { .. } => "map",
+        HedgeClause::Map { of, .. } => of.word(),
     }
 }
 

@@ -1,6 +1,7 @@
 //! Checks meaning and lowers: every item becomes definitions of the graph, every expression nodes with a kind, a clock and
 //! a domain. A value that is wrong is reported once; what is built on it stays silent.
 
+mod beta;
 mod call;
 mod compare;
 mod expr;
@@ -121,6 +122,7 @@ pub(crate) fn check(
             _ => {}
         }
     }
+    c.betas_are_declared();
     let capital = settings.as_ref().map(|s| s.capital_usd);
     for item in &symbols.items {
         if let ItemKind::Subaccount(a) = &item.kind {

@@ -17,7 +17,7 @@ use crate::span::Span;
 use crate::unit::Unit;
 
 /// Words after `by`.
-const BASES: &[&str] = &["max_loss", "margin", "credit", "notional", "vega"];
+const BASES: &[&str] = &["max_loss", "margin", "credit", "notional", "vega", "beta"];
 
 /// Rule names seen so far: a rule's name is its key.
 type Seen = Vec<(String, Span)>;
@@ -369,6 +369,7 @@ impl<'a> Checker<'a> {
             "credit" => SizeBasis::Credit,
             "notional" => SizeBasis::Notional,
             "vega" => SizeBasis::Vega,
+            "beta" => SizeBasis::Beta,
             _ => {
                 let list = one_of(BASES);
                 let help =

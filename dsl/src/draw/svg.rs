@@ -164,7 +164,7 @@ fn write(g: &Graph, out: &mut String) -> std::fmt::Result {
         }
     }
     let sizes: Vec<Size> = contents.iter().map(|c| c.size.clone()).collect();
-    let doc = wrap(g.settings.doc.lines().next().unwrap_or_default(), 120);
+    let doc = wrap(&words::first_paragraph(&g.settings.doc), 120);
     #[expect(clippy::cast_precision_loss, reason = "a few lines")]
     let head = MARGIN + 46.0 + doc.len() as f64 * LINE + 48.0;
     let placed = layout(&sketch, &sizes, head, MARGIN + FRAME_FOOT);

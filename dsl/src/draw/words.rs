@@ -28,6 +28,27 @@ pub(crate) fn grouped(x: f64) -> String {
     }
 }
 
+/// Most characters of a description under a picture's title.
+const INTRODUCTION: usize = 600;
+
+/// The first paragraph of a documentation as one line; of a long one the sentences that fit.
+pub(super) fn first_paragraph(doc: &str) -> String {
+    let lines = doc.lines().map(str::trim).skip_while(|l| l.is_empty());
+    let whole = lines.take_while(|l| !l.is_empty()).collect::<Vec<_>>().join(" ");
+    if whole.chars().count() <= INTRODUCTION {
+        return whole;
+    }
+    let head: String = whole.chars().take(INTRODUCTION).collect();
+    let sentence = [". ", "? ", "! "].iter().filter_map(|end| head.rfind(end)).max();
+    match sentence.and_then(|at| head.get(..=at)) {
+        Some(told) => told.to_owned(),
+        None => {
+            let words = head.rsplit_once(' ').map_or(head.as_str(), |(words, _)| words);
+            format!("{words} …")
+        }
+    }
+}
+
 /// A canonical value as it is written with a suffix: 0.16 as `delta` is `16 delta`.
 pub(super) fn with_suffix(x: f64, suffix: &str) -> String {
     // Scaling back can leave digits that nobody wrote; twelve significant ones are more than any file has.
@@ -89,6 +110,7 @@ const fn basis(by: SizeBasis) -> &'static str {
         SizeBasis::Credit => "credit",
         SizeBasis::Notional => "notional",
         SizeBasis::Vega => "vega",
+        SizeBasis::Beta => "beta",
     }
 }
 

@@ -280,7 +280,12 @@ impl Printer<'_> {
             HedgeClause::Budget { amount, per } => budget("budget", amount, &per.value),
             HedgeClause::Cap(e) => clause("cap", |l| l.expr(e)),
             HedgeClause::NoTradeBand(a) => Line::new(format!("band {}", amount_text(a))),
-            HedgeClause::Map { instrument, by, at } => clause(&format!("map {} by", instrument.value), |l| {
+            HedgeClause::Map {
+                of,
+                instrument,
+                by,
+                at,
+            } => clause(&format!("{} {} by", of.word(), instrument.value), |l| {
                 l.expr(by);
                 if let Some(at) = at {
                     l.word(format!("at {}", literal_text(at)));

@@ -19,8 +19,8 @@ pub struct HedgeDef {
     pub target: Option<HedgeTarget>,
     /// Layers.
     pub layers: Vec<LayerDef>,
-    /// Every other clause of the hedge: key suffix (`cap`, `budget.month`, `budget.year`, `band`, `map`, `map.at`), and the node that
-    /// it reads.
+    /// Every other clause of the hedge: key suffix (`cap`, `budget.month`, `budget.year`, `band`, `map`, `map.at`, `beta`,
+    /// `beta.at`), and the node that it reads.
     pub clauses: Vec<(String, NodeId)>,
     /// Documentation.
     pub doc: String,

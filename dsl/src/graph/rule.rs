@@ -17,6 +17,8 @@ pub enum SizeBasis {
     Notional,
     /// Absolute vega of one lot.
     Vega,
+    /// Dollar beta of one lot to SPX.
+    Beta,
 }
 
 /// Entry size.

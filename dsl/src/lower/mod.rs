@@ -50,6 +50,11 @@ impl Builder {
         self.nodes.get(id.0 as usize)
     }
 
+    /// Every node so far.
+    pub(crate) fn nodes(&self) -> &[Node] {
+        &self.nodes
+    }
+
     pub(crate) fn kind(&self, id: NodeId) -> ValueKind {
         self.node(id).map_or(ValueKind::Bool, |n| n.kind)
     }

@@ -1,6 +1,6 @@
 //! Subaccounts, ranked rolls, conflicts, and layers that own futures.
 
-use super::common::{errors, with_core};
+use super::common::{errors, refuses, shown, with_core};
 use alula_dsl::ast::Conflict;
 use alula_dsl::format::format;
 
@@ -103,6 +103,86 @@ fn a_mapping_holds_at_a_distance() {
 
 #[test]
 fn what_is_new_prints_one_way() {
-    let text = "alula 1\n\nsubaccount b {\n    capital $1_000\n    holds   engine, rolls\n}\n\nhedge h on core {\n    map VIX by 60% at 30 days\n}\n";
+    let text = "alula 1\n\nsubaccount b {\n    capital $1_000\n    holds   engine, rolls\n}\n\nhedge h on core {\n    map VIX by 60% at 30 days\n    beta VIX by -3 at 30 days\n}\n";
     assert_eq!(format(text).expect("reads"), text);
+}
+
+#[test]
+fn sizes_by_beta_say_how_vix_moves_with_the_index() {
+    let hedge = |clauses: &str, own: &str, size: &str| {
+        format!("hedge h on core {{ {clauses}\nlayer a {{ own {own}\nsize {size} }} }}")
+    };
+    let call = "call on VIX { expiry nearest 30 dte strike at 30 delta }";
+    let fly = "put butterfly on SPX { expiry nearest 30 dte, at 5 delta, wings 50 pts }";
+    for (clauses, own, size) in [
+        ("beta VIX by -3", call, "30% of beta(core)"),
+        ("beta VIX by -3 at 30 days", call, "$5_000 by beta"),
+        (
+            "beta VIX by beta(VX[1].close, SPX.close, 60) at 15 days",
+            "future on VX { long month 4 }",
+            "30% of beta(core)",
+        ),
+        (
+            "beta VIX by -3",
+            "shares on VXX { long 10 shares }",
+            "30% of beta(core)",
+        ),
+        // What is on the index has a beta of one.
+        ("", fly, "30% of beta(core)"),
+    ] {
+        let c = with_core(&hedge(clauses, own, size));
+        assert!(c.graph.is_some(), "{clauses} {own} {size}\n{}", shown(&c));
+    }
+    refuses(
+        &hedge("", call, "30% of beta(core)"),
+        "A0507",
+        &["`h.a`", "beta VIX by -3 at 30 days"],
+    );
+    refuses(
+        &hedge("map VIX by 60%", call, "$5_000 by beta"),
+        "A0507",
+        &["how VIX moves with SPX"],
+    );
+    refuses(
+        &hedge("beta VIX by -3", call, "30% of beta(book)"),
+        "A0215",
+        &["counts the layer itself", "beta(core)"],
+    );
+    refuses(&hedge("beta SPX by 1", call, "1 lot"), "A0508", &["beta VIX by"]);
+    refuses(
+        &hedge("beta VIX by -3 at 30 vol", call, "1 lot"),
+        "A0311",
+        &["at 30 days"],
+    );
+    refuses(&hedge("beta VIX by -3 vol", call, "1 lot"), "A0311", &[]);
+    refuses(
+        &hedge("beta VIX by -3\nbeta VIX by -4", call, "1 lot"),
+        "A0212",
+        &["again here"],
+    );
+    // A guard asks for the beta of a book that may hold VIX.
+    refuses(
+        &format!(
+            "structure calls = {call}\nguard g {{ require abs(beta(book)) < $100_000 else block open }}"
+        ),
+        "A0507",
+        &["what is on VIX"],
+    );
+    let c = with_core(
+        "guard g { require abs(beta(book)) < 50% of equity and beta(core) < $1_000_000 else block open }",
+    );
+    assert!(c.graph.is_some(), "{}", shown(&c));
+    // The indicator keeps its name.
+    let c = with_core("guard g { require beta(SPY.close, SPX.close, 60) > 0.5 else block open }");
+    assert!(c.graph.is_some(), "{}", shown(&c));
+    refuses(
+        "guard g { require beta(cor) > $0 else block open }",
+        "A0201",
+        &["`core`"],
+    );
+    refuses(
+        "signal s = beta(core)\nguard g { require s > $0 else block open }",
+        "A0215",
+        &["the account"],
+    );
 }

@@ -4,10 +4,10 @@ use alula_dsl::ast::Strategy as Strategy_;
 use alula_dsl::ast::{
     Allow, Amount, Anchor, Arg, BinaryOp, Conflict, Crossing, Direction, EventDecl, EventSide,
     ExpirySelector, Expr, ExprKind, File, Guard, GuardAction, GuardRule, Hedge, HedgeClause, Ident, Item,
-    ItemKind, Layer, LayerClause, LegClause, LegRef, LimitPrice, LitUnit, Literal, Node, OnUnknown, Overlay,
-    OverlayClause, PluginFunction, PluginParam, Policy, Right, RollStrikes, RollTarget, Rule, Script, Series,
-    Setting, Shape, Shift, Side, Signal, SizeExpr, StrikeSelector, Structure, Subaccount, SubaccountClause,
-    Threshold, UnaryOp, UsePlugin,
+    ItemKind, Layer, LayerClause, LegClause, LegRef, LimitPrice, LitUnit, Literal, MapOf, Node, OnUnknown,
+    Overlay, OverlayClause, PluginFunction, PluginParam, Policy, Right, RollStrikes, RollTarget, Rule,
+    Script, Series, Setting, Shape, Shift, Side, Signal, SizeExpr, StrikeSelector, Structure, Subaccount,
+    SubaccountClause, Threshold, UnaryOp, UsePlugin,
 };
 use alula_dsl::span::Span;
 use proptest::collection::vec;
@@ -473,7 +473,8 @@ fn hedge() -> impl Strategy<Value = Hedge> {
             (expr(), ident()).prop_map(|(amount, per)| HedgeClause::Budget { amount, per }),
             expr().prop_map(HedgeClause::Cap),
             amount().prop_map(HedgeClause::NoTradeBand),
-            (ident(), expr()).prop_map(|(instrument, by)| HedgeClause::Map {
+            (any::<bool>(), ident(), expr()).prop_map(|(returns, instrument, by)| HedgeClause::Map {
+                of: if returns { MapOf::Return } else { MapOf::Vol },
                 instrument,
                 by,
                 at: None

@@ -382,6 +382,7 @@ pub const fn basis_word(by: SizeBasis) -> &'static str {
         SizeBasis::Credit => "credit",
         SizeBasis::Notional => "notional",
         SizeBasis::Vega => "vega",
+        SizeBasis::Beta => "beta",
     }
 }
 
@@ -507,6 +508,8 @@ pub struct HedgeTrace {
     pub carried: Cell,
     /// The band as shares of the structure's greek.
     pub band: Option<(Cell, Cell)>,
+    /// Dollar beta of the whole book; missing where the hedge declares no beta.
+    pub book_beta: Cell,
     /// Layers in textual order.
     pub layers: Vec<LayerTrace>,
 }
@@ -517,6 +520,14 @@ impl HedgeTrace {
     pub fn share(&self) -> Option<f64> {
         let (of, carried) = (self.structure.known()?, self.carried.known()?);
         (of != 0.0).then(|| carried / of.abs())
+    }
+
+    /// Share of the book's dollar beta that a layer has: its marginal contribution. Of opposite signs it is below zero.
+    #[must_use]
+    pub fn beta_share(&self, layer: &LayerTrace) -> Option<f64> {
+        let (of, own) = (self.book_beta.known()?, layer.beta.known()?);
+        // Nothing of a short book is nothing, not minus nothing.
+        (of != 0.0).then(|| own / of + 0.0)
     }
 
     /// Below or above its band, where both are known.
@@ -594,9 +605,11 @@ pub struct LayerTrace {
     pub lots: u32,
     /// What it carries of the hedge's target, mapped.
     pub carried: Cell,
-    /// Points that the VX future of its newest contracts moves for one point of SPX implied vol; none where nothing is on
-    /// VIX.
+    /// Points that the VX future of its newest contracts moves for one point of SPX implied vol, and of a size by beta the return of
+    /// it for one of SPX; none where nothing is on VIX.
     pub mapped_by: Option<f64>,
+    /// Dollar beta of what it holds; missing where the hedge declares no beta.
+    pub beta: Cell,
     /// Lots that it buys.
     pub buys: u32,
     /// Lots that it sells.

@@ -80,6 +80,19 @@ pub fn mapped_vega(sight: &Sight<'_>, share: Share, mapping: Mapping) -> Result<
     Ok(sum)
 }
 
+/// Dollars of futures in one share, each times the mapping's number for its distance: with the beta of returns the dollar beta of
+/// the share.
+///
+/// # Errors
+/// As [`mapped_vega`].
+pub fn mapped_notional(sight: &Sight<'_>, share: Share, mapping: Mapping) -> Result<f64, Cause> {
+    let mut sum = 0.0;
+    for gain in gains(sight, share)? {
+        sum += gain.dollars * gain.price * mapping.at(days(sight.at.date(), gain.expiry))?;
+    }
+    Ok(sum)
+}
+
 /// The mapping's number for a share: that of its futures, by what each counts.
 ///
 /// # Errors

@@ -5,6 +5,7 @@
 
 pub mod analytics;
 pub mod batch;
+pub(crate) mod beta;
 pub mod chains;
 pub mod clock;
 pub mod column;

@@ -6,13 +6,14 @@
 //! quote is missing.
 
 use crate::analytics::SnapshotView;
+use crate::beta;
 use crate::linear::{self, LinearMarket};
 use crate::margin::{self, Stake};
 use crate::market::Views;
 use crate::plan::Plan;
 use crate::select::{leg_kind, market_right};
 use crate::value::{Cause, Cell};
-use crate::vega::{self, Mapping};
+use crate::vega::{self, Mappings};
 use alula_book::instrument::{LinearLeg, LinearPosition};
 use alula_book::{Book, Leg, Package, PackagePrice, Position, Rulebook, payoff};
 use alula_dsl::ast::Side;
@@ -37,8 +38,8 @@ pub struct Sight<'a> {
     pub rulebook: Rulebook,
     /// Prices of futures and shares.
     pub linear: &'a LinearMarket,
-    /// How VIX counts in the vega of the account.
-    pub mapping: Mapping,
+    /// How VIX counts in the vega and the beta of the account.
+    pub mapping: Mappings,
     /// The tick's date.
     date: Date,
 }
@@ -53,7 +54,7 @@ impl<'a> Sight<'a> {
             views,
             rulebook,
             linear: LinearMarket::EMPTY,
-            mapping: Mapping::default(),
+            mapping: Mappings::default(),
             date: at.date(),
         }
     }
@@ -65,9 +66,9 @@ impl<'a> Sight<'a> {
         self
     }
 
-    /// The same with a mapping of VIX.
+    /// The same with mappings of VIX.
     #[must_use]
-    pub const fn with_mapping(mut self, mapping: Mapping) -> Self {
+    pub const fn with_mapping(mut self, mapping: Mappings) -> Self {
         self.mapping = mapping;
         self
     }
@@ -494,6 +495,7 @@ pub fn account(sight: &Sight<'_>, account: &AccountView<'_>, what: BookObs) -> C
         BookObs::Greek(which) if structure.is_none() => vega::account(sight, book).map(|g| g.of(which)),
         BookObs::Greek(which) => sum(&|p| package_greek(sight, held(p)?, p.lots, which))
             .and_then(|options| Ok(options + also(&|p| Ok(linear::greek(&p.held, which)))?)),
+        BookObs::Beta => beta::held(sight, book, structure, sight.mapping.returns),
         BookObs::MaxLoss => sum(&|p| position_max_loss(p).map(Usd::to_f64).ok_or(Cause::Unbounded))
             .and_then(|options| Ok(options + also(&|p| observed(p, PositionObs::MaxLoss))?)),
         BookObs::Margin => {

@@ -34,9 +34,9 @@ pub const MAP_SPEED: f64 = 4.0;
 /// Days of a year in the default mapping.
 const YEAR_DAYS: f64 = 365.0;
 /// The underlying whose options stand on futures of their own.
-const VIX: &str = "VIX";
+pub(crate) const VIX: &str = "VIX";
 
-/// How VIX counts against SPX vol.
+/// How VIX counts against SPX: its vol (`map VIX by …`), or its returns (`beta VIX by …`).
 #[derive(Clone, Copy, Debug, Default)]
 pub enum Mapping {
     /// The default.
@@ -61,10 +61,23 @@ impl Mapping {
         }
     }
 
-    /// What a hedge says.
+    /// What a hedge says of vols.
     pub(crate) fn of(hedge: &PlanHedge, read: &dyn Fn(usize) -> Result<f64, Cause>) -> Self {
-        match (hedge.map, hedge.map_at) {
-            (None, _) => Self::Decay,
+        Self::told((hedge.map, hedge.map_at), Self::Decay, read)
+    }
+
+    /// What a hedge says of returns: the beta of VIX, which is missing where it says nothing.
+    pub(crate) fn of_returns(hedge: &PlanHedge, read: &dyn Fn(usize) -> Result<f64, Cause>) -> Self {
+        Self::told((hedge.beta, hedge.beta_at), Self::Given(Err(Cause::NoData)), read)
+    }
+
+    fn told(
+        (by, at): (Option<usize>, Option<usize>),
+        otherwise: Self,
+        read: &dyn Fn(usize) -> Result<f64, Cause>,
+    ) -> Self {
+        match (by, at) {
+            (None, _) => otherwise,
             (Some(node), None) => Self::Given(read(node)),
             (Some(node), Some(at)) => match read(at) {
                 Ok(days) => Self::From(read(node), days),
@@ -73,12 +86,36 @@ impl Mapping {
         }
     }
 
-    /// The mapping of the account: that of the first hedge which gives one.
+    /// The mappings of the account: those of the first hedge which gives one.
     #[must_use]
-    pub fn of_account(plan: &Plan, cells: &[Cell]) -> Self {
+    pub fn of_account(plan: &Plan, cells: &[Cell]) -> Mappings {
         let read = |node: usize| cells.get(node).map_or(Err(Cause::NoData), |c| c.get());
-        let first = plan.hedges().iter().find(|h| h.map.is_some());
-        first.map_or(Self::Decay, |h| Self::of(h, &read))
+        let hedges = || plan.hedges().iter();
+        let vols = hedges().find(|h| h.map.is_some());
+        let returns = hedges().find(|h| h.beta.is_some());
+        let none = Mappings::default();
+        Mappings {
+            vols: vols.map_or(none.vols, |h| Self::of(h, &read)),
+            returns: returns.map_or(none.returns, |h| Self::of_returns(h, &read)),
+        }
+    }
+}
+
+/// How VIX counts in the account.
+#[derive(Clone, Copy, Debug)]
+pub struct Mappings {
+    /// Points of a VX future for one of SPX implied vol.
+    pub vols: Mapping,
+    /// Return of a VX future for one of SPX: its beta.
+    pub returns: Mapping,
+}
+
+impl Default for Mappings {
+    fn default() -> Self {
+        Self {
+            vols: Mapping::Decay,
+            returns: Mapping::Given(Err(Cause::NoData)),
+        }
     }
 }
 
@@ -126,7 +163,7 @@ pub fn account(sight: &Sight<'_>, book: &Book) -> Result<PackageGreeks, Cause> {
             sum.gamma += own.gamma;
         }
         sum.vega += if on_vix {
-            f64::from(position.lots) * exposure(sight, package, Greek::Vega, sight.mapping)?
+            f64::from(position.lots) * exposure(sight, package, Greek::Vega, sight.mapping.vols)?
         } else {
             own.vega
         };
@@ -135,10 +172,10 @@ pub fn account(sight: &Sight<'_>, book: &Book) -> Result<PackageGreeks, Cause> {
     for leg in book.ledger().positions().flat_map(|p| &p.held) {
         match leg.instrument {
             Instrument::Future(c) if c.root.is_vix() && main != Some(VIX) => {
-                sum.vega += future_vega(sight, leg, sight.mapping)?;
+                sum.vega += future_vega(sight, leg, sight.mapping.vols)?;
             }
             Instrument::Share(share) if etp::on_vix(share) => {
-                sum.vega += linear::float(leg.quantity) * etp::mapped_vega(sight, share, sight.mapping)?;
+                sum.vega += linear::float(leg.quantity) * etp::mapped_vega(sight, share, sight.mapping.vols)?;
             }
             Instrument::Share(_) => sum.delta += linear::index_delta(sight, leg)?,
             _ => sum.delta += linear::greek(std::slice::from_ref(leg), Greek::Delta),

@@ -10,7 +10,7 @@ use alula_market::time::Date;
 use std::collections::BTreeMap;
 
 /// Version of the folder's layout.
-pub const FORMAT: u32 = 3;
+pub const FORMAT: u32 = 4;
 
 /// The manifest as far as it is known before the first tick, and what the run's identity is the hash of.
 pub fn start(

@@ -582,8 +582,13 @@ pub struct LayerRow {
     pub held: Option<f64>,
     /// What it carries of the target (vega: dollars a point of SPX implied vol, VIX mapped).
     pub carried: Option<f64>,
-    /// Points of the VX future for a point of SPX implied vol; none where nothing is on VIX.
+    /// Points of the VX future for a point of SPX implied vol, and of a size by beta its return for one of SPX; none where nothing is
+    /// on VIX.
     pub mapped_by: Option<f64>,
+    /// Dollar beta of what it holds: dollars for a return of 100 % of SPX; none where the hedge declares no beta of VIX.
+    pub beta: Option<f64>,
+    /// The same as a share of the book's: its marginal contribution.
+    pub beta_share: Option<f64>,
     /// What the hedge carries in all, as a share of the structure's greek.
     pub hedge_share: Option<f64>,
     /// `below` or `above` the hedge's band; empty inside it, or without one.
@@ -607,6 +612,15 @@ impl LayerRow {
         out.push_str(&format!(", {}", lots(self.lots)));
         if let (Some(wanted), Some(held)) = (self.wanted, self.held) {
             out.push_str(&format!(", holds {held:.2} of {wanted:.2} by {}", self.measure));
+        }
+        if let Some(b) = self.mapped_by.filter(|_| self.measure == "beta") {
+            out.push_str(&format!(", VIX counted at a beta of {b:.2}"));
+        }
+        if let (Some(beta), Some(share)) = (self.beta, self.beta_share) {
+            out.push_str(&format!(
+                ", {:.1}% of the book's beta (${beta:.0})",
+                share * 100.0
+            ));
         }
         if let Some(share) = self.hedge_share {
             out.push_str(&format!(", the hedge carries {:.1}%", share * 100.0));

@@ -99,6 +99,8 @@ fn layer_row(tick: u32, at: Instant, hedge: &HedgeTrace, layer: &LayerTrace) -> 
         held: layer.held.known(),
         carried: layer.carried.known(),
         mapped_by: layer.mapped_by,
+        beta: layer.beta.known(),
+        beta_share: hedge.beta_share(layer),
         hedge_share: hedge.share(),
         band: hedge.outside().unwrap_or_default().to_owned(),
         why: why.join("; "),

@@ -2,8 +2,8 @@
 
 use super::{Builder, Kids, Rule, has};
 use crate::ast::{
-    Expr, ExprKind, Guard, GuardAction, GuardRule, Hedge, HedgeClause, Ident, Layer, LayerClause, Node,
-    Overlay, OverlayClause, Subaccount, SubaccountClause,
+    Expr, ExprKind, Guard, GuardAction, GuardRule, Hedge, HedgeClause, Ident, Layer, LayerClause, MapOf,
+    Node, Overlay, OverlayClause, Subaccount, SubaccountClause,
 };
 use pest::iterators::Pair;
 
@@ -14,6 +14,11 @@ impl Builder {
         let (mut clauses, mut layers) = (Vec::new(), Vec::new());
         while let Some(p) = kids.next() {
             let (rule, span) = (p.as_rule(), self.span(&p));
+            let of = if has(&p, Rule::kw_beta) {
+                MapOf::Return
+            } else {
+                MapOf::Vol
+            };
             let mut parts = Kids::of(p);
             let clause = match rule {
                 Rule::layer => {
@@ -36,6 +41,7 @@ impl Builder {
                 Rule::cap => HedgeClause::Cap(self.next_expr(&mut parts)?),
                 Rule::no_trade_band => HedgeClause::NoTradeBand(self.next_amount(&mut parts)?),
                 Rule::mapping => HedgeClause::Map {
+                    of,
                     instrument: self.next_ident(&mut parts)?,
                     by: self.next_expr(&mut parts)?,
                     at: match parts.next_if(Rule::literal) {

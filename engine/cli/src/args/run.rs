@@ -182,7 +182,8 @@ pub struct BacktestArgs {
     after_help = "Examples:\n  alula compare unhedged.alula hedged.alula --data spx_2019 --html compare.html\n  \
                         alula compare runs/unhedged-1f2e runs/hedged-3d4c               runs of one store and period\n  \
                         alula compare unhedged.alula hedged.alula --paths 50 --years 2  simulated paths, both on each\n  \
-                        alula compare condor.alula --scale 1,20,50,100,200              drawdown, slippage, fills by size\n\n\
+                        alula compare condor.alula --scale 1,20,50,100,200              drawdown, slippage, fills by size\n  \
+                        alula compare condor.alula --scale 1,20,200 --paths 30          the same over paths, with an interval\n\n\
                         The first is the yardstick. Intervals are 95%: on one history by a stationary block bootstrap of its \
                         sessions, on\nsimulated paths by resampling the paths. Runs on other data or another period are refused (3)."
 )]
@@ -200,11 +201,11 @@ pub struct CompareArgs {
     #[arg(long, value_name = "DATE", value_parser = parse_date)]
     pub to: Option<chrono::NaiveDate>,
     /// Simulated paths, each with a seed of its own
-    #[arg(long, value_name = "N", conflicts_with_all = ["data", "scale", "from", "to"], value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    #[arg(long, value_name = "N", conflicts_with_all = ["data", "from", "to"], value_parser = clap::value_parser!(u32).range(1..=10_000))]
     pub paths: Option<u32>,
-    /// Years of each path
-    #[arg(long, value_name = "Y", default_value = "1", value_parser = clap::value_parser!(u32).range(1..=20))]
-    pub years: u32,
+    /// Years of the simulated market, or of each path; 1 a path and 2 without paths when left out
+    #[arg(long, value_name = "Y", conflicts_with = "data", value_parser = clap::value_parser!(u32).range(1..=20))]
+    pub years: Option<u32>,
     /// Seed of the simulated market (of the first path) and of the intervals
     #[arg(long, value_name = "N")]
     pub seed: Option<u64>,

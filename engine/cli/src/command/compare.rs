@@ -1,7 +1,7 @@
 //! `alula compare A B …`: hedged against unhedged on one path, and one strategy at several sizes.
 
 use crate::args::{CompareArgs, TextFormat};
-use crate::command::backtest::{failure, history};
+use crate::command::backtest::{failure, market};
 use crate::exit::{Exit, Failure};
 use crate::files;
 use crate::output::Output;
@@ -169,7 +169,7 @@ fn on_one_history(args: &CompareArgs, subjects: &[Subject], out: &mut Output) ->
             Subject::Run(sample) => samples.push((**sample).clone()),
             Subject::Strategy(s) => {
                 if data.is_none() {
-                    data = Some(history(args.data.as_deref(), args.seed, &s.graph)?);
+                    data = Some(market(args.data.as_deref(), args.seed, args.years, &s.graph)?);
                 }
                 let Some(data) = &data else { continue };
                 if args.scale.is_empty() {
@@ -262,6 +262,7 @@ fn simulated(args: &CompareArgs, subjects: &[Subject], paths: u32, out: &Output)
         return Err(Failure::usage("there is nothing to compare"));
     };
     let first = args.seed.unwrap_or(1);
+    let years = args.years.unwrap_or(1);
     let bar = Bar::of_runs(out);
     let count = u64::try_from(strategies.len()).unwrap_or(1);
     let sizes_of = u64::try_from(args.scale.len()).unwrap_or(0);
@@ -271,7 +272,7 @@ fn simulated(args: &CompareArgs, subjects: &[Subject], paths: u32, out: &Output)
     for path in 0..paths {
         let config = SimConfig {
             seed: first.wrapping_add(u64::from(path)),
-            sessions: args.years.saturating_mul(SESSIONS).min(SimConfig::SESSIONS_MAX),
+            sessions: years.saturating_mul(SESSIONS).min(SimConfig::SESSIONS_MAX),
             ..SimConfig::default()
         };
         let what = format!("path {} of {paths}", path + 1);
@@ -305,7 +306,7 @@ fn simulated(args: &CompareArgs, subjects: &[Subject], paths: u32, out: &Output)
     Ok(Claims {
         label: format!("simulated markets, seeds {first} to {last}"),
         simulated: true,
-        period: format!("{paths} paths of {} years, one snapshot a day", args.years),
+        period: format!("{}, one snapshot a day", paths_of(paths, years)),
         comparisons,
         // A picture of one path of many would be taken for all of them.
         samples: Vec::new(),
@@ -314,6 +315,12 @@ fn simulated(args: &CompareArgs, subjects: &[Subject], paths: u32, out: &Output)
         size_change,
         seed: first,
     })
+}
+
+/// `30 paths of 1 year`.
+fn paths_of(paths: u32, years: u32) -> String {
+    let plural = |n: u32| if n == 1 { "" } else { "s" };
+    format!("{paths} path{} of {years} year{}", plural(paths), plural(years))
 }
 
 /// A strategy at so many times its size: capital, lots and caps on lots; budgets follow the capital by themselves. Orders feel

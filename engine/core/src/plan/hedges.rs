@@ -95,6 +95,10 @@ pub struct PlanHedge {
     pub map: Option<usize>,
     /// `at 30 days`: where that ratio holds, from where it decays.
     pub map_at: Option<usize>,
+    /// `beta VIX by …`.
+    pub beta: Option<usize>,
+    /// `at 30 days`: where that beta holds, from where it decays.
+    pub beta_at: Option<usize>,
     /// Most at risk in all layers, dollars.
     pub cap: Option<usize>,
     /// Budgets of all layers together.
@@ -150,6 +154,8 @@ pub(super) fn hedges(graph: &Graph, tick: &dyn Fn(NodeId) -> usize) -> Vec<PlanH
         }),
         map: clause(&h.clauses, "map").map(tick),
         map_at: clause(&h.clauses, "map.at").map(tick),
+        beta: clause(&h.clauses, "beta").map(tick),
+        beta_at: clause(&h.clauses, "beta.at").map(tick),
         cap: clause(&h.clauses, "cap").map(tick),
         budgets: budgets(&h.clauses, tick),
         band: clause(&h.clauses, "band").map(tick),

@@ -477,7 +477,7 @@ impl Plan {
                     n.kind,
                     NodeKind::Position(PositionObs::Greek(_) | PositionObs::LegDelta(_))
                         | NodeKind::Book {
-                            what: BookObs::Greek(_),
+                            what: BookObs::Greek(_) | BookObs::Beta,
                             ..
                         }
                 )

@@ -3,6 +3,7 @@
 use super::manage::{missing, pick_skip, portion_lots, takes_a_part};
 use super::open::{Sizing, Terms};
 use super::{ORDER_TRIES, Walk, eval};
+use crate::beta;
 use crate::decision::{Candidate, PickError, Skip};
 use crate::futures::{class_of, pick_futures};
 use crate::linear::{self, LinearCandidate};
@@ -270,6 +271,7 @@ impl Walk<'_> {
             SizeBasis::Notional => linear::notional(lot, &price_of).map(Usd::to_f64),
             SizeBasis::Credit if shares => Ok(net.share.to_f64()),
             SizeBasis::Credit => return Err(Skip::NoBasis(by)),
+            SizeBasis::Beta => beta::linear(&self.sight, lot, self.sight.mapping.returns).map(f64::abs),
             SizeBasis::Vega => match linear::greek(lot, Greek::Vega).abs() {
                 0.0 => return Err(Skip::NoBasis(by)),
                 vega => Ok(vega),

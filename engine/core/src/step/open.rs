@@ -2,6 +2,7 @@
 
 use super::Walk;
 use super::manage::{missing, no_price};
+use crate::beta;
 use crate::decision::{RuleKind, Skip, Verdict};
 use crate::futures::is_futures;
 use crate::observe::{self, CandidateView, package_greek, package_margin};
@@ -233,6 +234,7 @@ impl Walk<'_> {
                 Ok(view.snapshot.spot.dollars(package.multiplier(), 1).to_f64())
             }
             SizeBasis::Vega => package_greek(&self.sight, package, 1, Greek::Vega).map(f64::abs),
+            SizeBasis::Beta => beta::exposure(&self.sight, package, self.sight.mapping.returns).map(f64::abs),
         }
     }
 }

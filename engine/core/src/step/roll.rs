@@ -194,7 +194,26 @@ impl Walk<'_> {
                 cause: cause.unwrap_or(Cause::NoData),
             })
         };
-        let at = at.ok_or_else(nothing)?;
+        let Some(at) = at else {
+            // What kept the first from being the one stands in the trace, as it would of a roll with one target.
+            if let Some(target) = found
+                .trace
+                .options
+                .iter()
+                .position(|o| o.out.is_some())
+                .and_then(|at| found.targets.get(at))
+            {
+                let candidate = CandidateView {
+                    package: &target.package,
+                    lots: position.lots,
+                    price: &target.price,
+                    from: Some(position),
+                };
+                let own = self.weigh(index, rule, &candidate, Some(position.id));
+                self.required(rule, &own, require)?;
+            }
+            return Err(nothing());
+        };
         let Some(target) = found.targets.get(at) else {
             return Err(Skip::NothingToRoll);
         };

@@ -457,6 +457,8 @@ fn layers(run: &RunOutput) -> Table {
             r.held.into(),
             r.carried.into(),
             r.mapped_by.into(),
+            r.beta.into(),
+            r.beta_share.into(),
             r.hedge_share.into(),
             (&r.band).into(),
             (&r.why).into(),

@@ -11,6 +11,7 @@ use super::super::{ORDER_TRIES, Walk};
 use super::measure::Measure;
 use super::solve::Lot;
 use super::{Aim, Bought, Own, Work};
+use crate::beta;
 use crate::decision::{Candidate, PickError, Skip};
 use crate::etp;
 use crate::futures::{class_of, pick_futures_from};
@@ -88,6 +89,7 @@ impl Walk<'_> {
             SizeBasis::Margin => linear::margin(legs, &price_of, self.tick.at.date()).map(Usd::to_f64),
             SizeBasis::Notional => linear::notional(legs, &price_of).map(Usd::to_f64),
             SizeBasis::Vega => exposure(Greek::Vega),
+            SizeBasis::Beta => beta::linear(&self.sight, legs, aim.returns),
             SizeBasis::Credit => Err(Cause::Unsupported),
         };
         let (amount, carries) = aim.weigh(measure, exposure, basis)?;
@@ -104,17 +106,18 @@ impl Walk<'_> {
         })
     }
 
-    /// The mapping's number for the nearest of a lot's contracts.
-    pub(super) fn futures_mapped_by(&self, legs: &[LinearLeg], aim: &Aim) -> Option<f64> {
+    /// The number by which the nearest of a lot's contracts counts in a measure.
+    pub(super) fn futures_mapped_by(&self, legs: &[LinearLeg], aim: &Aim, measure: Measure) -> Option<f64> {
+        let mapping = aim.mapping_of(measure);
         if let Some(Instrument::Share(share)) = legs.first().map(|l| l.instrument) {
-            return etp::mapped_by(&self.sight, share, aim.mapping).ok();
+            return etp::mapped_by(&self.sight, share, mapping).ok();
         }
         let first = legs.iter().filter_map(|l| l.instrument.expiry()).min()?;
         let vix = legs
             .iter()
             .any(|l| matches!(l.instrument, Instrument::Future(c) if c.root.is_vix()));
         let days = crate::observe::days(self.sight.at.date(), first);
-        vix.then(|| aim.mapping.at(days).ok()).flatten()
+        vix.then(|| mapping.at(days).ok()).flatten()
     }
 
     /// Sells lots of a position.

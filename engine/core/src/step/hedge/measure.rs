@@ -1,5 +1,6 @@
 //! What a lot of a layer measures: dollars at risk, margin, notional, vega; and what it carries of the hedge's target.
 
+use crate::beta;
 use crate::observe::{Sight, package_margin};
 use crate::value::Cause;
 use crate::vega::{Mapping, exposure};
@@ -38,8 +39,13 @@ pub fn risk(package: &Package, credit: Price) -> Option<f64> {
     payoff::loss_bound(package, credit).map(|p| p.dollars(package.multiplier(), 1).to_f64())
 }
 
-/// One lot by a basis, vega apart.
-pub fn by_basis(sight: &Sight<'_>, package: &Package, credit: Price, by: SizeBasis) -> Result<f64, Cause> {
+/// One lot by a basis; vega and beta have a sign, the others have none.
+pub fn by_basis(
+    sight: &Sight<'_>,
+    package: &Package,
+    credit: Price,
+    (by, returns): (SizeBasis, Mapping),
+) -> Result<f64, Cause> {
     match by {
         SizeBasis::MaxLoss => risk(package, credit).ok_or(Cause::Unbounded),
         SizeBasis::Credit => Ok(credit.dollars(package.multiplier(), 1).to_f64().abs()),
@@ -48,6 +54,7 @@ pub fn by_basis(sight: &Sight<'_>, package: &Package, credit: Price, by: SizeBas
             let spot = sight.spot(package)?;
             Ok(spot.dollars(package.multiplier(), 1).to_f64())
         }
+        SizeBasis::Beta => beta::exposure(sight, package, returns),
         SizeBasis::Vega => exposure(sight, package, Greek::Vega, Mapping::Decay),
     }
 }

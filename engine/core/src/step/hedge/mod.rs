@@ -13,6 +13,7 @@ pub(crate) mod solve;
 mod told;
 
 use super::{Walk, calls};
+use crate::beta;
 use crate::decision::{LayerPhase, PickError, Skip, Verdict};
 use crate::futures::is_futures;
 use crate::observe::{self, AccountView};
@@ -45,7 +46,12 @@ struct Aim {
     /// Band as shares.
     band: Option<(Cell, Cell)>,
     target: Target,
+    /// How VIX counts in vega.
     mapping: Mapping,
+    /// How VIX counts in beta.
+    returns: Mapping,
+    /// Dollar beta of the structure.
+    beta: Result<f64, Cause>,
 }
 
 impl Aim {
@@ -73,9 +79,19 @@ impl Aim {
                 };
                 toward * exposure(Greek::Vega)?
             }
+            // What helps has the sign that the structure has not.
+            Measure::Basis(SizeBasis::Beta) => -self.beta?.signum() * basis(SizeBasis::Beta)?,
             Measure::Basis(by) => basis(by)?,
         };
         Ok((amount, carries))
+    }
+
+    /// How VIX counts in a measure.
+    const fn mapping_of(&self, measure: Measure) -> Mapping {
+        match measure {
+            Measure::Basis(SizeBasis::Beta) => self.returns,
+            Measure::Basis(_) | Measure::Lots | Measure::Target(_) => self.mapping,
+        }
     }
 
     /// The hedge has a target, known or not.
@@ -219,7 +235,23 @@ impl<'a> Walk<'a> {
         } else {
             1.0
         };
-        let mapping = Mapping::of(hedge, &|node| self.cell(node).get());
+        let read = |node: usize| self.cell(node).get();
+        let mapping = Mapping::of(hedge, &read);
+        let returns = Mapping::of_returns(hedge, &read);
+        let asked = |l: &PlanLayer| {
+            matches!(
+                l.size,
+                SizeDef::Budget {
+                    by: SizeBasis::Beta,
+                    ..
+                }
+            )
+        };
+        let beta = if hedge.layers.iter().any(asked) {
+            beta::held(&self.sight, self.book, Some(&key), returns)
+        } else {
+            Err(Cause::NoData)
+        };
         let amount = hedge.target.map(|t| self.cell(t.amount));
         let band = hedge
             .target
@@ -253,6 +285,8 @@ impl<'a> Walk<'a> {
             band,
             target,
             mapping,
+            returns,
+            beta,
         }
     }
 
@@ -339,8 +373,8 @@ impl<'a> Walk<'a> {
             let package = self.book.position(o.id).and_then(Position::held);
             let futures = || self.book.ledger().position(o.id);
             package
-                .and_then(|p| vega::mapped_by(&self.sight, p, aim.mapping))
-                .or_else(|| self.futures_mapped_by(&futures()?.held, aim))
+                .and_then(|p| vega::mapped_by(&self.sight, p, aim.mapping_of(measure)))
+                .or_else(|| self.futures_mapped_by(&futures()?.held, aim, measure))
         });
         Work {
             layer,
@@ -452,7 +486,7 @@ impl<'a> Walk<'a> {
     /// One lot of a package, bought or held at a price.
     fn lot(&self, package: &Package, credit: Price, measure: Measure, aim: &Aim) -> Result<Lot, Cause> {
         let exposure = |greek| vega::exposure(&self.sight, package, greek, aim.mapping);
-        let basis = |by| measure::by_basis(&self.sight, package, credit, by);
+        let basis = |by| measure::by_basis(&self.sight, package, credit, (by, aim.returns));
         let (amount, carries) = aim.weigh(measure, exposure, basis)?;
         Ok(Lot {
             measure: amount,
@@ -613,8 +647,8 @@ impl<'a> Walk<'a> {
                 match self.fresh(w, sleeve, aim) {
                     Ok(found) => {
                         let mapped = match &found.bought {
-                            Bought::Options(p) => vega::mapped_by(&self.sight, p, aim.mapping),
-                            Bought::Futures(lot) => self.futures_mapped_by(&lot.legs, aim),
+                            Bought::Options(p) => vega::mapped_by(&self.sight, p, aim.mapping_of(w.measure)),
+                            Bought::Futures(lot) => self.futures_mapped_by(&lot.legs, aim, w.measure),
                         };
                         w.mapped_by = mapped.or(w.mapped_by);
                         one = Some(found);

@@ -400,6 +400,11 @@ fn grow(problem: &Problem, grants: &mut [Grant]) {
             grant.clips.push(Clip::WrongSide);
             continue;
         }
+        // Of vega and beta a lot may have the sign of what is hedged.
+        if lot.measure < 0.0 {
+            grant.clips.push(Clip::WrongSide);
+            continue;
+        }
         if lot.measure.is_nan() || lot.measure <= 0.0 {
             grant.clips.push(Clip::NoMeasure);
             continue;

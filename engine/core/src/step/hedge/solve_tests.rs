@@ -47,6 +47,16 @@ fn a_layer_buys_whole_lots_up_to_what_it_asks_for() {
 }
 
 #[test]
+fn a_lot_with_the_sign_of_what_is_hedged_is_not_bought() {
+    // Of vega and beta a lot may add to what is to be taken back; what is held of it stays.
+    let grants = solve(&one(ask(0, 720.0, vec![held(2, -150.0, 0.0)], lot(-150.0, 0.0))));
+    assert_eq!((grants[0].buy, &grants[0].sell[..]), (0, &[0][..]));
+    assert_eq!(grants[0].clips, [Clip::WrongSide]);
+    let grants = solve(&one(ask(0, 720.0, vec![], lot(0.0, 0.0))));
+    assert_eq!(grants[0].clips, [Clip::NoMeasure]);
+}
+
+#[test]
 fn an_exact_share_is_not_a_lot_short() {
     let grants = solve(&one(ask(0, 0.3, vec![], lot(0.1, 0.0))));
     assert_eq!(grants[0].buy, 3);

@@ -2,6 +2,7 @@
 
 use super::solve::{Clip, Lot, Target};
 use super::{Aim, Walk, Work};
+use crate::beta;
 use crate::decision::{HedgeTrace, LayerTrace, RuleKind, Skip, Verdict};
 use crate::plan::PlanHedge;
 use crate::value::{Cause, Cell};
@@ -27,6 +28,7 @@ impl Walk<'_> {
             };
             let held = sum(&|l| l.measure);
             self.layer_outcomes(&w);
+            let beta = self.dollar_beta(hedge, aim, Some(&w.layer.key));
             layers.push(LayerTrace {
                 key: Arc::clone(&w.layer.key),
                 phase: w.phase,
@@ -41,6 +43,7 @@ impl Walk<'_> {
                 lots: w.own.iter().map(|o| o.lots).fold(0, u32::saturating_add),
                 carried,
                 mapped_by: w.mapped_by,
+                beta,
                 buys: w.buys,
                 sells: w.sells,
                 clips: once(w.clips),
@@ -56,8 +59,15 @@ impl Walk<'_> {
             target: aim.amount,
             carried: all,
             band: aim.band,
+            book_beta: self.dollar_beta(hedge, aim, None),
             layers,
         });
+    }
+
+    /// Dollar beta of a layer or of the whole book, where the hedge declares what VIX has.
+    fn dollar_beta(&self, hedge: &PlanHedge, aim: &Aim, of: Option<&str>) -> Cell {
+        let declared = hedge.beta.ok_or(Cause::NoData);
+        Cell::from(declared.and_then(|_| beta::held(&self.sight, self.book, of, aim.returns)))
     }
 
     fn layer_outcomes(&mut self, w: &Work<'_>) {

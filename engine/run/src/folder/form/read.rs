@@ -448,6 +448,8 @@ fn read_layer(r: &mut RowReader<'_>) -> Option<LayerRow> {
         held: r.float(),
         carried: r.float(),
         mapped_by: r.float(),
+        beta: r.float(),
+        beta_share: r.float(),
         hedge_share: r.float(),
         band: r.text(),
         why: r.text(),

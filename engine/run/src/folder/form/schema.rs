@@ -126,6 +126,8 @@ pub(super) const LAYERS: Columns = &[
     ("held", Float),
     ("carried", Float),
     ("mapped_by", Float),
+    ("beta_usd", Float),
+    ("beta_share", Float),
     ("hedge_share", Float),
     ("band", Text),
     ("why", Text),

@@ -352,7 +352,11 @@ impl Scanner<'_> {
             _ => None,
         };
         if !self.brackets.is_empty() {
-            let new_item = keyword.is_some_and(|k| fresh && k != "script" && self.names_something(end));
+            let new_item = keyword.is_some_and(|k| {
+                // `under event fomc` may begin a line too.
+                let declares = k != "event" || self.declares(end);
+                fresh && k != "script" && declares && self.names_something(end)
+            });
             let new_layer = token == Token::Word
                 && fresh
                 && self.brackets.len() > 1
@@ -449,6 +453,14 @@ impl Scanner<'_> {
     fn names_something(&self, at: usize) -> bool {
         let rest = self.slice(at, self.bytes.len()).trim_start_matches([' ', '\n']);
         rest.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_' || c == '"')
+    }
+
+    /// Whether a name and an equals sign follow.
+    fn declares(&self, at: usize) -> bool {
+        let blank = [' ', '\n'];
+        let rest = self.slice(at, self.bytes.len()).trim_start_matches(blank);
+        let after = rest.trim_start_matches(|c: char| c.is_ascii_alphanumeric() || c == '_');
+        after.trim_start_matches(blank).starts_with('=')
     }
 
     /// Whether the token before leaves an expression open, so that a value must follow.

@@ -186,3 +186,15 @@ fn sizes_by_beta_say_how_vix_moves_with_the_index() {
         &["the account"],
     );
 }
+
+#[test]
+fn the_event_of_a_shift_may_begin_a_line() {
+    let c =
+        with_core("policy p on core { open when irr(core, under vol +5 &\nevent fomc) >= 5% size 1 lot }");
+    assert!(c.graph.is_some(), "{}", shown(&c));
+    // An event that is declared there closes what was left open.
+    let open = with_core(
+        "signal a = (VIX.close\nevent own = feed(\"OWN\")\npolicy p on core { open when VIX.last < 30 vol size 1 lot }",
+    );
+    assert_eq!(errors(&open), ["A0108"], "{}", shown(&open));
+}

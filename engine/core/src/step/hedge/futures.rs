@@ -71,13 +71,33 @@ impl Walk<'_> {
             id: p.id,
             sleeve: memory.sleeves.get(&p.id).copied().unwrap_or_default(),
             lots: p.lots,
-            lot: self.futures_lot(&per_lot(&p.held, p.lots), measure, aim),
+            lot: self.held_lot(p, measure, aim),
             fixed: ledger.working_on(p.id).is_some()
                 || self.acted.contains_key(&p.id)
                 || self.flattens(&layer.key),
             broken: p.held.len() < p.legs.len(),
         })
         .collect()
+    }
+
+    /// One lot of what is held. After a reverse split the shares of a lot may be no whole number: then it is its part of them all.
+    fn held_lot(&self, p: &LinearPosition, measure: Measure, aim: &Aim) -> Result<Lot, Cause> {
+        let lots = p.lots.max(1);
+        if p.held.iter().all(|l| l.quantity % i64::from(lots) == 0) {
+            return self.futures_lot(&per_lot(&p.held, lots), measure, aim);
+        }
+        let all = self.futures_lot(&p.held, measure, aim)?;
+        let part = |x: f64| x / f64::from(lots);
+        Ok(Lot {
+            measure: if measure == Measure::Lots {
+                all.measure
+            } else {
+                part(all.measure)
+            },
+            carries: part(all.carries),
+            risk: all.risk.map(part),
+            debit: part(all.debit),
+        })
     }
 
     /// One lot of futures or shares.

@@ -22,8 +22,8 @@ pub use market::{
     SimulateArgs, StoreArgs, SurfaceArgs, SurfaceFormat, UnderlyingFrom, VixArgs, ZoneArg,
 };
 pub use plugin::{
-    BrokerHostArgs, PluginArgs, PluginCheckArgs, PluginCommand, PluginInspectArgs, PluginLanguage,
-    PluginListArgs, PluginNewArgs, PluginRunCheckArgs, PluginTrustArgs, PluginUpgradeArgs,
+    BrokerHostArgs, OnFailure, PluginArgs, PluginCheckArgs, PluginCommand, PluginHostArgs, PluginInspectArgs,
+    PluginLanguage, PluginListArgs, PluginNewArgs, PluginRunCheckArgs, PluginTrustArgs, PluginUpgradeArgs,
 };
 pub use run::{BacktestArgs, CompareArgs, ModeArg, ScenarioArgs, TermsArgs, VerifyArgs, WhyArgs};
 pub use sweep::{ByArg, Shard, SweepArgs};
@@ -146,6 +146,9 @@ pub enum Command {
     /// The process that a broker lives in
     #[command(hide = true)]
     BrokerHost(BrokerHostArgs),
+    /// The process that an instance of an indicator lives in
+    #[command(hide = true)]
+    PluginHost(PluginHostArgs),
     /// Write a new strategy that checks and runs, to change
     New(NewArgs),
     /// Print shell completions

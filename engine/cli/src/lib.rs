@@ -10,12 +10,17 @@ pub mod command;
 pub mod exit;
 pub mod explain;
 pub mod files;
+#[cfg(unix)]
+mod isolated;
 pub mod loader;
 pub mod output;
 pub mod overlays;
 pub mod plugins;
+#[cfg(unix)]
+mod process;
 pub mod progress;
 pub mod project;
+mod quarantine;
 pub mod run_folder;
 mod strategy;
 
@@ -92,6 +97,10 @@ pub fn run(command: &Command, out: &mut Output) -> Result<Exit, Failure> {
         Command::BrokerHost(args) => broker::host::run(args, out),
         #[cfg(not(unix))]
         Command::BrokerHost(_) => Err(Failure::usage("this system has no unix sockets")),
+        #[cfg(unix)]
+        Command::PluginHost(args) => isolated::host::run(args, out),
+        #[cfg(not(unix))]
+        Command::PluginHost(_) => Err(Failure::usage("this system has no unix sockets")),
         Command::New(args) => command::new::run(args, out),
         Command::Completions(args) => command::completions::run(args, out),
         Command::Man(args) => command::man::run(args, out),

@@ -2,6 +2,7 @@
 
 use crate::exit::{Exit, Failure};
 use crate::output::Output;
+use crate::quarantine;
 use alula_core::chains::ChainTable;
 use alula_core::ops::StateError;
 use alula_core::plugin::{ChainInstance, PluginHost, PluginInstance};
@@ -10,8 +11,9 @@ use alula_dsl::graph::{Graph, PluginDef, PluginId, ValueKind};
 use alula_dsl::reference::UNITS;
 use alula_market::contract::Settlement;
 use alula_plugin_abi::chain::{Chain, Contracts, Expiry, Settles};
-use alula_plugin_abi::host::{IndicatorInfo, Instance, Row, Start};
-use alula_plugin_loader::{Library, LoadError, Lock, find, load, open_copy};
+use alula_plugin_abi::host::{Factory, IndicatorInfo, Instance, Row, Start};
+use alula_plugin_abi::raw;
+use alula_plugin_loader::{LoadError, Lock, Policy, find, keep, load, open_copy};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -19,10 +21,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, Once, PoisonError, Weak};
 use std::time::Duration;
 
-/// A call into a plugin that takes longer than this ends the process: nothing inside it can stop it.
-const DEADLINE: Duration = Duration::from_secs(20);
 /// How often the watchdog looks.
 const WATCH: Duration = Duration::from_millis(100);
+const ROUNDS_PER_SECOND: u64 = 10;
 
 /// The private folder of opened libraries.
 ///
@@ -60,11 +61,17 @@ pub fn lock_of(strategy: &Path) -> Option<PathBuf> {
     find(folder).or_else(|| find(Path::new("")))
 }
 
-/// Loads the plugins that a strategy names; `None` where it names none, or none of them is trusted.
+/// Loads the plugins that a strategy names; `None` where it names none, or none of them is trusted. Those of which a build is in force are
+/// loaded in that build, whatever is trusted now.
 ///
 /// # Errors
 /// When one that is trusted is refused, or is not what the strategy declares.
-pub fn of(graph: &Graph, strategy: &Path, out: &mut Output) -> Result<Option<Arc<dyn PluginHost>>, Failure> {
+pub fn of(
+    graph: &Graph,
+    strategy: &Path,
+    in_force: &BTreeMap<String, String>,
+    out: &mut Output,
+) -> Result<Option<Arc<dyn PluginHost>>, Failure> {
     let called = |def: &&PluginDef| !def.function.is_empty();
     if !graph.plugins.iter().any(|def| called(&def)) {
         return Ok(None);
@@ -72,8 +79,17 @@ pub fn of(graph: &Graph, strategy: &Path, out: &mut Output) -> Result<Option<Arc
     let lock = lock_of(strategy)
         .map(|path| Lock::read(&path).map_err(|e| failure(&e)))
         .transpose()?;
-    let mut libraries = BTreeMap::new();
+    let mut opened: BTreeMap<String, Arc<Opened>> = BTreeMap::new();
     for def in &graph.plugins {
+        if let (Some(sha256), true) = (in_force.get(&def.plugin), called(&def)) {
+            if !opened.contains_key(&def.plugin) {
+                let pin = lock.as_ref().and_then(|l| l.pin(&def.plugin).ok());
+                let policy = pin.map(|pin| pin.policy.clone()).unwrap_or_default();
+                let build = Opened::copy(&def.plugin, sha256, policy, &cache_folder()?)?;
+                opened.insert(def.plugin.clone(), Arc::new(build));
+            }
+            continue;
+        }
         let pinned = lock.as_ref().filter(|l| l.pin(&def.plugin).is_ok());
         let (Some(lock), true) = (pinned, called(&def)) else {
             if called(&def) {
@@ -84,40 +100,140 @@ pub fn of(graph: &Graph, strategy: &Path, out: &mut Output) -> Result<Option<Arc
             }
             continue;
         };
-        let library = load(lock, &def.plugin, &cache_folder()?).map_err(|e| failure(&e))?;
-        libraries.insert(def.plugin.clone(), library);
+        if quarantine::is_left_out(&def.plugin) {
+            out.warn(&format!(
+                "plugin `{}` is left out; what `{}` gives is missing",
+                def.plugin, def.function
+            ));
+            continue;
+        }
+        if !opened.contains_key(&def.plugin) {
+            opened.insert(
+                def.plugin.clone(),
+                Arc::new(Opened::pinned(lock, &def.plugin, &cache_folder()?)?),
+            );
+        }
     }
     for message in alula_plugin_loader::take_messages() {
         out.detail(&format!("plugin: {}", message.text));
     }
-    host(graph, &libraries)
+    host(graph, &opened)
 }
 
-/// The plugins of a strategy by the hashes of their libraries, from the private copies of what was opened before.
+/// The plugins of a strategy by the hashes of their libraries, from the private copies of what was opened before. How they are run is what
+/// the lock of the strategy says now.
 ///
 /// # Errors
 /// When one is gone, or is not what the strategy declares.
-pub fn at(graph: &Graph, builds: &BTreeMap<String, String>) -> Result<Option<Arc<dyn PluginHost>>, Failure> {
-    let mut libraries = BTreeMap::new();
+pub fn at(
+    graph: &Graph,
+    builds: &BTreeMap<String, String>,
+    strategy: &Path,
+) -> Result<Option<Arc<dyn PluginHost>>, Failure> {
+    let lock = lock_of(strategy)
+        .map(|path| Lock::read(&path).map_err(|e| failure(&e)))
+        .transpose()?;
+    let mut opened = BTreeMap::new();
     for (id, sha256) in builds {
-        let library = open_copy(id, sha256, &cache_folder()?).map_err(|e| failure(&e))?;
-        libraries.insert(id.clone(), library);
+        let pin = lock.as_ref().and_then(|l| l.pin(id).ok());
+        let policy = pin.map(|pin| pin.policy.clone()).unwrap_or_default();
+        let build = Opened::copy(id, sha256, policy, &cache_folder()?)?;
+        opened.insert(id.clone(), Arc::new(build));
     }
-    host(graph, &libraries)
+    host(graph, &opened)
+}
+
+/// A plugin ready to be used: in this process, or each instance in one of its own.
+#[derive(Debug)]
+pub struct Opened {
+    /// Its indicators.
+    pub factory: Factory,
+    /// Hash of its library.
+    pub sha256: String,
+    /// What it says it was built with.
+    pub build: String,
+    /// Minor version of the contract that it was built with.
+    pub minor: u16,
+    policy: Policy,
+}
+
+impl Opened {
+    /// A plugin as a lock pins it.
+    ///
+    /// # Errors
+    /// When it is refused.
+    pub fn pinned(lock: &Lock, id: &str, cache: &Path) -> Result<Self, Failure> {
+        let policy = lock.pin(id).map_err(|e| failure(&e))?.policy.clone();
+        if policy.isolated {
+            let sha256 = keep(lock, id, cache).map_err(|e| failure(&e))?;
+            return Self::isolated(id, sha256, policy, cache);
+        }
+        let library = load(lock, id, cache).map_err(|e| failure(&e))?;
+        Ok(Self::here(&library, policy))
+    }
+
+    /// The private copy of a build.
+    fn copy(id: &str, sha256: &str, policy: Policy, cache: &Path) -> Result<Self, Failure> {
+        if policy.isolated {
+            return Self::isolated(id, sha256.to_owned(), policy, cache);
+        }
+        let library = open_copy(id, sha256, cache).map_err(|e| failure(&e))?;
+        Ok(Self::here(&library, policy))
+    }
+
+    /// A library that was opened in this process.
+    #[must_use]
+    pub fn here(library: &alula_plugin_loader::Library, policy: Policy) -> Self {
+        Self {
+            factory: library.factory.clone(),
+            sha256: library.sha256.clone(),
+            build: library.build.clone(),
+            minor: library.minor,
+            policy,
+        }
+    }
+
+    #[cfg(unix)]
+    fn isolated(id: &str, sha256: String, policy: Policy, cache: &Path) -> Result<Self, Failure> {
+        let home = crate::isolated::Home {
+            plugin: id.to_owned(),
+            sha256: sha256.clone(),
+            cache: cache.to_owned(),
+            deadline: Duration::from_secs(policy.seconds()),
+        };
+        let said = crate::isolated::describe(home).map_err(|fault| {
+            Failure::usage(format!("plugin `{id}` in a process of its own: {fault}"))
+                .help(format!("find out why with `alula plugin check {id}`"))
+        })?;
+        Ok(Self {
+            factory: said.factory,
+            sha256,
+            build: said.build,
+            minor: said.minor,
+            policy,
+        })
+    }
+
+    #[cfg(not(unix))]
+    fn isolated(id: &str, _: String, _: Policy, _: &Path) -> Result<Self, Failure> {
+        Err(Failure::usage(format!(
+            "plugin `{id}` is to run in a process of its own, and this system has no unix sockets"
+        )))
+    }
 }
 
 fn host(
     graph: &Graph,
-    libraries: &BTreeMap<String, Arc<Library>>,
+    opened: &BTreeMap<String, Arc<Opened>>,
 ) -> Result<Option<Arc<dyn PluginHost>>, Failure> {
     let mut functions = Vec::with_capacity(graph.plugins.len());
     let mut loaded = BTreeMap::new();
     for def in &graph.plugins {
-        let library = libraries.get(&def.plugin).filter(|_| !def.function.is_empty());
-        functions.push(match library {
-            Some(library) => {
-                loaded.insert(def.plugin.clone(), library.sha256.clone());
-                Some(Function::fit(def, library).map_err(|f| *f)?)
+        let opened = opened.get(&def.plugin).filter(|_| !def.function.is_empty());
+        functions.push(match opened {
+            Some(opened) => {
+                loaded.insert(def.plugin.clone(), Arc::clone(opened));
+                Some(Function::fit(def, opened).map_err(|f| *f)?)
             }
             None => None,
         });
@@ -138,8 +254,8 @@ fn host(
 struct Host {
     /// By number of declaration.
     functions: Vec<Option<Function>>,
-    /// Hashes by name.
-    loaded: BTreeMap<String, String>,
+    /// By name.
+    loaded: BTreeMap<String, Arc<Opened>>,
     faults: Arc<Mutex<BTreeSet<String>>>,
 }
 
@@ -147,7 +263,7 @@ struct Host {
 #[derive(Debug)]
 struct Function {
     plugin: String,
-    library: Arc<Library>,
+    opened: Arc<Opened>,
     info: Arc<IndicatorInfo>,
     /// For each declared number, which parameter it is.
     params: Vec<usize>,
@@ -157,10 +273,10 @@ struct Function {
 
 impl Function {
     /// Compares a declaration with the plugin.
-    fn fit(def: &PluginDef, library: &Arc<Library>) -> Result<Self, Box<Failure>> {
+    fn fit(def: &PluginDef, opened: &Arc<Opened>) -> Result<Self, Box<Failure>> {
         let (plugin, function) = (&def.plugin, &def.function);
-        let Some(info) = library.factory.find(function) else {
-            let names = library.factory.indicators().iter().map(|i| format!("`{}`", i.id));
+        let Some(info) = opened.factory.find(function) else {
+            let names = opened.factory.indicators().iter().map(|i| format!("`{}`", i.id));
             let names: Vec<String> = names.collect();
             let failure = Failure::new(
                 Exit::Findings,
@@ -217,7 +333,7 @@ impl Function {
         }
         Ok(Self {
             plugin: plugin.clone(),
-            library: Arc::clone(library),
+            opened: Arc::clone(opened),
             info: Arc::clone(info),
             params,
             outputs,
@@ -226,8 +342,8 @@ impl Function {
 }
 
 impl Function {
-    /// An instance set up with the numbers of a call, and how it is called in messages.
-    fn made(&self, numbers: &[f64]) -> Result<(Instance, String), String> {
+    /// An instance set up with the numbers of a call, watched.
+    fn made(&self, numbers: &[f64], faults: &Arc<Mutex<BTreeSet<String>>>) -> Result<Called, String> {
         let info = &self.info;
         let label = format!("`{}` of plugin `{}`", info.id, self.plugin);
         let mut values: Vec<f64> = info.params.iter().map(|p| p.default).collect();
@@ -236,8 +352,15 @@ impl Function {
                 *slot = *x;
             }
         }
-        match self.library.factory.create(info, &values) {
-            Ok(instance) => Ok((instance, label)),
+        let watch = Watch::of(&label, self);
+        match watch.during(|| self.opened.factory.create(info, &values)) {
+            Ok(instance) => Ok(Called {
+                watch,
+                instance,
+                label,
+                stops: self.opened.policy.stops,
+                faults: Arc::clone(faults),
+            }),
             Err(fault) => Err(format!("{label}: {fault}")),
         }
     }
@@ -277,24 +400,19 @@ impl PluginHost for Host {
         let Some(function) = self.function(function) else {
             return Ok(None);
         };
-        let (instance, label) = function.made(numbers)?;
+        let called = function.made(numbers, &self.faults)?;
         let info = &function.info;
         let output = function
             .outputs
             .get(usize::from(output))
             .copied()
-            .ok_or_else(|| format!("{label} has no such output"))?;
+            .ok_or_else(|| format!("{} has no such output", called.label))?;
         let is_bool = info.outputs.get(output).is_some_and(|p| p.is_bool());
         Ok(Some(Box::new(Working {
             lanes: vec![Vec::new(); info.outputs.len()],
             output,
             is_bool,
-            called: Called {
-                watch: Watch::of(&label),
-                instance,
-                label,
-                faults: Arc::clone(&self.faults),
-            },
+            called,
         })))
     }
 
@@ -306,29 +424,37 @@ impl PluginHost for Host {
         let Some(function) = self.function(function) else {
             return Ok(None);
         };
-        let (instance, label) = function.made(numbers)?;
+        let called = function.made(numbers, &self.faults)?;
         let outputs = function.outputs.iter().map(|at| {
             let is_bool = function.info.outputs.get(*at).is_some_and(|p| p.is_bool());
             (*at, is_bool)
         });
         Ok(Some(Box::new(Chained {
             outputs: outputs.collect(),
-            called: Called {
-                watch: Watch::of(&label),
-                instance,
-                label,
-                faults: Arc::clone(&self.faults),
-            },
+            called,
         })))
     }
 
     fn loaded(&self) -> Vec<(String, String)> {
-        self.loaded.iter().map(|(n, h)| (n.clone(), h.clone())).collect()
+        let all = self.loaded.iter();
+        all.map(|(name, o)| (name.clone(), o.sha256.clone())).collect()
+    }
+
+    fn about(&self, plugin: &str) -> (String, u32) {
+        let opened = self.loaded.get(plugin);
+        opened.map_or_else(Default::default, |o| {
+            (o.build.clone(), u32::from(raw::MAJOR) << 16 | u32::from(o.minor))
+        })
     }
 
     fn take_faults(&self) -> Vec<String> {
         let mut faults = self.faults.lock().unwrap_or_else(PoisonError::into_inner);
         std::mem::take(&mut *faults).into_iter().collect()
+    }
+
+    fn faults(&self) -> Vec<String> {
+        let faults = self.faults.lock().unwrap_or_else(PoisonError::into_inner);
+        faults.iter().cloned().collect()
     }
 }
 
@@ -337,6 +463,8 @@ impl PluginHost for Host {
 struct Called {
     instance: Instance,
     label: String,
+    /// The run ends when it dies.
+    stops: bool,
     faults: Arc<Mutex<BTreeSet<String>>>,
     watch: Arc<Watch>,
 }
@@ -357,20 +485,44 @@ impl Called {
     fn during<T>(&mut self, call: impl FnOnce(&mut Instance) -> T) -> T {
         let alive = self.instance.fault().is_none();
         let result = self.watch.during(|| call(&mut self.instance));
-        if let (true, Some(fault)) = (alive, self.instance.fault()) {
-            let mut faults = self.faults.lock().unwrap_or_else(PoisonError::into_inner);
-            faults.insert(format!("{} stopped: {fault}", self.label));
+        if alive {
+            self.note(&self.instance);
         }
         result
     }
 
-    fn copy(&mut self) -> Self {
-        Self {
-            instance: self.watch.during(|| self.instance.duplicate()),
-            label: self.label.clone(),
-            faults: Arc::clone(&self.faults),
-            watch: Watch::of(&self.label),
+    /// Keeps what ended an instance, and ends the run of it where the lock wants that.
+    fn note(&self, instance: &Instance) {
+        let Some(fault) = instance.fault() else { return };
+        let what = format!("{} stopped: {fault}", self.label);
+        if self.stops {
+            stop(
+                &what,
+                "`plugins.lock` says that the run ends then (`on_failure = \"stop\"`); nothing was written",
+            );
         }
+        let mut faults = self.faults.lock().unwrap_or_else(PoisonError::into_inner);
+        faults.insert(what);
+    }
+
+    fn copy(&mut self) -> Self {
+        let copy = Self {
+            instance: self.during(Instance::duplicate),
+            label: self.label.clone(),
+            stops: self.stops,
+            faults: Arc::clone(&self.faults),
+            watch: self.watch.again(),
+        };
+        if self.instance.fault().is_none() {
+            self.note(&copy.instance);
+        }
+        copy
+    }
+}
+
+impl Drop for Called {
+    fn drop(&mut self) {
+        self.watch.during(|| self.instance.end());
     }
 }
 
@@ -400,7 +552,7 @@ impl PluginInstance for Working {
     }
 
     fn reset(&mut self) {
-        self.called.watch.during(|| self.called.instance.reset());
+        self.called.during(Instance::reset);
     }
 
     fn warmup(&self) -> u64 {
@@ -408,11 +560,11 @@ impl PluginInstance for Working {
     }
 
     fn save(&mut self, out: &mut Vec<u8>) {
-        self.called.watch.during(|| self.called.instance.save(out));
+        self.called.during(|i| i.save(out));
     }
 
     fn load(&mut self, bytes: &[u8]) -> Result<(), StateError> {
-        match self.called.watch.during(|| self.called.instance.load(bytes)) {
+        match self.called.during(|i| i.load(bytes)) {
             Start::Resumed => Ok(()),
             Start::Foreign => Err(StateError::Foreign),
             Start::Damaged => Err(StateError::Damaged),
@@ -507,16 +659,37 @@ static WATCHED: Mutex<Vec<Weak<Watch>>> = Mutex::new(Vec::new());
 #[derive(Debug)]
 struct Watch {
     label: String,
+    /// Plugin and hash of its library, as the record of a call under way has them.
+    whose: (String, String),
+    /// Seconds that a call may take; none where another process is called, which has a deadline of its own.
+    seconds: Option<u64>,
     /// Round in which the call began, and one more; 0 while there is none.
     since: AtomicU64,
 }
 
 impl Watch {
-    fn of(label: &str) -> Arc<Self> {
-        let watch = Arc::new(Self {
+    fn of(label: &str, function: &Function) -> Arc<Self> {
+        let policy = &function.opened.policy;
+        Self::keep(Self {
             label: label.to_owned(),
+            whose: (function.plugin.clone(), function.opened.sha256.clone()),
+            seconds: (!policy.isolated).then(|| policy.seconds()),
             since: AtomicU64::new(0),
-        });
+        })
+    }
+
+    /// One for another instance of the same kind.
+    fn again(&self) -> Arc<Self> {
+        Self::keep(Self {
+            label: self.label.clone(),
+            whose: self.whose.clone(),
+            seconds: self.seconds,
+            since: AtomicU64::new(0),
+        })
+    }
+
+    fn keep(self) -> Arc<Self> {
+        let watch = Arc::new(self);
         let mut all = WATCHED.lock().unwrap_or_else(PoisonError::into_inner);
         if all.len() == all.capacity() {
             all.retain(|w| w.strong_count() > 0);
@@ -526,38 +699,55 @@ impl Watch {
     }
 
     fn during<T>(&self, call: impl FnOnce() -> T) -> T {
+        let Some(_) = self.seconds else {
+            return call();
+        };
         let round = ROUND.load(Ordering::Relaxed);
         self.since.store(round.saturating_add(1), Ordering::Relaxed);
+        let calling = quarantine::calling(&self.whose);
         let result = call();
+        drop(calling);
         self.since.store(0, Ordering::Relaxed);
         result
     }
+
+    fn hangs(&self, now: u64) -> Option<u64> {
+        let seconds = self.seconds?;
+        let since = self.since.load(Ordering::Relaxed);
+        let rounds = seconds.saturating_mul(ROUNDS_PER_SECOND);
+        (since != 0 && now.saturating_sub(since) >= rounds).then_some(seconds)
+    }
 }
 
-/// Ends the process when a call into a plugin does not return: nothing was ordered by it, and no result is written.
+/// Ends the process: nothing was ordered by the call that does not return, or by the value that is not there, and no result is written.
+fn stop(what: &str, help: &str) -> ! {
+    let _ = writeln!(std::io::stderr(), "error: {what}\n  help: {help}");
+    std::process::exit(i32::from(Exit::Stopped as u8));
+}
+
+/// Ends the process when a call into a plugin in it does not return.
 fn start_watchdog() {
     static STARTED: Once = Once::new();
     STARTED.call_once(|| {
         // Without the thread there is no watchdog, and everything else is as before.
         let _ = std::thread::Builder::new().name("watchdog".to_owned()).spawn(|| {
-            let rounds = u64::try_from(DEADLINE.as_millis() / WATCH.as_millis()).unwrap_or(u64::MAX);
             loop {
                 std::thread::sleep(WATCH);
                 let now = ROUND.fetch_add(1, Ordering::Relaxed).saturating_add(1);
                 let all = WATCHED.lock().unwrap_or_else(PoisonError::into_inner);
-                let hangs = all.iter().filter_map(Weak::upgrade).find(|w| {
-                    let since = w.since.load(Ordering::Relaxed);
-                    since != 0 && now.saturating_sub(since) >= rounds
-                });
-                if let Some(watch) = hangs {
-                    let _ = writeln!(
-                        std::io::stderr(),
-                        "error: {} has not returned for {} seconds\n  help: the run was stopped and nothing was written; \
-                         find out why with `alula plugin check`",
-                        watch.label,
-                        DEADLINE.as_secs()
+                let hangs = all
+                    .iter()
+                    .filter_map(Weak::upgrade)
+                    .find_map(|w| w.hangs(now).map(|seconds| (w, seconds)));
+                if let Some((watch, seconds)) = hangs {
+                    stop(
+                        &format!("{} has not returned for {seconds} seconds", watch.label),
+                        &format!(
+                            "the run was stopped and nothing was written; find out why with `alula plugin check`, or run it in a \
+                             process of its own: `alula plugin trust FILE --id {} --isolate`",
+                            watch.whose.0
+                        ),
                     );
-                    std::process::exit(i32::from(Exit::Stopped as u8));
                 }
             }
         });

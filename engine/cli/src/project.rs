@@ -161,8 +161,8 @@ impl Project {
         match (&self.compiled.graph, link.thresholds) {
             (Some(graph), Some(thresholds)) if !has_errors => Ok(Linked {
                 plugins: match builds {
-                    Some(builds) => crate::plugins::at(graph, builds)?,
-                    None => crate::plugins::of(graph, &self.path, out)?,
+                    Some(builds) => crate::plugins::at(graph, builds, &self.path)?,
+                    None => crate::plugins::of(graph, &self.path, &BTreeMap::new(), out)?,
                 },
                 graph,
                 thresholds,

@@ -10,7 +10,7 @@ use alula_dsl::graph::Graph;
 use alula_market::time::Instant;
 use alula_run::{Entries, Inputs, NewRules, Swap, SwapFile};
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// A strategy that compiled, with the values that its thresholds file gives it.
@@ -50,7 +50,8 @@ pub struct Unfit {
     pub help: String,
 }
 
-/// Brings a strategy and a thresholds file together; `terms` writes over its settings what the run was started with.
+/// Brings a strategy and a thresholds file together; `terms` writes over its settings what the run was started with. `plugins`: beside which
+/// file `plugins.lock` is looked for, and which builds are in force, whatever it names.
 ///
 /// # Errors
 /// When a plugin cannot be loaded; what is wrong with the files is the inner error.
@@ -58,6 +59,7 @@ pub fn fit(
     project: &Project,
     file: Option<(PathBuf, Vec<u8>)>,
     terms: &dyn Fn(&Graph) -> Result<Graph, Failure>,
+    plugins: (&Path, &BTreeMap<String, String>),
     out: &mut Output,
 ) -> Result<Result<Fit, Unfit>, Failure> {
     let named = file.as_ref().map(|(path, _)| path.display().to_string());
@@ -72,7 +74,7 @@ pub fn fit(
     let read = bytes
         .as_ref()
         .and_then(|b| thresholds::read_file(b, &graph.settings.name, &graph.thresholds).ok());
-    let plugins = crate::plugins::of(graph, &project.path, out)?;
+    let plugins = crate::plugins::of(graph, plugins.0, plugins.1, out)?;
     let registry = alula_core::registry::Registry::with_scripts(link.scripts).and_plugins(plugins);
     let inputs = Inputs {
         thresholds: None,

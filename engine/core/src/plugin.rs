@@ -79,6 +79,17 @@ pub trait PluginHost: fmt::Debug + Send + Sync {
     /// Plugins that are loaded, by name, with the hash of their bytes.
     fn loaded(&self) -> Vec<(String, String)>;
 
+    /// What a loaded plugin says it was built with, and its version of the contract: major in the upper half, minor in the lower.
+    fn about(&self, plugin: &str) -> (String, u32) {
+        let _ = plugin;
+        (String::new(), 0)
+    }
+
     /// Takes what ended instances since the last time, one line each, sorted.
     fn take_faults(&self) -> Vec<String>;
+
+    /// The same without taking it: for those who say it at once.
+    fn faults(&self) -> Vec<String> {
+        Vec::new()
+    }
 }

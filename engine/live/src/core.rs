@@ -125,6 +125,7 @@ pub struct Live<'a> {
     told: Told,
     pub(crate) reloads: Reloads,
     pub(crate) strategy: Changes<'a>,
+    pub(crate) upgrading: Option<crate::upgrade::Upgrading>,
 }
 
 /// Why a run had to stop.
@@ -168,6 +169,7 @@ impl<'a> Live<'a> {
             told,
             reloads: Reloads::default(),
             strategy: Changes::default(),
+            upgrading: None,
         }
     }
 
@@ -299,7 +301,7 @@ impl<'a> Live<'a> {
     }
 
     /// The instant from which something counts that happens now: that of the next snapshot.
-    pub(crate) fn now(&self) -> Instant {
+    pub fn now(&self) -> Instant {
         let at = self
             .crank
             .next()

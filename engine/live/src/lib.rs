@@ -21,5 +21,5 @@ pub mod view;
 pub mod upgrade;
 
 pub use crate::core::{Happening, Live, LiveError, Reloads};
-pub use crate::upgrade::{UpgradeAsked, Upgraded};
+pub use crate::upgrade::{UpgradeAsked, UpgradeEnded, Upgraded};
 pub use alula_run::rails;

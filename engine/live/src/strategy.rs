@@ -7,8 +7,10 @@
 use crate::core::{Happening, Live, LiveError};
 use crate::source::{Refusal, Source};
 use crate::swap::{Rejected, Rejection};
+use alula_core::registry::Registry;
 use alula_core::succession::{Orphans, Succession};
 use alula_core::thresholds::Change;
+use alula_journal::wire::PluginLoaded;
 use alula_run::{ErrorClass, NewRules, RunError, Successor, Swap};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -151,6 +153,11 @@ impl<'a> Live<'a> {
         self.strategy.proposed.as_ref()
     }
 
+    /// A strategy that waits for a word waits no longer: it has to be offered again.
+    pub(crate) fn forget_proposed(&mut self) {
+        self.strategy.proposed = None;
+    }
+
     /// A new strategy is computed beside the running one; see [`Live::work`].
     #[must_use]
     pub const fn is_preparing(&self) -> bool {
@@ -158,7 +165,8 @@ impl<'a> Live<'a> {
     }
 
     /// What the files of the strategy say now: one that compiles, or why it does not. A good one is prepared and takes effect
-    /// between two ticks; where something ends, an operator has to say so first.
+    /// between two ticks; where something ends, an operator has to say so first. Not while [`Live::is_upgrading`]: it would be linked
+    /// to the build that leaves.
     ///
     /// # Errors
     /// When the journal cannot be written.
@@ -256,6 +264,12 @@ impl<'a> Live<'a> {
                 "save the strategy file first",
             );
         };
+        if self.is_upgrading() {
+            return refuse(
+                "another build of a plugin is on its way".to_owned(),
+                "confirm it once that is in force",
+            );
+        }
         if digest.len() < 4 || !proposed.digest.starts_with(digest) {
             let short = proposed.digest.get(..12).unwrap_or_default().to_owned();
             return refuse(
@@ -380,7 +394,11 @@ impl<'a> Live<'a> {
         let graph = Arc::clone(&resolved.graph);
         let hash = resolved.hash();
         let values = self.moved(&work.offered, &graph);
+        let joining = joining(self.crank.registry(), &resolved.registry);
         if let Some(keeper) = &mut self.keeper {
+            for loaded in &joining {
+                keeper.plugin(loaded, at, received_ns)?;
+            }
             let set = &work.offered.swap.set;
             let text = set.canonical_text(&graph.settings.name, &graph.thresholds);
             let words = carried_words(&carried);
@@ -423,6 +441,32 @@ impl<'a> Live<'a> {
         }
         out
     }
+}
+
+/// Plugins that a strategy brings along and the one before does not use.
+fn joining(before: &Registry, new: &Registry) -> Vec<PluginLoaded> {
+    let there: BTreeSet<String> = before
+        .plugins()
+        .iter()
+        .flat_map(|p| p.loaded())
+        .map(|(id, _)| id)
+        .collect();
+    let Some(plugins) = new.plugins() else {
+        return Vec::new();
+    };
+    let loaded = plugins.loaded().into_iter();
+    loaded
+        .filter(|(id, _)| !there.contains(id))
+        .map(|(id, sha256)| {
+            let (version, abi) = plugins.about(&id);
+            PluginLoaded {
+                id,
+                version,
+                sha256: alula_journal::Hash::parse(&sha256).unwrap_or_default(),
+                abi,
+            }
+        })
+        .collect()
 }
 
 /// What is carried, as the journal says it: `carry core keep`.

@@ -4,7 +4,7 @@ use crate::core::{Live, LiveError};
 use alula_core::registry::Registry;
 use alula_journal::wire::PluginLoaded;
 use alula_market::time::Instant;
-use alula_run::Upgrade;
+use alula_run::{Shadow, Upgrade};
 
 /// A build that somebody wants in the place of the one in force.
 #[derive(Clone, Debug)]
@@ -45,38 +45,131 @@ fn judged(asked: &UpgradeAsked, compared: u64, difference: Option<&str>) -> Resu
     }
 }
 
+/// A build that is computed beside the one in force.
+#[derive(Debug)]
+pub(crate) struct Upgrading {
+    asked: UpgradeAsked,
+    uid: Option<u32>,
+    /// None before its turn: a strategy that is on its way goes first.
+    shadow: Option<Shadow>,
+}
+
+/// What became of a build that was asked for: it is in force from the next tick on, or it is not and why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UpgradeEnded {
+    /// Plugin.
+    pub plugin: String,
+    /// SHA-256 of the build, in hexadecimal.
+    pub sha256: String,
+    /// Taken, or refused.
+    pub result: Result<Upgraded, String>,
+}
+
 impl Live<'_> {
-    /// Compares a build with the one in force over all that the run has seen; if it may take over, it does so before the next tick, and
-    /// the journal says so before it does. Why not, if it may not.
+    /// Another build of a plugin is on its way, or waits for the next tick.
+    #[must_use]
+    pub fn is_upgrading(&self) -> bool {
+        self.upgrading.is_some() || self.crank().is_upgrading()
+    }
+
+    /// Another build of a plugin is computed beside the one in force; see [`Live::follow`].
+    #[must_use]
+    pub const fn is_following(&self) -> bool {
+        self.upgrading.is_some()
+    }
+
+    /// Begins to compare a build with the one in force over all that the run has seen. [`Live::follow`] does the work.
+    ///
+    /// # Errors
+    /// When another one is on its way.
+    pub fn upgrade(&mut self, asked: UpgradeAsked, uid: Option<u32>) -> Result<(), String> {
+        if self.is_upgrading() {
+            return Err("another build of a plugin is on its way; ask again once it is in force".to_owned());
+        }
+        self.upgrading = Some(Upgrading {
+            asked,
+            uid,
+            shadow: None,
+        });
+        Ok(())
+    }
+
+    /// Computes at most so many ticks of the past with the new build. When it stands where the run stands it is judged: if it may take
+    /// over, it does so before the next tick, and the journal says so before it does.
     ///
     /// # Errors
     /// When the journal cannot be written.
-    pub fn upgrade(
+    pub fn follow(&mut self, most: usize, received_ns: i64) -> Result<Option<UpgradeEnded>, LiveError> {
+        // A strategy that is on its way was compiled with the build in force: it goes first.
+        if self.is_preparing() || self.crank().is_changing() {
+            return Ok(None);
+        }
+        let Some(mut work) = self.upgrading.take() else {
+            return Ok(None);
+        };
+        let shadow = match work.shadow.take() {
+            Some(shadow) => Ok(shadow),
+            None => self.crank_mut().shadow(&work.asked.registry),
+        };
+        let followed = shadow.and_then(|mut shadow| {
+            let left = self.crank_mut().follow(&mut shadow, most)?;
+            Ok((shadow, left))
+        });
+        let ended = match followed {
+            Ok((shadow, 0)) => self.judge(&work, shadow, received_ns)?,
+            Ok((shadow, _)) => {
+                work.shadow = Some(shadow);
+                self.upgrading = Some(work);
+                return Ok(None);
+            }
+            Err(e) => {
+                let why = e.to_string();
+                self.written(&work, Err(&why), received_ns)?;
+                Err(why)
+            }
+        };
+        Ok(Some(UpgradeEnded {
+            plugin: work.asked.loaded.id,
+            sha256: work.asked.loaded.sha256.to_string(),
+            result: ended,
+        }))
+    }
+
+    fn written(
         &mut self,
-        asked: UpgradeAsked,
-        uid: Option<u32>,
+        work: &Upgrading,
+        verdict: Result<(), &String>,
+        received_ns: i64,
+    ) -> Result<Instant, LiveError> {
+        let at = self.now();
+        if let Some(keeper) = self.keeper_mut() {
+            keeper.upgrade(&work.asked, verdict.err(), at, work.uid, received_ns)?;
+        }
+        Ok(at)
+    }
+
+    fn judge(
+        &mut self,
+        work: &Upgrading,
+        shadow: Shadow,
         received_ns: i64,
     ) -> Result<Result<Upgraded, String>, LiveError> {
-        let at = self.now();
-        let shadow = match self.crank_mut().shadow(&asked.registry) {
-            Ok(shadow) => shadow,
-            Err(e) => return Ok(Err(e.to_string())),
-        };
+        let asked = &work.asked;
         let (compared, difference) = (shadow.compared(), shadow.difference().map(ToString::to_string));
-        let verdict = judged(&asked, compared, difference.as_deref());
-        if let Some(keeper) = self.keeper_mut() {
-            keeper.upgrade(&asked, verdict.as_ref().err(), at, uid, received_ns)?;
-        }
+        let verdict = judged(asked, compared, difference.as_deref());
+        let at = self.written(work, verdict.as_ref().copied(), received_ns)?;
         if let Err(why) = verdict {
             return Ok(Err(why));
         }
         let upgrade = Upgrade {
             at,
-            plugin: asked.loaded.id,
+            plugin: asked.loaded.id.clone(),
             sha256: asked.loaded.sha256.to_string(),
-            registry: asked.registry,
+            registry: asked.registry.clone(),
         };
         self.crank_mut().upgrade(upgrade, Some(shadow));
+        // One that waits for a word was compiled with the build before.
+        self.forget_proposed();
         Ok(Ok(Upgraded {
             at,
             compared,

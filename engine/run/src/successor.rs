@@ -178,7 +178,7 @@ impl<'a> Successor<'a> {
         let (ticks, warm_up) = ticks(setup, &plan);
         let mut snapshots = Snapshots::new(&plan, setup.history, false, None);
         let past = before.past.clone();
-        let began = plan.with_past(&values_at(&plan, &past, swap.set.values(), None));
+        let began = plan.with_past(&values_at(&graph, &past, swap.set.values(), None));
         let driver = match setup.mode {
             Mode::Batch => {
                 whole_columns(setup, &plan, &past)?;
@@ -239,7 +239,7 @@ impl<'a> Successor<'a> {
     /// Values that came into force at a tick.
     fn change(&mut self, tick: usize) {
         if self.past.iter().any(|p| p.tick == Some(tick)) {
-            let values = values_at(&self.plan, &self.past, self.plan.thresholds(), Some(tick));
+            let values = values_at(self.plan.graph(), &self.past, self.plan.thresholds(), Some(tick));
             self.driver.swapped(&self.plan.with_past(&values));
         }
     }
@@ -277,8 +277,8 @@ impl<'a> Successor<'a> {
     }
 }
 
-/// The values that the thresholds of a plan had at a tick: by name, where it was declared then; else as soon as it was.
-fn values_at(plan: &Plan, past: &[Past], now: &[f64], tick: Option<usize>) -> Vec<f64> {
+/// The values that the thresholds of a strategy had at a tick: by name, where it was declared then; else as soon as it was.
+pub(crate) fn values_at(graph: &Graph, past: &[Past], now: &[f64], tick: Option<usize>) -> Vec<f64> {
     let of = |def: &ThresholdDef, past: &Past| {
         let at = past
             .defs
@@ -286,7 +286,7 @@ fn values_at(plan: &Plan, past: &[Past], now: &[f64], tick: Option<usize>) -> Ve
             .position(|d| d.name == def.name && d.unit == def.unit);
         at.and_then(|at| past.values.get(at).copied())
     };
-    let defs = plan.graph().thresholds.iter().zip(now);
+    let defs = graph.thresholds.iter().zip(now);
     defs.map(|(def, now)| {
         let newest = past
             .iter()
@@ -301,7 +301,7 @@ fn values_at(plan: &Plan, past: &[Past], now: &[f64], tick: Option<usize>) -> Ve
 
 /// Whole columns know one set of values: those of the market that read a threshold would be others for the past.
 fn whole_columns(setup: &Setup<'_>, plan: &Plan, past: &[Past]) -> Result<(), RunError> {
-    let began = values_at(plan, past, plan.thresholds(), None);
+    let began = values_at(plan.graph(), past, plan.thresholds(), None);
     let same = began
         .iter()
         .zip(plan.thresholds())

@@ -8,7 +8,7 @@ pub use broker::{BROKER_CASES, BrokerCase, Fresh};
 
 use crate::float::Mode;
 use crate::host::{Factory, FaultKind, Given, IndicatorInfo, Instance, PortInfo, Row};
-use feed::{Columns, Feed};
+use feed::{Columns, Feed, Lent};
 use std::sync::Arc;
 
 /// A check.
@@ -43,6 +43,11 @@ pub const CASES: &[Case] = &[
         name: "batch",
         about: "rows at once, in pieces of any size, and one by one give the same bits",
         run: batch,
+    },
+    Case {
+        name: "no_lookahead",
+        about: "what a row gives rests on no later row, and on nothing that it was lent for an earlier one",
+        run: no_lookahead,
     },
     Case {
         name: "state",
@@ -339,6 +344,45 @@ fn repeats(factory: &Factory, info: &Arc<IndicatorInfo>) -> Result<(), String> {
         same("in a row and each with a new instance", &expected, &each)?;
     }
     Ok(())
+}
+
+/// The same beginning with another end gives the same up to there; and what was lent for a row may be overwritten once it was passed.
+fn no_lookahead(factory: &Factory, info: &Arc<IndicatorInfo>) -> Result<(), String> {
+    let mut whole = default_of(factory, info)?;
+    let rows = enough(&whole);
+    let feed = Feed::new(info, rows, 3);
+    let expected = stream(&mut whole, &feed, 0..rows);
+    alive(&whole)?;
+    let other = Feed::new(info, rows, 29);
+    for cut in [rows / 4, rows / 2, rows.saturating_sub(1)] {
+        let spliced = feed.until(cut, &other);
+        let before = expected.get(..cut).unwrap_or_default();
+        for (how, seen) in [
+            (
+                "row by row",
+                stream(&mut default_of(factory, info)?, &spliced, 0..rows),
+            ),
+            (
+                "at once",
+                at_once(&mut default_of(factory, info)?, &spliced, 0..rows),
+            ),
+        ] {
+            let what = format!("{how}, with other rows from row {cut} on");
+            same(&what, before, seen.get(..cut).unwrap_or_default())?;
+        }
+    }
+    let mut keeps = default_of(factory, info)?;
+    let mut lent = Lent::default();
+    let mut seen = Vec::with_capacity(rows);
+    for at in 0..rows {
+        let row = feed.lend(&mut keeps, at, &mut lent);
+        seen.push(bits_of(row, keeps.outputs().iter().copied()));
+    }
+    same(
+        "from memory of its own and from memory that was lent",
+        &expected,
+        &seen,
+    )
 }
 
 fn batch(factory: &Factory, info: &Arc<IndicatorInfo>) -> Result<(), String> {

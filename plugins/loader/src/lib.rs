@@ -22,7 +22,9 @@ pub mod signature;
 
 pub use error::{LoadError, Refusal};
 pub use library::{Library, Message, open, take_messages};
-pub use lock::{Kind, LOCK_NAME, Lock, Pin, find, signature_of};
+pub use lock::{
+    DEADLINE_SECONDS, DEADLINE_SECONDS_MAX, Kind, LOCK_NAME, Lock, Pin, Policy, find, signature_of,
+};
 
 use sha2::{Digest as _, Sha256};
 use std::fmt::Write as _;
@@ -37,6 +39,25 @@ pub const LIBRARY_BYTES_MAX: u64 = 256 << 20;
 /// # Errors
 /// See [`Refusal`]; nothing of a plugin that is refused before its hash and structure are known has run.
 pub fn load(lock: &Lock, id: &str, cache: &Path) -> Result<Arc<Library>, LoadError> {
+    open(&vetted(lock, id)?, cache).map_err(|e| e.of(id))
+}
+
+/// Makes the private copy of a plugin as the lock pins it, for another process to open by the hash that this gives. Nothing of it runs.
+///
+/// # Errors
+/// As for [`load`], as far as that can be said without opening it.
+pub fn keep(lock: &Lock, id: &str, cache: &Path) -> Result<String, LoadError> {
+    let bytes = vetted(lock, id)?;
+    let hash = sha256(&bytes);
+    if cfg!(all(unix, not(target_vendor = "apple"))) {
+        elf::check(&bytes).map_err(|e| e.of(id))?;
+    }
+    cache::copy(&bytes, &hash, cache).map_err(|e| e.of(id))?;
+    Ok(hash)
+}
+
+/// The bytes of a plugin, which are those that the lock pins and its publisher signed.
+fn vetted(lock: &Lock, id: &str) -> Result<Vec<u8>, LoadError> {
     let pin = lock.pin(id)?;
     let bytes = lock.bytes(pin)?;
     let hash = sha256(&bytes);
@@ -54,7 +75,7 @@ pub fn load(lock: &Lock, id: &str, cache: &Path) -> Result<Arc<Library>, LoadErr
         let signature = lock.signature(pin)?;
         signature::verify(publisher, id, &bytes, &signature).map_err(|e| e.of(id))?;
     }
-    open(&bytes, cache).map_err(|e| e.of(id))
+    Ok(bytes)
 }
 
 /// Opens the private copy of a library that was opened before, by the hash of its bytes: what a run in the past used, whatever the lock

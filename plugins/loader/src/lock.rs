@@ -15,6 +15,9 @@
 //! A plugin with brokers is of kind `broker`. Its only capability is `live`: without it, a broker that trades real money is
 //! refused whatever else is asked for. With `publisher`, a public key of minisign, the library must also be signed by it, in a
 //! file of its name with `.minisig` behind.
+//!
+//! Three keys say how indicators are run: `isolated = true` (each instance in a process of its own), `deadline = 5` (seconds that a call
+//! may take), and `on_failure = "stop"` (a run ends when an instance of it dies; else it goes on, and the values are missing).
 
 use crate::LIBRARY_BYTES_MAX;
 use crate::error::{LoadError, Refusal};
@@ -34,6 +37,13 @@ const LOCK_BYTES_MAX: u64 = 1 << 20;
 const PLUGINS_MAX: usize = 256;
 /// The capability of trading real money.
 const LIVE: &str = "live";
+/// What ends a run when an instance dies; the other word is `go on`.
+const STOP: &str = "stop";
+const GO_ON: &str = "go on";
+/// Seconds that a call may take where the lock names none.
+pub const DEADLINE_SECONDS: u64 = 20;
+/// Most seconds that a lock may grant.
+pub const DEADLINE_SECONDS_MAX: u64 = 3600;
 /// Longest id, in bytes.
 const ID_MAX: usize = 64;
 
@@ -72,6 +82,43 @@ pub struct Pin {
     pub live: bool,
     /// Public key of minisign that must have signed it.
     pub publisher: Option<String>,
+    /// How its indicators are run.
+    pub policy: Policy,
+}
+
+/// How the indicators of a plugin are run. None of it changes a value that they give.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Policy {
+    /// Each instance in a process of its own: one that crashes, hangs or leaves is dead, and the run is not.
+    pub isolated: bool,
+    /// Seconds that a call may take; [`DEADLINE_SECONDS`] where none is named.
+    pub deadline: Option<u64>,
+    /// A run ends when an instance dies. Else it goes on, and what the instance would give is missing.
+    pub stops: bool,
+}
+
+impl Policy {
+    /// Seconds that a call may take.
+    #[must_use]
+    pub fn seconds(&self) -> u64 {
+        self.deadline.unwrap_or(DEADLINE_SECONDS)
+    }
+
+    /// In words, for lists; empty where nothing is unusual.
+    #[must_use]
+    pub fn words(&self) -> Vec<String> {
+        let mut words = Vec::new();
+        if self.isolated {
+            words.push("a process of its own".to_owned());
+        }
+        if let Some(seconds) = self.deadline {
+            words.push(format!("{seconds} s a call"));
+        }
+        if self.stops {
+            words.push("its failure stops the run".to_owned());
+        }
+        words
+    }
 }
 
 /// A lock file.
@@ -205,6 +252,15 @@ impl Lock {
             if let Some(publisher) = &pin.publisher {
                 let _ = writeln!(text, "publisher = \"{publisher}\"");
             }
+            if pin.policy.isolated {
+                text.push_str("isolated = true\n");
+            }
+            if let Some(seconds) = pin.policy.deadline {
+                let _ = writeln!(text, "deadline = {seconds}");
+            }
+            if pin.policy.stops {
+                let _ = writeln!(text, "on_failure = \"{STOP}\"");
+            }
         }
         text
     }
@@ -320,6 +376,7 @@ enum Value {
     Text(String),
     Whole(u64),
     Texts(Vec<String>),
+    Truth(bool),
 }
 
 #[derive(Default)]
@@ -331,6 +388,9 @@ struct Draft {
     kind: Option<Kind>,
     live: Option<bool>,
     publisher: Option<String>,
+    isolated: Option<bool>,
+    deadline: Option<u64>,
+    stops: Option<bool>,
 }
 
 type At<T> = Result<T, (usize, String)>;
@@ -419,6 +479,31 @@ fn parse(text: &str) -> At<Vec<Pin>> {
                     return twice();
                 }
             }
+            (Some(d), "isolated", Value::Truth(isolated)) => {
+                if d.isolated.replace(isolated).is_some() {
+                    return twice();
+                }
+            }
+            (Some(d), "deadline", Value::Whole(seconds)) => {
+                if !(1..=DEADLINE_SECONDS_MAX).contains(&seconds) {
+                    return wrong(format!(
+                        "a deadline of {seconds} seconds: between 1 and {DEADLINE_SECONDS_MAX} will do"
+                    ));
+                }
+                if d.deadline.replace(seconds).is_some() {
+                    return twice();
+                }
+            }
+            (Some(d), "on_failure", Value::Text(word)) => {
+                if word != STOP && word != GO_ON {
+                    return wrong(format!(
+                        "`{word}` is nothing to do on a failure: `{GO_ON}` or `{STOP}`"
+                    ));
+                }
+                if d.stops.replace(word == STOP).is_some() {
+                    return twice();
+                }
+            }
             _ => {
                 return wrong(format!(
                     "`{key}` is not known here, or its value is of the wrong kind"
@@ -442,6 +527,11 @@ fn parse(text: &str) -> At<Vec<Pin>> {
             kind: d.kind.ok_or_else(|| missing("kind"))?,
             live: d.live.unwrap_or(false),
             publisher: d.publisher,
+            policy: Policy {
+                isolated: d.isolated.unwrap_or(false),
+                deadline: d.deadline,
+                stops: d.stops.unwrap_or(false),
+            },
         };
         if pin.live && pin.kind != Kind::Broker {
             return Err((line, format!("an indicator has no capability `{LIVE}`")));
@@ -463,9 +553,12 @@ fn value_of(text: &str) -> Result<Value, String> {
     if text.starts_with('"') {
         return quoted(text).map(Value::Text);
     }
+    if let Ok(truth) = text.parse() {
+        return Ok(Value::Truth(truth));
+    }
     text.parse()
         .map(Value::Whole)
-        .map_err(|_| format!("`{text}` is no text in quotes, whole number or list"))
+        .map_err(|_| format!("`{text}` is no text in quotes, whole number, truth value or list"))
 }
 
 fn quoted(text: &str) -> Result<String, String> {
@@ -498,6 +591,11 @@ mod tests {
                 live: id == "breadth",
                 publisher: (id == "breadth")
                     .then(|| "RWQAAQIDBAUGB+pKbGPinFIKvvVQexMuxfmVR3auvr57kkIe6mkURtIs".to_owned()),
+                policy: Policy {
+                    isolated: id == "volatility",
+                    deadline: (id == "volatility").then_some(5),
+                    stops: id == "volatility",
+                },
             });
         }
         assert_eq!(parse(&lock.text()).unwrap(), lock.pins);
@@ -540,6 +638,11 @@ mod tests {
                 "`me` is no public key of minisign",
             ),
             (entry("file = \"x.so\"\nsize = 3"), 7, "`size` is not known here"),
+            (entry("isolated = \"yes\""), 6, "`isolated` is not known here"),
+            (entry("deadline = 0"), 6, "a deadline of 0 seconds"),
+            (entry("deadline = 3601"), 6, "a deadline of 3601 seconds"),
+            (entry("on_failure = \"ask\""), 6, "`go on` or `stop`"),
+            (entry("isolated = true\nisolated = false"), 7, "is there twice"),
             (entry(""), 2, "has no `file`"),
             (entry("kind = \"broker\""), 6, "is there twice"),
             (

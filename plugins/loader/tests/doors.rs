@@ -87,6 +87,7 @@ fn pinned(bytes: &[u8]) -> (TempDir, Lock) {
         kind: Kind::Indicator,
         live: false,
         publisher: None,
+        policy: alula_plugin_loader::Policy::default(),
     });
     fs::write(&lock.path, lock.text()).unwrap();
     let lock = Lock::read(&lock.path).unwrap();
@@ -398,6 +399,24 @@ fn the_checks_find_what_is_wrong() {
     assert_eq!(nan, "its `mean` is NaN, no finite number (row 10)");
     let state = finds("-DP_DEFAULT=4", "state").unwrap();
     assert!(state.starts_with("saved and loaded at row"), "{state}");
+    let ahead = finds("-DP_AHEAD", "no_lookahead").unwrap();
+    assert!(ahead.starts_with("at once, with other rows from row"), "{ahead}");
+}
+
+#[test]
+fn a_chain_indicator_that_keeps_what_it_was_lent_is_found() {
+    let found = |flags: &[&str]| {
+        let bytes = compiled("tests/fixtures/chain.c", flags)?;
+        let cache = tempfile::tempdir().unwrap();
+        let library = open(&bytes, cache.path()).unwrap();
+        let info = library.factory.find("interest").unwrap();
+        let case = CASES.iter().find(|c| c.name == "no_lookahead").unwrap();
+        Some((case.run)(&library.factory, info))
+    };
+    let Some(sound) = found(&[]) else { return };
+    assert_eq!(sound, Ok(()));
+    let why = found(&["-DC_KEEPS"]).unwrap().unwrap_err();
+    assert!(why.contains("memory that was lent: row"), "{why}");
 }
 
 #[test]
@@ -576,6 +595,7 @@ fn new_bytes_at_an_old_path_are_the_new_code_here_and_the_old_code_for_a_system_
         kind: Kind::Indicator,
         live: false,
         publisher: None,
+        policy: alula_plugin_loader::Policy::default(),
     });
     assert_eq!(scale(&lock), 6.0);
 }

@@ -46,6 +46,7 @@ fn loaded(publisher: &str, signature: Option<&str>) -> LoadError {
         kind: Kind::Indicator,
         live: false,
         publisher: Some(publisher.to_owned()),
+        policy: alula_plugin_loader::Policy::default(),
     });
     fs::write(&lock.path, lock.text()).unwrap();
     let lock = Lock::read(&lock.path).unwrap();

@@ -140,6 +140,9 @@ pub struct RunArgs {
     /// Go on with the run before, from its journal: what it did is computed again and must give the same links
     #[arg(long, requires = "state")]
     pub resume: bool,
+    /// Leave a plugin out, though it is trusted: what it would give is missing; not for a run that goes on
+    #[arg(long, value_name = "ID", conflicts_with = "resume")]
+    pub without_plugin: Vec<String>,
     /// Deaths in ten minutes above which a run that goes on opens nothing new until `alula ctl resume`
     #[arg(long, value_name = "N", default_value_t = alula_live::recovery::STARTS)]
     pub restarts: usize,

@@ -147,6 +147,18 @@ pub struct BrokerHostArgs {
     pub live: bool,
 }
 
+/// Arguments of the process of an indicator's instance.
+#[derive(Debug, Args)]
+pub struct PluginHostArgs {
+    /// Plugin
+    pub plugin: String,
+    /// Hash of its library
+    pub sha256: String,
+    /// Private folder of opened libraries
+    #[arg(long)]
+    pub cache: PathBuf,
+}
+
 /// Arguments of `alula plugin trust`.
 #[derive(Debug, Args)]
 pub struct PluginTrustArgs {
@@ -165,6 +177,28 @@ pub struct PluginTrustArgs {
     /// Let its brokers trade real money, once a run is armed for it too
     #[arg(long)]
     pub allow_live: bool,
+    /// Run each instance of its indicators in a process of its own: one that crashes or hangs takes nothing with it; once said, later
+    /// builds keep it
+    #[arg(long, conflicts_with = "in_process")]
+    pub isolate: bool,
+    /// Run its indicators inside the engine again
+    #[arg(long)]
+    pub in_process: bool,
+    /// Seconds that a call of its indicators may take (20 if never said)
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=alula_plugin_loader::DEADLINE_SECONDS_MAX))]
+    pub deadline: Option<u64>,
+    /// What a run does when one of its indicators dies: its values are missing from then on, or the run ends
+    #[arg(long, value_name = "WHAT")]
+    pub on_failure: Option<OnFailure>,
+}
+
+/// What a run does when an indicator dies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum OnFailure {
+    /// It goes on; what the indicator would give is missing.
+    GoOn,
+    /// It ends.
+    Stop,
 }
 
 /// Languages that a plugin can be begun in.

@@ -1,78 +1,44 @@
 //! `alula broker-host`: the process that a broker lives in. It answers calls on its standard input, which is a socket, until
 //! the other end is gone; then it goes too, whatever the broker is doing.
 
-use super::protocol::{Answer, Call, Failed, receive, send};
+use super::protocol::{Answer, Call};
 use crate::args::BrokerHostArgs;
-use crate::exit::{Exit, Failure, reason};
+use crate::exit::{Exit, Failure};
 use crate::output::Output;
+use crate::process::{Failed, Served, serve};
 use alula_plugin_abi::host::{Connection, Fault, FaultKind, Submitted};
 use alula_plugin_loader::Lock;
-use std::os::fd::AsFd as _;
-use std::os::unix::net::UnixStream;
-use std::sync::mpsc::channel;
 use std::time::Duration;
-
-/// Messages up to this weight go to standard error: errors and warnings.
-const SHOWN: u32 = 2;
 
 /// Answers calls until the line ends.
 ///
 /// # Errors
 /// When standard input is no socket, or the lock no longer names the broker.
 pub fn run(args: &BrokerHostArgs, out: &mut Output) -> Result<Exit, Failure> {
-    let no_socket = |e: std::io::Error| {
-        Failure::usage(format!("standard input is no line to an engine: {}", reason(&e)))
-            .help("`alula broker-host` is started by `alula run`")
+    let what = format!("broker {}", args.broker);
+    let served = Served {
+        command: "broker-host",
+        what: &what,
+        grace: Duration::from_secs(1),
     };
-    let fd = std::io::stdin().as_fd().try_clone_to_owned().map_err(no_socket)?;
-    let stream = UnixStream::from(fd);
-    stream.peer_addr().map_err(no_socket)?;
-    let mut reader = stream.try_clone().map_err(no_socket)?;
-    let (calls, queue) = channel::<Call>();
-    // A thread of its own for the line, so that its end is seen while the broker hangs.
-    let reading = std::thread::Builder::new()
-        .name("line".to_owned())
-        .spawn(move || {
-            while let Ok(call) = receive::<Call>(&mut reader) {
-                if calls.send(call).is_err() {
-                    return;
-                }
-            }
-            drop(calls);
-            // The broker may be in the middle of something short; then the process goes.
-            std::thread::sleep(Duration::from_secs(1));
-            std::process::exit(i32::from(Exit::Stopped as u8));
-        });
-    reading.map_err(no_socket)?;
     let mut broker: Option<Connection> = None;
-    for call in &queue {
-        let answer = match (&mut broker, call) {
-            (None, Call::Open { settings }) => match open(args, &settings) {
-                Ok(opened) => {
-                    broker = Some(opened);
-                    Answer::Done
-                }
-                Err(text) => Answer::Failed(Failed {
-                    fault: Fault::new(FaultKind::Parameters, text),
-                    dead: true,
-                }),
-            },
-            (Some(broker), call) => answer(broker, call),
-            (None, _) => Answer::Failed(Failed {
-                fault: Fault::new(FaultKind::Contract, "a call before the broker was made"),
+    serve(served, out, |call| match (&mut broker, call) {
+        (None, Call::Open { settings }) => match open(args, &settings) {
+            Ok(opened) => {
+                broker = Some(opened);
+                Answer::Done
+            }
+            Err(text) => Answer::Failed(Failed {
+                fault: Fault::new(FaultKind::Parameters, text),
                 dead: true,
             }),
-        };
-        for message in alula_plugin_loader::take_messages() {
-            if message.level <= SHOWN {
-                out.note(&format!("broker {}: {}", args.broker, message.text));
-            }
-        }
-        if send(&mut &stream, &answer).is_err() {
-            break;
-        }
-    }
-    Ok(Exit::Ok)
+        },
+        (Some(broker), call) => answer(broker, call),
+        (None, _) => Answer::Failed(Failed {
+            fault: Fault::new(FaultKind::Contract, "a call before the broker was made"),
+            dead: true,
+        }),
+    })
 }
 
 /// Makes the broker of the library that the engine looked at.

@@ -1,12 +1,8 @@
 //! Calls and answers between the engine and a broker's process: frames of a length and bytes, in the contract's own layout.
 
-use alula_plugin_abi::broker::wire::{In, Out, VERSION, Wire, bytes_of, value_of};
+use crate::process::Failed;
+use alula_plugin_abi::broker::wire::{In, Out, VERSION, Wire};
 use alula_plugin_abi::broker::{Contract, Event, FinalValue, Order, Quote, WhatIf, Word};
-use alula_plugin_abi::host::{Fault, FaultKind};
-use std::io::{Error, ErrorKind, Read, Write};
-
-/// Longest frame, in bytes.
-const FRAME_MAX: usize = 256 << 20;
 
 /// What the engine asks.
 #[derive(Clone, Debug, PartialEq)]
@@ -42,13 +38,6 @@ pub enum Call {
     },
 }
 
-/// A fault as it crosses, and whether the broker is dead of it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Failed {
-    pub fault: Fault,
-    pub dead: bool,
-}
-
 /// What the broker's process answers.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Answer {
@@ -60,35 +49,6 @@ pub enum Answer {
     NotSent(Failed),
     Unknown(Failed),
     WhatIf(WhatIf),
-}
-
-const KINDS: [FaultKind; 8] = [
-    FaultKind::Contract,
-    FaultKind::Parameters,
-    FaultKind::Failed,
-    FaultKind::Panicked,
-    FaultKind::Output,
-    FaultKind::Mode,
-    FaultKind::State,
-    FaultKind::Unsupported,
-];
-
-impl Wire for Failed {
-    fn put(&self, out: &mut Out) {
-        let at = KINDS.iter().position(|k| *k == self.fault.kind).unwrap_or(2);
-        u8::try_from(at).unwrap_or(2).put(out);
-        self.fault.text.put(out);
-        self.dead.put(out);
-    }
-    fn take(from: &mut In<'_>) -> Result<Self, String> {
-        let kind = u8::take(from)?;
-        let kind = KINDS.get(usize::from(kind)).copied().ok_or("no kind of fault")?;
-        let text = String::take(from)?;
-        Ok(Self {
-            fault: Fault::new(kind, text),
-            dead: Wire::take(from)?,
-        })
-    }
 }
 
 impl Wire for Call {
@@ -233,40 +193,11 @@ impl Wire for Answer {
     }
 }
 
-/// Writes a value as one frame.
-pub fn send<T: Wire>(to: &mut impl Write, value: &T) -> Result<(), Error> {
-    let bytes = bytes_of(value);
-    let len = u32::try_from(bytes.len())
-        .ok()
-        .filter(|_| bytes.len() <= FRAME_MAX)
-        .ok_or_else(|| Error::other("too much at once"))?;
-    let mut frame = Vec::with_capacity(bytes.len() + 4);
-    frame.extend_from_slice(&len.to_le_bytes());
-    frame.extend_from_slice(&bytes);
-    to.write_all(&frame)?;
-    to.flush()
-}
-
-/// Reads a frame.
-pub fn receive<T: Wire>(from: &mut impl Read) -> Result<T, Error> {
-    let mut len = [0; 4];
-    from.read_exact(&mut len)?;
-    let len = usize::try_from(u32::from_le_bytes(len)).unwrap_or(usize::MAX);
-    if len > FRAME_MAX {
-        return Err(Error::new(ErrorKind::InvalidData, "a frame that is too long"));
-    }
-    // As it comes, not all at once: a length alone must not take memory.
-    let mut bytes = Vec::new();
-    from.take(len as u64).read_to_end(&mut bytes)?;
-    if bytes.len() < len {
-        return Err(Error::new(ErrorKind::UnexpectedEof, "a frame ended early"));
-    }
-    value_of(&bytes).map_err(|why| Error::new(ErrorKind::InvalidData, why))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::process::{receive, send};
+    use alula_plugin_abi::broker::wire::{bytes_of, value_of};
     use alula_plugin_abi::broker::{Kind, Leg, Life, Right, SCALE};
 
     #[test]

@@ -20,6 +20,7 @@ use alula_report::{summary, terminal};
 use alula_run::{
     BacktestRequest, Course, ErrorClass, Mode, Moment, RunError, RunOutput, Swap, SwapFile, backtest,
 };
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -159,8 +160,14 @@ fn strategy_swap(
         *values = Some((own, bytes));
     }
     let terms = |graph: &Graph| with_terms(&args.terms, graph);
-    let mut fit = fit(&project, values.clone(), &terms, out)?
-        .map_err(|unfit| Failure::new(Exit::Findings, unfit.what).help(unfit.help))?;
+    let mut fit = fit(
+        &project,
+        values.clone(),
+        &terms,
+        (&project.path, &BTreeMap::new()),
+        out,
+    )?
+    .map_err(|unfit| Failure::new(Exit::Findings, unfit.what).help(unfit.help))?;
     fit.rules.others = args.positions.map(crate::args::PositionsArg::orphans);
     Ok(fit.swap(at, args.on_swap.entries()))
 }

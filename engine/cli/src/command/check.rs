@@ -93,7 +93,7 @@ fn against(
     if linked.findings.has_errors() {
         return Ok(());
     }
-    let plugins = crate::plugins::of(graph, &project.path, out)?;
+    let plugins = crate::plugins::of(graph, &project.path, &std::collections::BTreeMap::new(), out)?;
     let request = BacktestRequest {
         graph: Arc::new(graph.clone()),
         thresholds: thresholds.values().to_vec(),

@@ -84,11 +84,11 @@ pub fn again(
         from: basis.from,
         to: basis.to,
         mode: Mode::Streaming,
-        course: told.course(&graph, &basis.settings, out)?,
+        course: told.course(&graph, &basis.settings, Path::new(""), out)?,
         ..linked.request(&graph, history.as_ref(), &mut silent)
     };
     let mut crank = Crank::start(&request).map_err(|e| failure(&e))?;
-    told.upgrades(&mut crank)?;
+    told.upgrades(&mut crank, Path::new(""))?;
     let mut orders = told.again(&mut crank)?;
     let differs = told.compare(&mut crank, orders.as_mut())?;
     let output = if whole {

@@ -43,8 +43,15 @@ fn taken(new: &Path, old: &Linked<'_>, out: &mut Output) -> Result<Fit, Failure>
             .as_ref()
             .map(|(name, bytes)| (name.into(), bytes.clone())),
     };
-    fit(&project, values, &|graph| Ok(graph.clone()), out)?
-        .map_err(|unfit| Failure::new(Exit::Findings, unfit.what).help(unfit.help))
+    let none = std::collections::BTreeMap::new();
+    fit(
+        &project,
+        values,
+        &|graph| Ok(graph.clone()),
+        (&project.path, &none),
+        out,
+    )?
+    .map_err(|unfit| Failure::new(Exit::Findings, unfit.what).help(unfit.help))
 }
 
 fn changes(old: &Linked<'_>, new: &Fit) -> Vec<Change> {

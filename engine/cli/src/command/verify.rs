@@ -17,6 +17,7 @@ use alula_run::output::{StrategyRow, TickRow, VersionRow};
 use alula_run::{BacktestRequest, Course, Mode, NewRules, RunOutput, Swap, SwapFile, backtest};
 use anstyle::{AnsiColor, Style};
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -176,7 +177,7 @@ fn rules(
         alula_run::restore(&mut graph.settings, &run.manifest.settings);
         Ok(graph)
     };
-    let fit = fit(&project, None, &terms, out)?
+    let fit = fit(&project, None, &terms, (&project.path, &BTreeMap::new()), out)?
         .map_err(|unfit| Failure::new(Exit::Findings, unfit.what).help(unfit.help))?;
     let carried = row.carried.split("; ").filter_map(|w| w.rsplit_once(' '));
     let carry = carried.filter_map(|(key, how)| Some((key.to_owned(), Orphans::from_word(how)?)));

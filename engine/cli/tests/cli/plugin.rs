@@ -254,7 +254,7 @@ policy income on core {
 }
 
 /// A run over the simulated market at five hours a second, under way; what it takes to talk to it.
-fn running(folder: &Folder) -> std::process::Child {
+pub fn running(folder: &Folder) -> std::process::Child {
     let child = Command::new(env!("CARGO_BIN_EXE_alula"))
         .args([
             "run",

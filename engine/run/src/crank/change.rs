@@ -6,7 +6,7 @@ use crate::error::{ErrorClass, RunError};
 use crate::output::{Mode, StrategyRow, UpgradeRow, VersionRow};
 use crate::rails::Halt;
 use crate::successor::{Before, Past, Successor, open_keys};
-use crate::upgrade::{Shadow, Upgrade};
+use crate::upgrade::{Shadow, Stand, Upgrade};
 use alula_core::decision::OPERATOR;
 use alula_core::market::Views;
 use alula_core::registry::Registry;
@@ -158,13 +158,49 @@ impl<'a> Crank<'a> {
         self.acts.push_back(act);
     }
 
-    /// Computes the market up to here with other builds of plugins, and compares what their functions give.
+    /// The strategy in force with other builds of plugins, to be computed beside it: see [`Crank::follow`].
     ///
     /// # Errors
-    /// When a new build refuses the numbers that it is set up with, whole columns are computed first, or the data cannot be read.
+    /// When a new build refuses the numbers that it is set up with, or whole columns are computed first.
     pub fn shadow(&mut self, registry: &Registry) -> Result<Shadow, RunError> {
-        let versions = &self.recorder.output.versions;
-        Shadow::new(&self.setup, &mut self.snapshots, versions, registry, self.tick)
+        Shadow::new(&self.stand(), registry)
+    }
+
+    /// Computes a shadow for at most so many ticks, and compares what plugins' functions give; says how many are left until it stands
+    /// where the run stands.
+    ///
+    /// # Errors
+    /// When the data cannot be read, or another strategy took the place of the one that it follows.
+    pub fn follow(&mut self, shadow: &mut Shadow, most: usize) -> Result<usize, RunError> {
+        shadow.work(&mut self.stand(), most)
+    }
+
+    fn stand(&mut self) -> Stand<'_, 'a> {
+        let past = self.past();
+        Stand {
+            past,
+            tick: self.tick,
+            grown: self.grown,
+            setup: &self.setup,
+            snapshots: &mut self.snapshots,
+        }
+    }
+
+    /// Another build of a plugin waits for the next tick.
+    #[must_use]
+    pub fn is_upgrading(&self) -> bool {
+        !self.upgrades.is_empty()
+    }
+
+    /// The strategy that will be in force at an instant, as far as its changes are known, and what it is linked to.
+    #[must_use]
+    pub fn rules_at(&self, at: Instant) -> (Arc<Graph>, Registry) {
+        let waiting = self.pending.iter().filter(|s| s.at <= at);
+        let rules = waiting.filter_map(|s| s.rules.as_ref()).next_back();
+        rules.map_or_else(
+            || (Arc::clone(self.setup.plan.graph()), self.setup.registry.clone()),
+            |r| (Arc::clone(&r.graph), r.registry.clone()),
+        )
     }
 
     /// Takes another build of a plugin. It takes effect at the first tick at or after its instant, before anything of that tick is
@@ -269,9 +305,13 @@ impl<'a> Crank<'a> {
     /// Puts other builds of plugins into force that are due at a tick.
     pub(super) fn take_upgrades(&mut self, at: Instant) -> Result<(), RunError> {
         while let Some((upgrade, shadow)) = self.upgrades.pop_front_if(|(u, _)| u.at <= at) {
-            let shadow = match shadow.filter(|s| s.tick == self.tick) {
+            let shadow = match shadow.filter(|s| s.is_at(&self.setup, self.tick)) {
                 Some(shadow) => shadow,
-                None => self.shadow(&upgrade.registry)?,
+                None => {
+                    let mut shadow = self.shadow(&upgrade.registry)?;
+                    while self.follow(&mut shadow, usize::MAX)? > 0 {}
+                    shadow
+                }
             };
             let difference = shadow.difference().map(ToString::to_string);
             self.chain.plugin(&upgrade.plugin, &upgrade.sha256);

@@ -56,6 +56,16 @@ impl In<'_> {
         Ok(*head)
     }
 
+    /// So many bytes as they are.
+    ///
+    /// # Errors
+    /// When there are fewer.
+    pub fn bytes(&mut self, len: usize) -> Result<&[u8], String> {
+        let (head, rest) = self.0.split_at_checked(len).ok_or("the bytes end early")?;
+        self.0 = rest;
+        Ok(head)
+    }
+
     /// A byte that names one of so many.
     ///
     /// # Errors
@@ -83,6 +93,15 @@ macro_rules! whole {
     )* };
 }
 whole!(u8, u32, u64, i32, i64);
+
+impl Wire for f64 {
+    fn put(&self, out: &mut Out) {
+        self.to_bits().put(out);
+    }
+    fn take(from: &mut In<'_>) -> Result<Self, String> {
+        u64::take(from).map(Self::from_bits)
+    }
+}
 
 impl Wire for bool {
     fn put(&self, out: &mut Out) {

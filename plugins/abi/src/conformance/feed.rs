@@ -55,6 +55,52 @@ impl Feed {
         }
     }
 
+    /// These rows up to one, and another's from there on.
+    pub(super) fn until(&self, cut: usize, other: &Self) -> Self {
+        fn spliced<T: Clone>(mine: &[T], other: &[T], cut: usize) -> Vec<T> {
+            mine.iter()
+                .take(cut)
+                .chain(other.iter().skip(cut))
+                .cloned()
+                .collect()
+        }
+        match (self, other) {
+            (Self::Lanes(mine), Self::Lanes(other)) => {
+                let pairs = mine.iter().zip(other);
+                Self::Lanes(pairs.map(|(a, b)| spliced(a, b, cut)).collect())
+            }
+            (Self::Chains(mine), Self::Chains(other)) => Self::Chains(spliced(mine, other, cut)),
+            _ => self.clone(),
+        }
+    }
+
+    /// Passes a row from memory that is overwritten afterwards, and used again for the next.
+    pub(super) fn lend(&self, instance: &mut Instance, at: usize, lent: &mut Lent) -> Row {
+        match self {
+            Self::Lanes(lanes) => {
+                lent.row.clear();
+                let row = lanes.iter().map(|lane| lane.get(at).copied().unwrap_or(f64::NAN));
+                lent.row.extend(row);
+                let row = instance.update(&lent.row);
+                lent.row.fill(SPOILED);
+                row
+            }
+            Self::Chains(chains) => {
+                let Some(columns) = chains.get(at) else {
+                    return Row::Undefined;
+                };
+                // Into the same memory where it is large enough.
+                lent.columns.clone_from(columns);
+                let row = instance.update_chain(&lent.columns.chain());
+                lent.columns.spot = SPOILED;
+                for column in &mut lent.columns.numbers {
+                    column.fill(SPOILED);
+                }
+                row
+            }
+        }
+    }
+
     /// Passes rows at once; each row's outputs, in lanes.
     pub(super) fn pass_all(
         &self,
@@ -83,6 +129,16 @@ impl Feed {
         };
         (said, out)
     }
+}
+
+/// What stands in memory that is not lent any more: a number that no market gives, and that spoils every sum.
+const SPOILED: f64 = -9.75e250;
+
+/// Memory that rows are passed from.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Lent {
+    row: Vec<f64>,
+    columns: Columns,
 }
 
 /// A chain that owns its columns.

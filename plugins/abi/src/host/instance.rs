@@ -2,7 +2,8 @@
 
 use super::describe::{IndicatorInfo, ParamInfo};
 use super::envelope::Envelope;
-use super::table::{Factory, Handle};
+use super::far::Body;
+use super::table::Factory;
 use super::{Fault, FaultKind};
 use crate::chain::Chain;
 use std::sync::Arc;
@@ -66,7 +67,7 @@ pub enum Start {
 #[derive(Debug)]
 pub struct Instance {
     /// None once it is dead and could not be made again.
-    handle: Option<Handle>,
+    handle: Option<Body>,
     factory: Factory,
     info: Arc<IndicatorInfo>,
     values: Vec<f64>,
@@ -79,7 +80,7 @@ pub struct Instance {
 
 impl Instance {
     pub(super) fn new(
-        mut handle: Handle,
+        mut handle: Body,
         factory: Factory,
         info: Arc<IndicatorInfo>,
         values: Vec<f64>,
@@ -125,7 +126,7 @@ impl Instance {
     /// It has a batch function of its own.
     #[must_use]
     pub fn has_batch(&self) -> bool {
-        self.handle.as_ref().is_some_and(Handle::has_batch)
+        self.handle.as_ref().is_some_and(Body::has_batch)
     }
 
     /// Outputs of the newest row that was ready.
@@ -283,6 +284,13 @@ impl Instance {
             rows.push(row);
         }
         rows
+    }
+
+    /// Frees it now, for those who watch how long that takes; it is dead from here on.
+    pub fn end(&mut self) {
+        self.handle = None;
+        self.dead
+            .get_or_insert_with(|| Fault::new(FaultKind::Failed, "it was freed"));
     }
 
     /// Back to before the first row; a dead one is made anew.

@@ -4,17 +4,21 @@
 mod broker;
 mod describe;
 mod envelope;
+mod far;
 mod instance;
 mod shadow;
 #[allow(unsafe_code, reason = "calls through the plugin's tables")]
 pub(crate) mod table;
+mod wire;
 
 pub use broker::{BrokerInfo, Brokers, Connection, SettingInfo, SettingKind, SettingValue, Submitted};
 pub use describe::{IndicatorInfo, ParamInfo, PortInfo};
 pub use envelope::crc32c;
+pub use far::{Bare, Maker};
 pub use instance::{Given, Instance, Row, Start};
 pub use shadow::{Difference, Shadow};
 pub use table::{Factory, borrowed_text, text_at};
+pub use wire::{Bytes, ChainRows, Lane};
 
 use std::fmt;
 

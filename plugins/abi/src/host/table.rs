@@ -5,6 +5,7 @@
 //! a function returns.
 
 use super::describe::{IndicatorInfo, ParamInfo, PortInfo};
+use super::far::{Bare, Body, Maker};
 use super::{Fault, FaultKind, Given, Instance};
 use crate::chain::{Chain, Expiry, Settles};
 use crate::float::Mode;
@@ -241,8 +242,18 @@ unsafe fn indicator(desc: &raw::IndicatorDesc) -> Result<IndicatorInfo, Fault> {
 /// A plugin's indicators; none by default.
 #[derive(Clone, Debug, Default)]
 pub struct Factory {
-    create: Option<raw::Create>,
+    create: Create,
     indicators: Vec<Arc<IndicatorInfo>>,
+}
+
+/// Where its instances are made.
+#[derive(Clone, Debug, Default)]
+enum Create {
+    /// It has none.
+    #[default]
+    Nowhere,
+    Here(raw::Create),
+    Elsewhere(Arc<dyn Maker>),
 }
 
 impl Factory {
@@ -273,9 +284,35 @@ impl Factory {
             indicators.push(Arc::new(info));
         }
         Ok(Self {
-            create: Some(create),
+            create: Create::Here(create),
             indicators,
         })
+    }
+
+    /// A factory whose instances live elsewhere, with what was said there of its indicators.
+    ///
+    /// # Errors
+    /// When that is not as the contract says.
+    pub fn elsewhere(indicators: Vec<IndicatorInfo>, maker: Arc<dyn Maker>) -> Result<Self, Fault> {
+        let mut seen = std::collections::BTreeSet::new();
+        for info in &indicators {
+            info.check()?;
+            if !seen.insert(&info.id) {
+                return Err(contract(format!("`{}` is there twice", info.id)));
+            }
+        }
+        Ok(Self {
+            create: Create::Elsewhere(maker),
+            indicators: indicators.into_iter().map(Arc::new).collect(),
+        })
+    }
+
+    /// An instance without the checks: for a process that serves one to another, which checks.
+    ///
+    /// # Errors
+    /// The plugin's refusal.
+    pub fn bare(&self, id: &str, given: &[Given]) -> Result<Box<dyn Bare>, Fault> {
+        self.handle(id, given).map(Body::into_bare)
     }
 
     /// What it offers.
@@ -327,7 +364,12 @@ impl Factory {
         self.handle(id, given).map(drop)
     }
 
-    pub(super) fn handle(&self, id: &str, given: &[Given]) -> Result<Handle, Fault> {
+    pub(super) fn handle(&self, id: &str, given: &[Given]) -> Result<Body, Fault> {
+        let make = match &self.create {
+            Create::Here(make) => *make,
+            Create::Elsewhere(maker) => return maker.make(id, given).map(Body::Elsewhere),
+            Create::Nowhere => return Err(contract("it has no indicators")),
+        };
         let no_zero = |text: &str| CString::new(text).map_err(|_| contract("a name has a zero in it"));
         let id = no_zero(id)?;
         let names: Vec<CString> = given.iter().map(|g| no_zero(&g.name)).collect::<Result<_, _>>()?;
@@ -342,7 +384,6 @@ impl Factory {
                 f: g.f,
             })
             .collect();
-        let make = self.create.ok_or_else(|| contract("it has no indicators"))?;
         let mut this = ptr::null_mut();
         let mut vtbl = ptr::null();
         let mut slot = Slot::new();
@@ -362,7 +403,7 @@ impl Factory {
         slot.made(status, this, "instance")?;
         // SAFETY: the table that came with the instance, read as far as it says it goes.
         let calls = unsafe { Calls::read(vtbl) }?;
-        Ok(Handle { this, calls, slot })
+        Ok(Body::Here(Handle { this, calls, slot }))
     }
 }
 

@@ -9,9 +9,9 @@ use crate::args::{PluginArgs, PluginCommand, TextFormat};
 use crate::exit::{Exit, Failure};
 use crate::files;
 use crate::output::Output;
-use crate::plugins::{cache_folder, failure, lock_of};
+use crate::plugins::{Opened, cache_folder, failure, lock_of};
 use alula_plugin_abi::host::{BrokerInfo, IndicatorInfo, ParamInfo, PortInfo, SettingInfo, SettingKind};
-use alula_plugin_loader::{LIBRARY_BYTES_MAX, LOCK_NAME, Library, Lock, load, open};
+use alula_plugin_loader::{LIBRARY_BYTES_MAX, LOCK_NAME, Library, Lock, Policy, load, open};
 use serde_json::{Value, json};
 use std::fmt::Write as _;
 use std::path::Path;
@@ -72,31 +72,33 @@ fn list(format: TextFormat, out: &mut Output) -> Result<Exit, Failure> {
     let mut rows = Vec::new();
     let mut good = true;
     for pin in &lock.pins {
-        let result = load(&lock, &pin.id, &cache);
+        let result = usable(&lock, &pin.id, &cache);
         good &= result.is_ok();
         let short = pin.sha256.get(..12).unwrap_or_default();
         // Writing to a string cannot fail.
         let _ = match &result {
             Ok(l) => {
-                let brokers = l.brokers.brokers().iter().map(|b| format!("broker {}", b.id));
+                let brokers = l.brokers.iter().map(|b| format!("broker {}", b.id));
                 let names: Vec<String> = names(l).into_iter().chain(brokers).collect();
+                let how: String = pin.policy.words().iter().map(|w| format!("  ({w})")).collect();
                 let live = if pin.live { "  (real money allowed)" } else { "" };
                 let signed = if pin.publisher.is_some() { "  (signed)" } else { "" };
                 writeln!(
                     text,
-                    "  ✓ {:<16} {short}  {}{live}{signed}",
+                    "  ✓ {:<16} {short}  {}{live}{signed}{how}",
                     pin.id,
                     names.join(", ")
                 )
             }
-            Err(e) => writeln!(text, "  ✗ {:<16} {short}  {e}", pin.id),
+            Err(e) => writeln!(text, "  ✗ {:<16} {short}  {}", pin.id, e.what),
         };
         rows.push(json!({
             "id": pin.id, "file": pin.file.to_string_lossy(), "sha256": pin.sha256, "kind": pin.kind.word(),
             "refused": result.as_ref().err().map(|e| e.what.clone()),
             "indicators": result.as_ref().map(|l| names(l)).unwrap_or_default(),
-            "brokers": result.as_ref().map(|l| l.brokers.brokers().iter().map(|b| b.id.clone()).collect::<Vec<_>>()).unwrap_or_default(),
-            "live": pin.live, "publisher": pin.publisher,
+            "brokers": result.as_ref().map(|l| l.brokers.iter().map(|b| b.id.clone()).collect::<Vec<_>>()).unwrap_or_default(),
+            "live": pin.live, "publisher": pin.publisher, "isolated": pin.policy.isolated,
+            "deadline_seconds": pin.policy.seconds(), "on_failure": if pin.policy.stops { "stop" } else { "go on" },
         }));
     }
     if lock.pins.is_empty() {
@@ -112,8 +114,33 @@ fn list(format: TextFormat, out: &mut Output) -> Result<Exit, Failure> {
     Ok(if good { Exit::Ok } else { Exit::Findings })
 }
 
-fn names(library: &Library) -> Vec<String> {
+/// What a plugin has, and how it would be run.
+struct Usable {
+    opened: Opened,
+    brokers: Vec<Arc<BrokerInfo>>,
+    policy: Policy,
+}
+
+/// A trusted plugin as a run would use it: one that has a process of its own is not opened in this one.
+fn usable(lock: &Lock, id: &str, cache: &Path) -> Result<Usable, Failure> {
+    let pin = lock.pin(id).map_err(|e| failure(&e))?;
+    let opened = Opened::pinned(lock, id, cache)?;
+    let brokers = if pin.policy.isolated {
+        Vec::new()
+    } else {
+        let library = load(lock, id, cache).map_err(|e| failure(&e))?;
+        library.brokers.brokers().to_vec()
+    };
+    Ok(Usable {
+        opened,
+        brokers,
+        policy: pin.policy.clone(),
+    })
+}
+
+fn names(library: &Usable) -> Vec<String> {
     library
+        .opened
         .factory
         .indicators()
         .iter()
@@ -130,8 +157,27 @@ fn name_of(file: &Path) -> String {
     stem.to_lowercase()
 }
 
-fn inspect(plugin: &str, format: TextFormat, out: &mut Output) -> Result<Exit, Failure> {
+/// The same by file or by name.
+fn shown(plugin: &str) -> Result<Usable, Failure> {
+    if !Path::new(plugin).is_file()
+        && let Some(lock) = lock()?
+    {
+        return usable(&lock, plugin, &cache_folder()?);
+    }
     let library = library(plugin)?;
+    Ok(Usable {
+        brokers: library.brokers.brokers().to_vec(),
+        opened: Opened::here(&library, Policy::default()),
+        policy: Policy::default(),
+    })
+}
+
+fn inspect(plugin: &str, format: TextFormat, out: &mut Output) -> Result<Exit, Failure> {
+    let Usable {
+        opened: library,
+        brokers,
+        policy,
+    } = shown(plugin)?;
     let file = Path::new(plugin);
     let name = if file.is_file() {
         name_of(file)
@@ -145,14 +191,11 @@ fn inspect(plugin: &str, format: TextFormat, out: &mut Output) -> Result<Exit, F
             .iter()
             .map(|i| value(i, &name))
             .collect();
-        let brokers: Vec<Value> = library
-            .brokers
-            .brokers()
-            .iter()
-            .map(|b| broker_value(b))
-            .collect();
+        let brokers: Vec<Value> = brokers.iter().map(|b| broker_value(b)).collect();
         let all = json!({
             "sha256": library.sha256, "build": library.build, "indicators": indicators, "brokers": brokers,
+            "isolated": policy.isolated, "deadline_seconds": policy.seconds(),
+            "on_failure": if policy.stops { "stop" } else { "go on" },
         });
         out.data(&format!("{all:#}\n"))?;
         return Ok(Exit::Ok);
@@ -161,6 +204,10 @@ fn inspect(plugin: &str, format: TextFormat, out: &mut Output) -> Result<Exit, F
         "{name}: contract 1.{}, {}\nsha256 {}\n",
         library.minor, library.build, library.sha256
     );
+    let how = policy.words();
+    if !how.is_empty() {
+        let _ = writeln!(text, "run     {}", how.join("; "));
+    }
     for info in library.factory.indicators() {
         let _ = write!(text, "\n{} {}: {}\n", info.id, info.version, info.doc);
         let _ = writeln!(text, "  {}", info.declaration(&name));
@@ -174,7 +221,7 @@ fn inspect(plugin: &str, format: TextFormat, out: &mut Output) -> Result<Exit, F
             let _ = writeln!(text, "  gives  {}", port_text(port));
         }
     }
-    for broker in library.brokers.brokers() {
+    for broker in &brokers {
         let _ = write!(
             text,
             "\nbroker {} {}: {}\n",

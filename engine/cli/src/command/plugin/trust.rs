@@ -2,12 +2,14 @@
 
 use super::check::{BROKER, LOADS, one};
 use super::name_of;
-use crate::args::PluginTrustArgs;
+use crate::args::{OnFailure, PluginTrustArgs};
 use crate::exit::{Exit, Failure};
 use crate::files;
 use crate::output::Output;
 use crate::plugins::{failure, lock_of};
-use alula_plugin_loader::{Kind, LIBRARY_BYTES_MAX, LOCK_NAME, Lock, Pin, sha256, signature, signature_of};
+use alula_plugin_loader::{
+    Kind, LIBRARY_BYTES_MAX, LOCK_NAME, Lock, Pin, Policy, sha256, signature, signature_of,
+};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -54,6 +56,13 @@ pub fn run(args: &PluginTrustArgs, out: &mut Output) -> Result<Exit, Failure> {
             files::write_atomic(&target, &files::read_up_to(&own, signature::BYTES_MAX)?)?;
         }
     }
+    let policy = policy(args, lock.pin(&id).ok().map(|pin| &pin.policy));
+    if policy.isolated && brokers {
+        return Err(Failure::usage(format!(
+            "`{file}` has brokers, which run in a process of their own anyway, and its indicators cannot"
+        ))
+        .help("leave `--isolate` out, or build the indicators as a library of their own"));
+    }
     lock.set(Pin {
         id: id.clone(),
         file: below,
@@ -61,14 +70,21 @@ pub fn run(args: &PluginTrustArgs, out: &mut Output) -> Result<Exit, Failure> {
         kind: if brokers { Kind::Broker } else { Kind::Indicator },
         live: args.allow_live,
         publisher: publisher.clone(),
+        policy: policy.clone(),
     });
     // Read again before it is written: what is not valid must not replace what is.
     Lock::check(&lock.text()).map_err(|why| {
         Failure::usage(format!("`{id}` is no name for a plugin: {why}")).help("give it one with `--id`")
     })?;
     files::write_atomic(&lock.path, lock.text().as_bytes())?;
+    let words = policy.words();
+    let how = if words.is_empty() {
+        String::new()
+    } else {
+        format!("  ({})", words.join("; "))
+    };
     out.data(&format!(
-        "{id} is trusted in {}: {}\n",
+        "{id} is trusted in {}: {}{how}\n",
         lock.path.display(),
         functions
             .lines()
@@ -86,6 +102,16 @@ pub fn run(args: &PluginTrustArgs, out: &mut Output) -> Result<Exit, Failure> {
         "      alula plugin check {id}      what it must be able to do"
     ));
     Ok(Exit::Ok)
+}
+
+/// How its indicators are run: as is said now, else as the build before.
+fn policy(args: &PluginTrustArgs, before: Option<&Policy>) -> Policy {
+    let before = before.cloned().unwrap_or_default();
+    Policy {
+        isolated: args.isolate || (before.isolated && !args.in_process),
+        deadline: args.deadline.or(before.deadline),
+        stops: args.on_failure.map_or(before.stops, |w| w == OnFailure::Stop),
+    }
 }
 
 /// The key that must have signed the library, which it has: the one that is given, else the one of the build before.

@@ -11,6 +11,9 @@ use alula_plugin_loader::{LIBRARY_BYTES_MAX, sha256};
 use serde_json::{Value, json};
 use std::time::Duration;
 
+/// How often a run is asked whether it is done.
+const LOOK: Duration = Duration::from_millis(200);
+
 /// Runs every check on the library in processes of its own, then asks the run to take it.
 ///
 /// # Errors
@@ -33,7 +36,12 @@ pub fn run(args: &PluginUpgradeArgs, out: &mut Output) -> Result<Exit, Failure> 
     let asked = json!({
         "id": args.id, "sha256": hash, "bars": args.bars, "accept": args.accept_divergence, "why": args.why,
     });
-    let answer = control::ask(&args.state, &format!("plugin-upgrade {asked}"))?;
+    let mut answer = control::ask(&args.state, &format!("plugin-upgrade {asked}"))?;
+    // The run computes its past between its ticks; a long one takes a while.
+    while answer.get("upgrading").is_some() {
+        std::thread::sleep(LOOK);
+        answer = control::ask(&args.state, &format!("plugin-upgrade-state {hash}"))?;
+    }
     if let Some(error) = answer.get("error").and_then(Value::as_str) {
         let refused = Failure::new(Exit::Findings, error.to_owned());
         return Err(if error.contains("do not agree") {

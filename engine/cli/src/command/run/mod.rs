@@ -2,6 +2,7 @@
 
 pub mod basis;
 pub mod control;
+mod failed;
 mod hook;
 mod lines;
 mod log;
@@ -23,6 +24,7 @@ use crate::command::backtest::{failure, market, text, with_terms};
 use crate::exit::{Exit, Failure};
 use crate::output::Output;
 use crate::project::Project;
+use crate::quarantine;
 use crate::run_folder;
 use alula_core::plan::{Plan, link};
 use alula_core::why::render;
@@ -70,6 +72,11 @@ pub fn run(args: &RunArgs, out: &mut Output) -> Result<Exit, Failure> {
         Some(state) if args.resume => state.resume()?,
         _ => None,
     };
+    quarantine::leave_out(&args.without_plugin);
+    if let Some(state) = &state {
+        quarantine::check(state.folder.path(), &args.file, resumed.is_some())?;
+        quarantine::begin(state.folder.path())?;
+    }
     let files = strategy::watched(&project);
     // What went on begins with what it began with; what the files say now is offered to it afterwards.
     let began = resumed.as_ref().map(Resumed::unpack).transpose()?;
@@ -107,7 +114,7 @@ pub fn run(args: &RunArgs, out: &mut Output) -> Result<Exit, Failure> {
     if let Some(resumed) = &resumed {
         resumed.restore(&mut linked)?;
         if let Some(builds) = resumed.told.builds() {
-            linked.plugins = crate::plugins::at(linked.graph, &builds)?;
+            linked.plugins = crate::plugins::at(linked.graph, &builds, &args.file)?;
         }
         let basis = &resumed.basis;
         alula_run::restore(&mut graph.settings, &basis.settings);
@@ -141,7 +148,7 @@ pub fn run(args: &RunArgs, out: &mut Output) -> Result<Exit, Failure> {
         mode: Mode::Streaming,
         course: resumed.as_ref().map_or_else(
             || Ok(rails::course(args)),
-            |r| r.told.course(&graph, &r.basis.settings, out),
+            |r| r.told.course(&graph, &r.basis.settings, &args.file, out),
         )?,
         ..linked.request(&graph, history.as_ref(), &mut silent)
     };
@@ -149,7 +156,7 @@ pub fn run(args: &RunArgs, out: &mut Output) -> Result<Exit, Failure> {
     drop(request);
     let (mut carried, mut sheet) = (None, Sheet::default());
     if let Some(resumed) = &mut resumed {
-        resumed.told.upgrades(&mut crank)?;
+        resumed.told.upgrades(&mut crank, &args.file)?;
         let mut again = resumed.told.again(&mut crank)?;
         resumed.catch_up(&mut crank, again.as_mut(), out)?;
         if let Some(again) = again {
@@ -171,7 +178,7 @@ pub fn run(args: &RunArgs, out: &mut Output) -> Result<Exit, Failure> {
     if let (Some(keeper), None) = (&mut keeper, &resumed) {
         let at = crank.next().unwrap_or_default();
         for (id, sha256) in upgrade::builds(&crank) {
-            let loaded = upgrade::loaded(&id, &sha256)?;
+            let loaded = upgrade::loaded(crank.registry(), &id, &sha256);
             keeper
                 .plugin(&loaded, at, state::now_ns())
                 .map_err(|e| state::broken(&e))?;
@@ -341,6 +348,10 @@ struct Conductor<'r, 'a> {
     unheard: bool,
     /// It was said how many contracts are quoted.
     lines_told: bool,
+    /// Indicators that died, as it was said.
+    failed: std::collections::BTreeSet<String>,
+    /// What became of the newest build of a plugin that somebody asked for.
+    upgraded: Option<Value>,
     out: &'r mut Output,
 }
 
@@ -380,6 +391,8 @@ impl<'r, 'a> Conductor<'r, 'a> {
             stop: None,
             unheard: false,
             lines_told: false,
+            failed: std::collections::BTreeSet::new(),
+            upgraded: None,
             out,
         }
     }
@@ -439,6 +452,7 @@ impl<'r, 'a> Conductor<'r, 'a> {
                 self.tell_lines();
                 let news = self.live.turn(state::now_ns());
                 self.tell(&news.map_err(|e| stopped(&e))?)?;
+                self.tell_failed()?;
             }
             self.prepare(due)?;
             self.show(false)?;
@@ -497,7 +511,7 @@ impl<'r, 'a> Conductor<'r, 'a> {
         let file = self.source.as_ref().map_or(Duration::MAX, Source::due);
         let rules = self.files.as_ref().map_or(Duration::MAX, Files::due);
         let until = due.min(file).min(rules).saturating_sub(now).min(BREATH);
-        let until = if self.live.is_preparing() {
+        let until = if self.live.is_preparing() || self.live.is_following() {
             Duration::ZERO
         } else {
             until
@@ -576,11 +590,8 @@ impl<'r, 'a> Conductor<'r, 'a> {
                 self.reload();
                 json!({ "done": "reload" })
             }
-            ("plugin-upgrade", _) => {
-                let stamp = (request.uid, state::now_ns());
-                upgrade::answer(&self.args.file, &mut self.live, rest.trim(), stamp)
-                    .map_err(|e| stopped(&e))?
-            }
+            ("plugin-upgrade", _) => self.upgrade(rest.trim(), request.uid),
+            ("plugin-upgrade-state", _) => self.upgrade_state(rest.trim()),
             ("stop", _) => {
                 self.stop = Some("stopped by the operator");
                 json!({ "done": "stop" })

@@ -31,6 +31,10 @@ type Values = Result<Option<(PathBuf, Vec<u8>)>, (PathBuf, Refusal)>;
 impl Conductor<'_, '_> {
     /// Looks at the strategy's files and the thresholds file: what changed together is taken together.
     pub(super) fn look(&mut self, now: Duration) -> Result<(), Failure> {
+        if self.live.is_upgrading() {
+            // A strategy would be linked to the build that leaves: what is saved meanwhile is read afterwards.
+            return Ok(());
+        }
         let changed = self.files.as_mut().is_some_and(|f| f.poll(now));
         let moving = changed || self.files.as_ref().is_some_and(Files::is_moving);
         // A thresholds file that was saved with its strategy is read with it.
@@ -124,7 +128,8 @@ impl Conductor<'_, '_> {
         let digest = texts.iter().fold(String::new(), |all, (_, bytes)| {
             all + &alula_market::digest::sha256(bytes)
         });
-        let read = match fit(&project, values.clone(), &terms, self.out) {
+        let builds = super::upgrade::builds(self.live.crank());
+        let read = match fit(&project, values.clone(), &terms, (&args.file, &builds), self.out) {
             Ok(read) => read,
             Err(e) => return refused(of_text(&format!("{digest}{}", e.what)), e.what, String::new()),
         };
@@ -146,12 +151,16 @@ impl Conductor<'_, '_> {
         })))
     }
 
-    /// Goes on with a strategy that is on its way, until something else is due.
+    /// Goes on with a strategy or a build of a plugin that is on its way, until something else is due.
     pub(super) fn prepare(&mut self, due: Duration) -> Result<(), Failure> {
         let begun = Instant::now();
-        while self.live.is_preparing() {
-            let news = self.live.work(CHUNK, state::now_ns()).map_err(|e| stopped(&e))?;
-            self.tell(&news)?;
+        while self.live.is_preparing() || (self.live.is_following() && !self.live.crank().is_changing()) {
+            if self.live.is_preparing() {
+                let news = self.live.work(CHUNK, state::now_ns()).map_err(|e| stopped(&e))?;
+                self.tell(&news)?;
+            } else {
+                self.follow(CHUNK)?;
+            }
             if begun.elapsed() >= SLICE || self.started.elapsed() >= due {
                 break;
             }

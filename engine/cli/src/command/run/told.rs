@@ -68,8 +68,12 @@ pub struct ToldSwap {
 }
 
 impl ToldSwap {
-    /// The strategy, compiled from what the journal holds.
-    fn rules(&self, out: &mut Output) -> Result<Option<NewRules>, Failure> {
+    /// The strategy, compiled from what the journal holds, with the builds of plugins that were in force.
+    fn rules(
+        &self,
+        plugins: (&Path, &BTreeMap<String, String>),
+        out: &mut Output,
+    ) -> Result<Option<NewRules>, Failure> {
         let Some((sources, carry)) = &self.strategy else {
             return Ok(None);
         };
@@ -81,7 +85,7 @@ impl ToldSwap {
             alula_run::restore(&mut graph.settings, &basis.settings);
             Ok(graph)
         };
-        let fit = fit(&project, None, &terms, out)?.map_err(|unfit| {
+        let fit = fit(&project, None, &terms, plugins, out)?.map_err(|unfit| {
             Failure::new(Exit::Data, format!("a strategy in the journal: {}", unfit.what))
                 .help("replay it with the program version that wrote it")
         })?;
@@ -168,29 +172,36 @@ impl Told {
     ///
     /// # Errors
     /// When one is gone, or is not what the strategy declares.
-    pub fn upgrades(&self, crank: &mut Crank<'_>) -> Result<(), Failure> {
+    pub fn upgrades(&self, crank: &mut Crank<'_>, strategy: &Path) -> Result<(), Failure> {
         let mut builds = BTreeMap::new();
-        let graph = crank.plan().graph().clone();
         for (at, id, sha256) in &self.plugins {
             if builds.insert(id.clone(), sha256.clone()).is_none() {
                 continue;
             }
-            // Those that come later are not in force yet.
-            let mut now = self.builds().unwrap_or_default();
-            now.extend(builds.clone());
-            let host = crate::plugins::at(&graph, &now)?;
+            // As of then: a strategy may have changed before, and other builds may come later.
+            let (graph, registry) = crank.rules_at(*at);
+            let host = crate::plugins::at(&graph, &self.builds_at(*at), strategy)?;
             let upgrade = Upgrade {
                 at: *at,
                 plugin: id.clone(),
                 sha256: sha256.clone(),
-                registry: crank.registry().clone().and_plugins(host),
+                registry: registry.and_plugins(host),
             };
             crank.upgrade(upgrade, None);
         }
         Ok(())
     }
 
-    /// What is to happen to the run when it is computed again; `settings` are those that it recorded.
+    /// Builds of plugins in force at an instant, or on their way to it.
+    fn builds_at(&self, at: Instant) -> BTreeMap<String, String> {
+        let so_far = self.plugins.iter().filter(|(since, _, _)| *since <= at);
+        so_far
+            .map(|(_, id, sha256)| (id.clone(), sha256.clone()))
+            .collect()
+    }
+
+    /// What is to happen to the run when it is computed again; `settings` are those that it recorded, `strategy` is the file beside which
+    /// `plugins.lock` is looked for.
     ///
     /// # Errors
     /// When values do not fit the strategy.
@@ -198,6 +209,7 @@ impl Told {
         &self,
         graph: &Graph,
         settings: &BTreeMap<String, String>,
+        strategy: &Path,
         out: &mut Output,
     ) -> Result<Course, Failure> {
         let set = |text: &[u8], graph: &Graph| -> Result<ThresholdSet, Failure> {
@@ -212,7 +224,8 @@ impl Told {
         let mut newest: Option<Arc<NewRules>> = None;
         let mut swaps = Vec::with_capacity(self.swaps.len());
         for told in &self.swaps {
-            let rules = told.rules(out)?.map(Arc::new);
+            let builds = self.builds_at(told.at);
+            let rules = told.rules((strategy, &builds), out)?.map(Arc::new);
             newest = rules.clone().or(newest);
             swaps.push(Swap {
                 at: told.at,

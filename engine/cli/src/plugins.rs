@@ -168,7 +168,9 @@ impl Opened {
             let sha256 = keep(lock, id, cache).map_err(|e| failure(&e))?;
             return Self::isolated(id, sha256, policy, cache);
         }
-        let library = load(lock, id, cache).map_err(|e| failure(&e))?;
+        let pin = lock.pin(id).map_err(|e| failure(&e))?;
+        let watch = Watch::of_loading(id, &pin.sha256, &policy);
+        let library = watch.during(|| load(lock, id, cache)).map_err(|e| failure(&e))?;
         Ok(Self::here(&library, policy))
     }
 
@@ -177,7 +179,10 @@ impl Opened {
         if policy.isolated {
             return Self::isolated(id, sha256.to_owned(), policy, cache);
         }
-        let library = open_copy(id, sha256, cache).map_err(|e| failure(&e))?;
+        let watch = Watch::of_loading(id, sha256, &policy);
+        let library = watch
+            .during(|| open_copy(id, sha256, cache))
+            .map_err(|e| failure(&e))?;
         Ok(Self::here(&library, policy))
     }
 
@@ -674,6 +679,17 @@ impl Watch {
             label: label.to_owned(),
             whose: (function.plugin.clone(), function.opened.sha256.clone()),
             seconds: (!policy.isolated).then(|| policy.seconds()),
+            since: AtomicU64::new(0),
+        })
+    }
+
+    /// One for the time in which a library is opened and started, which is when its own code runs first.
+    fn of_loading(plugin: &str, sha256: &str, policy: &Policy) -> Arc<Self> {
+        start_watchdog();
+        Self::keep(Self {
+            label: format!("plugin `{plugin}`, which is being loaded,"),
+            whose: (plugin.to_owned(), sha256.to_owned()),
+            seconds: Some(policy.seconds()),
             since: AtomicU64::new(0),
         })
     }

@@ -404,6 +404,31 @@ fn the_checks_find_what_is_wrong() {
 }
 
 #[test]
+#[cfg(target_os = "linux")]
+fn a_library_that_looks_for_others_in_the_current_folder_is_refused() {
+    for (place, allowed) in [
+        (".", false),
+        ("lib:/usr/lib", false),
+        ("/usr/lib:", false),
+        ("/usr/lib", true),
+        ("$ORIGIN", true),
+    ] {
+        for kind in ["--enable-new-dtags", "--disable-new-dtags"] {
+            let Some(bytes) = probe(&[&format!("-Wl,{kind},-rpath,{place}")]) else {
+                return;
+            };
+            let cache = tempfile::tempdir().unwrap();
+            let opened = open(&bytes, cache.path());
+            assert_eq!(opened.is_ok(), allowed, "{place}: {opened:?}");
+            if let Err(e) = opened {
+                assert_eq!(e.refusal, Refusal::Unsafe);
+                assert!(e.what.contains("in the current folder"), "{e}");
+            }
+        }
+    }
+}
+
+#[test]
 fn a_chain_indicator_that_keeps_what_it_was_lent_is_found() {
     let found = |flags: &[&str]| {
         let bytes = compiled("tests/fixtures/chain.c", flags)?;

@@ -13,6 +13,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+/// What its process sees of the environment: where the system's loader looks. Keys and addresses that stand there are none of its
+/// business.
+const KEPT: [&str; 2] = ["LD_LIBRARY_PATH", "LD_PRELOAD"];
+
 /// Where a plugin's processes come from.
 #[derive(Clone, Debug)]
 pub struct Home {
@@ -31,7 +35,12 @@ impl Home {
         let arguments = |command: &mut std::process::Command| {
             command
                 .args(["plugin-host", &self.plugin, &self.sha256, "--cache"])
-                .arg(&self.cache);
+                .arg(&self.cache)
+                .env_clear()
+                .envs(
+                    KEPT.iter()
+                        .filter_map(|name| Some((name, std::env::var_os(name)?))),
+                );
         };
         Process::start(arguments, self.deadline).map_err(|text| Fault::new(FaultKind::Failed, text))
     }
@@ -70,7 +79,7 @@ pub fn describe(home: Home) -> Result<Described, Fault> {
     };
     Ok(Described {
         factory: Factory::elsewhere(indicators, Arc::new(maker))?,
-        build,
+        build: build.replace(|c: char| c.is_control(), " "),
         minor: u16::try_from(minor).unwrap_or(u16::MAX),
     })
 }

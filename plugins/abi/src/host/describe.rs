@@ -186,6 +186,16 @@ impl IndicatorInfo {
         Ok(())
     }
 
+    /// Its texts that are no names.
+    pub(super) fn texts(&self) -> impl Iterator<Item = &str> {
+        let ports = self.inputs.iter().chain(&self.outputs).map(|p| p.doc.as_str());
+        let params = self.params.iter().map(|p| p.doc.as_str());
+        [self.version.as_str(), self.doc.as_str()]
+            .into_iter()
+            .chain(ports)
+            .chain(params)
+    }
+
     /// The line that a strategy declares it with.
     #[must_use]
     pub fn declaration(&self, plugin: &str) -> String {

@@ -28,7 +28,7 @@ pub(super) fn contract(text: impl Into<String>) -> Fault {
     Fault::new(FaultKind::Contract, text)
 }
 
-/// A text of a plugin's tables, copied.
+/// A text of a plugin's tables, copied; control characters are blanks.
 ///
 /// # Errors
 /// No text at all, one that is too long, or one that is not UTF-8.
@@ -44,7 +44,9 @@ pub unsafe fn text_at(text: *const c_char, what: &str) -> Result<String, Fault> 
         // SAFETY: no byte before this one was the zero, so this one is there, by the caller's promise.
         let byte = unsafe { text.add(at).read() }.cast_unsigned();
         if byte == 0 {
-            return String::from_utf8(bytes).map_err(|_| contract(format!("{what} is not valid UTF-8")));
+            let text =
+                String::from_utf8(bytes).map_err(|_| contract(format!("{what} is not valid UTF-8")))?;
+            return Ok(one_line(&text));
         }
         bytes.push(byte);
     }
@@ -63,7 +65,12 @@ pub unsafe fn borrowed_text(text: raw::Str) -> String {
     let len = usize::try_from(text.len).unwrap_or(usize::MAX).min(TEXT_MAX);
     // SAFETY: by the caller's promise, for no more bytes than it covers.
     let bytes = unsafe { std::slice::from_raw_parts(text.ptr.cast::<u8>(), len) };
-    String::from_utf8_lossy(bytes).into_owned()
+    one_line(&String::from_utf8_lossy(bytes))
+}
+
+/// One line without anything that a terminal would obey: it is shown to people.
+pub(super) fn one_line(text: &str) -> String {
+    text.replace(|c: char| c.is_control(), " ")
 }
 
 /// A field at the end of a struct that may be too old to have it.
@@ -295,8 +302,22 @@ impl Factory {
     /// When that is not as the contract says.
     pub fn elsewhere(indicators: Vec<IndicatorInfo>, maker: Arc<dyn Maker>) -> Result<Self, Fault> {
         let mut seen = std::collections::BTreeSet::new();
+        let most = usize::try_from(INDICATORS_MAX).unwrap_or(usize::MAX);
+        if indicators.is_empty() || indicators.len() > most {
+            return Err(contract(format!("it has {} indicators", indicators.len())));
+        }
         for info in &indicators {
             info.check()?;
+            let most = usize::try_from(PORTS_MAX).unwrap_or(usize::MAX);
+            if [info.params.len(), info.inputs.len(), info.outputs.len()]
+                .iter()
+                .any(|n| *n > most)
+            {
+                return Err(contract(format!("`{}` has more than {most} ports", info.id)));
+            }
+            if info.texts().any(|text| text.chars().any(char::is_control)) {
+                return Err(contract(format!("a text of `{}` is no line", info.id)));
+            }
             if !seen.insert(&info.id) {
                 return Err(contract(format!("`{}` is there twice", info.id)));
             }
@@ -476,8 +497,7 @@ impl Slot {
             .take_while(|b| *b != 0)
             .collect();
         let said = String::from_utf8_lossy(&bytes);
-        // One line, whatever it says.
-        let said = said.replace(|c: char| c.is_control(), " ");
+        let said = one_line(&said);
         let kind = match status {
             raw::E_PANIC => FaultKind::Panicked,
             raw::E_STATE_VERSION => FaultKind::State,

@@ -1,5 +1,6 @@
 //! Indicators over a line to another process: what they are, their rows and their chains, as bytes. Numbers cross bit by bit.
 
+use super::table::one_line;
 use super::{Fault, FaultKind, Given, IndicatorInfo, ParamInfo, PortInfo};
 use crate::broker::wire::{In, Out, Wire};
 use crate::chain::{Chain, Contracts, Expiry, Settles};
@@ -131,7 +132,18 @@ fields!(IndicatorInfo {
     outputs,
 });
 fields!(Given { name, whole, i, f });
-fields!(Fault { kind, text });
+
+impl Wire for Fault {
+    fn put(&self, out: &mut Out) {
+        self.kind.put(out);
+        self.text.put(out);
+    }
+    fn take(from: &mut In<'_>) -> Result<Self, String> {
+        let kind = Wire::take(from)?;
+        // The other end holds a plugin, which may say anything.
+        Ok(Self::new(kind, one_line(&String::take(from)?)))
+    }
+}
 
 /// A snapshot of a chain with all that it borrows.
 #[derive(Clone, Debug, Default, PartialEq)]

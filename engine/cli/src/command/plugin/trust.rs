@@ -6,9 +6,9 @@ use crate::args::{OnFailure, PluginTrustArgs};
 use crate::exit::{Exit, Failure};
 use crate::files;
 use crate::output::Output;
-use crate::plugins::{failure, lock_of};
+use crate::plugins::{cache_folder, failure, lock_of};
 use alula_plugin_loader::{
-    Kind, LIBRARY_BYTES_MAX, LOCK_NAME, Lock, Pin, Policy, sha256, signature, signature_of,
+    Kind, LIBRARY_BYTES_MAX, LOCK_NAME, Lock, Pin, Policy, keep, sha256, signature, signature_of,
 };
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -77,6 +77,8 @@ pub fn run(args: &PluginTrustArgs, out: &mut Output) -> Result<Exit, Failure> {
         Failure::usage(format!("`{id}` is no name for a plugin: {why}")).help("give it one with `--id`")
     })?;
     files::write_atomic(&lock.path, lock.text().as_bytes())?;
+    // What cannot be kept now is refused when it is loaded.
+    let _ = cache_folder().map(|cache| keep(&lock, &id, &cache));
     let words = policy.words();
     let how = if words.is_empty() {
         String::new()

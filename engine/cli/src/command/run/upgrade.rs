@@ -58,7 +58,10 @@ impl Conductor<'_, '_> {
         if self.live.is_following() {
             return json!({ "upgrading": sha256 });
         }
-        let ended = self.upgraded.as_ref().filter(|u| u["sha256"] == sha256);
+        let ended = self
+            .upgraded
+            .as_ref()
+            .filter(|u| u.get("sha256").and_then(Value::as_str) == Some(sha256));
         ended.cloned().unwrap_or_else(
             || json!({ "error": "the run has not been asked for that build, or for another one since" }),
         )

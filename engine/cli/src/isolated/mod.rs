@@ -208,7 +208,7 @@ impl Bare for Instance {
     }
 
     fn update_chain(&mut self, chain: &Chain<'_>, out: &mut [f64]) -> Result<bool, Fault> {
-        self.row(&Call::Chain(ChainRows::of(chain)), out)
+        self.row(&Call::Chain(Box::new(ChainRows::of(chain))), out)
     }
 
     fn batch(

@@ -18,7 +18,7 @@ pub enum Call {
     },
     Reset,
     Update(Lane),
-    Chain(ChainRows),
+    Chain(Box<ChainRows>),
     /// Rows at once: a lane for each input.
     Rows(Vec<Lane>),
     Save,
@@ -117,7 +117,7 @@ impl Wire for Call {
             }
             2 => Self::Reset,
             3 => Self::Update(Wire::take(from)?),
-            4 => Self::Chain(Wire::take(from)?),
+            4 => Self::Chain(Box::new(Wire::take(from)?)),
             5 => Self::Rows(Wire::take(from)?),
             6 => Self::Save,
             _ => Self::Load {
@@ -214,7 +214,7 @@ mod tests {
             },
             Call::Reset,
             Call::Update(Lane(vec![f64::NAN, 1.5])),
-            Call::Chain(ChainRows::default()),
+            Call::Chain(Box::default()),
             Call::Rows(vec![Lane(vec![1.0, -0.0]), Lane(vec![2.0, 3.0])]),
             Call::Save,
             Call::Load {

@@ -97,7 +97,7 @@ fn list(format: TextFormat, out: &mut Output) -> Result<Exit, Failure> {
         rows.push(json!({
             "id": pin.id, "file": pin.file.to_string_lossy(), "sha256": pin.sha256, "kind": pin.kind.word(),
             "refused": result.as_ref().err().map(|e| e.what.clone()),
-            "indicators": result.as_ref().map(|l| names(l)).unwrap_or_default(),
+            "indicators": result.as_ref().map(names).unwrap_or_default(),
             "brokers": result.as_ref().map(|l| l.brokers.iter().map(|b| b.id.clone()).collect::<Vec<_>>()).unwrap_or_default(),
             "live": pin.live, "publisher": pin.publisher, "isolated": pin.policy.isolated,
             "deadline_seconds": pin.policy.seconds(), "on_failure": if pin.policy.stops { "stop" } else { "go on" },

@@ -3,12 +3,11 @@
 //!
 //! `cargo run --release -p alula-examples --example embed`
 
-use alula_core::registry::Registry;
 use alula_dsl::compile::compile;
 use alula_dsl::diagnostic::render;
 use alula_dsl::source::NoImports;
 use alula_market::sim::{SimConfig, SimulatedMarket};
-use alula_run::{BacktestRequest, Inputs, Mode, backtest};
+use alula_run::{BacktestRequest, Inputs, backtest};
 use std::error::Error;
 use std::io::Write;
 use std::sync::Arc;
@@ -48,20 +47,13 @@ fn main() -> Result<(), Box<dyn Error>> {
     let thresholds = graph.thresholds.iter().map(|t| t.default).collect();
     let market = SimulatedMarket::new(SimConfig::default())?;
     let run = backtest(BacktestRequest {
-        graph: Arc::new(graph),
         thresholds,
-        registry: Registry::default(),
         inputs: Inputs {
             sources: vec![("hosted.alula".to_owned(), STRATEGY.as_bytes().to_vec())],
             thresholds: None,
             scripts: Vec::new(),
         },
-        history: &market,
-        from: None,
-        to: None,
-        mode: Mode::Batch,
-        course: alula_run::Course::default(),
-        progress: &mut |_| {},
+        ..BacktestRequest::new(Arc::new(graph), &market, &mut |_| {})
     })?;
     let mut out = std::io::stdout().lock();
     writeln!(out, "simulated market: the first fills and the last equity")?;

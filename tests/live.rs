@@ -1,7 +1,6 @@
 //! A live run and a backtest are one computation: the same decisions, link by link, with thresholds changed under way.
 
 use crate::support::{chain_store, real_data, root};
-use alula_core::registry::Registry;
 use alula_core::thresholds::ThresholdSet;
 use alula_dsl::compile::compile;
 use alula_dsl::graph::Graph;
@@ -11,7 +10,7 @@ use alula_live::{Happening, Live};
 use alula_market::history::History;
 use alula_market::sim::{SimConfig, SimulatedMarket};
 use alula_market::time::Instant;
-use alula_run::{BacktestRequest, Course, Crank, Entries, Inputs, Mode, RunOutput, Swap, SwapFile, backtest};
+use alula_run::{BacktestRequest, Course, Crank, Entries, Mode, RunOutput, Swap, SwapFile, backtest};
 use proptest::prelude::*;
 use std::sync::Arc;
 
@@ -36,16 +35,9 @@ fn request<'a>(
     progress: &'a mut dyn FnMut(alula_run::Progress),
 ) -> BacktestRequest<'a> {
     BacktestRequest {
-        graph: Arc::clone(graph),
-        thresholds: ThresholdSet::defaults(&graph.thresholds).values().to_vec(),
-        registry: Registry::default(),
-        inputs: Inputs::default(),
-        history,
-        from: None,
-        to: None,
         mode,
         course,
-        progress,
+        ..BacktestRequest::new(Arc::clone(graph), history, progress)
     }
 }
 

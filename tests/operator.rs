@@ -3,8 +3,6 @@
 
 use crate::support::root;
 use alula_core::operator::Instruction;
-use alula_core::registry::Registry;
-use alula_core::thresholds::ThresholdSet;
 use alula_dsl::compile::compile;
 use alula_dsl::graph::Graph;
 use alula_dsl::source::NoImports;
@@ -12,9 +10,7 @@ use alula_live::Live;
 use alula_live::swap::{Desk, Rules};
 use alula_market::history::History;
 use alula_market::sim::{SimConfig, SimulatedMarket};
-use alula_run::{
-    Act, BacktestRequest, Course, Crank, HaltLevel, Inputs, Mode, OperatorAct, RunOutput, backtest,
-};
+use alula_run::{Act, BacktestRequest, Course, Crank, HaltLevel, Mode, OperatorAct, RunOutput, backtest};
 use proptest::prelude::*;
 use std::sync::Arc;
 
@@ -50,16 +46,9 @@ fn request<'a>(
     progress: &'a mut dyn FnMut(alula_run::Progress),
 ) -> BacktestRequest<'a> {
     BacktestRequest {
-        graph: Arc::clone(graph),
-        thresholds: ThresholdSet::defaults(&graph.thresholds).values().to_vec(),
-        registry: Registry::default(),
-        inputs: Inputs::default(),
-        history,
-        from: None,
-        to: None,
         mode,
         course,
-        progress,
+        ..BacktestRequest::new(Arc::clone(graph), history, progress)
     }
 }
 

@@ -7,7 +7,6 @@ use super::{by_hand, date, folder, print};
 use crate::support::{chain_store, root};
 use alula_book::fill::{Trying, price_open};
 use alula_book::{Band, Cross, ExecutionKind, FillModel, Leg, Package};
-use alula_core::registry::Registry;
 use alula_dsl::compile::compile;
 use alula_dsl::graph::Graph;
 use alula_dsl::source::NoImports;
@@ -54,22 +53,20 @@ fn engine(history: &StoreHistory, mode: Mode, numbers: Option<Numbers>) -> RunOu
     let graph = compiled
         .graph
         .unwrap_or_else(|| panic!("{:?}", compiled.diagnostics));
-    let defaults = graph.thresholds.iter().map(|t| t.default).collect();
-    let request = BacktestRequest {
-        thresholds: numbers.map_or(defaults, |n| values(&graph, n)),
-        graph: Arc::new(graph),
-        registry: Registry::default(),
+    let progress = &mut |_| ();
+    let mut request = BacktestRequest {
         inputs: Inputs {
             sources: vec![("weekly_condor.alula".to_owned(), text)],
             ..Inputs::default()
         },
-        history,
         from: Some(date(4, 25)),
         to: Some(date(6, 28)),
         mode,
-        course: alula_run::Course::default(),
-        progress: &mut |_| (),
+        ..BacktestRequest::new(Arc::new(graph), history, progress)
     };
+    if let Some(numbers) = numbers {
+        request.thresholds = values(&request.graph, numbers);
+    }
     backtest(request).expect("a run")
 }
 

@@ -19,7 +19,7 @@ use alula_dsl::source::NoImports;
 use alula_dsl::span::FileId;
 use alula_dsl::syntax::parse;
 use alula_proof::{CaseMarket, ChainCache, Harness, TestFile, read};
-use alula_run::{BacktestRequest, Inputs, Mode, backtest};
+use alula_run::{BacktestRequest, Mode, backtest};
 use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
@@ -97,17 +97,10 @@ fn cases(name: &str, strategy: &str, text: &str) {
         .with("limit: the runs alone, nothing judged", || {
             let mut rows = 0.0;
             for case in &tests.cases {
+                let market = CaseMarket::new(&case.market, &chains, None);
                 let run = backtest(BacktestRequest {
-                    graph: Arc::clone(&graph),
                     thresholds: case.thresholds.clone(),
-                    registry: Registry::default(),
-                    inputs: Inputs::default(),
-                    history: &CaseMarket::new(&case.market, &chains, None),
-                    from: None,
-                    to: None,
-                    mode: Mode::Batch,
-                    course: alula_run::Course::default(),
-                    progress: &mut |_| {},
+                    ..BacktestRequest::new(Arc::clone(&graph), &market, &mut |_| {})
                 });
                 rows += f64::from(u32::try_from(run.unwrap().daily.len()).unwrap());
             }

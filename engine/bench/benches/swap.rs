@@ -11,7 +11,7 @@
 
 use alula_bench::is_wanted;
 use alula_core::registry::Registry;
-use alula_core::thresholds::{ThresholdSet, read};
+use alula_core::thresholds::read;
 use alula_dsl::compile::compile;
 use alula_dsl::graph::Graph;
 use alula_dsl::source::NoImports;
@@ -20,7 +20,7 @@ use alula_live::source::{AGAIN, SETTLE, Source};
 use alula_live::strategy::{Files, Offered};
 use alula_live::swap::{Desk, Rules};
 use alula_market::sim::{SimConfig, SimulatedMarket};
-use alula_run::{BacktestRequest, Course, Crank, Entries, Inputs, Mode, NewRules, Swap, backtest};
+use alula_run::{BacktestRequest, Crank, Entries, Inputs, Mode, NewRules, Swap, backtest};
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
@@ -66,16 +66,8 @@ fn request<'a>(
     progress: &'a mut dyn FnMut(alula_run::Progress),
 ) -> BacktestRequest<'a> {
     BacktestRequest {
-        graph: Arc::clone(graph),
-        thresholds: ThresholdSet::defaults(&graph.thresholds).values().to_vec(),
-        registry: Registry::default(),
-        inputs: Inputs::default(),
-        history,
-        from: None,
-        to: None,
         mode: Mode::Streaming,
-        course: Course::default(),
-        progress,
+        ..BacktestRequest::new(Arc::clone(graph), history, progress)
     }
 }
 

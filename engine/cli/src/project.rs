@@ -14,7 +14,7 @@ use alula_dsl::graph::{Graph, ScriptDef};
 use alula_dsl::source::{SourceFile, SourceMap};
 use alula_dsl::span::{FileId, Span};
 use alula_market::history::History;
-use alula_run::{BacktestRequest, Inputs, Mode, Progress};
+use alula_run::{BacktestRequest, Inputs, Progress};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -252,16 +252,10 @@ impl Linked<'_> {
         progress: &'a mut dyn FnMut(Progress),
     ) -> BacktestRequest<'a> {
         BacktestRequest {
-            graph: Arc::new(graph.clone()),
             thresholds: self.thresholds.values().to_vec(),
             registry: self.registry(),
             inputs: self.inputs.clone(),
-            history,
-            from: None,
-            to: None,
-            mode: Mode::Batch,
-            course: alula_run::Course::default(),
-            progress,
+            ..BacktestRequest::new(Arc::new(graph.clone()), history, progress)
         }
     }
 }

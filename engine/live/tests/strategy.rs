@@ -84,18 +84,11 @@ fn request<'a>(
     (mode, course): (Mode, Course),
     progress: &'a mut dyn FnMut(alula_run::Progress),
 ) -> BacktestRequest<'a> {
-    let graph = graph(text);
     BacktestRequest {
-        thresholds: ThresholdSet::defaults(&graph.thresholds).values().to_vec(),
-        graph,
-        registry: Registry::default(),
         inputs: inputs(text),
-        history,
-        from: None,
-        to: None,
         mode,
         course,
-        progress,
+        ..BacktestRequest::new(graph(text), history, progress)
     }
 }
 

@@ -17,8 +17,7 @@ use alula_market::history::History;
 use alula_market::time::Instant;
 use alula_run::output::{OrderRow, TickRow};
 use alula_run::{
-    BacktestRequest, ErrorClass, Explainer, Inputs, Mode, OperatorAct, RunError, RunOutput, backtest,
-    backtest_with,
+    BacktestRequest, ErrorClass, Explainer, Mode, OperatorAct, RunError, RunOutput, backtest, backtest_with,
 };
 use alula_yaml::Place;
 use std::sync::Arc;
@@ -165,12 +164,10 @@ impl Harness {
 
     fn turn(&self, case: &Case, market: &CaseMarket<'_>, mode: Mode) -> Result<RunOutput, RunError> {
         let range = case.data.as_ref().map(|d| (d.from, d.to));
+        let progress = &mut |_| {};
         let request = BacktestRequest {
-            graph: Arc::clone(&self.graph),
             thresholds: case.thresholds.clone(),
             registry: self.registry.clone(),
-            inputs: Inputs::default(),
-            history: market,
             from: range.map(|r| r.0),
             to: range.map(|r| r.1),
             mode,
@@ -178,7 +175,7 @@ impl Harness {
                 acts: acts(case, market.steps())?,
                 ..alula_run::Course::default()
             },
-            progress: &mut |_| {},
+            ..BacktestRequest::new(Arc::clone(&self.graph), market, progress)
         };
         match case.data {
             // Recorded chains are large, and each case has its own.

@@ -4,6 +4,7 @@
 
 pub mod caveats;
 pub mod chart;
+pub mod columns;
 pub mod compare;
 pub mod edge;
 pub mod from_run;

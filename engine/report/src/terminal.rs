@@ -3,6 +3,7 @@
 //! The text carries ANSI styles; the caller's stream removes them where they do not belong.
 
 use crate::caveats;
+use crate::columns::{self, align_right, table_within};
 use crate::edge::{Edge, Verdict};
 use crate::model::{Ending, Report, Trade};
 use crate::returns::Returns;
@@ -12,7 +13,7 @@ use crate::text::{count, dollars, percent, plural, short_hash, signed_dollars, s
 use crate::words;
 use alula_market::money::Usd;
 use anstyle::{AnsiColor, Style};
-use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
+use comfy_table::Table;
 use std::fmt::Write as _;
 
 /// Trades listed at most; the run folder has all of them.
@@ -30,31 +31,8 @@ fn paint(style: Style, text: &str) -> String {
     format!("{style}{text}{style:#}")
 }
 
-fn table(width: u16, header: &[&str]) -> Table {
-    let mut table = Table::new();
-    table
-        .load_style(presets::NOTHING)
-        .set_content_arrangement(ContentArrangement::Dynamic)
-        .set_width(width);
-    if !header.is_empty() {
-        table.set_header(header.to_vec());
-    }
-    table
-}
-
-/// Aligns columns of numbers; only columns that exist, so after the rows.
-fn align_right(table: &mut Table, columns: impl IntoIterator<Item = usize>) {
-    for index in columns {
-        if let Some(column) = table.column_mut(index) {
-            column.set_cell_alignment(CellAlignment::Right);
-        }
-    }
-}
-
 fn push(out: &mut String, table: &Table) {
-    for line in table.to_string().lines() {
-        let _ = writeln!(out, " {}", line.trim_end());
-    }
+    columns::push(out, " ", table);
 }
 
 fn heading(out: &mut String, text: &str) {
@@ -257,7 +235,7 @@ fn figures(out: &mut String, report: &Report, s: &Stats, width: u16) {
     }));
     // Two columns of figures keep it on one screen; a narrow terminal gets one.
     let _ = writeln!(out);
-    let mut table = table(width, &[]);
+    let mut table = table_within(width, &[]);
     if width >= 92 {
         let second = rows.split_off(rows.len().div_ceil(2));
         for (i, (a, b)) in rows.iter().enumerate() {
@@ -324,7 +302,7 @@ fn trades(out: &mut String, report: &Report, width: u16) {
         "P&L",
         "ended by",
     ];
-    let mut table = table(width, &header);
+    let mut table = table_within(width, &header);
     for trade in report.trades.iter().skip(left_out) {
         table.add_row(trade_row(trade, &report.underlying));
     }
@@ -339,7 +317,7 @@ fn attribution(out: &mut String, report: &Report, width: u16) {
         return;
     }
     heading(out, "Where the P&L comes from");
-    let mut table = table(
+    let mut table = table_within(
         width,
         &["owner", "trades", "rolls", "P&L", "at natural", "at mid", "fees"],
     );
@@ -363,7 +341,7 @@ fn operator(out: &mut String, report: &Report, width: u16) {
     let Some(part) = &report.operator else { return };
     heading(out, "What the operator added");
     wrap(out, &part.sentence(), usize::from(width));
-    let mut overlays = table(width, &["#", "overlay", "who", "from", "to", "changed"]);
+    let mut overlays = table_within(width, &["#", "overlay", "who", "from", "to", "changed"]);
     for o in &part.overlays {
         let to = o.ended.map_or_else(|| "the end".to_owned(), |t| t.to_string());
         let how = if o.how.is_empty() {
@@ -382,7 +360,7 @@ fn operator(out: &mut String, report: &Report, width: u16) {
     }
     align_right(&mut overlays, [0, 5]);
     push(out, &overlays);
-    let mut owners = table(width, &["P&L of positions", "P&L", "at natural", "at mid"]);
+    let mut owners = table_within(width, &["P&L of positions", "P&L", "at natural", "at mid"]);
     for (owner, positions, pnl) in part.owners() {
         let owner = match owner {
             "opened and closed by rules" => owner.to_owned(),
@@ -422,7 +400,7 @@ fn rules(out: &mut String, report: &Report, width: u16) {
         return;
     }
     heading(out, "Rules");
-    let mut table = table(width, &["rule", "true", "false", "unknown", "acted"]);
+    let mut table = table_within(width, &["rule", "true", "false", "unknown", "acted"]);
     for rule in report.rules.iter().take(RULES_MAX) {
         table.add_row([
             rule.key.clone(),

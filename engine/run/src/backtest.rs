@@ -64,6 +64,25 @@ pub struct BacktestRequest<'a> {
     pub progress: &'a mut dyn FnMut(Progress),
 }
 
+impl<'a> BacktestRequest<'a> {
+    /// A run over all of a history in batch: thresholds at their defaults, built-in operators, no files for the record.
+    /// What else is wanted is written over it: `BacktestRequest { mode, ..BacktestRequest::new(…) }`.
+    pub fn new(graph: Arc<Graph>, history: &'a dyn History, progress: &'a mut dyn FnMut(Progress)) -> Self {
+        Self {
+            thresholds: graph.thresholds.iter().map(|t| t.default).collect(),
+            graph,
+            registry: Registry::default(),
+            inputs: Inputs::default(),
+            history,
+            from: None,
+            to: None,
+            mode: Mode::Batch,
+            course: Course::default(),
+            progress,
+        }
+    }
+}
+
 impl std::fmt::Debug for BacktestRequest<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("BacktestRequest")

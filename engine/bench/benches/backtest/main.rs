@@ -21,13 +21,12 @@ mod market;
 mod plain;
 
 use alula_bench::{Race, is_wanted};
-use alula_core::registry::Registry;
 use alula_dsl::graph::Graph;
 use alula_dsl::source::NoImports;
 use alula_market::chain::ChainSnapshot;
 use alula_market::history::History;
 use alula_market::store::StoreHistory;
-use alula_run::{BacktestRequest, Inputs, Mode, Progress, RunOutput, Sweep, backtest};
+use alula_run::{BacktestRequest, Progress, RunOutput, Sweep, backtest};
 use plain::{Exits, Outcome};
 use std::path::Path;
 use std::sync::Arc;
@@ -240,16 +239,8 @@ fn request<'a>(
     progress: &'a mut dyn FnMut(Progress),
 ) -> BacktestRequest<'a> {
     BacktestRequest {
-        graph: Arc::clone(graph),
         thresholds: vec![EXITS.gain, EXITS.stop],
-        registry: Registry::default(),
-        inputs: Inputs::default(),
-        history,
-        from: None,
-        to: None,
-        mode: Mode::Batch,
-        course: alula_run::Course::default(),
-        progress,
+        ..BacktestRequest::new(Arc::clone(graph), history, progress)
     }
 }
 

@@ -45,7 +45,9 @@ pub fn run(args: &BacktestArgs, out: &mut Output) -> Result<Exit, Failure> {
         // Better to say it before a long run than after.
         run_folder::check_target(dir, args.force)?;
     }
+    let waits = waits(&course);
     let run = turn(args, (&linked, &graph), (history.as_ref(), course), out)?;
+    never_looked_at(&waits, &run, out);
     let report = crate::explain::report(&run, &graph)?;
     let dir = run_folder::write(args.out.as_deref(), &run, &report, args.force)?;
     match args.format {
@@ -170,6 +172,25 @@ fn strategy_swap(
     .map_err(|unfit| Failure::new(Exit::Findings, unfit.what).help(unfit.help))?;
     fit.rules.others = args.positions.map(crate::args::PositionsArg::orphans);
     Ok(fit.swap(at, args.on_swap.entries()))
+}
+
+/// What a course has for later, by the flag that said so.
+fn waits(course: &Course) -> Vec<(Instant, &'static str)> {
+    let swaps = course.swaps.iter().map(|swap| (swap.at, "--swap"));
+    let acts = course.acts.iter().map(|act| (act.at, "--overlays"));
+    swaps.chain(acts).collect()
+}
+
+/// Says what a run ended before: a wrong year in a flag must not look like a change without effect.
+fn never_looked_at(waits: &[(Instant, &'static str)], run: &RunOutput, out: &mut Output) {
+    let Some(last) = run.manifest.last_tick else {
+        return;
+    };
+    for (at, flag) in waits.iter().filter(|(at, _)| *at > last) {
+        out.warn(&format!(
+            "`{flag}`: what is for {at} never took effect, since the run's last look at the market was at {last}"
+        ));
+    }
 }
 
 /// A time, or the beginning of a day at the exchange.

@@ -13,8 +13,8 @@ use alula_pricing::breakeven::{Dynamics, Scenario};
 use alula_pricing::payoff::{Bound, Breakeven, Payoff, PayoffLeg};
 use alula_pricing::returns::annualised;
 use alula_pricing::stress::{Asset, Holding, Shift, VolShift, value};
+use alula_report::columns;
 use chrono::Days;
-use comfy_table::{CellAlignment, Table, presets};
 use serde_json::json;
 use std::fmt::Write as _;
 
@@ -258,8 +258,7 @@ fn text(
         terms.forward(),
         cash.to_f64().abs()
     );
-    let mut table = Table::new();
-    table.load_style(presets::NOTHING);
+    let mut table = columns::table();
     table.set_header(["date", "days on", "break-evens", "if still", "a year"]);
     for row in rows {
         let levels = if row.levels.is_empty() {
@@ -276,14 +275,8 @@ fn text(
                 .map_or_else(|| "–".to_owned(), alula_report::text::signed_percent),
         ]);
     }
-    for index in [1, 3, 4] {
-        if let Some(column) = table.column_mut(index) {
-            column.set_cell_alignment(CellAlignment::Right);
-        }
-    }
-    for line in table.to_string().lines() {
-        let _ = writeln!(out, "{}", line.trim_end());
-    }
+    columns::align_right(&mut table, [1, 3, 4]);
+    columns::push(&mut out, "", &table);
     out.push_str(
         "\nPoints per package, opened at the mid. Break-evens are levels of the expiry's forward, each strike's vol following the\n\
          surface to the time that is left; the last line is exact. `if still`: profit if forward and vols stand, and a year on the\n\

@@ -10,7 +10,7 @@ use alula_core::registry::Registry;
 use alula_dsl::diagnostic::{Diagnostic, Severity, codes, render};
 use alula_market::store::StoreHistory;
 use alula_report::text::plural;
-use alula_run::{BacktestRequest, Inputs, Mode, warming_up};
+use alula_run::{BacktestRequest, warming_up};
 use std::sync::Arc;
 
 /// Checks files and writes the findings.
@@ -94,17 +94,13 @@ fn against(
         return Ok(());
     }
     let plugins = crate::plugins::of(graph, &project.path, &std::collections::BTreeMap::new(), out)?;
+    let progress = &mut |_| {};
     let request = BacktestRequest {
-        graph: Arc::new(graph.clone()),
         thresholds: thresholds.values().to_vec(),
         registry: Registry::with_scripts(linked.scripts.clone()).and_plugins(plugins),
-        inputs: Inputs::default(),
-        history: store,
         from: args.from,
         to: args.to,
-        mode: Mode::Batch,
-        progress: &mut |_| {},
-        course: alula_run::Course::default(),
+        ..BacktestRequest::new(Arc::new(graph.clone()), store, progress)
     };
     let (found, absent) = warming_up(&request).map_err(|e| failure(&e))?;
     for value in found {

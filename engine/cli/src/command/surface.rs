@@ -13,9 +13,9 @@ use alula_market::sim::{SimConfig, SimulatedMarket};
 use alula_market::time::{Date, Instant};
 use alula_pricing::surface::{Crossing, Smile, SmileKind, SmileQuote, SurfaceSlice};
 use alula_report::chart::{MAX_SMILES, SmileChart, smiles};
+use alula_report::columns;
 use alula_report::text::plural;
 use alula_run::Moment;
-use comfy_table::{CellAlignment, Table, presets};
 use serde_json::{Value, json};
 use std::fmt::Write as _;
 
@@ -218,8 +218,7 @@ fn text(view: &SnapshotView, heading: &str, label: &str, rows: &[Row<'_>], rate:
         "{heading} · {label} · spot {} · {rate}\n",
         view.snapshot.spot
     );
-    let mut table = Table::new();
-    table.load_style(presets::NOTHING);
+    let mut table = columns::table();
     table.set_header([
         "expiry",
         "root",
@@ -274,14 +273,8 @@ fn text(view: &SnapshotView, heading: &str, label: &str, rows: &[Row<'_>], rate:
             },
         ]);
     }
-    for index in [2, 3, 4, 5, 6, 7, 9, 10, 11, 12, 13] {
-        if let Some(column) = table.column_mut(index) {
-            column.set_cell_alignment(CellAlignment::Right);
-        }
-    }
-    for line in table.to_string().lines() {
-        let _ = writeln!(out, "{}", line.trim_end());
-    }
+    columns::align_right(&mut table, [2, 3, 4, 5, 6, 7, 9, 10, 11, 12, 13]);
+    columns::push(&mut out, "", &table);
     let smiles = rows.iter().filter(|r| r.smile.is_ok()).count();
     let flagged = rows.iter().filter(|r| !flags(r).is_empty()).count();
     let _ = writeln!(

@@ -102,6 +102,24 @@ fn a_backtest_with_swaps_is_verified_from_its_folder_and_why_names_the_version()
 }
 
 #[test]
+fn a_swap_for_a_time_after_the_run_is_said() {
+    let here = here();
+    let run = here.alula(&[
+        "backtest",
+        "condor.alula",
+        "--to",
+        "2023-03-31",
+        "--swap",
+        "2033-03-01=tight.yaml",
+    ]);
+    assert_eq!(run.code, 0, "{run}");
+    assert!(
+        run.stderr.contains("2033-03-01") && run.stderr.contains("never took effect"),
+        "{run}"
+    );
+}
+
+#[test]
 fn nonsense_about_swaps_is_refused_with_what_to_write() {
     let here = here();
     here.write("broken.alula", "alula 1\nstrategy {");

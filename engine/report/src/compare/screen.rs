@@ -3,10 +3,11 @@
 use super::resample::Interval;
 use super::worst::WorstDays;
 use super::{Claims, Comparison, Difference, Figure, claims};
+use crate::columns::{self, align_right};
 use crate::text::{dollars, percent, signed_percent, tidy_zero};
 use alula_market::money::Usd;
 use anstyle::{AnsiColor, Style};
-use comfy_table::{CellAlignment, Table, presets};
+use comfy_table::Table;
 use serde_json::{Value, json};
 use std::fmt::Write as _;
 
@@ -57,20 +58,13 @@ pub(super) fn lower_words(row: &Difference) -> (String, String) {
 }
 
 fn push(out: &mut String, table: &mut Table, numbers: std::ops::RangeInclusive<usize>) {
-    table.load_style(presets::NOTHING);
-    for index in numbers {
-        if let Some(column) = table.column_mut(index) {
-            column.set_cell_alignment(CellAlignment::Right);
-        }
-    }
-    for line in table.to_string().lines() {
-        let _ = writeln!(out, " {}", line.trim_end());
-    }
+    align_right(table, numbers);
+    columns::push(out, " ", table);
 }
 
 fn comparison(out: &mut String, c: &Comparison) {
     let _ = writeln!(out, "\n{BOLD}{} against {}{BOLD:#}", c.other, c.base);
-    let mut table = Table::new();
+    let mut table = columns::table();
     table.set_header(["", &c.base, &c.other, "change, 95%", "relative", "95%"]);
     for row in &c.rows {
         let (point, ends) = lower_words(row);
@@ -87,7 +81,7 @@ fn comparison(out: &mut String, c: &Comparison) {
     let _ = writeln!(out, "{DIM} {}{DIM:#}", c.method);
     if !c.structures.is_empty() {
         let _ = writeln!(out, "\n {BOLD}gain by structure{BOLD:#}");
-        let mut table = Table::new();
+        let mut table = columns::table();
         table.set_header(["", &c.base, &c.other, "95%"]);
         let money = |x: f64| Usd::from_f64(x).map_or_else(|| "–".to_owned(), crate::text::signed_dollars);
         for (name, a, b) in &c.structures {
@@ -139,7 +133,7 @@ fn worst(out: &mut String, c: &Comparison) {
         "\n {BOLD}layers on the worst days{BOLD:#} {DIM}· {}{DIM:#}",
         worst_head(c, w)
     );
-    let mut table = Table::new();
+    let mut table = columns::table();
     table.set_header(["", "gain there", "cents a dollar lost", "95%"]);
     for l in &w.layers {
         let gain = Usd::from_f64(l.gain).map_or_else(|| "–".to_owned(), crate::text::signed_dollars);
@@ -175,7 +169,7 @@ pub fn text(found: &Claims) -> String {
             out,
             "\n{BOLD}sizes{BOLD:#} {DIM}· times the strategy's own lots and capital{DIM:#}"
         );
-        let mut table = Table::new();
+        let mut table = columns::table();
         table.set_header([
             "size",
             "lots opened",

@@ -1,9 +1,10 @@
 //! The sweep on a screen.
 
 use super::{Belief, By, Figures, Sweep};
+use crate::columns::{self, align_right};
 use crate::text::{percent, plural};
 use anstyle::{AnsiColor, Style};
-use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
+use comfy_table::Table;
 use std::fmt::Write as _;
 
 const BOLD: Style = Style::new().bold();
@@ -15,23 +16,10 @@ const ROWS_MAX: usize = 15;
 /// Values of an axis that a matrix is drawn for at most.
 const MATRIX_MAX: usize = 12;
 
-fn table() -> Table {
-    let mut table = Table::new();
-    table
-        .load_style(presets::NOTHING)
-        .set_content_arrangement(ContentArrangement::Disabled);
-    table
-}
-
 fn push(out: &mut String, table: &mut Table, left: usize) {
-    for i in 0..table.column_count() {
-        if let Some(column) = table.column_mut(i).filter(|_| i >= left) {
-            column.set_cell_alignment(CellAlignment::Right);
-        }
-    }
-    for line in table.to_string().lines() {
-        let _ = writeln!(out, " {}", line.trim_end());
-    }
+    let count = table.column_count();
+    align_right(table, left..count);
+    columns::push(out, " ", table);
 }
 
 fn money(x: f64) -> String {
@@ -108,7 +96,7 @@ pub fn text(sweep: &Sweep, by: By) -> String {
 
 fn rows(out: &mut String, sweep: &Sweep, by: By) {
     let ranked = sweep.ranked(by);
-    let mut table = table();
+    let mut table = columns::table();
     let mut header: Vec<String> = vec![String::new()];
     header.extend(sweep.axes.iter().map(|a| a.name.clone()));
     header.extend(["P&L", "natural", "drawdown", "trades", "wins", "Sharpe", "Calmar"].map(str::to_owned));
@@ -176,7 +164,7 @@ fn matrix(out: &mut String, sweep: &Sweep, by: By) {
     }
     let held = sweep.places(best.at);
     let fixed = held.len() - 2;
-    let mut table = table();
+    let mut table = columns::table();
     let mut header = vec![String::new()];
     header.extend(across.values.iter().cloned());
     table.set_header(header);

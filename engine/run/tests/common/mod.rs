@@ -1,8 +1,6 @@
 //! A small market made by hand: closes, volatilities and holes as the test says, chains priced with Black-76.
 #![allow(dead_code, reason = "each test binary uses its own part")]
 
-use alula_core::registry::Registry;
-use alula_core::thresholds::ThresholdSet;
 use alula_dsl::graph::Graph;
 use alula_dsl::source::NoImports;
 use alula_market::calendar::ExchangeCalendar;
@@ -12,7 +10,7 @@ use alula_market::history::{History, HistoryError, Provenance};
 use alula_market::money::Price;
 use alula_market::series::{BarSize, EventData, EventRow, SeriesData};
 use alula_market::time::{Date, Instant};
-use alula_run::{BacktestRequest, Inputs, Mode, Progress, RunError, RunOutput, backtest};
+use alula_run::{BacktestRequest, Mode, Progress, RunError, RunOutput, backtest};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -269,16 +267,8 @@ pub fn request<'a>(
     progress: &'a mut dyn FnMut(Progress),
 ) -> BacktestRequest<'a> {
     BacktestRequest {
-        graph: Arc::clone(graph),
-        thresholds: ThresholdSet::defaults(&graph.thresholds).values().to_vec(),
-        registry: Registry::default(),
-        inputs: Inputs::default(),
-        history,
-        from: None,
-        to: None,
         mode,
-        course: alula_run::Course::default(),
-        progress,
+        ..BacktestRequest::new(Arc::clone(graph), history, progress)
     }
 }
 

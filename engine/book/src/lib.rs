@@ -9,6 +9,7 @@ pub mod band;
 pub mod book;
 pub mod fees;
 pub mod fill;
+pub mod id;
 pub mod instrument;
 pub mod margin;
 pub mod model;
@@ -24,12 +25,13 @@ pub use book::{
 };
 pub use fees::{FeeDay, FeeError, FeeLeg, FeeRow, FeeSchedule, Fees};
 pub use fill::{NoFill, PackagePrice, PricedLeg};
+pub use id::{OrderId, PositionId, RunId};
 pub use margin::Rulebook;
 pub use model::{Depth, FillModel, FillModelError, Share};
-pub use order::{BookEvent, CancelReason, Order, OrderId, OrderKind, OrderRequest, RunId, SubmitError};
+pub use order::{BookEvent, CancelReason, Order, OrderKind, OrderRequest, SubmitError};
 pub use package::{Leg, Package, PackageError};
 pub use portfolio::House;
-pub use position::{Execution, ExecutionKind, LegFill, LegMark, Position, PositionId, PositionLeg};
+pub use position::{Execution, ExecutionKind, LegFill, LegMark, Position, PositionLeg};
 
 #[cfg(test)]
 mod tests;

@@ -2,23 +2,12 @@
 
 use crate::band::Band;
 use crate::fees::Fees;
-use crate::order::OrderId;
+use crate::id::{OrderId, PositionId};
 use crate::package::{Leg, Package};
 use alula_market::contract::OptionContract;
 use alula_market::money::{Price, Usd};
 use alula_market::time::{Date, Instant};
-use std::fmt;
 use std::sync::Arc;
-
-/// Identity of a position: counted from 1 in the order of fills.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct PositionId(pub u32);
-
-impl fmt::Display for PositionId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "#{}", self.0)
-    }
-}
 
 /// The newest market value of a leg: one contract, long.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,5 +1,6 @@
 //! How a command ends: its exit code, and for failures what, where, why and what to do.
 
+use alula_run::{ErrorClass, RunError};
 use std::fmt;
 use std::path::Path;
 
@@ -121,4 +122,16 @@ pub fn reason(error: &std::io::Error) -> String {
                 .map_or_else(String::new, |c| c.to_lowercase().chain(chars).collect())
         }
     }
+}
+
+/// What a run that stopped means for the exit code.
+#[must_use]
+pub fn failure(error: &RunError) -> Failure {
+    let exit = match error.class {
+        ErrorClass::Request | ErrorClass::File => Exit::Usage,
+        ErrorClass::Data => Exit::Data,
+        ErrorClass::Settlement | ErrorClass::Invariant => Exit::Stopped,
+    };
+    let at = error.at.map_or_else(String::new, |at| format!("at {at}: "));
+    Failure::new(exit, format!("{at}{}", error.what)).help(error.help.clone())
 }

@@ -21,7 +21,7 @@ use std::sync::Arc;
 /// # Errors
 /// When the graph is not the run's.
 pub fn report(run: &RunOutput, graph: &Graph) -> Result<Report, Failure> {
-    let explainer = Explainer::new(run, graph).map_err(|e| crate::command::backtest::failure(&e))?;
+    let explainer = Explainer::new(run, graph).map_err(|e| crate::exit::failure(&e))?;
     let mut asked = 0;
     Ok(from_run(run, |decision| {
         asked += 1;

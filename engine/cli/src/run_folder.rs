@@ -1,7 +1,6 @@
 //! Where a run is written, read back, and what to do with it next.
 
-use crate::command::backtest::failure;
-use crate::exit::{Failure, reason};
+use crate::exit::{Failure, failure, reason};
 use alula_report::html;
 use alula_report::model::{FiringKind, Report};
 use alula_run::RunOutput;

@@ -2,7 +2,8 @@
 
 use super::Book;
 use crate::band::Band;
-use crate::position::{Position, PositionId, PositionLeg};
+use crate::id::PositionId;
+use crate::position::{Position, PositionLeg};
 use alula_market::contract::OptionContract;
 use alula_market::money::Usd;
 use alula_market::time::Instant;

@@ -8,7 +8,8 @@
 use super::Book;
 use crate::fees::{FeeError, Fees};
 use crate::fill::{self, NoFill, PackagePrice, PricedLeg};
-use crate::order::{BookEvent, CancelReason, Order, OrderId, OrderKind};
+use crate::id::OrderId;
+use crate::order::{BookEvent, CancelReason, Order, OrderKind};
 use crate::package::Leg;
 use alula_market::chain::ChainSnapshot;
 use alula_market::contract::OptionContract;

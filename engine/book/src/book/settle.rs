@@ -3,9 +3,10 @@
 use super::Book;
 use crate::band::Band;
 use crate::fees::Fees;
+use crate::id::PositionId;
 use crate::order::{BookEvent, CancelReason};
 use crate::payoff;
-use crate::position::{Execution, ExecutionKind, LegFill, Position, PositionId, PositionLeg};
+use crate::position::{Execution, ExecutionKind, LegFill, Position, PositionLeg};
 use alula_market::contract::{Root, SettlementValue};
 use alula_market::money::Price;
 use alula_market::time::{Date, Instant};

@@ -11,8 +11,7 @@ use super::order::{LinearKind, LinearLeg, LinearOrder, LinearRefusal, LinearRequ
 use super::position::LinearPosition;
 use crate::band::{Band, Cross};
 use crate::fees::{Class, FeeDay, FeeLeg, FeeSchedule, Fees};
-use crate::order::OrderId;
-use crate::position::PositionId;
+use crate::id::{OrderId, PositionId};
 use alula_market::contract::{FutureContract, Instrument};
 use alula_market::money::{Price, Usd};
 use alula_market::time::{Date, Instant};

@@ -1,8 +1,7 @@
 //! Orders for futures and shares, and why one is not taken or not filled.
 
 use crate::fees::FeeError;
-use crate::order::OrderId;
-use crate::position::PositionId;
+use crate::id::{OrderId, PositionId};
 use alula_market::contract::Instrument;
 use alula_market::money::{Price, Usd};
 use alula_market::time::Instant;

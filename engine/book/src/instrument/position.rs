@@ -2,7 +2,7 @@
 
 use super::order::LinearLeg;
 use crate::band::Band;
-use crate::position::PositionId;
+use crate::id::PositionId;
 use alula_market::contract::{FutureContract, Instrument};
 use alula_market::money::Usd;
 use alula_market::time::{Date, Instant};

@@ -3,7 +3,7 @@
 use crate::args::{BacktestArgs, ModeArg, TermsArgs, TextFormat};
 use crate::at;
 use crate::command::store;
-use crate::exit::{Exit, Failure};
+use crate::exit::{Exit, Failure, failure};
 use crate::output::Output;
 use crate::progress::Bar;
 use crate::project::{Linked, Project};
@@ -17,9 +17,7 @@ use alula_market::sim::{SimConfig, SimulatedMarket};
 use alula_market::time::Instant;
 use alula_report::model::Report;
 use alula_report::{summary, terminal};
-use alula_run::{
-    BacktestRequest, Course, ErrorClass, Mode, Moment, RunError, RunOutput, Swap, SwapFile, backtest,
-};
+use alula_run::{BacktestRequest, Course, Mode, Moment, RunOutput, Swap, SwapFile, backtest};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -279,18 +277,6 @@ fn turn(
     });
     drop(bar);
     result.map_err(|e| failure(&e))
-}
-
-/// What a run that stopped means for the exit code.
-#[must_use]
-pub fn failure(error: &RunError) -> Failure {
-    let exit = match error.class {
-        ErrorClass::Request | ErrorClass::File => Exit::Usage,
-        ErrorClass::Data => Exit::Data,
-        ErrorClass::Settlement | ErrorClass::Invariant => Exit::Stopped,
-    };
-    let at = error.at.map_or_else(String::new, |at| format!("at {at}: "));
-    Failure::new(exit, format!("{at}{}", error.what)).help(error.help.clone())
 }
 
 /// The summary of a run, and what to look at next.

@@ -1,9 +1,8 @@
 //! `alula check FILE…`.
 
 use crate::args::{CheckArgs, CheckFormat};
-use crate::command::backtest::failure;
 use crate::command::store;
-use crate::exit::{Exit, Failure};
+use crate::exit::{Exit, Failure, failure};
 use crate::output::Output;
 use crate::project::{Findings, Link, Project};
 use alula_core::registry::Registry;

@@ -1,8 +1,8 @@
 //! `alula compare A B …`: hedged against unhedged on one path, and one strategy at several sizes.
 
 use crate::args::{CompareArgs, TextFormat};
-use crate::command::backtest::{failure, market};
-use crate::exit::{Exit, Failure};
+use crate::command::backtest::market;
+use crate::exit::{Exit, Failure, failure};
 use crate::files;
 use crate::output::Output;
 use crate::progress::Bar;

@@ -1,11 +1,11 @@
 //! `alula replay JOURNAL`: computes a run again from its journal and compares every tick and every link.
 
 use crate::args::{ReplayArgs, TextFormat};
-use crate::command::backtest::{failure, market};
+use crate::command::backtest::market;
 use crate::command::run::basis::{self, Basis};
 use crate::command::run::quotes::Quotes;
 use crate::command::run::told::{Differs, Told};
-use crate::exit::{Exit, Failure};
+use crate::exit::{Exit, Failure, failure};
 use crate::output::Output;
 use crate::project::Project;
 use alula_dsl::graph::Graph;

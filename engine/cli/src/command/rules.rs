@@ -2,9 +2,9 @@
 
 use crate::args::TextFormat;
 use crate::args::rules::{DiffArgs, PreviewArgs, RulesArgs, RulesCommand};
-use crate::command::backtest::{failure, history};
+use crate::command::backtest::history;
 use crate::command::thresholds::preview::{Preview, compare, first_day};
-use crate::exit::{Exit, Failure};
+use crate::exit::{Exit, Failure, failure};
 use crate::output::Output;
 use crate::project::{Linked, Project};
 use crate::strategy::{Fit, fit};

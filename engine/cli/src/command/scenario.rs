@@ -2,9 +2,9 @@
 
 use crate::args::{ScenarioArgs, TextFormat};
 use crate::at;
-use crate::command::backtest::{failure, history};
+use crate::command::backtest::history;
 use crate::command::verify::{data_of, store_of};
-use crate::exit::{Exit, Failure};
+use crate::exit::{Exit, Failure, failure};
 use crate::explain::strategy_of;
 use crate::files;
 use crate::output::Output;

@@ -1,8 +1,8 @@
 //! `alula verify RUN`: is this run what its inputs give, whoever computes it and in whatever order the events came?
 
 use crate::args::{TextFormat, VerifyArgs};
-use crate::command::backtest::{failure, history, market};
-use crate::exit::{Exit, Failure};
+use crate::command::backtest::{history, market};
+use crate::exit::{Exit, Failure, failure};
 use crate::explain::strategy_of;
 use crate::output::Output;
 use crate::project::{Linked, Project};

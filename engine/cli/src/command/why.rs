@@ -2,10 +2,9 @@
 
 use crate::args::{TextFormat, WhyArgs};
 use crate::at;
-use crate::command::backtest::failure;
 use crate::command::replay;
 use crate::command::test::{Suite, find};
-use crate::exit::{Exit, Failure};
+use crate::exit::{Exit, Failure, failure};
 use crate::explain::{graph_of, with_strategies};
 use crate::output::Output;
 use crate::run_folder;

@@ -3,7 +3,7 @@
 use super::{HoldingKey, Ledger};
 use crate::band::Band;
 use crate::book::{Breach, Invariant};
-use crate::position::PositionId;
+use crate::id::PositionId;
 use alula_market::contract::Instrument;
 use alula_market::money::Usd;
 use alula_market::time::Instant;

@@ -3,12 +3,12 @@
 use super::{Flow, Holding, HoldingKey, Ledger, LinearEvent, LinearExecution, per_lot};
 use crate::band::{Band, Cross};
 use crate::fees::Fees;
+use crate::id::PositionId;
 use crate::instrument::order::{
     LinearKind, LinearLeg, LinearOrder, LinearPart, LinearRequest, LinearTold, Unfilled,
 };
 use crate::instrument::position::LinearPosition;
 use crate::instrument::quote::{LinearQuote, QuoteKind};
-use crate::position::PositionId;
 use alula_market::contract::Instrument;
 use alula_market::money::{Price, Usd};
 use alula_market::time::Instant;

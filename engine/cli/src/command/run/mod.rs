@@ -20,8 +20,8 @@ pub mod upgrade;
 mod webhook;
 
 use crate::args::{BrokerArg, FeedArg, RunArgs, TextFormat};
-use crate::command::backtest::{failure, market, text, with_terms};
-use crate::exit::{Exit, Failure};
+use crate::command::backtest::{market, text, with_terms};
+use crate::exit::{Exit, Failure, failure};
 use crate::output::Output;
 use crate::project::Project;
 use crate::quarantine;

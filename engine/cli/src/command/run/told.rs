@@ -1,8 +1,7 @@
 //! What a journal says about its run, and whether a run computed again says the same.
 
 use super::basis;
-use crate::command::backtest::failure;
-use crate::exit::{Exit, Failure};
+use crate::exit::{Exit, Failure, failure};
 use crate::output::Output;
 use crate::project::Project;
 use crate::strategy::fit;

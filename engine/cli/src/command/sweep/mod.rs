@@ -4,8 +4,8 @@ mod grid;
 
 use crate::args::{Shard, SweepArgs, TextFormat};
 use crate::at;
-use crate::command::backtest::{failure, market, with_terms};
-use crate::exit::{Exit, Failure};
+use crate::command::backtest::{market, with_terms};
+use crate::exit::{Exit, Failure, failure};
 use crate::files;
 use crate::output::Output;
 use crate::progress::Bar;

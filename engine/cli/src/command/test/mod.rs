@@ -7,9 +7,8 @@ mod snapshot;
 mod watch;
 
 use crate::args::{TestArgs, TestFormat};
-use crate::command::backtest::failure;
 use crate::command::store;
-use crate::exit::{Exit, Failure};
+use crate::exit::{Exit, Failure, failure};
 use crate::files;
 use crate::output::Output;
 use crate::project::{Findings, Project, span_at};

@@ -3,8 +3,8 @@
 use super::{TITLE, changes_json, changes_text};
 use crate::args::TextFormat;
 use crate::args::thresholds::PreviewArgs;
-use crate::command::backtest::{failure, history};
-use crate::exit::{Exit, Failure};
+use crate::command::backtest::history;
+use crate::exit::{Exit, Failure, failure};
 use crate::output::Output;
 use crate::project::{Linked, Project};
 use alula_core::thresholds::Change;

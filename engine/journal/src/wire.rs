@@ -3,6 +3,10 @@
 //! A payload is postcard's bytes of one of these. Its kind and the version of its layout stand in the entry. A change of a
 //! layout takes a new version and keeps a reader of the old one; a version or kind that is not known stops the reader.
 
+mod rows;
+
+pub use rows::{Contracts, Quotes};
+
 use crate::entry::Hash;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
@@ -328,6 +332,52 @@ pub struct CarriedOrder {
     pub resent: bool,
 }
 
+/// [`Seen`] as it was before its quotes were packed.
+#[derive(Deserialize)]
+struct Seen1 {
+    at_s: i64,
+    source: String,
+    levels: Vec<Level>,
+    quotes: Vec<Quote>,
+    stale: Vec<Instrument>,
+    stale_levels: Vec<String>,
+    bars: Vec<Bar>,
+}
+
+impl From<Seen1> for Seen {
+    fn from(old: Seen1) -> Self {
+        Self {
+            at_s: old.at_s,
+            source: old.source,
+            levels: old.levels,
+            quotes: Quotes(old.quotes),
+            stale: Contracts(old.stale),
+            stale_levels: old.stale_levels,
+            bars: old.bars,
+            under_way: Vec::new(),
+        }
+    }
+}
+
+/// Entries of layouts that are written no more.
+fn older(kind: u16, schema: u16, bytes: &[u8]) -> Option<Result<Record, WireError>> {
+    let name = Record::word_of(kind);
+    match (kind, schema) {
+        (13, 1) => Some(match postcard::take_from_bytes::<Seen1>(bytes) {
+            Ok((seen, [])) => Ok(Record::Seen(seen.into())),
+            Ok((_, rest)) => Err(WireError::Payload {
+                name,
+                why: format!("{} bytes too many", rest.len()),
+            }),
+            Err(e) => Err(WireError::Payload {
+                name,
+                why: e.to_string(),
+            }),
+        }),
+        _ => None,
+    }
+}
+
 macro_rules! records {
     ($($(#[doc = $doc:literal])+ $name:ident = $kind:literal, $schema:literal, $word:literal {
         $($(#[doc = $field_doc:literal])+ $field:ident: $type:ty,)*
@@ -392,7 +442,8 @@ macro_rules! records {
                 match kind {
                     $($kind => {
                         if schema != $schema {
-                            return Err(WireError::Schema { name: $word, schema, known: $schema });
+                            let unknown = WireError::Schema { name: $word, schema, known: $schema };
+                            return older(kind, schema, bytes).unwrap_or(Err(unknown));
                         }
                         let payload = |why: String| WireError::Payload { name: $word, why };
                         let (inner, rest) =
@@ -541,7 +592,7 @@ records! {
         why: String,
     }
     /// What a live feed had told by an instant at which the run looked: with the data that the run began with, all that it saw.
-    Seen = 13, 1, "seen" {
+    Seen = 13, 2, "seen" {
         /// Market time, s since 1970.
         at_s: i64,
         /// Feed.
@@ -549,13 +600,15 @@ records! {
         /// Indices, by symbol, as they stood.
         levels: Vec<Level>,
         /// Quotes that could be used.
-        quotes: Vec<Quote>,
+        quotes: Quotes,
         /// Contracts whose newest quote was too old to be used.
-        stale: Vec<Instrument>,
+        stale: Contracts,
         /// Indices whose newest value was too old to be used.
         stale_levels: Vec<String>,
         /// Bars that ended since the entry before.
         bars: Vec<Bar>,
+        /// Bars that had begun and not ended: a run that goes on with this one goes on with them.
+        under_way: Vec<Bar>,
     }
     /// What was decided at a tick.
     Decision = 20, 1, "decision" {
@@ -726,5 +779,59 @@ impl Record {
             .iter()
             .find(|(k, _)| *k == kind)
             .map_or("unknown", |(_, w)| w)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_look_of_the_layout_before_is_read_as_one_of_this_one() {
+        let quote = Quote {
+            instrument: Instrument::Future {
+                class: "VX".to_owned(),
+                expiry: 20_240_117,
+            },
+            bid_mills: Some(14_050),
+            ask_mills: None,
+            bid_size: Some(3),
+            ask_size: None,
+            at_s: 7,
+        };
+        // As a file from before has it: the same fields, the rows one by one, and no bars under way.
+        let old = (
+            9_i64,
+            "the broker".to_owned(),
+            vec![Level {
+                name: "SPX".to_owned(),
+                mills: Some(4_700_000),
+            }],
+            vec![quote.clone()],
+            vec![quote.instrument.clone()],
+            vec!["VIX".to_owned()],
+            Vec::<Bar>::new(),
+        );
+        let mut bytes = postcard::to_stdvec(&old).unwrap();
+        let Record::Seen(seen) = Record::from_bytes(13, 1, &bytes).unwrap() else {
+            panic!("no look");
+        };
+        assert_eq!((seen.at_s, &*seen.quotes.0), (9, &[quote.clone()][..]));
+        assert_eq!(seen.stale.0, [quote.instrument]);
+        assert_eq!(seen.stale_levels, ["VIX"]);
+        let again = Record::Seen(seen);
+        assert_eq!(
+            Record::from_bytes(13, 2, &again.to_bytes().unwrap()).unwrap(),
+            again
+        );
+        bytes.push(0);
+        assert!(matches!(
+            Record::from_bytes(13, 1, &bytes),
+            Err(WireError::Payload { .. })
+        ));
+        assert!(matches!(
+            Record::from_bytes(13, 3, &bytes),
+            Err(WireError::Schema { .. })
+        ));
     }
 }

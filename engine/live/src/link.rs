@@ -326,8 +326,13 @@ impl Trader {
     }
 
     /// Makes sure that a simulated broker knows what time it is: one that was opened anew has no clock before its first quotes.
+    /// The clock of one that quotes by itself is ahead of the end of a session that is looked at on the next.
     pub(crate) fn set_clock(&mut self, at: Instant) -> Result<(), TradeError> {
-        if self.link.clock != Some(at) {
+        if self
+            .link
+            .clock
+            .is_none_or(|clock| clock < at || (clock > at && !self.quotes_itself))
+        {
             self.broker.quotes(at, &[])?;
             self.link.clock = Some(at);
         }

@@ -254,9 +254,10 @@ impl Trader {
 
     /// Hands the broker quotes of futures and shares.
     fn show_linear(&mut self, at: Instant, quotes: &[(Instrument, LinearQuote)]) -> Result<(), TradeError> {
-        if self.quotes_itself {
+        if self.quotes_itself && !self.broker.facts().caps.simulated {
             return self.set_clock(at);
         }
+        // A simulated broker that quotes by itself has no futures to fill at: it is handed them as ever.
         let quotes: Vec<Quote> = quotes
             .iter()
             .map(|(instrument, q)| Quote {
@@ -269,7 +270,7 @@ impl Trader {
             })
             .collect();
         self.broker.quotes(at, &quotes)?;
-        self.link.clock = Some(at);
+        self.link.clock = self.link.clock.max(Some(at));
         Ok(())
     }
 

@@ -85,13 +85,17 @@ impl Desk {
         self.session.connect()
     }
 
-    fn poll(&mut self, wait: Duration) -> Vec<Event> {
+    fn poll(&mut self, wait: Duration) -> Result<Vec<Event>, String> {
         let mut told = Told::default();
         self.session.poll(wait, &mut told);
         for note in &told.notes {
             self.services.log(Level::Warn, note);
         }
-        told.events
+        // Once it has been told that the connection is down, and why.
+        match self.session.given_up().filter(|_| told.events.is_empty()) {
+            Some(why) => Err(why),
+            None => Ok(told.events),
+        }
     }
 
     fn submit(&mut self, order: &Order) -> Result<(), Refused> {
@@ -118,7 +122,7 @@ macro_rules! calls {
         }
 
         fn poll(&mut self, wait: Duration) -> Result<Vec<Event>, String> {
-            Ok(self.0.poll(wait))
+            self.0.poll(wait)
         }
 
         fn submit(&mut self, order: &Order) -> Result<(), Refused> {

@@ -2,6 +2,7 @@
 
 use crate::amount;
 use crate::model::{Event, Instrument, Kind, Name, Quote, Told};
+use ibapi::Error;
 use ibapi::client::blocking::Subscription;
 use ibapi::market_data::MarketDataType;
 use ibapi::market_data::realtime::{Quote as Ticks, TickTypes};
@@ -9,6 +10,22 @@ use ibapi::subscriptions::SubscriptionItem;
 
 /// After so long a quote that stands is told again.
 const SAID_AGAIN_NS: i64 = 30_000_000_000;
+
+/// The broker's code for more streams than it gives at once.
+const NO_MORE_LINES: i32 = 101;
+
+/// What a look at a stream gave.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pumped {
+    /// Nothing.
+    Quiet,
+    /// Something came.
+    Moved,
+    /// It is over.
+    Over,
+    /// It was never begun: the broker gives no more at once.
+    Full,
+}
 
 /// One stream.
 pub struct Watch {
@@ -33,8 +50,8 @@ impl Watch {
         }
     }
 
-    /// Tells what has come. `None` when the stream is over, else whether something came.
-    pub fn pump(&mut self, now_ns: i64, out: &mut Told) -> Option<bool> {
+    /// Tells what has come.
+    pub fn pump(&mut self, now_ns: i64, out: &mut Told) -> Pumped {
         let mut news = false;
         while let Some(item) = self.stream.try_next() {
             match item {
@@ -50,16 +67,18 @@ impl Watch {
                         notice.code
                     ));
                 }
+                Err(Error::Notice(notice)) if notice.code == NO_MORE_LINES => return Pumped::Full,
                 Err(error) => {
                     out.note(format!("quotes of `{}` ended: {error}", Name(&self.instrument)));
-                    return None;
+                    return Pumped::Over;
                 }
             }
         }
         if news {
             self.tell(now_ns, out);
+            return Pumped::Moved;
         }
-        Some(news)
+        Pumped::Quiet
     }
 
     /// Says again what stands, where nothing has been said of it for a while: a quiet contract changes nothing for minutes. Call

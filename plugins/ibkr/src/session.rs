@@ -4,6 +4,7 @@
 //! that it has told. **Nothing is ever sent twice**: an order whose fate is not known is the host's to look for in a
 //! snapshot.
 
+mod lines;
 mod worker;
 
 use crate::amount;
@@ -117,6 +118,8 @@ struct State {
     instruments: BTreeMap<i32, Option<Instrument>>,
     /// No number below was given away by this process.
     next_number: i32,
+    /// Why no connection is tried any more.
+    given_up: Option<String>,
 }
 
 struct Shared {
@@ -324,6 +327,7 @@ impl Session {
             contracts: BTreeMap::new(),
             instruments: BTreeMap::new(),
             next_number: 1,
+            given_up: None,
         };
         let shared = Arc::new(Shared {
             config,
@@ -352,6 +356,7 @@ impl Session {
         }
         let mut state = self.shared.lock();
         state.wanted = true;
+        state.given_up = None;
         if state.usable {
             state.told.tell(Event::Up);
         }
@@ -387,6 +392,12 @@ impl Session {
         drop(state);
         out.events.extend(told.events);
         out.notes.extend(told.notes);
+    }
+
+    /// Why no connection is tried any more: trying again would change nothing, until [`Session::connect`] is called again.
+    #[must_use]
+    pub fn given_up(&self) -> Option<String> {
+        self.shared.lock().given_up.clone()
     }
 
     /// The connection, when orders can go through it.

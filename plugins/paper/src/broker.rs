@@ -383,7 +383,14 @@ impl Broker for Paper {
 
     fn quotes(&mut self, at_ns: i64, quotes: &[Quote]) -> Result<(), String> {
         self.store.sound()?;
-        if self.clock.is_some_and(|now| at_ns < now) {
+        let past = self.clock.filter(|now| at_ns < *now);
+        if let Some(now) = past.filter(|_| self.market.is_some()) {
+            // What a session settled at comes after it, when the next one is looked at.
+            self.round(at_ns, quotes)?;
+            self.clock = Some(now);
+            return Ok(());
+        }
+        if past.is_some() {
             return Err("simulated: quotes of an earlier time than those before".to_owned());
         }
         let Some(mut market) = self.market.take() else {
@@ -400,6 +407,9 @@ impl Broker for Paper {
             if self.link == Link::Up {
                 self.events.extend(told.quotes.into_iter().map(Event::Quote));
             }
+        }
+        if !quotes.is_empty() {
+            self.round(at_ns, quotes)?;
         }
         self.clock = Some(at_ns);
         Ok(())

@@ -5,6 +5,7 @@ use crate::settings::Config;
 use alula_market::assemble::{self, ContractQuote};
 use alula_market::chain::ChainSnapshot;
 use alula_market::contract::{Instrument, OptionContract, day_number};
+use alula_market::curve::{FutureSeries, MONTHS_MAX, places};
 use alula_market::history::{History, HistoryError};
 use alula_market::money::Price;
 use alula_market::sim::{SimConfig, SimulatedMarket};
@@ -21,6 +22,8 @@ use std::sync::Arc;
 const MILL: i64 = 1_000_000;
 /// Sessions ahead in which a listing is looked for.
 const AHEAD: u64 = 14;
+/// What is told again to an engine that opened the broker anew: a weekend and a holiday, so that bars of a session are whole.
+const TOLD_AGAIN_S: i64 = 5 * 86_400;
 
 /// A market of its own.
 pub struct Market {
@@ -29,6 +32,10 @@ pub struct Market {
     levels: Vec<Arc<str>>,
     underlyings: Vec<Arc<str>>,
     options: BTreeSet<OptionContract>,
+    /// Futures and shares that are watched, as instruments.
+    linear: Vec<Instrument>,
+    /// Up to then orders were tried.
+    tried_ns: i64,
 }
 
 impl fmt::Debug for Market {
@@ -55,7 +62,8 @@ fn said(error: HistoryError) -> String {
 
 impl Market {
     /// As it is set up; `None` where it quotes nothing by itself.
-    /// Nothing is told twice: an account that was traded on goes on from its newest entry.
+    /// No order is tried twice: on an account that was traded on they are tried after its newest entry. What was told of the last
+    /// days is told again.
     pub fn open(config: &Config, newest_ns: i64) -> Result<Option<Self>, String> {
         let history: Box<dyn History> = match config.market.split_once(' ') {
             None if config.market.is_empty() => return Ok(None),
@@ -80,10 +88,14 @@ impl Market {
         };
         Ok(Some(Self {
             history,
-            tape: Tape::after(Instant(config.market_from.max(newest_ns.div_euclid(SCALE)))),
+            tape: Tape::after(Instant(
+                config.market_from.max(newest_ns.div_euclid(SCALE) - TOLD_AGAIN_S),
+            )),
             levels: Vec::new(),
             underlyings: Vec::new(),
             options: BTreeSet::new(),
+            linear: Vec::new(),
+            tried_ns: newest_ns,
         }))
     }
 
@@ -91,16 +103,38 @@ impl Market {
     pub fn watch(&mut self, contracts: &[Contract]) {
         self.levels.clear();
         self.options.clear();
+        self.linear.clear();
         for contract in contracts {
             if contract.kind == Kind::Index {
                 self.levels.push(Arc::from(contract.class.as_str()));
-            } else if let Some(Instrument::Option(option)) = instrument(contract) {
-                self.options.insert(option);
+                continue;
+            }
+            match instrument(contract) {
+                Some(Instrument::Option(option)) => {
+                    self.options.insert(option);
+                }
+                Some(other) => self.linear.push(other),
+                None => {}
             }
         }
         self.underlyings.clear();
         self.tune(&BTreeSet::new());
         self.tape.tune();
+    }
+
+    /// Series that are listened to: those of indices, and those that futures and shares have in these days.
+    fn names(&self, to: Date) -> Vec<Arc<str>> {
+        let from = self.tape.heard().date();
+        let mut names = self.levels.clone();
+        for day in [from, to] {
+            let found = self.linear.iter().filter_map(|i| series(i, day));
+            for name in found.map(Arc::from) {
+                if !names.contains(&name) {
+                    names.push(name);
+                }
+            }
+        }
+        names
     }
 
     /// Listens to every underlying of what is watched, ordered or held.
@@ -166,7 +200,8 @@ impl Market {
     pub fn upto(&mut self, at_ns: i64, concerned: &BTreeSet<OptionContract>) -> Result<Vec<Told>, String> {
         self.tune(concerned);
         let to = Instant(at_ns.div_euclid(SCALE));
-        let listened = (self.levels.as_slice(), self.underlyings.as_slice());
+        let names = self.names(to.date());
+        let listened = (names.as_slice(), self.underlyings.as_slice());
         let prints = self
             .tape
             .upto(self.history.as_ref(), listened, to)
@@ -182,11 +217,20 @@ impl Market {
             }
             let Some(told) = out.last_mut() else { continue };
             match print {
-                Print::Level { id, value, .. } => told.quotes.extend(level(&id, value, ns)),
+                Print::Level { id, value, at } => {
+                    if self.levels.contains(&id) {
+                        told.quotes.extend(level(&id, value, ns));
+                    }
+                    let of = |i: &&Instrument| series(i, at.date()).as_deref() == Some(&*id);
+                    let found = self.linear.iter().filter(of);
+                    told.quotes.extend(found.filter_map(|i| one(i, value, ns)));
+                }
                 Print::Chain { underlying, at } => {
                     let snapshot = self.history.snapshot(&underlying, at).map_err(said)?;
-                    let round = told.round.get_or_insert_default();
-                    round.extend(quotes(&snapshot, ns, |c| concerned.contains(c)));
+                    if ns > self.tried_ns {
+                        let round = told.round.get_or_insert_default();
+                        round.extend(quotes(&snapshot, ns, |c| concerned.contains(c)));
+                    }
                     told.quotes
                         .extend(quotes(&snapshot, ns, |c| self.options.contains(c)));
                 }
@@ -208,6 +252,36 @@ fn simulated(words: &str) -> Option<SimConfig> {
         sessions,
         every_minutes: Some(minutes).filter(|m| *m > 0),
         ..SimConfig::default()
+    })
+}
+
+/// The series that a future or share has the values of on a session: the place of its month.
+fn series(instrument: &Instrument, session: Date) -> Option<String> {
+    match instrument {
+        Instrument::Future(f) => {
+            let place = places(f.root, session)
+                .take(MONTHS_MAX)
+                .position(|e| e == f.expiry);
+            Some(match place {
+                Some(before) => FutureSeries::Place(f.root, before + 1).to_string(),
+                None => FutureSeries::Contract(*f).to_string(),
+            })
+        }
+        Instrument::Share(share) => Some(share.symbol().to_owned()),
+        Instrument::Option(_) => None,
+    }
+}
+
+/// A future or share at one value: how wide its market is the store does not say.
+fn one(instrument: &Instrument, value: Price, at_ns: i64) -> Option<Quote> {
+    let value_e9 = Some(value.0.saturating_mul(MILL));
+    Some(Quote {
+        contract: contract(instrument)?,
+        at_ns,
+        bid_e9: value_e9,
+        ask_e9: value_e9,
+        bid_size: None,
+        ask_size: None,
     })
 }
 

@@ -167,6 +167,9 @@ pub struct RunArgs {
     /// The same from the first line of a file, which keeps a secret address out of the list of processes
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = "Alerts")]
     pub webhook_file: Option<PathBuf>,
+    /// Trust the authorities of this PEM file, and no others, for a webhook with HTTPS: for one of your own house
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = "Alerts")]
+    pub webhook_ca: Option<PathBuf>,
     /// What is logged.
     #[command(flatten)]
     pub log: LogArgs,

@@ -69,7 +69,7 @@ pub fn again(
     }
     let mut history = market(data, basis.seed, basis.years, &graph)?;
     if let Some(feed) = &basis.feed {
-        history = Quotes::again(feed, &told.seen, history)?;
+        (history, _) = Quotes::again(feed, &told.seen, history)?;
     }
     let now = history.provenance();
     if now.hash != basis.data {

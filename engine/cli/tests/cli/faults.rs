@@ -18,7 +18,7 @@ const SHORT: [&str; 2] = ["--to", "2023-01-06"];
 
 /// The faults as a library; none where there is no compiler.
 #[expect(clippy::print_stdout, reason = "says that a test was skipped")]
-fn faults(folder: &Folder) -> Option<PathBuf> {
+pub fn faults(folder: &Folder) -> Option<PathBuf> {
     let library = folder.join("faults.so");
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cli/faults.c");
     let done = Command::new("cc")

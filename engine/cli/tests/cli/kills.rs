@@ -15,8 +15,11 @@ use alula_journal::store::RedbStore;
 use alula_journal::wire::{BrokerSaid, OrderIntent, Submission};
 use alula_journal::{Record, each};
 use alula_live::broker::{BrokerEvent, OrderStatus};
+use alula_market::history::History as _;
+use alula_market::series::BarSize;
 use alula_market::sim::export::export;
 use alula_market::sim::{SimConfig, SimulatedMarket};
+use alula_market::store::StoreHistory;
 use alula_market::time::Instant as MarketTime;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -84,6 +87,13 @@ fn store() -> &'static str {
         export(&market, &path, &mut |_, _, _| {}).unwrap();
         path.to_string_lossy().into_owned()
     })
+}
+
+/// Value of the index at the end of that market.
+pub fn last_close() -> f64 {
+    let history = StoreHistory::open(Path::new(store())).unwrap();
+    let bars = history.series("SPX", BarSize::Session).unwrap().unwrap();
+    bars.close.iter().rev().find_map(|c| *c).unwrap()
 }
 
 /// Numbers that look like chance.

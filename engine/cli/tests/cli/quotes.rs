@@ -1,10 +1,12 @@
 //! Runs on the quotes of a broker, and orders for futures at a broker: each must be the backtest.
+#![cfg(target_os = "linux")]
 
 use crate::broker::{paper, trusted};
-use crate::kills::BUSY;
+use crate::kills::{BUSY, busy, compare, going_on, journals, replays, signal, start};
 use crate::plugin::here;
 use crate::support::Folder;
 use std::fs;
+use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 
 fn rules() -> PathBuf {
@@ -77,23 +79,94 @@ fn orders_for_futures_go_through_the_broker_and_come_back_row_by_row() {
     for (name, to) in [("hedge_futures", "2023-03-17"), ("scalp", "2023-07-07")] {
         let entry = format!("{name}.alula");
         fs::copy(rules().join(&entry), folder.join(&entry)).unwrap();
-        let live = format!(
-            "run {entry} --broker paper --feed simulated --state st --broker-deadline 300 --speed max --plain"
-        );
-        done(&folder, &format!("{live} --to {to} --out live_{name}"));
+        let live = |feed: &str| {
+            format!(
+                "run {entry} --broker paper --feed {feed} --state st_{feed} --broker-deadline 300 --speed max --plain --to {to} \
+                 --out {feed}_{name}"
+            )
+        };
+        done(&folder, &live("simulated"));
+        // And where the broker tells the curve of futures itself, contract by contract.
+        done(&folder, &live("broker"));
         done(
             &folder,
             &format!("backtest {entry} --to {to} --out backtest_{name}"),
         );
-        for table in ["linear", "ticks", "trades", "positions"] {
-            let of = |run: &str| file(&folder, &format!("{run}_{name}/{table}.csv"));
-            assert_eq!(of("live"), of("backtest"), "{name}: {table}");
+        for feed in ["simulated", "broker"] {
+            for table in ["linear", "ticks", "trades", "positions"] {
+                let of = |run: &str| file(&folder, &format!("{run}_{name}/{table}.csv"));
+                assert_eq!(of(feed), of("backtest"), "{name}, {feed}: {table}");
+            }
+            let rows = file(&folder, &format!("{feed}_{name}/linear.csv"));
+            assert!(rows.lines().count() > 2, "{rows}");
+            assert_eq!(
+                chain(&folder, &format!("{feed}_{name}")),
+                chain(&folder, &format!("backtest_{name}"))
+            );
         }
-        let rows = file(&folder, &format!("live_{name}/linear.csv"));
-        assert!(rows.lines().count() > 2, "{rows}");
-        assert_eq!(
-            chain(&folder, &format!("live_{name}")),
-            chain(&folder, &format!("backtest_{name}"))
-        );
     }
+}
+
+/// Ticks of a run that is killed when it has told so many; none where it was left to end.
+fn killed_after(folder: &Folder, args: &[String], ticks: usize) {
+    let mut child = start(folder, args, &[]);
+    let lines = BufReader::new(child.stdout.take().unwrap())
+        .lines()
+        .map_while(Result::ok);
+    let told = lines
+        .filter(|l| l.contains("\"event\":\"tick\""))
+        .take(ticks)
+        .count();
+    signal(child.id(), "-KILL");
+    child.wait().unwrap();
+    assert_eq!(told, ticks, "{}", folder.read("stderr"));
+}
+
+/// Whole chains took 1.9 MB a look before they were packed.
+fn takes_little_room(folder: &Folder) {
+    let journal = journals(folder).pop().unwrap();
+    let told = done(
+        folder,
+        &format!("journal show {} --kind seen --last 1", journal.display()),
+    );
+    assert!(told.contains("quotes"), "{told}");
+    let looks = folder.read("out/ticks.csv").lines().count() as u64 - 1;
+    let bytes = fs::metadata(&journal).unwrap().len();
+    assert!(bytes / looks < 200_000, "{bytes} bytes for {looks} looks");
+}
+
+#[test]
+fn a_run_on_the_quotes_of_a_broker_is_killed_and_gone_on_with_as_if_nothing_had_been() {
+    let args = going_on(&["--feed", "broker", "--to", "2023-01-05"]);
+    let undisturbed = busy();
+    let mut child = start(&undisturbed, &args, &[]);
+    assert!(child.wait().unwrap().success(), "{}", undisturbed.read("stderr"));
+    takes_little_room(&undisturbed);
+    let folder = busy();
+    for ticks in [5, 1, 9] {
+        killed_after(&folder, &args, ticks);
+    }
+    // Who goes on with it without the broker's quotes is told.
+    let other = going_on(&["--to", "2023-01-05"]);
+    let refused = folder.alula_with(
+        &other,
+        "",
+        &[("XDG_STATE_HOME", &folder.join("state").to_string_lossy())],
+    );
+    assert_eq!(refused.code, 2, "{refused}");
+    assert!(refused.stderr.contains("--feed broker"), "{refused}");
+    let mut child = start(&folder, &args, &[]);
+    assert!(child.wait().unwrap().success(), "{}", folder.read("stderr"));
+    assert!(
+        folder.read("stderr").contains("every link as it was"),
+        "{}",
+        folder.read("stderr")
+    );
+    for table in ["ticks", "trades", "positions"] {
+        let of = |f: &Folder| f.read(&format!("out/{table}.csv"));
+        assert_eq!(of(&folder), of(&undisturbed), "{table}");
+    }
+    assert!(folder.read("out/trades.csv").lines().count() > 3);
+    compare(&folder);
+    replays(&folder);
 }

@@ -98,6 +98,19 @@ impl Builder {
         &self.series
     }
 
+    /// The bar that has begun and not ended.
+    #[must_use]
+    pub const fn under_way(&self) -> Option<&Bar> {
+        self.open.as_ref()
+    }
+
+    /// Goes on from an instant with a bar of this series and length that had begun by then, or with none.
+    pub fn go_on(&mut self, at: Instant, under_way: &[Bar]) {
+        let ours = |b: &&Bar| b.series == self.series && b.size == self.size && b.known_at > at;
+        self.closed = self.closed.max(at);
+        self.open = under_way.iter().find(ours).cloned();
+    }
+
     /// The bar that an instant falls into: its session, its first second, and when it is known.
     fn place(&self, at: Instant) -> Option<(Date, Instant, Instant)> {
         let calendar = ExchangeCalendar::nyse();

@@ -83,6 +83,13 @@ impl Board {
         self.late += u64::from(late);
     }
 
+    /// Goes on where a look ended.
+    pub fn go_on(&mut self, last: &Seen) {
+        for builder in &mut self.builders {
+            builder.go_on(last.at, &last.under_way);
+        }
+    }
+
     /// Forgets the quotes of contracts that are not asked for any more.
     pub fn keep(&mut self, wanted: &dyn Fn(&OptionContract) -> bool) {
         self.quotes.retain(|contract, _| wanted(contract));
@@ -102,6 +109,12 @@ impl Board {
         let mut seen = Seen {
             at,
             bars,
+            under_way: self
+                .builders
+                .iter()
+                .filter_map(Builder::under_way)
+                .cloned()
+                .collect(),
             ..Seen::default()
         };
         for (name, (value, stood)) in &self.levels {

@@ -28,6 +28,8 @@ pub struct Seen {
     pub stale: Vec<OptionContract>,
     /// Bars that ended since the look before.
     pub bars: Vec<Bar>,
+    /// Bars that had begun and not ended.
+    pub under_way: Vec<Bar>,
 }
 
 /// What a feed is, from its first look on.

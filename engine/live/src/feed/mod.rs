@@ -8,6 +8,7 @@
 mod bars;
 mod board;
 mod history;
+mod linear;
 mod watch;
 mod words;
 
@@ -184,6 +185,9 @@ fn built(plan: &Plan, base: &FeedHistory) -> Result<BTreeSet<(String, Option<u16
         }
         out.insert((need.id.clone(), Some(found)));
     }
+    for id in linear::needed(plan, base)? {
+        out.insert((id, None));
+    }
     // What settles options.
     for underlying in plan.chains() {
         out.insert((underlying.clone(), None));
@@ -231,6 +235,17 @@ impl Feed {
         })
     }
 
+    /// Goes on with a feed whose looks these are, in order; `next` is the first instant that the run has not visited. Looks from
+    /// there on were written down and not acted on: they are visited as they were.
+    pub fn go_on(&mut self, seen: &[Seen], next: Option<Instant>) {
+        let Some(last) = seen.last() else { return };
+        let instants = &self.history.facts().instants;
+        self.next = instants.partition_point(|t| *t <= last.at);
+        let next = next.unwrap_or(Instant(i64::MAX));
+        self.looks.extend(seen.iter().filter(|s| s.at >= next).cloned());
+        self.board.go_on(last);
+    }
+
     /// The broker has forgotten what it was asked for.
     pub fn ask_again(&mut self) {
         self.session = None;
@@ -276,8 +291,17 @@ impl Feed {
                 self.look(due, now);
             }
             match event {
-                BrokerEvent::Quote(quote) => self.board.quote(&quote),
-                BrokerEvent::Level(level) => self.board.level(&level),
+                BrokerEvent::Quote(quote) => {
+                    self.board.quote(&quote);
+                    for level in linear::values(&self.levels, &quote) {
+                        self.board.level(&level);
+                    }
+                }
+                BrokerEvent::Level(level) => {
+                    // Where the market stands today decides which strikes matter.
+                    self.rechoose |= self.board.value(&level.name).is_none();
+                    self.board.level(&level);
+                }
                 BrokerEvent::Listed { request, listing } => {
                     if let Some((_, all)) = self.asked.get_mut(&request) {
                         all.push(listing);
@@ -368,6 +392,12 @@ impl Feed {
             Some(Arc::new(SnapshotView::new(snapshot, rate)))
         };
         let spot = |underlying: &str| self.spot(underlying);
+        let session = self.due().map_or_else(|| now.date(), Instant::date);
+        let levels: Vec<Watched> = self
+            .levels
+            .iter()
+            .map(|id| linear::watched(id, session))
+            .collect();
         Choice {
             plan,
             at: now,
@@ -376,7 +406,7 @@ impl Feed {
             view: &view,
             amount: &|id| crank.value(id),
             held: &held(crank.book()),
-            levels: &self.levels,
+            levels: &levels,
             lines: self.settings.lines,
         }
         .make()

@@ -42,8 +42,8 @@ pub struct Choice<'a> {
     pub amount: &'a dyn Fn(NodeId) -> Cell,
     /// What is held and ordered.
     pub held: &'a BTreeSet<OptionContract>,
-    /// Indices that are read.
-    pub levels: &'a [Arc<str>],
+    /// Indices, futures and shares that are read.
+    pub levels: &'a [Watched],
     /// Most lines.
     pub lines: usize,
 }
@@ -62,8 +62,8 @@ impl Choice<'_> {
     #[must_use]
     pub fn make(&self) -> Chosen {
         let mut out = Taking::new(self.lines);
-        for name in self.levels {
-            out.take(Watched::Level(Arc::clone(name)));
+        for what in self.levels {
+            out.take(what.clone());
         }
         for contract in self.held {
             out.contract(*contract);

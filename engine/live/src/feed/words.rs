@@ -15,7 +15,7 @@ use alula_market::time::Instant;
 /// For the journal.
 #[must_use]
 pub fn seen_out(seen: &Seen, source: &str) -> wire::Seen {
-    let bar = |bar: &Bar| wire::Bar {
+    let bar_out = |bar: &Bar| wire::Bar {
         series: bar.series.to_string(),
         minutes: match bar.size {
             BarSize::Session => 0,
@@ -47,14 +47,16 @@ pub fn seen_out(seen: &Seen, source: &str) -> wire::Seen {
                 mills: Some(value.0),
             })
             .collect(),
-        quotes: seen.quotes.iter().map(quote).collect(),
-        stale: seen
-            .stale
-            .iter()
-            .map(|c| instrument_out(&Instrument::Option(*c)))
-            .collect(),
+        quotes: wire::Quotes(seen.quotes.iter().map(quote).collect()),
+        stale: wire::Contracts(
+            seen.stale
+                .iter()
+                .map(|c| instrument_out(&Instrument::Option(*c)))
+                .collect(),
+        ),
         stale_levels: seen.stale_levels.iter().map(ToString::to_string).collect(),
-        bars: seen.bars.iter().map(bar).collect(),
+        bars: seen.bars.iter().map(bar_out).collect(),
+        under_way: seen.under_way.iter().map(bar_out).collect(),
     }
 }
 
@@ -103,8 +105,23 @@ pub fn seen_in(seen: &wire::Seen) -> Result<Seen, Unreadable> {
         at: Instant(seen.at_s),
         levels: seen.levels.iter().filter_map(level).collect(),
         stale_levels: seen.stale_levels.iter().map(|n| n.as_str().into()).collect(),
-        quotes: seen.quotes.iter().map(quote).collect::<Result<_, Unreadable>>()?,
-        stale: seen.stale.iter().map(option).collect::<Result<_, Unreadable>>()?,
+        quotes: seen
+            .quotes
+            .0
+            .iter()
+            .map(quote)
+            .collect::<Result<_, Unreadable>>()?,
+        stale: seen
+            .stale
+            .0
+            .iter()
+            .map(option)
+            .collect::<Result<_, Unreadable>>()?,
         bars: seen.bars.iter().map(bar).collect::<Result<_, Unreadable>>()?,
+        under_way: seen
+            .under_way
+            .iter()
+            .map(bar)
+            .collect::<Result<_, Unreadable>>()?,
     })
 }

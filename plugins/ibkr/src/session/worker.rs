@@ -1,5 +1,6 @@
 //! The session's thread: connects, listens, asks, connects again.
 
+use super::lines::Lines;
 use super::{Shared, Task};
 use crate::codes::{self, LinkMessage};
 use crate::contract;
@@ -24,9 +25,6 @@ const STEPS: [u32; 8] = [1, 2, 3, 5, 8, 13, 21, 30];
 
 /// How far apart the clocks may be, in which the gateway's has whole seconds.
 const CLOCKS_APART: Duration = Duration::from_secs(5);
-
-/// Some quote of those that are watched changes within this time, or their data do not come.
-const MOVES_WITHIN_NS: i64 = 20_000_000_000;
 
 /// Runs until the session is dropped.
 pub(super) fn run(shared: &Shared) {
@@ -68,10 +66,12 @@ pub(super) fn run(shared: &Shared) {
                 // Once for each reason, not once for each attempt.
                 if why != said {
                     shared.say(Event::Down { text: why.clone() });
-                    said = why;
+                    said.clone_from(&why);
                 }
                 if for_good {
-                    shared.lock().wanted = false;
+                    let mut state = shared.lock();
+                    state.wanted = false;
+                    state.given_up = Some(why);
                 }
             }
         }
@@ -181,11 +181,8 @@ impl Link {
 
     /// Listens until the connection is gone; says why.
     fn listen(&self, shared: &Shared, watched: &mut Vec<Instrument>) -> String {
-        let mut watches = Vec::new();
-        let mut renew = true;
+        let mut lines = Lines::new(watched);
         let (mut beat, mut astray) = (Instant::now(), false);
-        let (mut waiting, mut paced) = (VecDeque::new(), Instant::now());
-        let mut moved = i64::MIN;
         loop {
             if shared.stopped() || !shared.lock().wanted {
                 self.client.disconnect();
@@ -216,7 +213,7 @@ impl Link {
                     LinkMessage::Back => Self::usable(shared, true, Event::Up, &mut out),
                     LinkMessage::BackWithoutData => {
                         Self::usable(shared, true, Event::Up, &mut out);
-                        renew = true;
+                        lines.renew();
                     }
                     LinkMessage::Reopen => {
                         shared.tell(out);
@@ -238,37 +235,15 @@ impl Link {
                     self.list(shared, request, &underlying, &mut out);
                 }
                 Some(Task::Watch(instruments)) => {
+                    lines.want(&instruments);
                     *watched = instruments;
-                    renew = true;
                 }
                 None => {}
             }
-            if std::mem::take(&mut renew) {
-                watches.clear();
-                waiting = watched.iter().copied().collect();
-            }
-            // One at a time: the gateway cuts off who asks more than fifty things a second, and orders are listened to
-            // between two of them.
-            if paced.elapsed() >= shared.config.waits.pace
-                && let Some(instrument) = waiting.pop_front()
-            {
-                watches.extend(self.watch(shared, &instrument, &mut out));
-                paced = Instant::now();
-            }
-            let now_ns = shared.now_ns();
-            watches.retain_mut(|watch: &mut Watch| {
-                let pumped = watch.pump(now_ns, &mut out);
-                if pumped == Some(true) {
-                    moved = now_ns;
-                }
-                pumped.is_some()
-            });
-            // Silence says that nothing changed only while the market's data come at all.
-            if now_ns.saturating_sub(moved) < MOVES_WITHIN_NS {
-                for watch in &mut watches {
-                    watch.stands(now_ns, &mut out);
-                }
-            }
+            // One at a time: orders are listened to between two of them.
+            let begin = |instrument: &Instrument| self.watch(shared, instrument);
+            lines.step(shared.config.waits.pace, begin, &mut out);
+            lines.tell(shared.now_ns(), &mut out);
             if !out.is_empty() {
                 shared.tell(out);
             }
@@ -372,18 +347,12 @@ impl Link {
         out.tell(Event::ListEnd { request });
     }
 
-    fn watch(&self, shared: &Shared, instrument: &Instrument, out: &mut Told) -> Option<Watch> {
+    fn watch(&self, shared: &Shared, instrument: &Instrument) -> Result<Watch, String> {
         let deadline = Instant::now() + shared.config.waits.answer;
-        let stream = shared
-            .resolve(&self.client, instrument, 0, deadline)
-            .and_then(|known| {
-                let asked = self.client.market_data(&known.contract()).subscribe();
-                asked.map_err(|e| format!("quotes of `{}`: {e}", Name(instrument)))
-            });
-        stream
-            .map_err(|why| out.note(why))
-            .ok()
-            .map(|stream| Watch::new(*instrument, stream))
+        let known = shared.resolve(&self.client, instrument, 0, deadline)?;
+        let asked = self.client.market_data(&known.contract()).subscribe();
+        let stream = asked.map_err(|e| format!("quotes of `{}`: {e}", Name(instrument)))?;
+        Ok(Watch::new(*instrument, stream))
     }
 
     /// All of a snapshot or nothing but its beginning.

@@ -390,3 +390,72 @@ fn what_is_listed_is_told_class_by_class_and_an_index_has_one_value() {
         (spx, Some(5_925_530_000_000), Some(5_925_530_000_000))
     );
 }
+
+/// Requests for streams up to one: begun (`+`) and ended (`-`), by contract.
+fn streams(gateway: &Gateway, known: &mut Vec<(i64, i64)>, last: &str) -> Vec<String> {
+    let (start, mut out) = (Instant::now(), Vec::new());
+    loop {
+        for (number, fields) in gateway.requests() {
+            let id = fields.int(1).unwrap_or_default();
+            if number == ask::MARKET_DATA {
+                let contract = fields.one(2).int(1).unwrap();
+                known.push((id, contract));
+                out.push(format!("+{contract}"));
+            } else if number == ask::CANCEL_MARKET_DATA {
+                let contract = known.iter().find(|k| k.0 == id).unwrap().1;
+                out.push(format!("-{contract}"));
+            }
+        }
+        if out.last().is_some_and(|o| o == last) {
+            return out;
+        }
+        assert!(
+            start.elapsed() < Duration::from_secs(20),
+            "no {last} came, but {out:?}"
+        );
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+#[test]
+fn another_choice_leaves_alone_what_it_has_in_common_with_the_one_before() {
+    let gateway = Gateway::start(book());
+    let session = up(&gateway);
+    let (a, b) = (spxw(Right::Put, 5700), spxw(Right::Put, 5750));
+    let (c, d) = (spxw(Right::Call, 6100), spxw(Right::Call, 6150));
+    let mut known = Vec::new();
+    session.watch(vec![a, b, c]);
+    assert_eq!(streams(&gateway, &mut known, "+103"), ["+101", "+102", "+103"]);
+    session.watch(vec![d, c, b]);
+    // What fell away is ended before anything is begun: the broker counts.
+    assert_eq!(streams(&gateway, &mut known, "+104"), ["-101", "+104"]);
+    // The same again is nothing; what is asked for next comes alone.
+    session.watch(vec![d, c, b]);
+    session.watch(vec![d, c]);
+    assert_eq!(streams(&gateway, &mut known, "-102"), ["-102"]);
+}
+
+#[test]
+fn a_broker_that_gives_fewer_streams_than_are_wanted_gives_the_most_important_and_says_how_many() {
+    let gateway = Gateway::start(Book { lines: 2, ..book() });
+    let session = up(&gateway);
+    let (a, b) = (spxw(Right::Put, 5700), spxw(Right::Put, 5750));
+    let (c, d) = (spxw(Right::Call, 6100), spxw(Right::Call, 6150));
+    let mut known = Vec::new();
+    session.watch(vec![a, b, c]);
+    let begun = streams(&gateway, &mut known, "+103");
+    assert_eq!(begun, ["+101", "+102", "+103"]);
+    hear(
+        &session,
+        "word of the limit",
+        |_| false,
+        |n| n.contains("--lines 2"),
+    );
+    // From now on no more are asked for than there are.
+    session.watch(vec![d, a, b, c]);
+    let then = streams(&gateway, &mut known, "+104");
+    assert!(
+        then.contains(&"-102".to_owned()) && !then.contains(&"+103".to_owned()),
+        "{then:?}"
+    );
+}

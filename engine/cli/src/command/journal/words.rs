@@ -185,8 +185,8 @@ pub fn line(record: &Record) -> String {
         Record::Seen(s) => format!(
             "{}: {} quotes, {} too old; {} indices, {} too old; {} bars ended",
             s.source,
-            s.quotes.len(),
-            s.stale.len(),
+            s.quotes.0.len(),
+            s.stale.0.len(),
             s.levels.len(),
             s.stale_levels.len(),
             s.bars.len()

@@ -6,6 +6,7 @@ mod failed;
 mod hook;
 mod lines;
 mod log;
+mod notify;
 pub mod operator;
 mod orders;
 pub mod quotes;
@@ -62,6 +63,11 @@ pub fn run(args: &RunArgs, out: &mut Output) -> Result<Exit, Failure> {
     check(args)?;
     log::begin(&args.log)?;
     let address = webhook::Address::read(args.webhook.as_deref(), args.webhook_file.as_deref())?;
+    let authorities = webhook::Authorities::read(args.webhook_ca.as_deref())?;
+    if args.webhook_ca.is_some() && address.is_none() {
+        return Err(Failure::usage("`--webhook-ca` belongs to a webhook")
+            .help("name one with `--webhook` or `--webhook-file`"));
+    }
     // Looked at before it is read: a change in between is then noticed, not missed.
     let source = watched(args);
     let project = Project::load(&args.file)?;
@@ -106,6 +112,7 @@ pub fn run(args: &RunArgs, out: &mut Output) -> Result<Exit, Failure> {
     }
     if let Some(r) = &resumed {
         orders::same_broker(args, r)?;
+        quotes::same_feed(args, r.basis.feed.as_ref())?;
     }
     if args.resume && resumed.is_none() {
         out.note("there is no run to go on with; this one begins anew");
@@ -122,6 +129,20 @@ pub fn run(args: &RunArgs, out: &mut Output) -> Result<Exit, Failure> {
         simulated = (basis.seed, basis.years);
     }
     let history = market(args.data.as_deref(), simulated.0, simulated.1, &graph)?;
+    let recorded = resumed.as_ref().map(|r| (r.basis.feed.as_ref(), &r.told.seen));
+    let (history, quotes) = match recorded {
+        Some((Some(feed), seen)) => {
+            let (history, quotes) = Quotes::again(feed, seen, history)?;
+            (history, Some(quotes))
+        }
+        None if args.feed == Some(FeedArg::Broker) => {
+            let mut silent = |_| {};
+            let plan = plan(&linked.request(&graph, history.as_ref(), &mut silent))?;
+            let (history, quotes) = Quotes::of(args, &plan, history)?;
+            (history, Some(quotes))
+        }
+        _ => (history, None),
+    };
     if let Some(r) = resumed
         .as_ref()
         .filter(|r| r.basis.data != history.provenance().hash)
@@ -133,14 +154,6 @@ pub fn run(args: &RunArgs, out: &mut Output) -> Result<Exit, Failure> {
         return Err(Failure::new(Exit::Data, what)
             .help("name its store with `--data`, or begin anew without `--resume`"));
     }
-    let (history, quotes) = if args.feed == Some(FeedArg::Broker) {
-        let mut silent = |_| {};
-        let plan = plan(&linked.request(&graph, history.as_ref(), &mut silent))?;
-        let (history, quotes) = Quotes::of(args, &plan, history)?;
-        (history, Some(quotes))
-    } else {
-        (history, None)
-    };
     let mut silent = |_| {};
     let request = BacktestRequest {
         from: period.0,
@@ -189,6 +202,16 @@ pub fn run(args: &RunArgs, out: &mut Output) -> Result<Exit, Failure> {
     if let Some(keeper) = keeper {
         live.keep(keeper);
     }
+    if args.broker == BrokerArg::Ibkr {
+        out.warn(if args.live {
+            "REAL MONEY at Interactive Brokers, with a plugin that was not yet run against a live account: watch it"
+        } else {
+            "Interactive Brokers, a paper account: this plugin was not yet run against a live account"
+        });
+        out.note(
+            "broker  connecting; TWS or a gateway that does not answer is waited for a minute and a half",
+        );
+    }
     let broker = orders::paper(args, &live, (resumed.as_ref(), quotes.as_ref()));
     let begun = broker.and_then(|broker| {
         if let Some(broker) = broker {
@@ -218,14 +241,7 @@ pub fn run(args: &RunArgs, out: &mut Output) -> Result<Exit, Failure> {
     if resumed.is_some() {
         files.iter_mut().for_each(|f| f.reload(Duration::ZERO));
     }
-    if args.broker == BrokerArg::Ibkr {
-        out.warn(if args.live {
-            "REAL MONEY at Interactive Brokers, with a plugin that was not yet run against a live account: watch it"
-        } else {
-            "Interactive Brokers, a paper account: this plugin was not yet run against a live account"
-        });
-    }
-    let webhook = address.map(webhook::Webhook::new);
+    let webhook = address.map(|address| webhook::Webhook::new(address, authorities));
     let mut conductor = Conductor::new(args, live, (source, files), (board, webhook), out);
     conductor.carry_halt(state.as_ref(), resumed.is_some())?;
     // Gone with the run, before the lock is.
@@ -337,6 +353,7 @@ struct Conductor<'r, 'a> {
     pace: Pace,
     signals: Signals,
     started: Instant,
+    manager: notify::Manager,
     screen: Option<Screen>,
     standing: lines::Standing,
     hook: Option<Hook>,
@@ -383,6 +400,7 @@ impl<'r, 'a> Conductor<'r, 'a> {
             pace: Pace::new(args.speed),
             signals,
             started: Instant::now(),
+            manager: notify::Manager::from_environment(),
             screen: drawn.then(|| Screen::new(out.columns)),
             standing: lines::Standing::default(),
             hook: args.hook.as_deref().map(Hook::new),
@@ -408,6 +426,7 @@ impl<'r, 'a> Conductor<'r, 'a> {
     /// Until the feed ends or somebody stops it.
     fn conduct(mut self) -> Result<RunOutput, Failure> {
         let ended = self.turn();
+        self.manager.stopping();
         if let Err(failure) = &ended {
             tracing::error!(target: "alula::run", why = failure.what, "stopped");
             let event = format!("{}\n", json!({ "event": "stopped", "why": failure.what }));
@@ -439,6 +458,9 @@ impl<'r, 'a> Conductor<'r, 'a> {
     /// Snapshot after snapshot, until the feed ends or somebody stops it.
     fn turn(&mut self) -> Result<(), Failure> {
         self.begin()?;
+        if let Err(why) = self.manager.ready() {
+            self.out.warn(&why);
+        }
         while let (Some(next), None) = (self.live.next(), self.stop) {
             let now = self.started.elapsed();
             let due = self.due(next, now)?;
@@ -455,6 +477,7 @@ impl<'r, 'a> Conductor<'r, 'a> {
                 self.tell_failed()?;
             }
             self.prepare(due)?;
+            self.manager.alive(self.started.elapsed());
             self.show(false)?;
             self.wait(due)?;
         }

@@ -26,17 +26,42 @@ pub type Opened = (Box<dyn Broker + Send>, Option<Reopen>);
 /// When another broker is asked for.
 pub fn same_broker(args: &RunArgs, resumed: &Resumed) -> Result<(), Failure> {
     let before = &resumed.told.broker;
-    match (before.starts_with("internal"), args.broker) {
-        (true, BrokerArg::Internal) | (false, BrokerArg::Paper | BrokerArg::Ibkr) => Ok(()),
-        (true, BrokerArg::Paper | BrokerArg::Ibkr) => Err(Failure::usage(
-            "the run that is to go on filled its orders itself, and its positions are at no broker",
-        )
-        .help("leave `--broker paper` out, or begin anew without `--resume`")),
-        (false, BrokerArg::Internal) => Err(Failure::usage(format!(
-            "the run that is to go on has its positions at the broker `{before}`"
-        ))
-        .help("add `--broker paper`, or begin anew without `--resume`")),
+    let was = if before.starts_with("internal") {
+        BrokerArg::Internal
+    } else if before.starts_with("ibkr") {
+        BrokerArg::Ibkr
+    } else {
+        BrokerArg::Paper
+    };
+    let named = if was == BrokerArg::Ibkr { "ibkr" } else { "paper" };
+    match (was, args.broker) {
+        (was, now) if was == now => {}
+        (BrokerArg::Internal, _) => {
+            return Err(Failure::usage(
+                "the run that is to go on filled its orders itself, and its positions are at no broker",
+            )
+            .help("leave `--broker` out, or begin anew without `--resume`"));
+        }
+        _ => {
+            return Err(Failure::usage(format!(
+                "the run that is to go on has its positions at the broker `{before}`"
+            ))
+            .help(format!(
+                "add `--broker {named}`, or begin anew without `--resume`"
+            )));
+        }
     }
+    // Paper money and real money are two accounts.
+    if resumed.told.live != args.live {
+        let (what, help) = if resumed.told.live {
+            ("traded real money", "add `--live`")
+        } else {
+            ("traded paper money", "leave `--live` out")
+        };
+        return Err(Failure::usage(format!("the run that is to go on {what}"))
+            .help(format!("{help}, or begin anew without `--resume`")));
+    }
+    Ok(())
 }
 
 /// The simulated broker with an account of its own for the run and those that go on with it, if it is asked for: the strategy's
@@ -49,8 +74,13 @@ pub fn paper(
     live: &Live<'_>,
     (resumed, quotes): (Option<&Resumed>, Option<&Quotes>),
 ) -> Result<Option<Opened>, Failure> {
+    // A run that goes on has the settings that it began with, unless others are named.
+    let set: Vec<(String, String)> = match resumed {
+        Some(r) if args.broker_set.is_empty() => r.basis.broker.clone().into_iter().collect(),
+        _ => args.broker_set.clone(),
+    };
     if args.broker == BrokerArg::Ibkr {
-        return ibkr(args).map(Some);
+        return ibkr(args, set).map(Some);
     }
     let (BrokerArg::Paper, Some(keeper)) = (args.broker, live.keeper()) else {
         return Ok(None);
@@ -78,15 +108,13 @@ pub fn paper(
     ]
     .map(|(name, value)| (name.to_owned(), value))
     .into();
-    // A run that goes on has the settings that it began with, unless others are named.
-    match resumed {
-        Some(r) if args.broker_set.is_empty() => {
-            settings.extend(r.basis.broker.iter().map(|(n, v)| (n.clone(), v.clone())));
-        }
-        _ => settings.extend(args.broker_set.iter().cloned()),
-    }
+    settings.extend(set);
     if let Some(quotes) = quotes {
-        settings.extend(quotes.market(args, graph, args.lines));
+        let simulated = resumed.map_or((args.seed, args.years), |r| (r.basis.seed, r.basis.years));
+        let crank = live.crank();
+        let visited = crank.done().checked_sub(1);
+        let visited = visited.and_then(|i| crank.instants().get(i).copied());
+        settings.extend(quotes.market(args, graph, (simulated, visited)));
     }
     let how = How {
         name: "paper",
@@ -99,13 +127,13 @@ pub fn paper(
 }
 
 /// Interactive Brokers: a paper account, unless each of the switches for real money is set.
-fn ibkr(args: &RunArgs) -> Result<Opened, Failure> {
+fn ibkr(args: &RunArgs, settings: Vec<(String, String)>) -> Result<Opened, Failure> {
     let how = How {
         name: if args.live { "ibkr/ibkr_live" } else { "ibkr/ibkr" },
         live: args.live,
         strategy: args.file.clone(),
         deadline: Duration::from_secs(args.broker_deadline),
-        settings: args.broker_set.clone(),
+        settings,
     };
     how.opened()
 }

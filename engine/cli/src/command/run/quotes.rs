@@ -21,7 +21,11 @@ const STALE_AFTER_S: i64 = 120;
 
 /// The quotes of a broker, in place of the rest of a store.
 #[derive(Clone)]
-pub struct Quotes(Arc<FeedHistory>);
+pub struct Quotes {
+    history: Arc<FeedHistory>,
+    /// Looks of the run that is gone on with.
+    seen: Arc<[Seen]>,
+}
 
 impl Quotes {
     /// A store that goes on with a broker's quotes.
@@ -35,12 +39,6 @@ impl Quotes {
     ) -> Result<(Box<dyn History>, Self), Failure> {
         let settings = &plan.graph().settings;
         let underlying = settings.instrument.name();
-        if !plan.linear().is_empty() {
-            return Err(Failure::usage(
-                "futures and shares are not among the quotes that a run takes from a broker yet",
-            )
-            .help("choose `--feed replay`, or leave the hedges with futures or shares out"));
-        }
         let calendar = ExchangeCalendar::nyse();
         if args.broker == BrokerArg::Ibkr {
             if !settings.settle_approximate {
@@ -81,8 +79,13 @@ impl Quotes {
             (rhythm, to),
             plan.chains().to_vec(),
         );
-        let history = Arc::new(FeedHistory::new(base, facts));
-        Ok((Box::new(Arc::clone(&history)), Self(history)))
+        Ok(Self::new(FeedHistory::new(base, facts), Vec::new()))
+    }
+
+    fn new(history: FeedHistory, seen: Vec<Seen>) -> (Box<dyn History>, Self) {
+        let history = Arc::new(history);
+        let seen = seen.into();
+        (Box::new(Arc::clone(&history)), Self { history, seen })
     }
 
     /// The same in real time: from now on, for a year unless a last day is named.
@@ -100,8 +103,7 @@ impl Quotes {
             (rhythm, to),
             plan.chains().to_vec(),
         );
-        let history = Arc::new(FeedHistory::new(base, facts));
-        (Box::new(Arc::clone(&history)), Self(history))
+        Self::new(FeedHistory::new(base, facts), Vec::new())
     }
 
     /// The same out of a record, with all that was seen.
@@ -112,7 +114,7 @@ impl Quotes {
         recorded: &Value,
         seen: &[Seen],
         base: Box<dyn History>,
-    ) -> Result<Box<dyn History>, Failure> {
+    ) -> Result<(Box<dyn History>, Self), Failure> {
         let wrong = || {
             Failure::new(
                 crate::exit::Exit::Data,
@@ -141,13 +143,20 @@ impl Quotes {
         for seen in seen {
             history.receive(seen);
         }
-        Ok(Box::new(history))
+        // One that was written down by two runs, the first of which did not come to act on it.
+        let mut once: Vec<Seen> = Vec::with_capacity(seen.len());
+        for seen in seen {
+            if once.last().is_none_or(|last| last.at < seen.at) {
+                once.push(seen.clone());
+            }
+        }
+        Ok(Self::new(history, once))
     }
 
     /// For the record.
     #[must_use]
     pub fn recorded(&self) -> Value {
-        let facts = self.0.facts();
+        let facts = self.history.facts();
         json!({
             "name": facts.name, "start": facts.start.0, "to": facts.to.to_string(), "rhythm": facts.rhythm,
             "underlyings": facts.underlyings, "simulated": facts.simulated,
@@ -167,20 +176,27 @@ impl Quotes {
                 (None, BrokerArg::Internal | BrokerArg::Ibkr) => LINES,
             },
         };
-        let feed = Feed::new(Arc::clone(&self.0), live.crank().plan(), settings)?;
+        let mut feed = Feed::new(Arc::clone(&self.history), live.crank().plan(), settings)?;
+        feed.go_on(&self.seen, live.crank().next());
         live.listen(feed)
     }
 
-    /// What the simulated broker is to quote: the same market from there on.
+    /// What the simulated broker is to quote: the same market from there on, or from the newest snapshot on that a run has
+    /// visited.
     #[must_use]
-    pub fn market(&self, args: &RunArgs, graph: &Graph, lines: Option<u32>) -> Vec<(String, String)> {
+    pub fn market(
+        &self,
+        args: &RunArgs,
+        graph: &Graph,
+        (simulated, visited): ((Option<u64>, Option<u32>), Option<Instant>),
+    ) -> Vec<(String, String)> {
         let market = match &args.data {
             Some(path) => {
                 let whole = std::path::absolute(path).unwrap_or_else(|_| path.clone());
                 format!("store {}", whole.display())
             }
             None => {
-                let config = crate::command::backtest::simulated(args.seed, args.years, graph);
+                let config = crate::command::backtest::simulated(simulated.0, simulated.1, graph);
                 format!(
                     "simulated {} {} {} {}",
                     config.seed,
@@ -190,8 +206,8 @@ impl Quotes {
                 )
             }
         };
-        let from = self.0.facts().start.0.to_string();
-        let lines = lines.unwrap_or(0).to_string();
+        let from = visited.unwrap_or(self.history.facts().start).0.to_string();
+        let lines = args.lines.unwrap_or(0).to_string();
         [("market", market), ("market_from", from), ("lines", lines)]
             .map(|(name, value)| (name.to_owned(), value))
             .into()
@@ -217,12 +233,6 @@ pub fn check(args: &RunArgs) -> Result<(), Failure> {
                 ),
             );
         }
-        if args.resume {
-            return Err(
-                Failure::usage("a run at Interactive Brokers cannot be gone on with yet")
-                    .help("close what it holds at the broker, then begin anew without `--resume`"),
-            );
-        }
     } else if args.live {
         return Err(Failure::usage("only a real broker trades real money").help("leave `--live` out"));
     }
@@ -237,11 +247,23 @@ pub fn check(args: &RunArgs) -> Result<(), Failure> {
             Failure::usage("the engine's own account quotes nothing").help("name a broker: `--broker paper`")
         );
     }
-    if args.resume {
-        return Err(
-            Failure::usage("a run on a broker's quotes cannot be gone on with yet")
-                .help("begin anew without `--resume`"),
-        );
-    }
     Ok(())
+}
+
+/// A run goes on with what it saw before: with its broker's quotes, or without.
+///
+/// # Errors
+/// When the other is asked for.
+pub fn same_feed(args: &RunArgs, recorded: Option<&Value>) -> Result<(), Failure> {
+    match (recorded, args.feed == Some(FeedArg::Broker)) {
+        (Some(_), true) | (None, false) => Ok(()),
+        (Some(_), false) => Err(
+            Failure::usage("the run that is to go on sees its broker's quotes")
+                .help("add `--feed broker`, or begin anew without `--resume`"),
+        ),
+        (None, true) => Err(
+            Failure::usage("the run that is to go on did not see its broker's quotes")
+                .help("leave `--feed broker` out, or begin anew without `--resume`"),
+        ),
+    }
 }

@@ -31,6 +31,8 @@ pub struct Told {
     pub root: String,
     /// Who filled the orders, and its version.
     pub broker: String,
+    /// It traded real money.
+    pub live: bool,
     /// Sources and settings.
     pub sources: Option<Vec<u8>>,
     /// Changes of thresholds, and of the strategy with them.
@@ -390,6 +392,7 @@ fn one(store: &dyn Store, path: &Path) -> Result<(Told, Option<String>), Failure
                 told.run.clone_from(&r.run);
                 told.root.clone_from(&r.run);
                 told.broker.clone_from(&r.broker);
+                told.live = r.mode == "live";
             }
             Some(Record::StrategySwapped(r)) if r.version == 1 => told.sources = Some(r.sources.0.clone()),
             Some(Record::ThresholdsApplied(r)) if r.version > 1 => {

@@ -15,6 +15,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 use ureq::Agent;
+use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, parse_pem};
 
 /// Events that wait.
 const QUEUE: usize = 1_024;
@@ -30,6 +31,8 @@ const LAST_WAIT: Duration = Duration::from_secs(10);
 const ANSWER_BYTES_MAX: u64 = 4 * 1024;
 /// Largest file with an address, bytes.
 const FILE_BYTES_MAX: usize = 4 * 1024;
+/// Largest file with certificates, bytes.
+const AUTHORITIES_BYTES_MAX: usize = 1024 * 1024;
 
 /// Where alerts go. Its text is shown to nobody.
 #[derive(Clone)]
@@ -87,6 +90,42 @@ fn host(text: &str) -> Option<&str> {
     Some(place.rsplit('@').next().unwrap_or(place))
 }
 
+/// Whom a place with HTTPS must be vouched for by: the authorities that browsers trust, or those of a file and nobody else.
+#[derive(Clone, Debug, Default)]
+pub struct Authorities(RootCerts);
+
+impl Authorities {
+    /// Those of a file of PEM certificates, where one is named.
+    ///
+    /// # Errors
+    /// When it cannot be read, or holds no certificate, or something that is none.
+    pub fn read(file: Option<&Path>) -> Result<Self, Failure> {
+        let Some(path) = file else {
+            return Ok(Self::default());
+        };
+        let bytes = files::read(path)?;
+        let wrong = |what: &str| {
+            Failure::usage(format!("`{}` {what}", path.display()))
+                .help("`--webhook-ca` names a file with the certificate of an authority, `-----BEGIN CERTIFICATE-----` and so on")
+        };
+        if bytes.len() > AUTHORITIES_BYTES_MAX {
+            return Err(wrong("is too large for certificates"));
+        }
+        let mut found: Vec<Certificate<'static>> = Vec::new();
+        for item in parse_pem(&bytes) {
+            match item {
+                Ok(PemItem::Certificate(certificate)) => found.push(certificate),
+                Ok(_) => return Err(wrong("holds something that is no certificate, a key perhaps")),
+                Err(_) => return Err(wrong("is no PEM file that can be read")),
+            }
+        }
+        if found.is_empty() {
+            return Err(wrong("holds no certificate"));
+        }
+        Ok(Self(RootCerts::new_with_certs(&found)))
+    }
+}
+
 /// What became of alerts.
 #[derive(Debug, Default)]
 pub struct Counts {
@@ -136,14 +175,16 @@ pub struct Webhook {
 
 impl Webhook {
     /// To an address.
-    pub fn new(address: Address) -> Self {
+    pub fn new(address: Address, authorities: Authorities) -> Self {
         let (queue, events) = sync_channel::<String>(QUEUE);
         let (end, done) = sync_channel::<()>(1);
         let counts = Arc::new(Counts::default());
         let hurry = Arc::new(AtomicBool::new(false));
         let (of, fast) = (Arc::clone(&counts), Arc::clone(&hurry));
         let worker = std::thread::spawn(move || {
+            let tls = TlsConfig::builder().root_certs(authorities.0).build();
             let config = Agent::config_builder()
+                .tls_config(tls)
                 .timeout_global(Some(PATIENCE))
                 .max_redirects(0)
                 .http_status_as_error(true)
@@ -256,7 +297,22 @@ fn post(agent: &Agent, address: &Address, event: &str) -> Result<(), &'static st
         Err(ureq::Error::StatusCode(_)) => Err("it answered with an error"),
         Err(ureq::Error::Timeout(_)) => Err("it did not answer in time"),
         Err(ureq::Error::HostNotFound) => Err("its host is not known"),
+        Err(error) if is_tls(&error) => Err(
+            "its certificate is not trusted; `--webhook-ca` names the authority of one that is not public",
+        ),
         Err(_) => Err("it could not be reached"),
+    }
+}
+
+/// The two could not agree on a safe connection. What the library says of it reaches here as an error of input and output too.
+fn is_tls(error: &ureq::Error) -> bool {
+    match error {
+        ureq::Error::Tls(_) | ureq::Error::Rustls(_) => true,
+        ureq::Error::Io(e) => e.get_ref().is_some_and(|inner| {
+            let text = inner.to_string();
+            text.contains("certificate") || text.contains("TLS")
+        }),
+        _ => false,
     }
 }
 
@@ -328,7 +384,10 @@ mod tests {
     #[test]
     fn what_fails_is_tried_again_and_what_matters_arrives_once() {
         let (address, server) = server(vec![500, 200, 200]);
-        let mut webhook = Webhook::new(Address::read(Some(&address), None).unwrap().unwrap());
+        let mut webhook = Webhook::new(
+            Address::read(Some(&address), None).unwrap().unwrap(),
+            Authorities::default(),
+        );
         webhook.take(&[alert("one")]);
         webhook.take(&[alert("two")]);
         assert_eq!(webhook.end(), (0, 0));
@@ -350,7 +409,10 @@ mod tests {
         let gone = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = format!("http://{}/x", gone.local_addr().unwrap());
         drop(gone);
-        let mut webhook = Webhook::new(Address::read(Some(&address), None).unwrap().unwrap());
+        let mut webhook = Webhook::new(
+            Address::read(Some(&address), None).unwrap().unwrap(),
+            Authorities::default(),
+        );
         for _ in 0..QUEUE + 500 {
             webhook.take(&[alert("x")]);
         }
@@ -360,5 +422,19 @@ mod tests {
         webhook.hurry.store(true, Ordering::Relaxed);
         let (failed, _) = webhook.end();
         assert!(failed > 0);
+    }
+
+    #[test]
+    fn a_file_of_authorities_holds_certificates_and_nothing_else() {
+        let said = |text: &str| {
+            let file = tempfile::NamedTempFile::new().unwrap();
+            std::fs::write(file.path(), text).unwrap();
+            Authorities::read(Some(file.path())).unwrap_err().to_string()
+        };
+        assert!(said("").contains("holds no certificate"));
+        assert!(said("authority").contains("holds no certificate"));
+        let key = "-----BEGIN PRIVATE KEY-----\nMAA=\n-----END PRIVATE KEY-----\n";
+        assert!(said(key).contains("a key perhaps"));
+        assert!(said("-----BEGIN CERTIFICATE-----\n!!\n-----END CERTIFICATE-----\n").contains("PEM"));
     }
 }

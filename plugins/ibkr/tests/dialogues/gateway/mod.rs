@@ -90,6 +90,8 @@ pub struct Book {
     pub no_position_end: bool,
     /// Answers so many connections with "client id in use".
     pub busy: u32,
+    /// Gives so many streams at once; 0 for as many as are asked for.
+    pub lines: usize,
     /// Shuts the connection when an order comes, before any answer.
     pub hang_up_on_order: bool,
 }
@@ -191,9 +193,11 @@ fn serve(mut stream: TcpStream, inner: &Inner, requests: &Sender<(u32, Fields)>)
     ack.extend_from_slice(text.as_bytes());
     stream.write_all(&ack).unwrap();
     *inner.stream.lock().unwrap() = Some(stream.try_clone().unwrap());
+    let mut streams = 0;
     while let Some((number, fields)) = wire::receive(&mut stream) {
         let book = inner.book.lock().unwrap().clone();
         let answers = answer(number, &fields, &book);
+        let request = (number, fields.int(1).unwrap_or_default());
         let _ = requests.send((number, fields));
         if number == ask::START_API && book.busy > 0 {
             inner.book.lock().unwrap().busy -= 1;
@@ -205,6 +209,18 @@ fn serve(mut stream: TcpStream, inner: &Inner, requests: &Sender<(u32, Fields)>)
         if number == ask::PLACE_ORDER && book.hang_up_on_order {
             let _ = stream.shutdown(Shutdown::Both);
             return;
+        }
+        let mut answers = answers;
+        match request {
+            (ask::MARKET_DATA, id) if book.lines > 0 && streams >= book.lines => {
+                answers.push((
+                    tell::ERROR,
+                    error(id, 101, "Max number of tickers has been reached"),
+                ));
+            }
+            (ask::MARKET_DATA, _) => streams += 1,
+            (ask::CANCEL_MARKET_DATA, _) => streams -= 1,
+            _ => {}
         }
         for (number, msg) in answers {
             let mut out = inner.stream.lock().unwrap();

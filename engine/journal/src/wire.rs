@@ -332,6 +332,9 @@ pub struct CarriedOrder {
     pub resent: bool,
 }
 
+/// Kind and layout of [`Seen`].
+pub const SEEN: (u16, u16) = (13, 2);
+
 /// [`Seen`] as it was before its quotes were packed.
 #[derive(Deserialize)]
 struct Seen1 {

@@ -32,7 +32,7 @@ fn told_to(name: &str, socket: &UnixDatagram) -> Vec<String> {
     let mut buffer = [0; 256];
     while heard.last().is_none_or(|h| h != "STOPPING=1") {
         let length = socket.recv(&mut buffer).unwrap();
-        heard.push(String::from_utf8_lossy(&buffer[..length]).into_owned());
+        heard.push(String::from_utf8_lossy(buffer.get(..length).unwrap()).into_owned());
         if heard.len() == 3 {
             let pid = child.id().to_string();
             assert!(

@@ -222,6 +222,29 @@ mod tests {
     }
 
     #[test]
+    fn a_look_that_was_packed_away_comes_back_as_it_was() {
+        let mut board = Board::new(Vec::new(), 120);
+        board.level(&spot(5200, at(0, 0)));
+        board.quote(&quote(5100, (8_000, 8_200), at(-3, 0)));
+        board.quote(&quote(5150, (9_000, 9_200), at(-2, 0)));
+        let history = sight(&board.look(at(0, 0), at(0, 0)));
+        let before = (
+            history.snapshot("SPX", at(0, 0)).unwrap(),
+            history.stale("SPX", at(0, 0)),
+        );
+        assert_eq!(before.1.as_ref().unwrap().contracts.len(), 1);
+        history.release(at(1, 0));
+        assert_eq!(
+            (
+                history.snapshot("SPX", at(0, 0)).unwrap(),
+                history.stale("SPX", at(0, 0))
+            ),
+            before
+        );
+        assert!(history.snapshot("VIX", at(0, 0)).is_err());
+    }
+
+    #[test]
     fn who_looks_too_late_sees_nothing_fresh() {
         let mut board = Board::new(Vec::new(), 120);
         board.level(&spot(5200, at(0, 0)));

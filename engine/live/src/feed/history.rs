@@ -1,6 +1,8 @@
 //! A store up to an instant, and from there on what a feed tells: one history that grows.
 
 use super::bars::Bar;
+use alula_journal::Record;
+use alula_journal::wire;
 use alula_market::assemble::{ContractQuote, chains};
 use alula_market::calendar::ExchangeCalendar;
 use alula_market::chain::ChainSnapshot;
@@ -77,6 +79,8 @@ impl FeedFacts {
 struct Received {
     snapshots: BTreeMap<(Instant, String), Arc<ChainSnapshot>>,
     stale: BTreeMap<(Instant, String), Arc<Stale>>,
+    /// Every look, as the journal has it: small enough to keep.
+    packed: BTreeMap<Instant, Vec<u8>>,
     bars: BTreeMap<(Arc<str>, Option<u16>), Vec<Bar>>,
     merged: BTreeMap<(String, BarSize), Arc<SeriesData>>,
     /// Newest look.
@@ -136,34 +140,16 @@ impl FeedHistory {
         }
         received.seen = Some(seen.at);
         for underlying in &self.facts.underlyings {
-            let ours = |c: &OptionContract| c.root.underlying() == underlying && trades(c, seen.at);
-            let mut rows: Vec<ContractQuote> = Vec::with_capacity(seen.quotes.len());
-            rows.extend(seen.quotes.iter().map(|(q, _)| *q).filter(|q| ours(&q.contract)));
-            // What is too old is listed and has no market.
-            let mut old: BTreeSet<OptionContract> = seen.stale.iter().filter(|c| ours(c)).copied().collect();
-            rows.extend(old.iter().map(|c| ContractQuote::none(*c)));
-            let spot = seen.levels.iter().find(|(name, _)| **name == **underlying);
-            if spot.is_none() {
-                // Without a price of the underlying its options say nothing that could be acted on.
-                let quoted = seen.quotes.iter().map(|(q, _)| q.contract);
-                old.extend(quoted.filter(ours));
-                rows = old.iter().map(|c| ContractQuote::none(*c)).collect();
-            }
+            let (snapshot, stale) = shown(seen, underlying);
             let key = (seen.at, underlying.clone());
-            let snapshot = ChainSnapshot {
-                at: seen.at,
-                underlying: underlying.clone(),
-                spot: spot.map_or(Price::ZERO, |(_, value)| *value),
-                expiries: chains(&rows),
-            };
             received.snapshots.insert(key.clone(), Arc::new(snapshot));
-            let stale = Stale {
-                spot: spot.is_none(),
-                contracts: old,
-            };
             if stale != Stale::default() {
                 received.stale.insert(key, Arc::new(stale));
             }
+        }
+        // What cannot be packed cannot be written down either, and the run ends there.
+        if let Ok(bytes) = Record::from(super::seen_out(seen, "")).to_bytes() {
+            received.packed.insert(seen.at, bytes);
         }
         for bar in &seen.bars {
             let key = (Arc::clone(&bar.series), minutes(bar.size));
@@ -181,7 +167,16 @@ impl FeedHistory {
         self.lock().seen
     }
 
-    /// Forgets snapshots before an instant, which nobody asks for any more.
+    /// A look that was released.
+    fn unpacked(&self, at: Instant) -> Option<Seen> {
+        let bytes = self.lock().packed.get(&at).cloned()?;
+        match Record::from_bytes(wire::SEEN.0, wire::SEEN.1, &bytes) {
+            Ok(Record::Seen(seen)) => super::seen_in(&seen).ok(),
+            _ => None,
+        }
+    }
+
+    /// Packs snapshots before an instant away: seldom somebody comes back to one, as when a signal is read for the first time.
     pub fn release(&self, before: Instant) {
         let mut received = self.lock();
         let key = (before, String::new());
@@ -198,6 +193,34 @@ impl FeedHistory {
         let at = series.date.binary_search(&session).ok();
         Ok(at.and_then(|i| column.get(i).copied().flatten()))
     }
+}
+
+/// What a look shows of an underlying, and what it does not show because it was too old.
+fn shown(seen: &Seen, underlying: &str) -> (ChainSnapshot, Stale) {
+    let ours = |c: &OptionContract| c.root.underlying() == underlying && trades(c, seen.at);
+    let mut rows: Vec<ContractQuote> = Vec::with_capacity(seen.quotes.len());
+    rows.extend(seen.quotes.iter().map(|(q, _)| *q).filter(|q| ours(&q.contract)));
+    // What is too old is listed and has no market.
+    let mut old: BTreeSet<OptionContract> = seen.stale.iter().filter(|c| ours(c)).copied().collect();
+    rows.extend(old.iter().map(|c| ContractQuote::none(*c)));
+    let spot = seen.levels.iter().find(|(name, _)| **name == *underlying);
+    if spot.is_none() {
+        // Without a price of the underlying its options say nothing that could be acted on.
+        let quoted = seen.quotes.iter().map(|(q, _)| q.contract);
+        old.extend(quoted.filter(ours));
+        rows = old.iter().map(|c| ContractQuote::none(*c)).collect();
+    }
+    let snapshot = ChainSnapshot {
+        at: seen.at,
+        underlying: underlying.to_owned(),
+        spot: spot.map_or(Price::ZERO, |(_, value)| *value),
+        expiries: chains(&rows),
+    };
+    let stale = Stale {
+        spot: spot.is_none(),
+        contracts: old,
+    };
+    (snapshot, stale)
 }
 
 fn trades(contract: &OptionContract, at: Instant) -> bool {
@@ -298,6 +321,11 @@ impl History for FeedHistory {
             return self.base.snapshot(underlying, at);
         }
         let found = self.lock().snapshots.get(&(at, underlying.to_owned())).cloned();
+        let found = found.or_else(|| {
+            let ours = self.facts.underlyings.iter().any(|u| u == underlying);
+            let seen = self.unpacked(at).filter(|_| ours)?;
+            Some(Arc::new(shown(&seen, underlying).0))
+        });
         found.ok_or_else(|| HistoryError {
             what: format!("{} has told nothing of `{underlying}` at {at}", self.facts.name),
             help: "what a feed will tell is not known before it does".to_owned(),
@@ -373,6 +401,13 @@ impl History for FeedHistory {
     }
 
     fn stale(&self, underlying: &str, at: Instant) -> Option<Arc<Stale>> {
-        self.lock().stale.get(&(at, underlying.to_owned())).cloned()
+        let key = (at, underlying.to_owned());
+        let received = self.lock();
+        if received.snapshots.contains_key(&key) {
+            return received.stale.get(&key).cloned();
+        }
+        drop(received);
+        let stale = shown(&self.unpacked(at)?, underlying).1;
+        (stale != Stale::default()).then(|| Arc::new(stale))
     }
 }

@@ -142,6 +142,7 @@ impl Quotes {
         let history = FeedHistory::new(base, facts().ok_or_else(wrong)?);
         for seen in seen {
             history.receive(seen);
+            history.release(Instant(seen.at.0 - 86_400));
         }
         // One that was written down by two runs, the first of which did not come to act on it.
         let mut once: Vec<Seen> = Vec::with_capacity(seen.len());

@@ -63,7 +63,7 @@ policy income on core {
 const SESSIONS: u32 = 12;
 
 /// Some sessions of a simulated market as a store, made once: it is there at once when a run starts, and they start often.
-fn store() -> &'static str {
+pub fn store() -> &'static str {
     static STORE: OnceLock<String> = OnceLock::new();
     STORE.get_or_init(|| {
         let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));

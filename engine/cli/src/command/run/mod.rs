@@ -143,6 +143,9 @@ pub fn run(args: &RunArgs, out: &mut Output) -> Result<Exit, Failure> {
         }
         _ => (history, None),
     };
+    if let (Some(quotes), None, BrokerArg::Ibkr) = (&quotes, &resumed, args.broker) {
+        period.0 = Some(quotes.begins());
+    }
     if let Some(r) = resumed
         .as_ref()
         .filter(|r| r.basis.data != history.provenance().hash)

@@ -154,6 +154,12 @@ impl Quotes {
         Ok(Self::new(history, once))
     }
 
+    /// First session of the feed: a run visits nothing of the store before it.
+    #[must_use]
+    pub fn begins(&self) -> NaiveDate {
+        self.history.facts().start.date()
+    }
+
     /// For the record.
     #[must_use]
     pub fn recorded(&self) -> Value {

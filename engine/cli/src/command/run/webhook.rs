@@ -91,8 +91,14 @@ fn host(text: &str) -> Option<&str> {
 }
 
 /// Whom a place with HTTPS must be vouched for by: the authorities that browsers trust, or those of a file and nobody else.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Authorities(RootCerts);
+
+impl Default for Authorities {
+    fn default() -> Self {
+        Self(RootCerts::WebPki)
+    }
+}
 
 impl Authorities {
     /// Those of a file of PEM certificates, where one is named.

@@ -272,11 +272,6 @@ impl House {
         lock(&self.state).fates.extend(fates);
     }
 
-    /// Cuts the connection.
-    pub fn hang_up(&self) {
-        lock(&self.state).cut();
-    }
-
     pub fn login(&self, accounts: &str) {
         accounts.clone_into(&mut lock(&self.state).accounts);
     }

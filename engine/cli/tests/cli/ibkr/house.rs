@@ -497,7 +497,8 @@ impl State {
                 }
                 self.say(tell::ACCOUNT_SUMMARY_END, &Msg::new().int(1, request));
             }
-            ask::MARKET_DATA_TYPE => {}
+            // Answers that are not wanted any more: of the account, of positions.
+            ask::MARKET_DATA_TYPE | 63 | 64 => {}
             other => self.strange.push(other),
         }
     }

@@ -84,39 +84,45 @@ fn with_few_lines_the_contracts_that_can_be_picked_are_watched_first() {
     assert_eq!(none.code, 2, "{none}");
 }
 
+/// Runs a shipped strategy with futures at the simulated broker, and as a backtest: every table must be the same.
+fn futures_through_the_broker(folder: &Folder, (name, to, feed): (&str, &str, &str)) {
+    let entry = format!("{name}.alula");
+    fs::copy(rules().join(&entry), folder.join(&entry)).unwrap();
+    let live = "--state st --broker-deadline 300 --speed max --plain";
+    done(
+        folder,
+        &format!("run {entry} --broker paper --feed {feed} {live} --to {to} --out live_{name}"),
+    );
+    done(
+        folder,
+        &format!("backtest {entry} --to {to} --out backtest_{name}"),
+    );
+    for table in ["linear", "ticks", "trades", "positions"] {
+        let of = |run: &str| nameless(&file(folder, &format!("{run}_{name}/{table}.csv")));
+        assert_eq!(of("live"), of("backtest"), "{name}, {feed}: {table}");
+    }
+    let rows = file(folder, &format!("live_{name}/linear.csv"));
+    assert!(rows.lines().count() > 2, "{rows}");
+    assert_eq!(
+        chain(folder, &format!("live_{name}")),
+        chain(folder, &format!("backtest_{name}"))
+    );
+}
+
 #[test]
 fn orders_for_futures_go_through_the_broker_and_come_back_row_by_row() {
     let folder = Folder::new(&[]);
     trusted(&folder, &paper(), "paper");
     for (name, to) in [("hedge_futures", "2023-03-17"), ("scalp", "2023-07-07")] {
-        let entry = format!("{name}.alula");
-        fs::copy(rules().join(&entry), folder.join(&entry)).unwrap();
-        let live = |feed: &str| {
-            format!(
-                "run {entry} --broker paper --feed {feed} --state st_{feed} --broker-deadline 300 --speed max --plain --to {to} \
-                 --out {feed}_{name}"
-            )
-        };
-        done(&folder, &live("simulated"));
-        // And where the broker tells the curve of futures itself, contract by contract.
-        done(&folder, &live("broker"));
-        done(
-            &folder,
-            &format!("backtest {entry} --to {to} --out backtest_{name}"),
-        );
-        for feed in ["simulated", "broker"] {
-            for table in ["linear", "ticks", "trades", "positions"] {
-                let of = |run: &str| nameless(&file(&folder, &format!("{run}_{name}/{table}.csv")));
-                assert_eq!(of(feed), of("backtest"), "{name}, {feed}: {table}");
-            }
-            let rows = file(&folder, &format!("{feed}_{name}/linear.csv"));
-            assert!(rows.lines().count() > 2, "{rows}");
-            assert_eq!(
-                chain(&folder, &format!("{feed}_{name}")),
-                chain(&folder, &format!("backtest_{name}"))
-            );
-        }
+        futures_through_the_broker(&folder, (name, to, "simulated"));
     }
+}
+
+#[test]
+fn the_curve_of_futures_that_a_broker_tells_contract_by_contract_is_that_of_the_store() {
+    let folder = Folder::new(&[]);
+    trusted(&folder, &paper(), "paper");
+    futures_through_the_broker(&folder, ("hedge_futures", "2023-02-03", "broker"));
 }
 
 fn to_its_end(folder: &Folder, args: &[String]) -> Outcome {

@@ -112,7 +112,7 @@ pub enum Command {
     /// Run a strategy at many values of its thresholds, and say how far the best can be believed
     Sweep(SweepArgs),
     /// Run a strategy tick by tick as time passes, taking new thresholds under way
-    Run(RunArgs),
+    Run(Box<RunArgs>),
     /// Speak to a run that is under way: status, halt, resume, reload, stop
     Ctl(CtlArgs),
     /// Halt opening in a run that is under way

@@ -13,7 +13,7 @@ use alula_journal::Record;
 use alula_journal::wire::{self, BrokerSaid};
 use alula_market::contract::Instrument;
 use alula_market::time::Instant;
-use alula_run::{ErrorClass, Outside, RunError};
+use alula_run::{Broken, ErrorClass, Outside, RunError};
 use std::collections::VecDeque;
 use std::sync::Arc;
 
@@ -227,7 +227,7 @@ impl Again {
 
     /// An order that was sent.
     fn meant(&mut self, meant: &mut VecDeque<Unsent>, epoch: u32, recorded: &wire::OrderIntent) {
-        let Some(Unsent { id, draft, legs }) = meant.pop_front() else {
+        let Some(unsent) = meant.pop_front() else {
             self.note_difference(recorded, "none".to_owned());
             return;
         };
@@ -236,21 +236,21 @@ impl Again {
             self.note_difference(recorded, "an order without a name".to_owned());
             return;
         };
-        let order = draft.named(name.clone(), number, recorded.shadow);
+        let order = unsent.draft.clone().named(name.clone(), number, recorded.shadow);
         let computed = intent_out(&order);
         if computed != *recorded {
             self.note_difference(recorded, format!("{computed:?}"));
         }
-        self.sheet.note(id, legs, Ok(name));
+        self.sheet.note(unsent, Ok(name));
     }
 
     /// An order that a rail did not let through. What the rails saw is not computed again.
     fn refused(&mut self, meant: &mut VecDeque<Unsent>, refused: &wire::Refused) {
         let ours = |u: &Unsent| *u.draft.group == *refused.group && *u.draft.rule == *refused.rule;
         if meant.front().is_some_and(ours)
-            && let Some(Unsent { id, legs, .. }) = meant.pop_front()
+            && let Some(unsent) = meant.pop_front()
         {
-            self.sheet.note(id, legs, Err(Arc::from(refused.why.as_str())));
+            self.sheet.note(unsent, Err(Arc::from(refused.why.as_str())));
         }
     }
 
@@ -300,5 +300,9 @@ impl Outside for Again {
             .upto(TAKEN_BACK)
             .and_then(|()| self.sheet.answers(&self.orders, book));
         answers.map_err(|e| failed(&e))
+    }
+
+    fn broken(&mut self, book: &Book) -> Result<Vec<Broken>, RunError> {
+        self.sheet.broken(&self.orders, book).map_err(|e| failed(&e))
     }
 }

@@ -1,7 +1,7 @@
 //! A run under way: snapshots as they fall due, files as they are offered, and what has happened since the last look.
 
 use crate::broker::Broker;
-use crate::feed::Feed;
+use crate::feed::{Feed, Seen};
 use crate::keeper::{Keeper, stamp};
 use crate::source::Refusal;
 use crate::strategy::Changes;
@@ -14,7 +14,7 @@ use alula_run::output::{
     DecisionRow, LayerRow, LinearRow, MarginCallRow, OrderRow, TickRow, TradeRow, VersionRow,
 };
 use alula_run::rails::Halt;
-use alula_run::{Act, Crank, HaltLevel, OperatorAct, RunError, RunOutput, Turned};
+use alula_run::{Act, Crank, ErrorClass, HaltLevel, OperatorAct, RunError, RunOutput, Turned, Way};
 
 /// Something that happened, in order.
 #[derive(Clone, Debug, PartialEq)]
@@ -122,6 +122,8 @@ pub struct Live<'a> {
     feed: Option<Feed>,
     /// Processes of the broker that had died when the feed asked last.
     revivals: u64,
+    /// Why what the feed shows cannot be used, as long as it is so.
+    stale: Option<String>,
     told: Told,
     pub(crate) reloads: Reloads,
     pub(crate) strategy: Changes<'a>,
@@ -166,6 +168,7 @@ impl<'a> Live<'a> {
             trader: None,
             feed: None,
             revivals: 0,
+            stale: None,
             told,
             reloads: Reloads::default(),
             strategy: Changes::default(),
@@ -387,6 +390,7 @@ impl<'a> Live<'a> {
     /// When the data cannot be read, a settlement is missing, or an invariant broke.
     pub fn turn(&mut self, received_ns: i64) -> Result<Vec<Happening>, LiveError> {
         let at = self.crank.next();
+        let mut stale_news = Vec::new();
         if let (Some(feed), Some(at)) = (&mut self.feed, at) {
             let Some(seen) = feed.seen(at) else {
                 return Ok(Vec::new());
@@ -394,6 +398,16 @@ impl<'a> Live<'a> {
             if let Some(keeper) = &mut self.keeper {
                 keeper.seen(seen, received_ns)?;
             }
+            let now = stale(seen);
+            if now.is_some() != self.stale.is_some() {
+                let text = match &now {
+                    Some(why) => format!("{why}; nothing is opened on them"),
+                    None => "quotes are fresh again".to_owned(),
+                };
+                let key = "stale".to_owned();
+                stale_news.push(Happening::Alert { at, key, text });
+            }
+            self.stale = now;
             feed.visit(at);
             self.crank.refresh()?;
         }
@@ -422,7 +436,14 @@ impl<'a> Live<'a> {
         if let (Some(trader), Some(desk), Some(at)) = (&mut self.trader, desk, at) {
             trader.send(desk, self.crank.book(), (at, received_ns), self.crank.version())?;
         }
-        Ok(self.news(at, turned))
+        stale_news.extend(self.news(at, turned));
+        Ok(stale_news)
+    }
+
+    /// Why what the feed shows cannot be used; nothing while it is fresh.
+    #[must_use]
+    pub fn stale(&self) -> Option<&str> {
+        self.stale.as_deref()
     }
 
     /// What an operator did; in force from the next tick. Ask [`Crank::judge`] first.
@@ -437,6 +458,9 @@ impl<'a> Live<'a> {
         received_ns: i64,
     ) -> Result<Vec<Happening>, LiveError> {
         self.crank.judge(&act)?;
+        if let Act::Repair { order, way: Way::Gone } = &act {
+            self.gone(order, received_ns)?;
+        }
         let act = OperatorAct {
             at: self.now(),
             act,
@@ -462,6 +486,26 @@ impl<'a> Live<'a> {
         }
         self.crank.act(act.clone());
         Ok(vec![Happening::Operator(act)])
+    }
+
+    /// Makes sure that the broker does not hold the legs of an order any more.
+    fn gone(&mut self, order: &str, received_ns: i64) -> Result<(), LiveError> {
+        let at = self.now();
+        let refuse = |what: String| {
+            let help = "look at the account; `take` and `close` go on with what it holds";
+            Err(RunError::new(ErrorClass::Request, what, help).into())
+        };
+        let Some(broken) = self.crank.broken().find(|b| *b.order == *order).cloned() else {
+            return refuse(format!("order `{order}` is whole"));
+        };
+        let desk = self.keeper.as_mut().and_then(Keeper::desk_mut);
+        let (Some(trader), Some(desk)) = (&mut self.trader, desk) else {
+            return refuse("no broker can show what it holds".to_owned());
+        };
+        match trader.confirm_gone(desk, &broken, (at, received_ns))? {
+            Ok(()) => Ok(()),
+            Err(why) => refuse(why),
+        }
     }
 
     /// The rows that are new since the last look.
@@ -542,6 +586,20 @@ impl<'a> Live<'a> {
         }
         Ok(output)
     }
+}
+
+/// Why nothing of what a feed shows can be used, where it is so: all quotes are too old.
+fn stale(seen: &Seen) -> Option<String> {
+    if seen.stale.is_empty() || !seen.quotes.is_empty() {
+        return None;
+    }
+    let levels: Vec<&str> = seen.stale_levels.iter().map(AsRef::as_ref).collect();
+    let levels = if levels.is_empty() {
+        String::new()
+    } else {
+        format!(" and of {}", levels.join(", "))
+    };
+    Some(format!("the quotes of all {} contracts{levels} are too old", seen.stale.len()))
 }
 
 fn take<T: Clone>(out: &mut Vec<Happening>, rows: &[T], told: &mut usize, of: impl Fn(T) -> Happening) {

@@ -12,6 +12,7 @@ pub mod order;
 pub mod pace;
 pub mod reconcile;
 pub mod recovery;
+mod repair;
 pub mod source;
 pub mod strategy;
 pub mod swap;

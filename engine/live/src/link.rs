@@ -6,9 +6,11 @@
 use crate::broker::{Broker, BrokerEvent, BrokerFault};
 use crate::keeper::stamp;
 use crate::order::{Notice, OrderDesk, OrderState};
-use crate::reconcile::{Action, Occasion, Policy, Reconciler};
+use crate::reconcile::{Action, Mismatch, Occasion, Policy, Reconciler};
 use crate::trader::{Reopen, Sheet, TradeError, Trader};
+use alula_market::contract::Instrument;
 use alula_market::time::Instant;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// Looks at the answers to one comparison before it counts as failed.
@@ -27,6 +29,8 @@ pub struct Link {
     reconciler: Reconciler,
     /// What did not fit at the last comparison.
     mismatches: Vec<String>,
+    /// Positions that did not fit: what the broker shows.
+    off: BTreeMap<Instrument, Option<i64>>,
     /// The instant that a simulated broker has for now, where it was told one.
     pub(crate) clock: Option<Instant>,
     /// How long the next question waits for something to happen.
@@ -58,6 +62,7 @@ impl Link {
             connected: false,
             reconciler: Reconciler::new(policy, broker.facts().caps, last_request),
             mismatches: Vec::new(),
+            off: BTreeMap::new(),
             clock: None,
             patience: Duration::ZERO,
             down: None,
@@ -76,6 +81,26 @@ impl Link {
     #[must_use]
     pub fn mismatches(&self) -> &[String] {
         &self.mismatches
+    }
+
+    /// What the broker shows of a position that did not fit at the last comparison; nothing where it fits.
+    pub(crate) fn shown(&self, instrument: &Instrument) -> Option<Option<i64>> {
+        self.off.get(instrument).copied()
+    }
+
+    /// Somebody wants a comparison now.
+    pub(crate) fn want(&mut self) {
+        self.reconciler.wanted();
+    }
+
+    /// The last comparison that was begun is over.
+    pub(crate) fn is_settled(&self) -> bool {
+        self.reconciler.is_settled()
+    }
+
+    /// The next question waits for something to happen.
+    pub(crate) const fn be_patient(&mut self) {
+        self.patience = Duration::from_secs(1);
     }
 
     /// Keeps what a person must see.
@@ -294,6 +319,13 @@ impl Trader {
                 let open: Vec<_> = desk.orders().open().map(|o| o.spec.id.clone()).collect();
                 desk.settle(when, 0, occasion, &plan)?;
                 self.link.mismatches = plan.mismatches.iter().map(ToString::to_string).collect();
+                let off = plan.mismatches.iter().filter_map(|m| match m {
+                    Mismatch::Position {
+                        instrument, broker, ..
+                    } => Some((*instrument, *broker)),
+                    _ => None,
+                });
+                self.link.off = off.collect();
                 for id in open {
                     if let Some(order) = desk.orders().get(&id)
                         && order.state == OrderState::Abandoned

@@ -281,6 +281,8 @@ pub struct Plan {
     pub take_back: Vec<ClientOrderId>,
     /// What does not fit; entries wait unless there is nothing.
     pub mismatches: Vec<Mismatch>,
+    /// Orders of ours that left legs which make no whole package. Journal and broker agree on them: only their structures wait.
+    pub broken: Vec<Mismatch>,
     /// Orders gone on with.
     pub adopted: u32,
     /// Intents abandoned.
@@ -531,7 +533,7 @@ impl Work {
         for order in self.after.iter().filter(broken) {
             let held = |l: &LinearLeg| self.after.positions().contains_key(&l.instrument);
             if order.spec.legs.iter().any(held) {
-                self.plan.mismatches.push(Mismatch::Legs {
+                self.plan.broken.push(Mismatch::Legs {
                     order: order.spec.id.clone(),
                     group: Arc::clone(&order.spec.group),
                 });

@@ -164,6 +164,37 @@ impl<'a> Live<'a> {
         self.strategy.work.is_some() || self.strategy.later.is_some()
     }
 
+    /// Changes that were asked for and are not in force, in words: the feed may end before they are.
+    #[must_use]
+    pub fn not_in_force(&self) -> Vec<String> {
+        let short = |digest: &str| digest.get(..12).unwrap_or(digest).to_owned();
+        let mut out = Vec::new();
+        if let Some(proposed) = &self.strategy.proposed {
+            out.push(format!(
+                "strategy {} waits for `alula ctl confirm` and is not in force",
+                short(&proposed.digest)
+            ));
+        }
+        let digest = |offered: &Offered| offered.swap.rules.as_ref().map_or_else(String::new, |r| short(&r.hash()));
+        if let Some(work) = &self.strategy.work {
+            out.push(format!(
+                "strategy {} was taken and is not in force: its values are still being computed",
+                digest(&work.offered)
+            ));
+        }
+        if let Some((offered, _)) = &self.strategy.later {
+            out.push(format!("strategy {} was read and is not in force", digest(offered)));
+        }
+        for swap in self.crank.waiting_swaps() {
+            let what = match &swap.rules {
+                Some(rules) => format!("strategy {}", short(&rules.hash())),
+                None => format!("version {} of the thresholds", short(&swap.set.hash_hex())),
+            };
+            out.push(format!("{what} was taken and is not in force: no tick has come after it"));
+        }
+        out
+    }
+
     /// What the files of the strategy say now: one that compiles, or why it does not. A good one is prepared and takes effect
     /// between two ticks; where something ends, an operator has to say so first. Not while [`Live::is_upgrading`]: it would be linked
     /// to the build that leaves.

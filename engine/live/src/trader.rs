@@ -12,7 +12,8 @@ use crate::order::{DeskError, Draft, OrderDesk, OrderState, Orders, Part, Purpos
 use crate::rails::Seen;
 use alula_book::instrument::{Flow, LinearKind, LinearLeg, LinearOrder, LinearPart, LinearQuote, LinearTold};
 use alula_book::{
-    Answer, Book, CancelReason, ExecutionKind, Fees, Leg, NoFill, Order, OrderId, OrderKind, Told, TradedLeg,
+    Answer, Book, CancelReason, ExecutionKind, Fees, Leg, NoFill, Order, OrderId, OrderKind, PositionId, Told,
+    TradedLeg,
 };
 use alula_core::market::Views;
 use alula_journal::{Record, wire};
@@ -20,7 +21,7 @@ use alula_market::chain::ChainSnapshot;
 use alula_market::contract::{Instrument, OptionContract};
 use alula_market::money::{Price, Usd};
 use alula_market::time::Instant;
-use alula_run::{ErrorClass, Outside, RunError};
+use alula_run::{Broken, ErrorClass, Odd, Outside, RunError};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -68,6 +69,8 @@ struct Sent {
     packages: u32,
     brought: Vec<Price>,
     fee: Usd,
+    /// Position that it closes or rolls.
+    position: Option<PositionId>,
 }
 
 /// An order of the book that nobody has sent yet.
@@ -76,12 +79,16 @@ pub(crate) struct Unsent {
     pub id: OrderId,
     pub draft: Draft,
     pub legs: Vec<Leg>,
+    /// Position that it closes or rolls.
+    pub position: Option<PositionId>,
 }
 
 /// The book's orders beside their names at the broker, and how much of them the book was told. A replay keeps the same sheet.
 #[derive(Clone, Debug, Default)]
 pub struct Sheet {
     sent: BTreeMap<OrderId, Sent>,
+    /// Those that the book has no more: a broker may still correct what traded of them.
+    past: BTreeMap<OrderId, Sent>,
 }
 
 /// Opens a broker anew whose process is gone.
@@ -186,15 +193,15 @@ impl Trader {
         if !unsent.is_empty() {
             self.lively(desk, (at, received_ns), |trader, _| trader.set_clock(at))?;
         }
-        for Unsent { id, draft, legs } in unsent {
+        for order in unsent {
             let seen = Seen {
                 connected: self.link.is_up(),
                 quotes_at: Some(at),
                 ..Seen::default()
             };
-            let name = desk.intend(when, 0, &draft, &seen)?;
+            let name = desk.intend(when, 0, &order.draft, &seen)?;
             self.sheet
-                .note(id, legs, name.map_err(|refusal| Arc::from(refusal.why.as_str())));
+                .note(order, name.map_err(|refusal| Arc::from(refusal.why.as_str())));
         }
         for notice in desk.flush(when, self.broker.as_mut())? {
             self.link.note(notice);
@@ -290,8 +297,37 @@ impl Sheet {
     /// Forgets orders that the book has no more.
     pub(crate) fn forget(&mut self, book: &Book) {
         let linear = book.ledger().orders();
-        self.sent
-            .retain(|id, _| book.orders().iter().any(|o| o.id == *id) || linear.iter().any(|o| o.id == *id));
+        let known = |id: &OrderId| book.orders().iter().any(|o| o.id == *id) || linear.iter().any(|o| o.id == *id);
+        let gone: Vec<OrderId> = self.sent.keys().filter(|id| !known(id)).cloned().collect();
+        for id in gone {
+            if let Some(sent) = self.sent.remove(&id)
+                && sent.name.is_ok()
+                && !sent.legs.is_empty()
+            {
+                self.past.insert(id, sent);
+            }
+        }
+    }
+
+    /// Orders that ended with trades other than those that the book was told of.
+    pub(crate) fn broken(&self, orders: &Orders, book: &Book) -> Result<Vec<Broken>, TradeError> {
+        let mut out = Vec::new();
+        for (id, sent) in self.past.iter().chain(&self.sent) {
+            let (Ok(name), false) = (&sent.name, sent.legs.is_empty()) else {
+                continue;
+            };
+            let Some(known) = orders.get(name).filter(|o| o.state.is_end()) else {
+                continue;
+            };
+            let told = i64::from(sent.packages);
+            let whole = |(leg, traded): (&Leg, &i64)| *traded == i64::from(leg.ratio).saturating_mul(told);
+            // Nearly all of them: as many as the book knows of, and nothing else.
+            if !known.traded.strange && sent.legs.iter().zip(&known.traded.legs).all(whole) {
+                continue;
+            }
+            out.extend(sent.broken((id, name), known, orders, book)?);
+        }
+        Ok(out)
     }
 
     /// Orders for futures and shares that the book gave up.
@@ -358,6 +394,10 @@ impl Sheet {
                 id: order.id.clone(),
                 draft: draft(order, &legs, at, thresholds),
                 legs,
+                position: match order.request.kind {
+                    OrderKind::Open { .. } => None,
+                    OrderKind::Close { position } | OrderKind::Roll { position, .. } => Some(position),
+                },
             })
         });
         let news = book
@@ -369,20 +409,22 @@ impl Sheet {
             id: order.id.clone(),
             draft: linear_draft(order, at, thresholds),
             legs: Vec::new(),
+            position: None,
         });
         options.chain(linear).collect()
     }
 
     /// Notes what became of an order: its name, or why it was not sent.
-    pub(crate) fn note(&mut self, id: OrderId, legs: Vec<Leg>, name: Result<ClientOrderId, Arc<str>>) {
+    pub(crate) fn note(&mut self, order: Unsent, name: Result<ClientOrderId, Arc<str>>) {
         let sent = Sent {
             name,
-            brought: vec![Price::ZERO; legs.len()],
-            legs,
+            brought: vec![Price::ZERO; order.legs.len()],
+            legs: order.legs,
             packages: 0,
             fee: Usd::ZERO,
+            position: order.position,
         };
-        self.sent.insert(id, sent);
+        self.sent.insert(order.id, sent);
     }
 
     /// Our name for an order at the broker.
@@ -411,39 +453,36 @@ impl Sheet {
             let Some(known) = orders.get(&name) else {
                 return Err(TradeError::Odd(format!("order `{name}` is not in the journal")));
             };
-            let odd = |what: &str| TradeError::Odd(format!("order `{name}`: {what}"));
-            if known.traded.over || known.traded.strange {
-                return Err(odd("something else traded than was ordered"));
-            }
             let ended = known.state.is_end();
-            if ended && known.traded.is_lopsided(&known.spec) {
-                return Err(odd("it ended with legs that do not make whole packages"));
-            }
             let more = known.traded.packages.saturating_sub(sent.packages);
             // A roll leaves one position: the book hears of it when it is whole.
             let whole = known.traded.packages == known.spec.quantity;
             let rolls = matches!(order.request.kind, OrderKind::Roll { .. });
-            if rolls && ended && more > 0 && !whole {
-                return Err(odd("a part of a roll traded, and the rest will not"));
-            }
             let mut left = order.request.lots;
-            if more > 0 && (whole || !rolls) {
-                let mut new = Vec::with_capacity(sent.legs.len());
-                for (leg, told) in sent.legs.iter().zip(&mut sent.brought) {
+            // What the book cannot take in is set apart when the order has ended: it traded something else, or more.
+            let fits = !known.traded.over && !known.traded.strange;
+            let fills = if more > 0 && fits && (whole || !rolls) {
+                let (mut new, mut brought) = (Vec::new(), Vec::new());
+                for (leg, told) in sent.legs.iter().zip(&sent.brought) {
                     let parts = known.traded.parts.iter();
                     let ours = parts.filter(|p| p.instrument == Instrument::Option(leg.contract));
                     let all: Price = ours.map(|p| p.price.times(p.quantity.saturating_neg())).sum();
                     new.push(all - *told);
-                    *told = all;
+                    brought.push(all);
                 }
                 let fills = match evenly(&sent.legs, &new, more) {
-                    Some(legs) => vec![(more, legs)],
+                    Some(legs) => Some(vec![(more, legs)]),
                     // Several trades came at once, at prices of their own: the book hears of each.
                     None if !rolls => one_by_one(&sent.legs, &known.traded.parts, (sent.packages, more))
-                        .filter(|fills| add_up(fills, &sent.legs, &new))
-                        .ok_or_else(|| odd("its price does not divide by its packages"))?,
-                    None => return Err(odd("its price does not divide by its packages")),
+                        .filter(|fills| add_up(fills, &sent.legs, &new)),
+                    None => None,
                 };
+                fills.map(|fills| (fills, brought))
+            } else {
+                None
+            };
+            if let Some((fills, brought)) = fills {
+                sent.brought = brought;
                 let all_told = orders.fills().of(&name).all(|f| f.fee.is_some());
                 let mut fees = all_told.then(|| Fees {
                     commission: known.traded.fee - sent.fee,
@@ -461,7 +500,11 @@ impl Sheet {
                 answers.push(answer(Told::Waiting(NoFill::Outside)));
             }
             if ended && left > 0 {
+                let apart = known.traded.packages != sent.packages || known.traded.is_lopsided(&known.spec);
                 let reason = match known.state {
+                    _ if apart => CancelReason::Outside(Arc::from(
+                        "it ended with trades that the book cannot take in; they are set apart until `alula ctl repair`",
+                    )),
                     _ if sent.packages > 0 => CancelReason::Rest { left },
                     OrderState::Cancelled if known.cancel_asked => CancelReason::NotFilled(NoFill::Outside),
                     OrderState::Abandoned => CancelReason::Outside(Arc::from(
@@ -473,6 +516,72 @@ impl Sheet {
             }
         }
         Ok(answers)
+    }
+}
+
+impl Sent {
+    /// What traded of an order beyond what the book was told, or short of it.
+    fn broken(
+        &self,
+        (id, name): (&OrderId, &ClientOrderId),
+        known: &crate::order::Order,
+        orders: &Orders,
+        book: &Book,
+    ) -> Result<Option<Broken>, TradeError> {
+        let mut all: BTreeMap<OptionContract, (i64, Price)> = BTreeMap::new();
+        let mut fee = Usd::ZERO;
+        for fill in orders.fills().of(name) {
+            fee += fill.fee.unwrap_or_default();
+            let Instrument::Option(contract) = fill.instrument else {
+                if fill.quantity == 0 {
+                    continue;
+                }
+                let what = format!("order `{name}` of options traded `{}`", fill.instrument);
+                return Err(TradeError::Odd(what));
+            };
+            let row = all.entry(contract).or_insert((0, Price::ZERO));
+            row.0 = row.0.saturating_add(fill.quantity);
+            row.1 += fill.price.times(fill.quantity.saturating_neg());
+        }
+        let told = i64::from(self.packages);
+        for (leg, brought) in self.legs.iter().zip(&self.brought) {
+            let row = all.entry(leg.contract).or_insert((0, Price::ZERO));
+            row.0 = row.0.saturating_sub(i64::from(leg.ratio).saturating_mul(told));
+            row.1 = row.1 - *brought;
+        }
+        let odd: Vec<Odd> = all
+            .iter()
+            .filter(|(_, (quantity, _))| *quantity != 0)
+            .map(|(contract, (quantity, points))| Odd {
+                contract: *contract,
+                quantity: *quantity,
+                points: *points,
+            })
+            .collect();
+        if odd.is_empty() {
+            return Ok(None);
+        }
+        // As many packages as were begun, beyond those that the book knows.
+        let begun = self.legs.iter().zip(&known.traded.legs).map(|(leg, traded)| {
+            let ratio = i64::from(leg.ratio).unsigned_abs().max(1);
+            traded.unsigned_abs().div_ceil(ratio)
+        });
+        let begun = i64::try_from(begun.max().unwrap_or(0)).unwrap_or(i64::MAX).max(told);
+        let missing = self.legs.iter().zip(&known.traded.legs).filter_map(|(leg, traded)| {
+            let wanted = i64::from(leg.ratio).saturating_mul(begun).saturating_sub(*traded);
+            (wanted != 0).then_some((leg.contract, wanted))
+        });
+        // What it opened stands in the book's trades.
+        let opened = || book.trades().iter().find(|e| e.order.as_ref() == Some(id)).map(|e| e.position);
+        Ok(Some(Broken {
+            order: Arc::from(name.as_str()),
+            structure: Arc::clone(&known.spec.group),
+            rule: Arc::clone(&known.rule),
+            position: self.position.or_else(opened),
+            missing: missing.collect(),
+            odd,
+            fee: fee - self.fee,
+        }))
     }
 }
 
@@ -770,5 +879,10 @@ impl Outside for AtWork<'_> {
     fn take_back(&mut self, at: Instant, orders: &[OrderId], book: &Book) -> Result<Vec<Answer>, RunError> {
         let answers = self.taken_back(at, orders, book);
         self.noted(answers)
+    }
+
+    fn broken(&mut self, book: &Book) -> Result<Vec<Broken>, RunError> {
+        let broken = self.trader.sheet.broken(self.desk.orders(), book);
+        self.noted(broken)
     }
 }

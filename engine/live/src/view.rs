@@ -86,10 +86,16 @@ pub struct View {
     pub rails: Option<String>,
     /// The broker and its orders, where they go to one.
     pub broker: Option<BrokerLine>,
+    /// Why what the feed shows cannot be used, as long as it is so.
+    pub stale: Option<String>,
+    /// Orders that left legs which make no whole package; their structures open nothing.
+    pub quarantine: Vec<alula_run::Broken>,
     /// Orders that a rail stopped.
     pub stopped: u64,
     /// Version of the strategy in force.
     pub rules: u32,
+    /// Changes that were asked for and are not in force yet.
+    pub not_in_force: Vec<String>,
     /// Version of the thresholds in force, and its hash.
     pub thresholds: (u32, String),
     /// Changes of thresholds.
@@ -219,8 +225,11 @@ impl View {
                 .map(|(n, who, why, what)| (n, who, why, what.to_string()))
                 .collect(),
             rails: crank.limits().map(alula_run::rails::RailLimits::text),
+            stale: live.stale().map(str::to_owned),
+            quarantine: crank.broken().cloned().collect(),
             stopped: crank.stopped(),
             rules: crank.rules_version(),
+            not_in_force: live.not_in_force(),
             thresholds: (crank.version(), crank.thresholds().hash_hex()),
             reloads: live.reloads().clone(),
             broker: broker_line(live),

@@ -2,6 +2,7 @@
 //! data's.
 
 use crate::backtest::Inputs;
+use crate::broken::Way;
 use crate::rails::RailLimits;
 use alula_core::operator::Instruction;
 use alula_core::registry::Registry;
@@ -132,10 +133,17 @@ pub enum Act {
     },
     /// Takes an overlay away.
     Drop(u32),
+    /// Says what becomes of legs that make no whole package.
+    Repair {
+        /// Our name for the order at the broker.
+        order: String,
+        /// What becomes of them.
+        way: Way,
+    },
 }
 
 impl Act {
-    /// `halt`, `halt all`, `resume`, `overlay 3 pause core` or `drop 3`: as records spell it.
+    /// `halt`, `halt all`, `resume`, `overlay 3 pause core`, `drop 3` or `repair ORDER take`: as records spell it.
     #[must_use]
     pub fn text(&self) -> String {
         match self {
@@ -144,6 +152,7 @@ impl Act {
             Self::Resume => "resume".to_owned(),
             Self::Add { number, instruction } => format!("overlay {number} {instruction}"),
             Self::Drop(number) => format!("drop {number}"),
+            Self::Repair { order, way } => format!("repair {order} {}", way.word()),
         }
     }
 
@@ -156,6 +165,12 @@ impl Act {
             "resume" => Some(Self::Resume),
             _ => match text.split_once(' ')? {
                 ("drop", number) => number.parse().ok().map(Self::Drop),
+                ("repair", rest) => {
+                    let (order, way) = rest.split_once(' ')?;
+                    let way = Way::parse(way)?;
+                    let order = order.to_owned();
+                    Some(Self::Repair { order, way })
+                }
                 ("overlay", rest) => {
                     let (number, words) = rest.split_once(' ')?;
                     Some(Self::Add {

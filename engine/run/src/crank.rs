@@ -7,6 +7,7 @@
 //! A backtest turns it as fast as it goes, a live run as time passes; what is decided, and every link of the chain of hashes,
 //! is the same. New threshold values take effect between two ticks, never inside one.
 
+mod broken;
 mod change;
 mod finish;
 mod gate;
@@ -190,6 +191,8 @@ pub struct Crank<'a> {
     halted: Option<(HaltLevel, OperatorAct)>,
     /// How much of a history that grows has been taken in.
     grown: u64,
+    /// Legs that make no whole package.
+    quarantine: broken::Quarantine,
 }
 
 impl std::fmt::Debug for Crank<'_> {
@@ -257,6 +260,7 @@ impl<'a> Crank<'a> {
             stopped: 0,
             halted: None,
             grown: setup.history.grown(),
+            quarantine: broken::Quarantine::default(),
             setup,
             book,
         };

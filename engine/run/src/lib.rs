@@ -7,6 +7,7 @@
 //! Absent on purpose: no clock and no random source. The same request gives the same bytes.
 
 pub mod backtest;
+pub mod broken;
 mod by_structure;
 pub mod course;
 pub mod crank;
@@ -33,6 +34,7 @@ pub mod upgrade;
 mod warm_up;
 
 pub use backtest::{BacktestRequest, Inputs, Progress, Sweep, backtest, backtest_with, warming_up};
+pub use broken::{Broken, Odd, Way};
 pub use course::{Act, Course, Entries, HaltLevel, NewRules, OperatorAct, Swap, SwapFile};
 pub use crank::{Crank, Turned};
 pub use data::{ViewPool, views_at};

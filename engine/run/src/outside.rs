@@ -1,5 +1,6 @@
 //! Orders that fill outside of the run: at a broker.
 
+use crate::broken::Broken;
 use crate::error::RunError;
 use alula_book::instrument::{LinearEvent, LinearOrder, LinearQuote, LinearRequest, LinearTold};
 use alula_book::{Answer, Book, OrderId};
@@ -36,6 +37,15 @@ pub trait Outside {
     /// # Errors
     /// As [`Outside::round`].
     fn take_back(&mut self, at: Instant, orders: &[OrderId], book: &Book) -> Result<Vec<Answer>, RunError>;
+
+    /// Orders that ended and left legs which the book was not told of, after it took in what came of its orders.
+    ///
+    /// # Errors
+    /// As [`Outside::round`].
+    fn broken(&mut self, book: &Book) -> Result<Vec<Broken>, RunError> {
+        let _ = book;
+        Ok(Vec::new())
+    }
 }
 
 /// Somebody outside, for as long as one snapshot; none where the book fills its orders.

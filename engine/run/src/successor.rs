@@ -92,7 +92,9 @@ pub(crate) fn open_keys(book: &Book) -> BTreeSet<Arc<str>> {
     let linear = ledger.positions().map(|p| Arc::clone(&p.structure));
     let orders = book.orders().iter().map(|o| Arc::clone(&o.request.structure));
     let others = ledger.orders().iter().map(|o| Arc::clone(&o.request.structure));
-    positions.chain(linear).chain(orders).chain(others).collect()
+    let all = positions.chain(linear).chain(orders).chain(others);
+    // Single legs that an operator took on belong to no strategy.
+    all.filter(|key| !crate::broken::is_own(key)).collect()
 }
 
 /// Keys under which something is open and that a strategy does not have; those with legs of another shape among them.

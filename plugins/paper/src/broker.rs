@@ -128,6 +128,11 @@ impl Paper {
         if round.at_ns <= held.at_ns || round.at_ns < arrives || held.rounds < self.config.latency_rounds {
             return None;
         }
+        let apart =
+            held.legs.len() > 1 && chance(self.config.seed, "apart", id, 0) < self.config.apart_rate;
+        if apart && self.account.executions.iter().any(|e| e.order.as_ref() == Some(id)) {
+            return end(Status::Cancelled, "simulated: its legs filled apart, and the rest does not trade");
+        }
         if held.filled > 0 && held.changed_ns >= round.at_ns {
             // An order trades once on the quotes of one instant, also when they are handed in again after a crash.
             return None;
@@ -149,6 +154,15 @@ impl Paper {
         match round.attempt(held, &self.account, &self.config, next) {
             Tried::Waits => None,
             Tried::Over(why) => end(Status::Cancelled, &format!("simulated: {why}")),
+            Tried::Filled(_, mut executions) if apart => {
+                let last = executions.last().map(|e| e.contract);
+                executions.retain(|e| Some(&e.contract) != last.as_ref());
+                Some(Entry::Filled {
+                    order: id.clone(),
+                    packages: 0,
+                    executions,
+                })
+            }
             Tried::Filled(packages, executions) => Some(Entry::Filled {
                 order: id.clone(),
                 packages,

@@ -36,6 +36,10 @@ pub struct Market {
     linear: Vec<Instrument>,
     /// Up to then orders were tried.
     tried_ns: i64,
+    /// Seconds between which nothing new is told.
+    frozen: Option<(i64, i64)>,
+    /// What was told last.
+    newest: Vec<Quote>,
 }
 
 impl fmt::Debug for Market {
@@ -96,6 +100,8 @@ impl Market {
             options: BTreeSet::new(),
             linear: Vec::new(),
             tried_ns: newest_ns,
+            frozen: config.frozen,
+            newest: Vec::new(),
         }))
     }
 
@@ -216,6 +222,13 @@ impl Market {
                 });
             }
             let Some(told) = out.last_mut() else { continue };
+            if self.frozen.is_some_and(|(from, to)| (from..to).contains(&print.at().0)) {
+                // It answers, and what it says stood long ago.
+                if told.quotes.is_empty() {
+                    told.quotes.clone_from(&self.newest);
+                }
+                continue;
+            }
             match print {
                 Print::Level { id, value, at } => {
                     if self.levels.contains(&id) {
@@ -235,6 +248,9 @@ impl Market {
                         .extend(quotes(&snapshot, ns, |c| self.options.contains(c)));
                 }
             }
+        }
+        if let Some(told) = out.iter().rev().find(|t| !t.quotes.is_empty()) {
+            self.newest.clone_from(&told.quotes);
         }
         Ok(out)
     }

@@ -15,12 +15,16 @@ pub const SETTINGS: &[Setting] = &[
     Setting::whole(c"latency_rounds", 0, 1000, 0).doc(c"rounds of quotes that an order misses"),
     Setting::number(c"reject_rate", 0.0, 1.0, 0.0).doc(c"share of orders that are refused"),
     Setting::number(c"partial_rate", 0.0, 1.0, 0.0).doc(c"share of fills that are partial"),
+    Setting::number(c"apart_rate", 0.0, 1.0, 0.0)
+        .doc(c"share of orders whose legs fill apart: all but the last one trade, and the rest of the order is cancelled"),
     Setting::number(c"disconnect_rate", 0.0, 1.0, 0.0).doc(c"share of rounds in which the connection breaks"),
     Setting::whole(c"down_rounds", 1, 1000, 2).doc(c"rounds until it stands again"),
     Setting::whole(c"seed", 0, 2_147_483_647, 1).doc(c"of everything that looks like chance"),
     Setting::text(c"market", c"")
         .doc(c"what it quotes by itself: `store PATH`, or `simulated SEED START SESSIONS MINUTES` (0 minutes: one chain a day)"),
     Setting::text(c"market_from", c"").doc(c"second since 1970 up to which nothing is quoted"),
+    Setting::text(c"frozen", c"")
+        .doc(c"`FROM TO`, seconds since 1970 between which it goes on telling the quotes that stood before"),
     Setting::whole(c"lines", 0, 1_000_000, 0).doc(c"most things that it quotes at once; 0: no limit"),
 ];
 
@@ -35,11 +39,13 @@ pub struct Config {
     pub latency_rounds: u64,
     pub reject_rate: f64,
     pub partial_rate: f64,
+    pub apart_rate: f64,
     pub disconnect_rate: f64,
     pub down_rounds: u64,
     pub seed: u64,
     pub market: String,
     pub market_from: i64,
+    pub frozen: Option<(i64, i64)>,
     pub lines: usize,
 }
 
@@ -66,6 +72,7 @@ impl Config {
             latency_rounds: count("latency_rounds")?,
             reject_rate: settings.number("reject_rate")?,
             partial_rate: settings.number("partial_rate")?,
+            apart_rate: settings.number("apart_rate")?,
             disconnect_rate: settings.number("disconnect_rate")?,
             down_rounds: count("down_rounds")?,
             seed: count("seed")?,
@@ -76,9 +83,19 @@ impl Config {
                     .parse()
                     .map_err(|_| format!("`market_from` is no second: `{text}`"))?,
             },
+            frozen: frozen(settings.text("frozen")?)?,
             lines: usize::try_from(settings.whole("lines")?).unwrap_or(0),
         })
     }
+}
+
+/// `FROM TO` in seconds; none where nothing is said.
+fn frozen(text: &str) -> Result<Option<(i64, i64)>, String> {
+    if text.is_empty() {
+        return Ok(None);
+    }
+    let both = text.split_once(' ').and_then(|(from, to)| Some((from.parse().ok()?, to.parse().ok()?)));
+    both.map(Some).ok_or_else(|| format!("`frozen` is `FROM TO` in seconds, not `{text}`"))
 }
 
 /// A number in `0..1` that is the same for the same seed and the same thing.

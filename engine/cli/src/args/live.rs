@@ -69,6 +69,29 @@ impl PositionsArg {
     }
 }
 
+/// What becomes of legs that make no whole package.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum WayArg {
+    /// Hold them as they are; no rule manages them, they settle at expiry.
+    Take,
+    /// Take them on and close them, with an order for each leg.
+    Close,
+    /// The broker's account does not hold them any more: forget them.
+    Gone,
+}
+
+impl WayArg {
+    /// As the crank takes it.
+    #[must_use]
+    pub const fn way(self) -> alula_run::Way {
+        match self {
+            Self::Take => alula_run::Way::Take,
+            Self::Close => alula_run::Way::Close,
+            Self::Gone => alula_run::Way::Gone,
+        }
+    }
+}
+
 /// Arguments of `alula run`.
 #[derive(Debug, Args)]
 #[command(
@@ -388,6 +411,31 @@ pub enum CtlCommand {
         #[arg(long, value_name = "HOW")]
         positions: Option<PositionsArg>,
     },
+    /// List orders that left legs which make no whole package, and say what becomes of them
+    #[command(after_help = "Examples:\n  alula ctl repair state/condor\n  \
+                            alula ctl repair state/condor cond-1a2b3c-0000007 close\n  \
+                            alula ctl repair state/condor cond-1a2b3c-0000007 close --why \"the wing never filled\" --confirm\n\n\
+                            Until then nothing is opened for the structure, and the position that lost legs is not touched;\n\
+                            all others go on.")]
+    Repair {
+        /// State folder of the strategy that runs
+        state: PathBuf,
+        /// The order, as the list names it
+        #[arg(value_name = "ORDER", requires = "way")]
+        order: Option<String>,
+        /// What becomes of its legs
+        #[arg(value_name = "WAY")]
+        way: Option<WayArg>,
+        /// Why, for the record
+        #[arg(long)]
+        why: Option<String>,
+        /// Who; the system's name of the calling user when left out. Its number is recorded either way
+        #[arg(long)]
+        name: Option<String>,
+        /// Do it; without this it is only said what would be done
+        #[arg(long, requires = "order")]
+        confirm: bool,
+    },
     /// Read the thresholds file and the strategy again
     Reload {
         /// State folder of the strategy that runs
@@ -458,6 +506,7 @@ impl CtlCommand {
             | Self::Resume { state, .. }
             | Self::Why { state, .. }
             | Self::Confirm { state, .. }
+            | Self::Repair { state, .. }
             | Self::Reload { state }
             | Self::Stop { state } => state,
             Self::Overlay { command } => match command {

@@ -41,7 +41,8 @@ pub struct DiffArgs {
 /// Arguments of `alula rules preview`.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  alula rules preview condor.alula calmer.alula\n  \
-                  alula rules preview condor.alula calmer.alula --data store --days 30 --positions keep\n\n\
+                  alula rules preview condor.alula calmer.alula --data store --days 30 --positions keep\n  \
+                  alula rules preview condor.alula calmer.alula --state state/condor\n\n\
                   Both runs trade the old strategy for --lead days, so that the new one takes over a book with positions, as it would in a \
                   run\nunder way. Thresholds come from the file beside each strategy. Leaves with 1 when a decision differs.")]
 pub struct PreviewArgs {
@@ -51,6 +52,10 @@ pub struct PreviewArgs {
     /// Strategy that is to take its place
     #[arg(value_name = "NEW", value_hint = ValueHint::FilePath)]
     pub new: PathBuf,
+    /// State folder of the strategy that runs: its own account and its own changes, from its journal, instead of an account that
+    /// begins with the old strategy. Where a broker fills its orders, the newest tick alone is decided anew
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub state: Option<PathBuf>,
     /// Store to replay; none for the simulated market
     #[arg(long, value_name = "STORE", value_hint = ValueHint::DirPath)]
     pub data: Option<PathBuf>,

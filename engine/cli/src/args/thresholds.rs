@@ -101,6 +101,10 @@ pub struct PreviewArgs {
     /// Thresholds file with the old values, instead of the one beside the strategy
     #[arg(long, value_name = "YAML", value_hint = ValueHint::FilePath)]
     pub old: Option<PathBuf>,
+    /// State folder of the strategy that runs: its own account and its own values, from its journal. Where a broker fills its
+    /// orders, the newest tick alone is decided anew
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath, conflicts_with = "old")]
+    pub state: Option<PathBuf>,
     /// Store to replay; none for the simulated market
     #[arg(long, value_name = "STORE", value_hint = ValueHint::DirPath)]
     pub data: Option<PathBuf>,
@@ -181,6 +185,9 @@ pub struct PushArgs {
     /// Push nothing: replay recent sessions and list the decisions that would differ
     #[arg(long)]
     pub preview: bool,
+    /// With --preview: state folder of the strategy that runs, for its own account and values
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath, requires = "preview")]
+    pub state: Option<PathBuf>,
     /// With --preview: store to replay; none for the simulated market
     #[arg(long, value_name = "STORE", value_hint = ValueHint::DirPath)]
     pub data: Option<PathBuf>,

@@ -1,9 +1,11 @@
 //! `alula ctl` and `alula halt`: words to a run that is under way.
 
 use crate::args::{CtlArgs, CtlCommand, HaltArgs, OverlayCommand};
+use crate::command::journal;
 use crate::command::run::control;
 use crate::exit::{Exit, Failure};
 use crate::output::Output;
+use alula_journal::Status;
 use serde_json::{Value, json};
 use std::path::Path;
 
@@ -24,10 +26,50 @@ pub fn run(args: &CtlArgs, out: &mut Output) -> Result<Exit, Failure> {
             let how = positions.map_or("", |p| p.orphans().word());
             format!("confirm {digest} {how}")
         }
+        CtlCommand::Repair {
+            order,
+            way,
+            why,
+            name,
+            confirm,
+            ..
+        } => {
+            let way = way.map(|w| w.way().word());
+            let said = json!({ "order": order, "way": way, "why": why, "name": name, "confirm": confirm });
+            format!("repair {said}")
+        }
         CtlCommand::Reload { .. } => "reload".to_owned(),
         CtlCommand::Stop { .. } => "stop".to_owned(),
     };
+    if let CtlCommand::Status { state } = &args.command
+        && let Some(ended) = ended(state)
+    {
+        out.data(&format!("{ended:#}\n"))?;
+        out.note("no run is at work there");
+        return Ok(Exit::Findings);
+    }
     say(args.command.state(), &line, out)
+}
+
+/// How the newest run of a state folder ended; nothing while one answers there, or where there never was one.
+fn ended(state: &Path) -> Option<Value> {
+    if control::ask(state, "overlays").is_ok() {
+        return None;
+    }
+    let store = journal::open(&journal::meant(state).ok()?).ok()?;
+    let manifest = store.manifest().ok()?;
+    let time = |ns: i64| chrono::DateTime::from_timestamp_nanos(ns).to_rfc3339();
+    let (status, why) = match manifest.status {
+        // Nobody writes it, and it does not say that it ended.
+        Status::Running => ("died", "it did not end in good order; `alula run --resume` goes on with it"),
+        Status::Ended => ("ended", manifest.note.as_str()),
+        Status::CrashedRecovered => ("died", manifest.note.as_str()),
+        Status::Quarantined => ("quarantined", manifest.note.as_str()),
+    };
+    Some(json!({
+        "running": false, "run": manifest.run, "status": status, "why": why, "began_at": time(manifest.started_ns),
+        "ended_at": manifest.ended_ns.map(time),
+    }))
 }
 
 /// As a run is told of an overlay.

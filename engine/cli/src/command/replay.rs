@@ -2,6 +2,7 @@
 
 use crate::args::{ReplayArgs, TextFormat};
 use crate::command::backtest::market;
+use crate::command::journal;
 use crate::command::run::basis::{self, Basis};
 use crate::command::run::quotes::Quotes;
 use crate::command::run::told::{Differs, Told};
@@ -9,8 +10,9 @@ use crate::exit::{Exit, Failure, failure};
 use crate::output::Output;
 use crate::project::Project;
 use alula_dsl::graph::Graph;
+use alula_market::time::Instant;
 use alula_report::text::plural;
-use alula_run::{BacktestRequest, Crank, Mode, RunOutput};
+use alula_run::{BacktestRequest, Crank, Mode, RunOutput, Swap};
 use anstyle::{AnsiColor, Style};
 use serde_json::json;
 use std::path::Path;
@@ -45,17 +47,90 @@ pub fn run(args: &ReplayArgs, out: &mut Output) -> Result<Exit, Failure> {
     })
 }
 
-/// Computes a run again from its journal; `whole`: with everything that a run folder holds.
+/// A change that a run under way might take, as of an instant: made of the strategy in force there and its values.
+pub type Change<'c> = &'c dyn Fn(&Graph, Instant) -> Swap;
+
+/// A run as it stands, and as it would stand with a change.
+pub struct Beside {
+    /// The strategy that it began with.
+    pub graph: Graph,
+    /// As it stands.
+    pub old: RunOutput,
+    /// With the change.
+    pub new: RunOutput,
+    /// What the change was tried on, in words.
+    pub basis: String,
+}
+
+/// Computes the newest run of a state folder from its journal, also one that is under way, as it is and with a change: so many
+/// days before its newest decision, or at that decision where a broker fills its orders and nobody knows what it would have made
+/// of others. What was changed under way before stays as it was.
 ///
 /// # Errors
-/// As [`run`].
-pub fn again(
+/// As [`run`]; when the run has not decided anything yet.
+pub fn beside(
+    state: &Path,
+    data: Option<&Path>,
+    days: u32,
+    change: Change<'_>,
+    out: &mut Output,
+) -> Result<Beside, Failure> {
+    let journal = journal::meant(state)?;
+    let told = Told::of(journal::open(&journal)?.as_ref(), &journal)?;
+    let Some((newest, ..)) = told.decisions.last() else {
+        return Err(Failure::usage("the run has not decided anything yet").help("leave `--state` out"));
+    };
+    let outside = !told.heard.is_empty();
+    let back = i64::from(days).saturating_mul(86_400);
+    let since = if outside { *newest } else { Instant(newest.0.saturating_sub(back)) };
+    let since = told.swaps.last().map_or(since, |s| since.max(s.at)).min(*newest);
+    let basis = if outside {
+        format!("the account of run {} at its newest tick, {newest}", told.run)
+    } else {
+        format!("the account of run {} from {since} to its newest tick, {newest}", told.run)
+    };
+    drop(told);
+    let old = computed(&journal, data, None, out)?;
+    let new = computed(&journal, data, Some((since, change)), out)?;
+    Ok(Beside {
+        graph: old.0,
+        old: old.1,
+        new: new.1,
+        basis,
+    })
+}
+
+/// The run up to its newest decision, with a change where one is given; what the journal says of it is not compared.
+fn computed(
     journal: &Path,
     data: Option<&Path>,
-    whole: bool,
+    change: Option<(Instant, Change<'_>)>,
     out: &mut Output,
-) -> Result<Replayed, Failure> {
-    let mut told = Told::read(journal)?;
+) -> Result<(Graph, RunOutput), Failure> {
+    let mut told = Told::of(journal::open(journal)?.as_ref(), journal)?;
+    with_run(&mut told, data, out, &mut |told, graph, mut crank| {
+        if let Some((at, change)) = change {
+            let swap = change(crank.next_graph(), at);
+            crank.swap(swap).map_err(|e| failure(&e))?;
+        }
+        let mut orders = told.again(&mut crank)?;
+        told.turn_all(&mut crank, orders.as_mut())?;
+        crank.stop_here();
+        let output = crank.finish().map_err(|e| failure(&e))?;
+        Ok((graph.clone(), output))
+    })
+}
+
+/// What is done with a run that is about to be computed again.
+type Work<'w, T> = &'w mut dyn FnMut(&mut Told, &Graph, Crank<'_>) -> Result<T, Failure>;
+
+/// Links a run as its journal has it, its changes waiting for their ticks.
+fn with_run<T>(
+    told: &mut Told,
+    data: Option<&Path>,
+    out: &mut Output,
+    work: Work<'_, T>,
+) -> Result<T, Failure> {
     let basis = basis::read(told.sources.as_deref().unwrap_or_default())?;
     let folder = tempfile::tempdir().map_err(|e| Failure::io("write in", &std::env::temp_dir(), &e))?;
     let project = Project::load(&basis.unpack(folder.path())?)?;
@@ -88,15 +163,34 @@ pub fn again(
         ..linked.request(&graph, history.as_ref(), &mut silent)
     };
     let mut crank = Crank::start(&request).map_err(|e| failure(&e))?;
+    drop(request);
     told.upgrades(&mut crank, Path::new(""))?;
-    let mut orders = told.again(&mut crank)?;
-    let differs = told.compare(&mut crank, orders.as_mut())?;
-    let output = if whole {
-        crank.stop_here();
-        Some(crank.finish().map_err(|e| failure(&e))?)
-    } else {
-        None
-    };
+    work(told, &graph, crank)
+}
+
+/// Computes a run again from its journal; `whole`: with everything that a run folder holds.
+///
+/// # Errors
+/// As [`run`].
+pub fn again(
+    journal: &Path,
+    data: Option<&Path>,
+    whole: bool,
+    out: &mut Output,
+) -> Result<Replayed, Failure> {
+    let mut told = Told::of(journal::open(journal)?.as_ref(), journal)?;
+    let basis = basis::read(told.sources.as_deref().unwrap_or_default())?;
+    let (graph, differs, output) = with_run(&mut told, data, out, &mut |told, graph, mut crank| {
+        let mut orders = told.again(&mut crank)?;
+        let differs = told.compare(&mut crank, orders.as_mut())?;
+        let output = if whole {
+            crank.stop_here();
+            Some(crank.finish().map_err(|e| failure(&e))?)
+        } else {
+            None
+        };
+        Ok((graph.clone(), differs, output))
+    })?;
     Ok(Replayed {
         told,
         basis,
@@ -108,6 +202,8 @@ pub fn again(
 
 fn report(args: &ReplayArgs, replayed: &Replayed, out: &mut Output) -> Result<(), Failure> {
     let (told, basis, differs) = (&replayed.told, &replayed.basis, replayed.differs.as_ref());
+    // Values that came with a strategy are a part of its change.
+    let strategies = told.swaps.iter().filter(|s| s.strategy.is_some()).count();
     if args.format == TextFormat::Json {
         let first = differs.map(|d| {
             json!({ "tick": d.tick, "at": d.at.eastern().to_rfc3339(), "what": d.what, "recorded": d.recorded,
@@ -115,19 +211,21 @@ fn report(args: &ReplayArgs, replayed: &Replayed, out: &mut Output) -> Result<()
         });
         let value = json!({
             "schema_version": 1, "run": told.run, "data": basis.label, "simulated": basis.simulated,
-            "decisions": told.decisions.len(), "swaps": told.swaps.len(), "rejected": told.rejected,
-            "operator": told.acts.len(), "ended": told.ended, "same": differs.is_none(), "first_difference": first,
+            "decisions": told.decisions.len(), "swaps": told.swaps.len().saturating_sub(strategies), "strategies": strategies,
+            "confirmed": told.confirmed, "rejected": told.rejected, "operator": told.acts.len(), "ended": told.ended, "same": differs.is_none(), "first_difference": first,
         });
         return out.data(&format!("{value:#}\n"));
     }
     let ended = told.ended.as_deref().unwrap_or("it did not end in good order");
     let mut text = format!(
-        "{TITLE}{}{TITLE:#}  {}\n  {}, {} of thresholds ({} refused), {}; {ended}\n",
+        "{TITLE}{}{TITLE:#}  {}\n  {}, {} of thresholds ({} refused), {} of the strategy ({} confirmed), {}; {ended}\n",
         told.run,
         basis.label,
         plural(told.decisions.len(), "decision"),
-        plural(told.swaps.len(), "change"),
+        plural(told.swaps.len().saturating_sub(strategies), "change"),
         told.rejected,
+        strategies,
+        told.confirmed.len(),
         plural(told.acts.len(), "word").replace("word", "operator's word"),
     );
     match differs {

@@ -3,6 +3,7 @@
 use crate::args::TextFormat;
 use crate::args::rules::{DiffArgs, PreviewArgs, RulesArgs, RulesCommand};
 use crate::command::backtest::history;
+use crate::command::replay::beside;
 use crate::command::thresholds::preview::{Preview, compare, first_day};
 use crate::exit::{Exit, Failure, failure};
 use crate::output::Output;
@@ -139,6 +140,23 @@ fn preview(args: &PreviewArgs, out: &mut Output) -> Result<Exit, Failure> {
         (old.graph, &old.registry()),
         (&new.rules.graph, &new.rules.registry),
     );
+    if let Some(state) = &args.state {
+        let change = |_: &Graph, at: Instant| new.swap(at, args.on_swap.entries());
+        out.detail("computing the run again from its journal, then with the new strategy in its place");
+        let both = beside(state, args.data.as_deref(), args.days, &change, out)?;
+        let (differ, same) = compare(&both.graph, &both.old, &both.new)?;
+        let preview = Preview {
+            graph: old.graph,
+            changes: changes(&old, &new),
+            items: said.differs().map(ToString::to_string).collect(),
+            basis: Some(both.basis),
+            old: both.old,
+            new: both.new,
+            differ,
+            same,
+        };
+        return preview.show(args.format, args.limit, out);
+    }
     let data = history(args.data.as_deref(), None, old.graph)?;
     let since = first_day(old.graph, data.as_ref(), args.days);
     let from = since.and_then(|d| d.checked_sub_days(Days::new(u64::from(args.lead))));
@@ -154,6 +172,7 @@ fn preview(args: &PreviewArgs, out: &mut Output) -> Result<Exit, Failure> {
         graph: old.graph,
         changes: changes(&old, &new),
         items: said.differs().map(ToString::to_string).collect(),
+        basis: None,
         old: before,
         new: after,
         differ,

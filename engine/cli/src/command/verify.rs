@@ -338,6 +338,14 @@ fn text(run: &RunOutput, all: &[Again]) -> String {
     for (name, hash) in &m.hashes {
         let _ = writeln!(out, "  {:<16} {hash}", format!("{name} hash"));
     }
+    for row in run.strategies.iter().filter(|s| s.version > 1) {
+        let name = format!("strategy {}", row.version);
+        let _ = writeln!(
+            out,
+            "  {name:<16} {}  from tick {} at {} on",
+            row.hash, row.tick, row.at
+        );
+    }
     let _ = writeln!(out, "  {:<16} {}", "last link", m.chain);
     out
 }
@@ -359,9 +367,13 @@ fn value(run: &RunOutput, all: &[Again]) -> Value {
             json!({ "mode": a.mode.word(), "same": a.same(run), "ticks": a.ticks, "first_difference": differs })
         })
         .collect();
+    let later = run.strategies.iter().filter(|s| s.version > 1);
+    let strategies: Vec<Value> = later
+        .map(|s| json!({ "version": s.version, "hash": s.hash, "tick": s.tick, "at": s.at.eastern().to_rfc3339() }))
+        .collect();
     json!({
         "strategy": m.strategy, "run": m.run_id, "simulated": m.simulated, "engine": m.engine,
-        "data": m.data_label, "hashes": m.hashes, "chain": m.chain, "again": again,
+        "data": m.data_label, "hashes": m.hashes, "strategies": strategies, "chain": m.chain, "again": again,
     })
 }
 

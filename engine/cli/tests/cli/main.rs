@@ -15,6 +15,7 @@ mod import;
 mod isolated;
 mod journal;
 mod kills;
+mod lopsided;
 mod market;
 mod new;
 mod operator;

@@ -297,7 +297,7 @@ fn an_order_that_ended_for_us_and_is_at_work_is_taken_back() {
 }
 
 #[test]
-fn a_package_with_missing_legs_blocks_entries_while_it_is_held() {
+fn a_package_with_missing_legs_is_named_and_does_not_keep_others_from_entering() {
     let fills = [fill("a", Some(1), leg(5_000, -1))];
     let shot = snapshot(
         &[row(Some(1), "77", OrderStatus::Cancelled, 0)],
@@ -305,7 +305,8 @@ fn a_package_with_missing_legs_blocks_entries_while_it_is_held() {
         &fills,
     );
     let (plan, _) = planned(&pending(), &shot, &Policy::default());
-    assert!(matches!(plan.mismatches.as_slice(), [Mismatch::Legs { .. }]));
+    assert!(matches!(plan.broken.as_slice(), [Mismatch::Legs { .. }]));
+    assert_eq!(plan.mismatches, [], "the broker holds what our trades make");
     assert_eq!(
         plan.resend.len() + plan.take_back.len(),
         0,

@@ -1,7 +1,7 @@
 //! Thousands of small histories with crashes: no order lost, none doubled, each one explained.
 //!
-//! A history follows from its seed. 2,000 are run; `ALULA_SIM_SEEDS=1000000` runs as many (with `--release`, a night), and
-//! `ALULA_SIM_SEED=17` that one alone.
+//! A history follows from its seed. 2,000 are run; `ALULA_SIM_SEEDS=1000000` runs as many (with `--release`, a night),
+//! `ALULA_SIM_FIRST=5000000` begins with that one, and `ALULA_SIM_SEED=17` is that one alone.
 #![expect(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -118,7 +118,10 @@ fn sound(plans: &[Plan], test: &str) -> Sum {
 fn seeds() -> Vec<u64> {
     match env("ALULA_SIM_SEED") {
         Some(seed) => vec![seed],
-        None => (0..env("ALULA_SIM_SEEDS").unwrap_or(2_000)).collect(),
+        None => {
+            let first = env("ALULA_SIM_FIRST").unwrap_or(0);
+            (first..first + env("ALULA_SIM_SEEDS").unwrap_or(2_000)).collect()
+        }
     }
 }
 

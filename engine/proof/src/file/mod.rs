@@ -459,7 +459,7 @@ fn spoken(layers: Layers<'_>, subject: &Subject<'_>, found: &mut Vec<Finding>) -
                     format!("no overlay {n} was added before"),
                     "overlays are counted from 1 in the order in which they are written".to_owned(),
                 )),
-                Some(Act::Add { .. }) | None => Instruction::parse(text)
+                Some(Act::Add { .. } | Act::Repair { .. }) | None => Instruction::parse(text)
                     .and_then(|i| i.fits(subject.graph).map(|()| i))
                     .map(|instruction| {
                         number = number.saturating_add(1);

@@ -24,6 +24,11 @@ impl<'a> Crank<'a> {
         self.pending.back().map_or(&self.set, |s| &s.set)
     }
 
+    /// Changes that wait for their tick, earliest first.
+    pub fn waiting_swaps(&self) -> impl Iterator<Item = &Swap> {
+        self.pending.iter()
+    }
+
     /// Number of the version in force; 1 is what the run began with.
     #[must_use]
     pub fn version(&self) -> u32 {
@@ -246,7 +251,7 @@ impl<'a> Crank<'a> {
     }
 
     /// Does what an operator did that is due at a tick.
-    pub(super) fn take_acts(&mut self, at: Instant) {
+    pub(super) fn take_acts(&mut self, at: Instant, views: &Views) {
         while let Some(act) = self.acts.pop_front_if(|a| a.at <= at) {
             match &act.act {
                 Act::Halt(level) => {
@@ -263,6 +268,7 @@ impl<'a> Crank<'a> {
                 }
                 Act::Add { number, instruction } => self.add_overlay(*number, instruction, &act, at),
                 Act::Drop(number) => self.drop_overlay(*number, &act, at),
+                Act::Repair { order, way } => self.repair((order, *way), &act, at, views),
             }
             self.recorder
                 .output

@@ -72,6 +72,9 @@ impl Crank<'_> {
         decision: &Decision,
         wanted: Wanted<'_>,
     ) -> Result<(), Refused> {
+        if let Some(why) = self.set_apart(wanted) {
+            return Err(Refused::Rail("quarantine", why));
+        }
         if self.rails.halt == Halt::None && self.limits().is_none() {
             return Ok(());
         }

@@ -29,6 +29,7 @@ impl Crank<'_> {
     pub fn judge(&self, act: &Act) -> Result<(), RunError> {
         match act {
             Act::Halt(_) | Act::Resume => Ok(()),
+            Act::Repair { order, .. } => self.judge_repair(order),
             Act::Add { instruction, .. } => Ok(instruction.fits(self.graph())?),
             Act::Drop(number) => {
                 let known = self.overlays();
@@ -71,7 +72,7 @@ impl Crank<'_> {
                     out.push((*number, act.who.clone(), act.why.clone(), instruction.clone()));
                 }
                 Act::Drop(number) => out.retain(|(n, ..)| n != number),
-                Act::Halt(_) | Act::Resume => {}
+                Act::Halt(_) | Act::Resume | Act::Repair { .. } => {}
             }
         }
         out
@@ -95,7 +96,7 @@ impl Crank<'_> {
                     let help = "overlays are counted from 1 in the order in which they are added";
                     return Err(RunError::new(ErrorClass::Request, what, help));
                 }
-                Act::Drop(_) | Act::Halt(_) | Act::Resume => {}
+                Act::Drop(_) | Act::Halt(_) | Act::Resume | Act::Repair { .. } => {}
             }
         }
         Ok(())

@@ -44,7 +44,7 @@ impl<'a> Crank<'a> {
             self.take_upgrades(at)?;
             let strategies = self.recorder.output.strategies.len();
             turned.swaps = self.take_swaps(at, &views)?;
-            self.take_acts(at);
+            self.take_acts(at, &views);
             // Another strategy may look at other chains, and at more ticks before the first.
             let views = if strategies == self.recorder.output.strategies.len() {
                 views
@@ -106,6 +106,8 @@ impl<'a> Crank<'a> {
             let answers = outside.take_back(at, &overdue, &self.book)?;
             self.take_in(at, views, &answers)?;
         }
+        let broken = outside.broken(&self.book)?;
+        self.note_broken(at, broken);
         Ok(())
     }
 

@@ -73,7 +73,7 @@ fn list(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
 }
 
 /// The file that is meant: of a folder its newest.
-fn meant(path: &Path) -> Result<PathBuf, Failure> {
+pub fn meant(path: &Path) -> Result<PathBuf, Failure> {
     if !path.is_dir() {
         return Ok(path.to_owned());
     }
@@ -83,7 +83,7 @@ fn meant(path: &Path) -> Result<PathBuf, Failure> {
 }
 
 /// A journal that nobody writes, or through the run that does.
-fn open(path: &Path) -> Result<Box<dyn Store>, Failure> {
+pub fn open(path: &Path) -> Result<Box<dyn Store>, Failure> {
     match RedbStore::view(path) {
         Ok(store) => Ok(Box::new(store)),
         Err(StoreError::Busy) => match RemoteStore::of(path) {

@@ -169,14 +169,14 @@ pub fn status(v: &View, proposed: Value) -> Value {
         "halt": v.halt.as_ref().map(|h| json!({
             "level": h.level, "who": h.who, "why": h.why, "since": h.at.eastern().to_rfc3339(),
         })),
-        "overlays": overlays(v), "rails": v.rails, "orders_stopped_by_rails": v.stopped, "waiting": v.waiting,
+        "overlays": overlays(v), "quarantine": quarantine(v), "stale_quotes": v.stale, "rails": v.rails, "orders_stopped_by_rails": v.stopped, "waiting": v.waiting,
         "thresholds": {
             "config_version": v.thresholds.0, "config_sha256": v.thresholds.1,
             "last_reload_success": v.reloads.last_success, "last_reload_error": v.reloads.last_error,
             "reload_attempts_total": v.reloads.attempts, "accepted": v.reloads.accepted, "rejected": v.reloads.rejected,
         },
         "broker": v.broker.as_ref().map(broker),
-        "strategy_version": v.rules, "strategy_waiting": proposed,
+        "strategy_version": v.rules, "strategy_waiting": proposed, "not_in_force": v.not_in_force,
         "journal": v.journal.map(|(entries, commits, ms)| json!({ "entries": entries, "commits": commits, "slowest_ms": ms })),
     })
 }
@@ -186,6 +186,21 @@ pub fn overlays(v: &View) -> Vec<Value> {
     let rows = v.overlays.iter();
     rows.map(|(number, who, why, what)| json!({ "overlay": number, "who": who, "what": what, "why": why }))
         .collect()
+}
+
+/// Orders that left legs which make no whole package, and what can be done about them.
+pub fn quarantine(v: &View) -> Vec<Value> {
+    let leg = |(contract, quantity): (alula_market::contract::OptionContract, i64)| {
+        json!({ "contract": contract.to_string(), "quantity": quantity })
+    };
+    let rows = v.quarantine.iter().map(|b| {
+        let there: Vec<Value> = b.odd.iter().map(|o| leg((o.contract, o.quantity))).collect();
+        let missing: Vec<Value> = b.missing.iter().copied().map(leg).collect();
+        json!({ "order": *b.order, "structure": *b.structure, "rule": *b.rule, "position": b.position.map(|p| p.0),
+            "there": there, "missing": missing, "what": b.to_string(),
+            "ways": alula_run::Way::ALL.map(alula_run::Way::word) })
+    });
+    rows.collect()
 }
 
 /// What the metrics' thread shows: the text, and when the run last looked around.
@@ -320,6 +335,12 @@ pub fn metrics(v: &View) -> String {
         "gauge",
         "The kill switch: no order leaves.",
         f64::from(u8::from(v.halt.as_ref().is_some_and(|h| h.level == "all"))),
+    );
+    gauge(
+        "quarantined_orders",
+        "gauge",
+        "Orders that left legs which make no whole package.",
+        n(v.quarantine.len()),
     );
     gauge(
         "operator_overlays",

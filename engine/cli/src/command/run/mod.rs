@@ -249,8 +249,8 @@ pub fn run(args: &RunArgs, out: &mut Output) -> Result<Exit, Failure> {
     conductor.carry_halt(state.as_ref(), resumed.is_some())?;
     // Gone with the run, before the lock is.
     let _control = conductor.listen(state.as_ref().map(|s| s.folder.path()));
-    let run = conductor.conduct()?;
-    finish(args, &graph, &run, out)
+    let (run, never) = conductor.conduct()?;
+    finish(args, &graph, (&run, &never), out)
 }
 
 /// The plan of a run that has not begun.
@@ -324,7 +324,12 @@ fn watched(args: &RunArgs) -> Option<Source> {
     Some(Source::new(&path))
 }
 
-fn finish(args: &RunArgs, graph: &Graph, run: &RunOutput, out: &mut Output) -> Result<Exit, Failure> {
+fn finish(
+    args: &RunArgs,
+    graph: &Graph,
+    (run, never): (&RunOutput, &[String]),
+    out: &mut Output,
+) -> Result<Exit, Failure> {
     let report = crate::explain::report(run, graph)?;
     let dir = run_folder::write(args.out.as_deref(), run, &report, args.force)?;
     match args.format {
@@ -332,7 +337,7 @@ fn finish(args: &RunArgs, graph: &Graph, run: &RunOutput, out: &mut Output) -> R
         TextFormat::Json => {
             let summary = summary::json(&report, &dir.to_string_lossy());
             let summary: serde_json::Value = serde_json::from_str(&summary).unwrap_or_default();
-            out.data(&format!("{}\n", json!({ "event": "ended", "summary": summary })))?;
+            out.data(&format!("{}\n", json!({ "event": "ended", "never_in_force": never, "summary": summary })))?;
         }
     }
     Ok(Exit::Ok)
@@ -426,8 +431,8 @@ impl<'r, 'a> Conductor<'r, 'a> {
             .ok()
     }
 
-    /// Until the feed ends or somebody stops it.
-    fn conduct(mut self) -> Result<RunOutput, Failure> {
+    /// Until the feed ends or somebody stops it; with the changes that never came into force.
+    fn conduct(mut self) -> Result<(RunOutput, Vec<String>), Failure> {
         let ended = self.turn();
         self.manager.stopping();
         if let Err(failure) = &ended {
@@ -454,8 +459,14 @@ impl<'r, 'a> Conductor<'r, 'a> {
             }
         }
         ended?;
-        let why = self.stop.unwrap_or("the feed ended");
-        self.live.finish(why, state::now_ns()).map_err(|e| stopped(&e))
+        let never = self.live.not_in_force();
+        let mut why = self.stop.unwrap_or("the feed ended").to_owned();
+        for what in &never {
+            self.out.warn(&format!("the run ends, and {what}"));
+            why = format!("{why}; {what}");
+        }
+        let run = self.live.finish(&why, state::now_ns()).map_err(|e| stopped(&e))?;
+        Ok((run, never))
     }
 
     /// Snapshot after snapshot, until the feed ends or somebody stops it.
@@ -606,6 +617,7 @@ impl<'r, 'a> Conductor<'r, 'a> {
             ("status", _) => control::status(&View::of(&self.live), self.proposed()),
             ("confirm", _) => self.confirm(rest.trim(), request.uid)?,
             ("overlay", _) => self.overlay(rest, request)?,
+            ("repair", _) => self.repair(rest, request)?,
             ("overlays", _) => operator::list(&View::of(&self.live)),
             ("why", _) => self.why(rest.trim())?,
             ("journal", _) => match self.live.keeper() {

@@ -5,8 +5,9 @@ use super::state::{self, State};
 use super::{Conductor, control, stopped};
 use crate::exit::Failure;
 use alula_core::operator::{Instruction, Intervention};
+use alula_live::LiveError;
 use alula_live::view::View;
-use alula_run::{Act, HaltLevel};
+use alula_run::{Act, ErrorClass, HaltLevel, Way};
 use serde_json::{Value, json};
 
 /// Longest file of users that is looked through, bytes.
@@ -67,6 +68,25 @@ pub fn list(v: &View) -> Value {
     json!({ "text": text, "overlays": control::overlays(v) })
 }
 
+/// What is not whole and the ways to repair it, for people.
+fn repairs(v: &View) -> String {
+    let mut text = String::new();
+    for broken in &v.quarantine {
+        text.push_str(&format!("{broken}\n"));
+        for way in Way::ALL {
+            text.push_str(&format!("  {:<6} {}\n", way.word(), way.what()));
+        }
+        text.push_str(&format!(
+            "  say which: alula ctl repair STATE {} WAY --why TEXT --confirm\n",
+            broken.order
+        ));
+    }
+    if text.is_empty() {
+        text.push_str("every package is whole\n");
+    }
+    text
+}
+
 impl Conductor<'_, '_> {
     /// Does what an operator asks for, and says so.
     pub(super) fn act(&mut self, act: Act, why: &str, request: &Request) -> Result<Value, Failure> {
@@ -95,12 +115,20 @@ impl Conductor<'_, '_> {
                 json!({ "done": "overlay", "overlay": number, "what": instruction.to_string(), "note": after })
             }
             Act::Drop(number) => json!({ "done": "drop", "overlay": number }),
+            Act::Repair { order, way } => json!({ "done": "repair", "order": order, "way": way.word() }),
         };
         let who = who(name, request.uid);
-        let news = self
+        let news = match self
             .live
-            .act(act, (&who, &clean(why)), request.uid, state::now_ns());
-        self.tell(&news.map_err(|e| stopped(&e))?)?;
+            .act(act, (&who, &clean(why)), request.uid, state::now_ns())
+        {
+            // What the run does not take changes nothing.
+            Err(LiveError::Run(e)) if e.class == ErrorClass::Request => {
+                return Ok(json!({ "error": e.what, "help": e.help }));
+            }
+            other => other.map_err(|e| stopped(&e))?,
+        };
+        self.tell(&news)?;
         let mut done = done;
         if let Some(fields) = done.as_object_mut() {
             fields.retain(|_, v| v.as_str() != Some(""));
@@ -131,6 +159,38 @@ impl Conductor<'_, '_> {
             (None, Some(number)) => Act::Drop(u32::try_from(number).unwrap_or(u32::MAX)),
             (None, None) => return Ok(json!({ "error": "an overlay is added or dropped" })),
         };
+        self.acts(act, (text("name"), &why), request)
+    }
+
+    /// `repair {}` lists what is not whole; with `"order"` and `"way"` it says what that would do, with `"confirm": true` it does.
+    pub(super) fn repair(&mut self, said: &str, request: &Request) -> Result<Value, Failure> {
+        let said: Value = serde_json::from_str(said).unwrap_or_default();
+        let text = |name: &str| said.get(name).and_then(Value::as_str);
+        let view = View::of(&self.live);
+        let (Some(order), Some(word)) = (text("order"), text("way")) else {
+            return Ok(json!({ "text": repairs(&view), "quarantine": control::quarantine(&view) }));
+        };
+        let Some(way) = Way::parse(word) else {
+            let help = "write `take`, `close` or `gone`";
+            return Ok(json!({ "error": format!("there is no repair `{word}`"), "help": help }));
+        };
+        let act = Act::Repair {
+            order: order.to_owned(),
+            way,
+        };
+        if said.get("confirm").and_then(Value::as_bool) != Some(true) {
+            if let Err(e) = self.live.crank().judge(&act) {
+                return Ok(json!({ "error": e.what, "help": e.help }));
+            }
+            let found = view.quarantine.iter().find(|b| *b.order == *order);
+            let what = found.map(ToString::to_string).unwrap_or_default();
+            let text = format!("{what}\n{word}: {}\nnothing is done yet: say it again with `--confirm`\n", way.what());
+            return Ok(json!({ "text": text }));
+        }
+        let why = text("why").map(clean).unwrap_or_default();
+        if why.is_empty() {
+            return Ok(json!({ "error": "a repair needs its reason", "help": "say it with `--why`" }));
+        }
         self.acts(act, (text("name"), &why), request)
     }
 

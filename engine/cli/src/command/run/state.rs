@@ -87,7 +87,7 @@ impl State {
                 Some((level, act.who, why))
             }
             Act::Resume => None,
-            Act::Add { .. } | Act::Drop(_) => was,
+            Act::Add { .. } | Act::Drop(_) | Act::Repair { .. } => was,
         }))
     }
 

@@ -151,9 +151,11 @@ impl Conductor<'_, '_> {
         })))
     }
 
-    /// Goes on with a strategy or a build of a plugin that is on its way, until something else is due.
+    /// Goes on with a strategy or a build of a plugin that is on its way, until something else is due. Where the next tick is due
+    /// already, as at full speed, each tick leaves it a slice: it gains on the run, however fast that goes.
     pub(super) fn prepare(&mut self, due: Duration) -> Result<(), Failure> {
         let begun = Instant::now();
+        let behind = due <= self.started.elapsed();
         while self.live.is_preparing() || (self.live.is_following() && !self.live.crank().is_changing()) {
             if self.live.is_preparing() {
                 let news = self.live.work(CHUNK, state::now_ns()).map_err(|e| stopped(&e))?;
@@ -161,7 +163,7 @@ impl Conductor<'_, '_> {
             } else {
                 self.follow(CHUNK)?;
             }
-            if begun.elapsed() >= SLICE || self.started.elapsed() >= due {
+            if begun.elapsed() >= SLICE || (!behind && self.started.elapsed() >= due) {
                 break;
             }
         }

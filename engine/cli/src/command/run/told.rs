@@ -39,6 +39,8 @@ pub struct Told {
     pub swaps: Vec<ToldSwap>,
     /// What operators did.
     pub acts: Vec<OperatorAct>,
+    /// Strategies that operators confirmed: the beginning of their hashes.
+    pub confirmed: Vec<String>,
     /// What a broker's quotes showed.
     pub seen: Vec<Seen>,
     /// Number, instant, what was quoted.
@@ -147,6 +149,7 @@ impl Told {
         self.run = later.run;
         self.swaps.extend(later.swaps);
         self.acts.extend(later.acts);
+        self.confirmed.extend(later.confirmed);
         self.plugins.extend(later.plugins);
         // A tick that was not decided any more was begun again.
         self.ticks.truncate(self.decisions.len());
@@ -274,6 +277,17 @@ impl Told {
             }
         }
         Ok(differs)
+    }
+
+    /// Turns the crank for as many ticks as the journal has decisions of, whatever it decides.
+    pub fn turn_all(&self, crank: &mut Crank<'_>, again: Option<&mut Again>) -> Result<(), Failure> {
+        let mut turning = Turning { crank, again };
+        while turning.crank.output().ticks.len() < self.decisions.len() {
+            if turning.turn()?.is_none() {
+                break;
+            }
+        }
+        Ok(())
     }
 
     fn compared(&self, turning: &mut Turning<'_, '_>) -> Result<Option<Differs>, Failure> {
@@ -415,6 +429,9 @@ fn one(store: &dyn Store, path: &Path) -> Result<(Told, Option<String>), Failure
             }
             Some(Record::PluginLoaded(r)) => told.plugins.push((at, r.id.clone(), r.sha256.to_string())),
             Some(Record::ThresholdsRejected(_)) => told.rejected += 1,
+            Some(Record::Operator(r)) if r.command == "confirm" => {
+                told.confirmed.extend(r.arguments.first().cloned());
+            }
             Some(Record::Operator(r)) => told.acts.extend(Act::parse(&r.command).map(|act| OperatorAct {
                 at,
                 act,

@@ -124,6 +124,7 @@ pub(super) fn push(args: &PushArgs, out: &mut Output) -> Result<Exit, Failure> {
             file: args.file.clone(),
             new: args.new.clone(),
             old: watched.is_file().then(|| watched.clone()),
+            state: args.state.clone(),
             data: args.data.clone(),
             days: args.days,
             limit: 12,

@@ -4,6 +4,7 @@ use super::{TITLE, changes_json, changes_text};
 use crate::args::TextFormat;
 use crate::args::thresholds::PreviewArgs;
 use crate::command::backtest::history;
+use crate::command::replay::beside;
 use crate::exit::{Exit, Failure, failure};
 use crate::output::Output;
 use crate::project::{Linked, Project};
@@ -14,7 +15,7 @@ use alula_market::history::History;
 use alula_market::time::{Date, Instant};
 use alula_report::text::{plural, signed_dollars};
 use alula_run::output::DecisionRow;
-use alula_run::{BacktestRequest, Explainer, RunOutput, backtest};
+use alula_run::{BacktestRequest, Entries, Explainer, RunOutput, Swap, backtest};
 use chrono::Days;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -44,6 +45,8 @@ pub struct Preview<'a> {
     pub changes: Vec<Change>,
     /// What else differs, in words.
     pub items: Vec<String>,
+    /// The account that both rest on, where it is that of a run.
+    pub basis: Option<String>,
     /// Decisions that differ.
     pub differ: Vec<Differs>,
     /// Decisions that both made.
@@ -58,11 +61,26 @@ pub(super) fn run(args: &PreviewArgs, out: &mut Output) -> Result<Exit, Failure>
     let changes = after
         .thresholds
         .changes_from(&before.thresholds, &graph.thresholds);
-    let data = history(args.data.as_deref(), None, graph)?;
-    let from = first_day(graph, data.as_ref(), args.days);
-    out.detail("computing the days with the old values, then with the new ones");
-    let old = replay(&before, data.as_ref(), from)?;
-    let new = replay(&after, data.as_ref(), from)?;
+    let (old, new, basis);
+    if let Some(state) = &args.state {
+        out.detail("computing the run again from its journal, then with the new values");
+        let change = |_: &Graph, at: Instant| Swap {
+            at,
+            set: after.thresholds.clone(),
+            file: None,
+            entries: Entries::Wait,
+            rules: None,
+        };
+        let both = beside(state, args.data.as_deref(), args.days, &change, out)?;
+        (old, new, basis) = (both.old, both.new, Some(both.basis));
+    } else {
+        let data = history(args.data.as_deref(), None, graph)?;
+        let from = first_day(graph, data.as_ref(), args.days);
+        out.detail("computing the days with the old values, then with the new ones");
+        old = replay(&before, data.as_ref(), from)?;
+        new = replay(&after, data.as_ref(), from)?;
+        basis = None;
+    }
     let (differ, same) = compare(graph, &old, &new)?;
     let preview = Preview {
         graph,
@@ -70,6 +88,7 @@ pub(super) fn run(args: &PreviewArgs, out: &mut Output) -> Result<Exit, Failure>
         new,
         changes,
         items: Vec::new(),
+        basis,
         differ,
         same,
     };
@@ -212,6 +231,9 @@ impl Preview<'_> {
             plural(self.new.ticks.len(), "tick"),
             m.data_label
         );
+        if let Some(basis) = &self.basis {
+            let _ = writeln!(out, "{TITLE}Account{TITLE:#}  {basis}\n");
+        }
         if !self.items.is_empty() {
             let _ = writeln!(out, "{TITLE}Strategy{TITLE:#}");
             self.items.iter().for_each(|item| {
@@ -273,7 +295,7 @@ impl Preview<'_> {
         json!({
             "schema_version": 1, "strategy": m.strategy, "simulated": m.simulated, "data": m.data_label,
             "from": m.from.map(|d| d.to_string()), "to": m.to.map(|d| d.to_string()), "ticks": self.new.ticks.len(),
-            "changes": changes_json(&self.changes), "strategy": self.items, "same": self.same, "differ": differ,
+            "changes": changes_json(&self.changes), "items": self.items, "account": self.basis, "same": self.same, "differ": differ,
         })
     }
 }

@@ -1,0 +1,188 @@
+//! Packages that are not whole: what a broker's account holds of an order and the book was never told of.
+//!
+//! A broker may fill the legs of a package apart, give up before the last one, or correct a trade afterwards. What is left has no
+//! place in a book of whole packages. It is set apart until an operator says what becomes of it; meanwhile nothing is opened for
+//! its structure, and the position that it took legs from is not touched.
+
+use alula_book::{Book, PositionId};
+use alula_market::contract::OptionContract;
+use alula_market::money::{Price, Usd};
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+
+/// Ends the key under which single legs of a structure are held that an operator took on.
+const OWN: &str = ".legs";
+
+/// Contracts that traded and that the book was not told of, or was told of and did not trade.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Odd {
+    /// Contract.
+    pub contract: OptionContract,
+    /// Positive bought, negative sold.
+    pub quantity: i64,
+    /// What they brought, all together: points, credits positive.
+    pub points: Price,
+}
+
+/// An order that ended and left legs that make no whole packages.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Broken {
+    /// Our name for the order at the broker.
+    pub order: Arc<str>,
+    /// Key of its structure.
+    pub structure: Arc<str>,
+    /// Key of its rule.
+    pub rule: Arc<str>,
+    /// Position that it opened, closed or rolled, where there is one.
+    pub position: Option<PositionId>,
+    /// What the account holds beyond the book.
+    pub odd: Vec<Odd>,
+    /// What is missing until the packages that began are whole: contract, positive to buy.
+    pub missing: Vec<(OptionContract, i64)>,
+    /// Fees that the book was not told of.
+    pub fee: Usd,
+}
+
+impl Broken {
+    /// Without what was dealt with already; nothing when that is all of it.
+    #[must_use]
+    pub(crate) fn without(mut self, done: &[Odd]) -> Option<Self> {
+        let mut left: BTreeMap<OptionContract, (i64, Price)> = BTreeMap::new();
+        for odd in &self.odd {
+            let row = left.entry(odd.contract).or_insert((0, Price::ZERO));
+            *row = (row.0.saturating_add(odd.quantity), row.1 + odd.points);
+        }
+        for odd in done {
+            let row = left.entry(odd.contract).or_insert((0, Price::ZERO));
+            *row = (row.0.saturating_sub(odd.quantity), row.1 - odd.points);
+        }
+        self.odd = left
+            .into_iter()
+            .filter(|(_, (quantity, _))| *quantity != 0)
+            .map(|(contract, (quantity, points))| Odd {
+                contract,
+                quantity,
+                points,
+            })
+            .collect();
+        if !done.is_empty() {
+            // Its fees went with what was dealt with.
+            self.fee = Usd::ZERO;
+        }
+        (!self.odd.is_empty()).then_some(self)
+    }
+
+    /// Packages of its position from which legs are gone.
+    #[must_use]
+    pub fn packages(&self, book: &Book) -> u32 {
+        let Some(position) = self.position.and_then(|id| book.position(id)) else {
+            return 0;
+        };
+        let gone = position.legs.iter().filter_map(|leg| {
+            let odd = self.odd.iter().find(|o| o.contract == leg.contract)?;
+            let ratio = i64::from(leg.ratio);
+            let takes = odd.quantity.signum() == -ratio.signum();
+            takes.then(|| odd.quantity.unsigned_abs().div_ceil(ratio.unsigned_abs().max(1)))
+        });
+        let gone = u32::try_from(gone.max().unwrap_or(0)).unwrap_or(u32::MAX);
+        gone.min(position.lots)
+    }
+
+    /// Key under which its single legs are held.
+    #[must_use]
+    pub fn own_key(&self) -> Arc<str> {
+        if is_own(&self.structure) {
+            Arc::clone(&self.structure)
+        } else {
+            Arc::from(format!("{}{OWN}", self.structure))
+        }
+    }
+
+    /// What is there, in words.
+    #[must_use]
+    pub fn held_text(&self) -> String {
+        let odd = self.odd.iter().map(|o| (o.contract, o.quantity));
+        words(odd, ("bought", "sold"))
+    }
+
+    /// What is missing, in words.
+    #[must_use]
+    pub fn missing_text(&self) -> String {
+        words(self.missing.iter().copied(), ("to buy", "to sell"))
+    }
+}
+
+impl fmt::Display for Broken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "order `{}` of `{}` left legs that make no whole package: {}",
+            self.order,
+            self.structure,
+            self.held_text()
+        )?;
+        if !self.missing.is_empty() {
+            write!(f, "; missing: {}", self.missing_text())?;
+        }
+        Ok(())
+    }
+}
+
+fn words(legs: impl Iterator<Item = (OptionContract, i64)>, (long, short): (&str, &str)) -> String {
+    let each = |(contract, n): (OptionContract, i64)| {
+        let side = if n > 0 { long } else { short };
+        format!("{} {contract} {side}", n.unsigned_abs())
+    };
+    legs.map(each).collect::<Vec<_>>().join(", ")
+}
+
+/// Whether single legs are held under this key that an operator took on: no rule manages them.
+#[must_use]
+pub fn is_own(structure: &str) -> bool {
+    structure.ends_with(OWN)
+}
+
+/// What becomes of legs that make no whole package.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Way {
+    /// They are held as they are, under a key of their own, until they expire or somebody closes them.
+    Take,
+    /// The same, and an order for each closes them.
+    Close,
+    /// The account does not hold them any more: they are forgotten.
+    Gone,
+}
+
+impl Way {
+    /// All, in the order in which they are listed.
+    pub const ALL: [Self; 3] = [Self::Take, Self::Close, Self::Gone];
+
+    /// `take`, `close` or `gone`.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Take => "take",
+            Self::Close => "close",
+            Self::Gone => "gone",
+        }
+    }
+
+    /// From its word.
+    #[must_use]
+    pub fn parse(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|w| w.word() == word)
+    }
+
+    /// What it does, in words.
+    #[must_use]
+    pub const fn what(self) -> &'static str {
+        match self {
+            Self::Take => "hold them as they are under a key of their own; no rule manages them, they settle at expiry",
+            Self::Close => "take them on and close them, with an order for each leg at what the market bids and asks",
+            Self::Gone => {
+                "the broker's account does not hold them any more: forget them; what they cost does not count here"
+            }
+        }
+    }
+}

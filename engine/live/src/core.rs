@@ -458,7 +458,11 @@ impl<'a> Live<'a> {
         received_ns: i64,
     ) -> Result<Vec<Happening>, LiveError> {
         self.crank.judge(&act)?;
-        if let Act::Repair { order, way: Way::Gone } = &act {
+        if let Act::Repair {
+            order,
+            way: Way::Gone,
+        } = &act
+        {
             self.gone(order, received_ns)?;
         }
         let act = OperatorAct {
@@ -599,7 +603,10 @@ fn stale(seen: &Seen) -> Option<String> {
     } else {
         format!(" and of {}", levels.join(", "))
     };
-    Some(format!("the quotes of all {} contracts{levels} are too old", seen.stale.len()))
+    Some(format!(
+        "the quotes of all {} contracts{levels} are too old",
+        seen.stale.len()
+    ))
 }
 
 fn take<T: Clone>(out: &mut Vec<Happening>, rows: &[T], told: &mut usize, of: impl Fn(T) -> Happening) {

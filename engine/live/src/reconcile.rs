@@ -392,7 +392,7 @@ impl Work {
     fn found(&mut self, order: &Order, row: &OrderRow) {
         let id = &order.spec.id;
         let known = order.traded.packages;
-        if row.filled > known {
+        if row.filled > known && !self.was_taken_back(id) {
             self.plan.mismatches.push(Mismatch::Trades {
                 order: id.clone(),
                 broker: row.filled,
@@ -416,6 +416,19 @@ impl Work {
         if row.status == OrderStatus::Working && order.cancel_asked {
             self.plan.take_back.push(id.clone());
         }
+    }
+
+    /// A trade of the order was corrected to another quantity. Brokers go on counting its packages as filled; what is held
+    /// is compared contract by contract.
+    fn was_taken_back(&self, id: &ClientOrderId) -> bool {
+        let fills = self.after.fills();
+        fills.all().filter(|f| f.order.as_ref() == Some(id)).any(|fill| {
+            let Some(corrects) = &fill.corrects else {
+                return false;
+            };
+            let before = fills.all().find(|f| f.exec_id == *corrects);
+            before.is_none_or(|before| before.quantity != fill.quantity)
+        })
     }
 
     fn absent(&mut self, order: &Order, caps: &Capabilities, policy: &Policy, asked: Instant, now: Instant) {

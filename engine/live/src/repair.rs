@@ -33,7 +33,10 @@ impl Trader {
         for odd in &broken.odd {
             let instrument = Instrument::Option(odd.contract);
             let ours = desk.orders().positions().get(&instrument).copied().unwrap_or(0);
-            let held = self.link().shown(&instrument).map_or(ours, |shown| shown.unwrap_or(0));
+            let held = self
+                .link()
+                .shown(&instrument)
+                .map_or(ours, |shown| shown.unwrap_or(0));
             if held != ours.saturating_sub(odd.quantity) {
                 return Ok(Err(format!(
                     "the broker holds {held} {}, and without the legs of this order it would be {}",
@@ -47,7 +50,10 @@ impl Trader {
         for leg in &moved {
             let record = wire::PositionMoved {
                 moved: convert::leg_out(leg),
-                why: format!("order `{}`: an operator says that it is gone, and the broker shows it", broken.order),
+                why: format!(
+                    "order `{}`: an operator says that it is gone, and the broker shows it",
+                    broken.order
+                ),
             };
             desk.record(stamp(when.0, when.1), 0, &record.into())?;
         }

@@ -175,7 +175,13 @@ impl<'a> Live<'a> {
                 short(&proposed.digest)
             ));
         }
-        let digest = |offered: &Offered| offered.swap.rules.as_ref().map_or_else(String::new, |r| short(&r.hash()));
+        let digest = |offered: &Offered| {
+            offered
+                .swap
+                .rules
+                .as_ref()
+                .map_or_else(String::new, |r| short(&r.hash()))
+        };
         if let Some(work) = &self.strategy.work {
             out.push(format!(
                 "strategy {} was taken and is not in force: its values are still being computed",
@@ -183,14 +189,19 @@ impl<'a> Live<'a> {
             ));
         }
         if let Some((offered, _)) = &self.strategy.later {
-            out.push(format!("strategy {} was read and is not in force", digest(offered)));
+            out.push(format!(
+                "strategy {} was read and is not in force",
+                digest(offered)
+            ));
         }
         for swap in self.crank.waiting_swaps() {
             let what = match &swap.rules {
                 Some(rules) => format!("strategy {}", short(&rules.hash())),
                 None => format!("version {} of the thresholds", short(&swap.set.hash_hex())),
             };
-            out.push(format!("{what} was taken and is not in force: no tick has come after it"));
+            out.push(format!(
+                "{what} was taken and is not in force: no tick has come after it"
+            ));
         }
         out
     }

@@ -12,8 +12,8 @@ use crate::order::{DeskError, Draft, OrderDesk, OrderState, Orders, Part, Purpos
 use crate::rails::Seen;
 use alula_book::instrument::{Flow, LinearKind, LinearLeg, LinearOrder, LinearPart, LinearQuote, LinearTold};
 use alula_book::{
-    Answer, Book, CancelReason, ExecutionKind, Fees, Leg, NoFill, Order, OrderId, OrderKind, PositionId, Told,
-    TradedLeg,
+    Answer, Book, CancelReason, ExecutionKind, Fees, Leg, NoFill, Order, OrderId, OrderKind, PositionId,
+    Told, TradedLeg,
 };
 use alula_core::market::Views;
 use alula_journal::{Record, wire};
@@ -297,7 +297,8 @@ impl Sheet {
     /// Forgets orders that the book has no more.
     pub(crate) fn forget(&mut self, book: &Book) {
         let linear = book.ledger().orders();
-        let known = |id: &OrderId| book.orders().iter().any(|o| o.id == *id) || linear.iter().any(|o| o.id == *id);
+        let known =
+            |id: &OrderId| book.orders().iter().any(|o| o.id == *id) || linear.iter().any(|o| o.id == *id);
         let gone: Vec<OrderId> = self.sent.keys().filter(|id| !known(id)).cloned().collect();
         for id in gone {
             if let Some(sent) = self.sent.remove(&id)
@@ -547,7 +548,7 @@ impl Sent {
         for (leg, brought) in self.legs.iter().zip(&self.brought) {
             let row = all.entry(leg.contract).or_insert((0, Price::ZERO));
             row.0 = row.0.saturating_sub(i64::from(leg.ratio).saturating_mul(told));
-            row.1 = row.1 - *brought;
+            row.1 -= *brought;
         }
         let odd: Vec<Odd> = all
             .iter()
@@ -566,13 +567,24 @@ impl Sent {
             let ratio = i64::from(leg.ratio).unsigned_abs().max(1);
             traded.unsigned_abs().div_ceil(ratio)
         });
-        let begun = i64::try_from(begun.max().unwrap_or(0)).unwrap_or(i64::MAX).max(told);
-        let missing = self.legs.iter().zip(&known.traded.legs).filter_map(|(leg, traded)| {
-            let wanted = i64::from(leg.ratio).saturating_mul(begun).saturating_sub(*traded);
-            (wanted != 0).then_some((leg.contract, wanted))
-        });
+        let begun = i64::try_from(begun.max().unwrap_or(0))
+            .unwrap_or(i64::MAX)
+            .max(told);
+        let missing = self
+            .legs
+            .iter()
+            .zip(&known.traded.legs)
+            .filter_map(|(leg, traded)| {
+                let wanted = i64::from(leg.ratio).saturating_mul(begun).saturating_sub(*traded);
+                (wanted != 0).then_some((leg.contract, wanted))
+            });
         // What it opened stands in the book's trades.
-        let opened = || book.trades().iter().find(|e| e.order.as_ref() == Some(id)).map(|e| e.position);
+        let opened = || {
+            book.trades()
+                .iter()
+                .find(|e| e.order.as_ref() == Some(id))
+                .map(|e| e.position)
+        };
         Ok(Some(Broken {
             order: Arc::from(name.as_str()),
             structure: Arc::clone(&known.spec.group),

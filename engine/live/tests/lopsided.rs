@@ -18,8 +18,8 @@ use alula_journal::store::{MemoryDisk, MemoryStore};
 use alula_journal::{Journal, Limits, Manifest, Record, Stamp, Store, each, wire};
 use alula_live::again::{Again, Heard};
 use alula_live::broker::{
-    AccountRow, Broker, BrokerEvent, BrokerFacts, BrokerFault, BrokerOrder, Capabilities, ClientOrderId, Fill,
-    FillKind, FinalValue, OrderRow, OrderStatus, Quote, Submission, WhatIf,
+    AccountRow, Broker, BrokerEvent, BrokerFacts, BrokerFault, BrokerOrder, Capabilities, ClientOrderId,
+    Fill, FillKind, FinalValue, OrderRow, OrderStatus, Quote, Submission, WhatIf,
 };
 use alula_live::keeper::{Basis, Keeper};
 use alula_live::order::OrderDesk;
@@ -54,7 +54,7 @@ structure core = iron condor on SPX {
     long call  about 50 pts above short call
 }
 
-structure side = put vertical on SPX {
+structure side = put spread on SPX {
     expiry    nearest 30 dte in 20..45 dte
     short put at 12 delta
     long put  about 50 pts below short put
@@ -98,7 +98,6 @@ fn market() -> SimulatedMarket {
 
 fn crank(history: &SimulatedMarket, acts: Vec<OperatorAct>) -> Crank<'_> {
     let graph = graph();
-    let mut silent = |_| {};
     let mut crank = Crank::start(&BacktestRequest {
         thresholds: ThresholdSet::defaults(&graph.thresholds).values().to_vec(),
         graph,
@@ -115,7 +114,8 @@ fn crank(history: &SimulatedMarket, acts: Vec<OperatorAct>) -> Crank<'_> {
             acts,
             ..Course::default()
         },
-        progress: &mut silent,
+        // The run outlives this function, and so does whom it tells.
+        progress: Box::leak(Box::new(|_| {})),
     })
     .unwrap();
     crank.fill_outside("double").unwrap();
@@ -152,7 +152,11 @@ struct Venue {
 
 impl Venue {
     fn trade(&mut self, fill: Fill) {
-        let old = fill.corrects.as_ref().and_then(|c| self.fills.iter().find(|f| f.exec_id == *c)).cloned();
+        let old = fill
+            .corrects
+            .as_ref()
+            .and_then(|c| self.fills.iter().find(|f| f.exec_id == *c))
+            .cloned();
         let mut count = |f: &Fill, sign: i64| {
             *self.positions.entry(f.instrument).or_default() += sign * f.quantity;
             self.cash -= sign * f.quantity * f.price.0;
@@ -168,7 +172,11 @@ impl Venue {
 
     fn fill(&mut self, order: Option<&BrokerOrder>, instrument: Instrument, quantity: i64, price: Price) {
         let fill = Fill {
-            kind: if order.is_some() { FillKind::Trade } else { FillKind::Settlement },
+            kind: if order.is_some() {
+                FillKind::Trade
+            } else {
+                FillKind::Settlement
+            },
             exec_id: format!("x{}", self.fills.len()).into(),
             corrects: None,
             order: order.map(|o| o.id.clone()),
@@ -197,8 +205,13 @@ impl Venue {
             if status != OrderStatus::Working || sent >= self.now || !quoted {
                 continue;
             }
-            let held = |l: &alula_book::instrument::LinearLeg| self.positions.get(&l.instrument).copied().unwrap_or(0);
-            let closes = order.legs.iter().all(|l| held(l).signum() == -l.quantity.signum());
+            let held = |l: &alula_book::instrument::LinearLeg| {
+                self.positions.get(&l.instrument).copied().unwrap_or(0)
+            };
+            let closes = order
+                .legs
+                .iter()
+                .all(|l| held(l).signum() == -l.quantity.signum());
             let mut script = self.script.take().unwrap();
             let does = script(number, &order, closes);
             self.script = Some(script);
@@ -208,7 +221,12 @@ impl Venue {
                     continue;
                 }
                 let price = self.quotes[&leg.instrument];
-                self.fill(Some(&order), leg.instrument, leg.quantity * i64::from(order.quantity), price);
+                self.fill(
+                    Some(&order),
+                    leg.instrument,
+                    leg.quantity * i64::from(order.quantity),
+                    price,
+                );
             }
             let row = &mut self.orders[number];
             if let Does::Parts(_) = does {
@@ -288,7 +306,10 @@ impl Broker for Double {
 
     fn cancel(&mut self, order: &ClientOrderId) -> Result<(), BrokerFault> {
         let mut venue = self.venue.lock().unwrap();
-        let found = venue.orders.iter_mut().find(|o| o.0.id == *order && o.2 == OrderStatus::Working);
+        let found = venue
+            .orders
+            .iter_mut()
+            .find(|o| o.0.id == *order && o.2 == OrderStatus::Working);
         if let Some(row) = found {
             row.2 = OrderStatus::Cancelled;
             let (order, why) = (order.clone(), "as asked".to_owned());
@@ -346,7 +367,9 @@ impl Broker for Double {
         for quote in quotes {
             let (bid, ask) = (quote.bid.unwrap_or(Price::ZERO), quote.ask.unwrap_or(Price::ZERO));
             // A whole number of cents.
-            venue.quotes.insert(quote.instrument, Price((bid.0 + ask.0) / 20 * 10));
+            venue
+                .quotes
+                .insert(quote.instrument, Price((bid.0 + ask.0) / 20 * 10));
         }
         venue.round();
         Ok(())
@@ -358,11 +381,17 @@ impl Broker for Double {
         for value in values {
             let held: Vec<(Instrument, i64)> = venue.positions.iter().map(|(i, q)| (*i, *q)).collect();
             for (instrument, quantity) in held {
-                let Instrument::Option(option) = instrument else { continue };
+                let Instrument::Option(option) = instrument else {
+                    continue;
+                };
                 if value.of != alula_live::broker::Expired::Options(option.root, option.expiry) {
                     continue;
                 }
-                let sign = if option.right == alula_market::contract::Right::Call { 1 } else { -1 };
+                let sign = if option.right == alula_market::contract::Right::Call {
+                    1
+                } else {
+                    -1
+                };
                 let worth = (sign * (value.price.0 - option.strike.0)).max(0);
                 venue.fill(None, instrument, -quantity, Price(worth));
             }
@@ -422,7 +451,8 @@ impl<'a> Trial<'a> {
             Desk::new("condor", &graph.thresholds, Rules::default()),
         );
         live.keep(keeper);
-        live.trade((Box::new(double.clone()), None), Sheet::default(), 0).unwrap();
+        live.trade((Box::new(double.clone()), None), Sheet::default(), 0)
+            .unwrap();
         Self {
             live,
             double,
@@ -505,7 +535,14 @@ impl<'a> Trial<'a> {
     /// To the end; then the run computed again from its journal.
     fn end(mut self, history: &SimulatedMarket) {
         while self.turn() {}
-        let live: Vec<String> = self.live.crank().output().ticks.iter().map(|t| t.chain.clone()).collect();
+        let live: Vec<String> = self
+            .live
+            .crank()
+            .output()
+            .ticks
+            .iter()
+            .map(|t| t.chain.clone())
+            .collect();
         assert!(!live.is_empty());
         self.live.finish("the feed ended", 0).unwrap();
         let store: MemoryStore = self.disk.open();
@@ -559,10 +596,16 @@ fn an_opening_whose_legs_part_is_set_apart_and_its_structure_alone_waits() {
     let mut trial = Trial::new(&history, double);
     trial.until(|t| !t.broken().is_empty());
     let broken = trial.broken().remove(0);
-    assert_eq!((&*broken.structure, broken.odd.len(), broken.missing.len()), ("core", 3, 1));
+    assert_eq!(
+        (&*broken.structure, broken.odd.len(), broken.missing.len()),
+        ("core", 3, 1)
+    );
     let told = trial.alerts();
     assert_eq!(told.len(), 1);
-    assert!(told[0].contains("make no whole package") && told[0].contains("missing: 2 "), "{told:?}");
+    assert!(
+        told[0].contains("make no whole package") && told[0].contains("missing: 2 "),
+        "{told:?}"
+    );
     // Nothing is opened for it, and the other structure goes on.
     let (core, side) = (trial.sent("core"), trial.sent("side"));
     for _ in 0..25 {
@@ -571,13 +614,27 @@ fn an_opening_whose_legs_part_is_set_apart_and_its_structure_alone_waits() {
     assert_eq!(trial.sent("core"), core);
     assert!(trial.sent("side") > side, "the other structure goes on");
     assert_eq!(trial.alerts().len(), 1, "told once");
-    assert!(trial.repair("no-such-order", Way::Take).unwrap_err().contains("no order `no-such-order`"));
-    assert!(trial.repair(&broken.order, Way::Gone).unwrap_err().contains("the broker holds"));
+    assert!(
+        trial
+            .repair("no-such-order", Way::Take)
+            .unwrap_err()
+            .contains("no order `no-such-order`")
+    );
+    assert!(
+        trial
+            .repair(&broken.order, Way::Gone)
+            .unwrap_err()
+            .contains("the broker holds")
+    );
     trial.repair(&broken.order, Way::Take).unwrap();
     assert!(trial.turn());
     assert_eq!(trial.broken(), []);
     let book = trial.live.crank().book();
-    let own: Vec<String> = book.positions().filter(|p| *p.structure == *"core.legs").map(|p| p.package.to_string()).collect();
+    let own: Vec<String> = book
+        .positions()
+        .filter(|p| *p.structure == *"core.legs")
+        .map(|p| p.package.to_string())
+        .collect();
     assert_eq!(own.len(), 3, "{own:?}");
     for _ in 0..5 {
         assert!(trial.turn());
@@ -589,26 +646,38 @@ fn an_opening_whose_legs_part_is_set_apart_and_its_structure_alone_waits() {
 #[test]
 fn a_close_whose_legs_part_is_not_sent_again_and_what_is_left_is_closed_when_an_operator_says_so() {
     let history = market();
-    let mut trial = Trial::new(&history, once(true, 4, Does::Parts(vec![true, false, false, true])));
+    let mut trial = Trial::new(
+        &history,
+        once(true, 4, Does::Parts(vec![true, false, false, true])),
+    );
     trial.until(|t| !t.broken().is_empty());
     let broken = trial.broken().remove(0);
     let position = broken.position.unwrap();
     let closes = |t: &Trial<'_>| {
         let rows = &t.live.crank().output().orders;
-        rows.iter().filter(|o| o.position == Some(position.0) && o.kind == "close").count()
+        rows.iter()
+            .filter(|o| o.position == Some(position.0) && o.kind == "close")
+            .count()
     };
     let before = closes(&trial);
     for _ in 0..4 {
         assert!(trial.turn());
     }
-    assert_eq!(closes(&trial), before, "the position that lost legs is left alone");
+    assert_eq!(
+        closes(&trial),
+        before,
+        "the position that lost legs is left alone"
+    );
     trial.repair(&broken.order, Way::Close).unwrap();
     for _ in 0..4 {
         assert!(trial.turn());
     }
     let book = trial.live.crank().book();
     assert!(book.position(position).is_none_or(|p| p.legs.is_empty()));
-    assert!(book.positions().all(|p| *p.structure != *"core.legs"), "all of it is closed");
+    assert!(
+        book.positions().all(|p| *p.structure != *"core.legs"),
+        "all of it is closed"
+    );
     assert!(trial.alerts().iter().any(|t| t.contains("orders close them")));
     trial.end(&history);
 }
@@ -619,7 +688,10 @@ fn a_trade_that_is_busted_afterwards_sets_its_position_apart() {
     let mut trial = Trial::new(&history, once(false, 4, Does::Busts(1)));
     trial.until(|t| !t.broken().is_empty());
     let broken = trial.broken().remove(0);
-    assert_eq!((broken.odd.len(), broken.packages(trial.live.crank().book())), (1, 2));
+    assert_eq!(
+        (broken.odd.len(), broken.packages(trial.live.crank().book())),
+        (1, 2)
+    );
     trial.repair(&broken.order, Way::Take).unwrap();
     assert!(trial.turn());
     let book = trial.live.crank().book();
@@ -631,7 +703,10 @@ fn a_trade_that_is_busted_afterwards_sets_its_position_apart() {
 #[test]
 fn legs_that_somebody_closed_by_hand_are_forgotten_when_the_broker_shows_it() {
     let history = market();
-    let mut trial = Trial::new(&history, once(false, 4, Does::Parts(vec![false, true, false, false])));
+    let mut trial = Trial::new(
+        &history,
+        once(false, 4, Does::Parts(vec![false, true, false, false])),
+    );
     trial.until(|t| !t.broken().is_empty());
     let broken = trial.broken().remove(0);
     assert!(trial.repair(&broken.order, Way::Gone).is_err());
@@ -666,7 +741,10 @@ impl Draw {
 #[test]
 fn whatever_parts_or_is_busted_book_and_account_stay_one_and_replay_gives_the_same() {
     let history = market();
-    let seeds = std::env::var("ALULA_LOPSIDED_SEEDS").ok().and_then(|n| n.parse().ok()).unwrap_or(6_u64);
+    let seeds = std::env::var("ALULA_LOPSIDED_SEEDS")
+        .ok()
+        .and_then(|n| n.parse().ok())
+        .unwrap_or(6_u64);
     let (mut found, mut repaired) = (0, 0);
     for seed in 0..seeds {
         let mut draw = Draw(seed);

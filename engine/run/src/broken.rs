@@ -178,8 +178,12 @@ impl Way {
     #[must_use]
     pub const fn what(self) -> &'static str {
         match self {
-            Self::Take => "hold them as they are under a key of their own; no rule manages them, they settle at expiry",
-            Self::Close => "take them on and close them, with an order for each leg at what the market bids and asks",
+            Self::Take => {
+                "hold them as they are under a key of their own; no rule manages them, they settle at expiry"
+            }
+            Self::Close => {
+                "take them on and close them, with an order for each leg at what the market bids and asks"
+            }
             Self::Gone => {
                 "the broker's account does not hold them any more: forget them; what they cost does not count here"
             }

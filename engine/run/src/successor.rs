@@ -40,8 +40,6 @@ pub(crate) struct Before<'r, 'a> {
     pub carried: &'r BTreeMap<String, Orphans>,
     /// Values in force so far, earliest first; the first is what the run began with.
     pub past: Vec<Past>,
-    /// Orders fill outside.
-    pub outside: bool,
 }
 
 /// A strategy that is about to take the place of the running one.
@@ -170,12 +168,6 @@ impl<'a> Successor<'a> {
         };
         let succession = Succession::of((old, &setup.registry), (&graph, &rules.registry));
         let plan = link(&graph, swap.set.values(), &rules.registry)?;
-        if before.outside && !plan.linear().is_empty() {
-            return Err(refused(
-                "orders for futures and shares cannot be sent to a broker yet".to_owned(),
-                "leave the hedges with futures or shares out",
-            ));
-        }
         let (data, absent) = load(&plan, setup.history)?;
         let (ticks, warm_up) = ticks(setup, &plan);
         let mut snapshots = Snapshots::new(&plan, setup.history, false, None);

@@ -128,10 +128,18 @@ impl Paper {
         if round.at_ns <= held.at_ns || round.at_ns < arrives || held.rounds < self.config.latency_rounds {
             return None;
         }
-        let apart =
-            held.legs.len() > 1 && chance(self.config.seed, "apart", id, 0) < self.config.apart_rate;
-        if apart && self.account.executions.iter().any(|e| e.order.as_ref() == Some(id)) {
-            return end(Status::Cancelled, "simulated: its legs filled apart, and the rest does not trade");
+        let apart = held.legs.len() > 1 && chance(self.config.seed, "apart", id, 0) < self.config.apart_rate;
+        if apart
+            && self
+                .account
+                .executions
+                .iter()
+                .any(|e| e.order.as_ref() == Some(id))
+        {
+            return end(
+                Status::Cancelled,
+                "simulated: its legs filled apart, and the rest does not trade",
+            );
         }
         if held.filled > 0 && held.changed_ns >= round.at_ns {
             // An order trades once on the quotes of one instant, also when they are handed in again after a crash.

@@ -222,7 +222,10 @@ impl Market {
                 });
             }
             let Some(told) = out.last_mut() else { continue };
-            if self.frozen.is_some_and(|(from, to)| (from..to).contains(&print.at().0)) {
+            if self
+                .frozen
+                .is_some_and(|(from, to)| (from..to).contains(&print.at().0))
+            {
                 // It answers, and what it says stood long ago.
                 if told.quotes.is_empty() {
                     told.quotes.clone_from(&self.newest);

@@ -94,8 +94,11 @@ fn frozen(text: &str) -> Result<Option<(i64, i64)>, String> {
     if text.is_empty() {
         return Ok(None);
     }
-    let both = text.split_once(' ').and_then(|(from, to)| Some((from.parse().ok()?, to.parse().ok()?)));
-    both.map(Some).ok_or_else(|| format!("`frozen` is `FROM TO` in seconds, not `{text}`"))
+    let both = text
+        .split_once(' ')
+        .and_then(|(from, to)| Some((from.parse().ok()?, to.parse().ok()?)));
+    both.map(Some)
+        .ok_or_else(|| format!("`frozen` is `FROM TO` in seconds, not `{text}`"))
 }
 
 /// A number in `0..1` that is the same for the same seed and the same thing.

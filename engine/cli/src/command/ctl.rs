@@ -61,7 +61,10 @@ fn ended(state: &Path) -> Option<Value> {
     let time = |ns: i64| chrono::DateTime::from_timestamp_nanos(ns).to_rfc3339();
     let (status, why) = match manifest.status {
         // Nobody writes it, and it does not say that it ended.
-        Status::Running => ("died", "it did not end in good order; `alula run --resume` goes on with it"),
+        Status::Running => (
+            "died",
+            "it did not end in good order; `alula run --resume` goes on with it",
+        ),
         Status::Ended => ("ended", manifest.note.as_str()),
         Status::CrashedRecovered => ("died", manifest.note.as_str()),
         Status::Quarantined => ("quarantined", manifest.note.as_str()),

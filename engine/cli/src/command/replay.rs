@@ -82,12 +82,19 @@ pub fn beside(
     };
     let outside = !told.heard.is_empty();
     let back = i64::from(days).saturating_mul(86_400);
-    let since = if outside { *newest } else { Instant(newest.0.saturating_sub(back)) };
+    let since = if outside {
+        *newest
+    } else {
+        Instant(newest.0.saturating_sub(back))
+    };
     let since = told.swaps.last().map_or(since, |s| since.max(s.at)).min(*newest);
     let basis = if outside {
         format!("the account of run {} at its newest tick, {newest}", told.run)
     } else {
-        format!("the account of run {} from {since} to its newest tick, {newest}", told.run)
+        format!(
+            "the account of run {} from {since} to its newest tick, {newest}",
+            told.run
+        )
     };
     drop(told);
     let old = computed(&journal, data, None, out)?;

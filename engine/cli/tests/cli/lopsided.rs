@@ -25,57 +25,104 @@ fn is(event: &Value, name: &str) -> bool {
 
 fn json(folder: &Folder, args: &[&str]) -> Value {
     let done = here(folder, args);
-    serde_json::from_str(&done.stdout).unwrap_or_else(|_| panic!("{done}"))
+    serde_json::from_str(&done.stdout).unwrap()
 }
 
 #[test]
 fn legs_that_fill_apart_are_set_apart_and_repaired_by_a_word() {
     let folder = busy();
-    let slow = ["--speed", "30000x", "--broker-set", "apart_rate=0.5"];
-    let args = going_on(&[&SHORT[..], &slow].concat());
+    // Slow enough for a dozen words; every order of more than one leg parts.
+    let slow = [
+        "--to",
+        "2023-01-05",
+        "--speed",
+        "3600x",
+        "--broker-set",
+        "apart_rate=1",
+    ];
+    let args = going_on(&slow);
     let mut child = start(&folder, &args, &[]);
     let mut events = events(&mut child);
     let alert = events.find(|e| is(e, "alert") && e["text"].to_string().contains("no whole package"));
     assert!(alert.is_some(), "{}", folder.read("stderr"));
     let status = json(&folder, &["ctl", "status", "journals/busy"]);
     let row = &status["quarantine"][0];
-    assert_eq!((row["structure"].as_str(), row["ways"][1].as_str()), (Some("core"), Some("close")));
+    assert_eq!(
+        (row["structure"].as_str(), row["ways"][1].as_str()),
+        (Some("core"), Some("close"))
+    );
     assert!(!row["there"].as_array().unwrap().is_empty());
     let order = row["order"].as_str().unwrap().to_owned();
     let list = here(&folder, &["ctl", "repair", "journals/busy"]);
-    assert!(list.stdout.contains(&order) && list.stdout.contains("--confirm"), "{list}");
+    assert!(
+        list.stdout.contains(&order) && list.stdout.contains("--confirm"),
+        "{list}"
+    );
     let asked = here(&folder, &["ctl", "repair", "journals/busy", &order, "close"]);
     assert!(asked.stdout.contains("nothing is done yet"), "{asked}");
-    let silent = here(&folder, &["ctl", "repair", "journals/busy", &order, "close", "--confirm"]);
+    let silent = here(
+        &folder,
+        &["ctl", "repair", "journals/busy", &order, "close", "--confirm"],
+    );
     assert!(silent.stderr.contains("needs its reason"), "{silent}");
     let held = here(
         &folder,
-        &["ctl", "repair", "journals/busy", &order, "gone", "--confirm", "--why", "i think so"],
+        &[
+            "ctl",
+            "repair",
+            "journals/busy",
+            &order,
+            "gone",
+            "--confirm",
+            "--why",
+            "i think so",
+        ],
     );
     assert!(held.stderr.contains("the broker holds"), "{held}");
     let done = here(
         &folder,
-        &["ctl", "repair", "journals/busy", &order, "close", "--confirm", "--why", "a wing never filled"],
+        &[
+            "ctl",
+            "repair",
+            "journals/busy",
+            &order,
+            "close",
+            "--confirm",
+            "--why",
+            "a wing never filled",
+        ],
     );
     assert_eq!(done.code, 0, "{done}");
     assert!(events.any(|e| is(&e, "alert") && e["text"].to_string().contains("orders close them")));
     assert!(events.any(|e| is(&e, "ended")), "{}", folder.read("stderr"));
     drop(events);
     assert!(child.wait().unwrap().success());
-    let told = here(&folder, &["journal", "show", "journals/busy", "--kind", "operator"]);
-    assert!(told.stdout.contains(&order) && told.stdout.contains("a wing never filled"), "{told}");
+    let told = here(
+        &folder,
+        &["journal", "show", "journals/busy", "--kind", "operator"],
+    );
+    assert!(
+        told.stdout.contains(&order) && told.stdout.contains("a wing never filled"),
+        "{told}"
+    );
     compare(&folder);
     replays(&folder);
     let ended = here(&folder, &["ctl", "status", "journals/busy"]);
     assert_eq!(ended.code, 1, "{ended}");
-    assert!(ended.stdout.contains("\"status\": \"ended\"") && ended.stdout.contains("the feed ended"), "{ended}");
+    assert!(
+        ended.stdout.contains("\"status\": \"ended\"") && ended.stdout.contains("the feed ended"),
+        "{ended}"
+    );
 }
 
 #[test]
 fn a_strategy_that_changes_while_orders_are_at_work_loses_and_doubles_none() {
     // The same structure with another exit; and another structure, so that the orders are of one that ends.
     let other = BUSY.replace("core", "wide");
-    for (text, how) in [(BUSY.replace("8% of credit", "9% of credit"), None), (other, Some("keep"))] {
+    for (text, how) in [
+        (BUSY.replace("8% of credit", "9% of credit"), None),
+        (other, Some("keep")),
+    ] {
         let folder = busy();
         let slow = ["--speed", "20000x", "--broker-set", "latency_rounds=3"];
         let mut child = start(&folder, &going_on(&[&SHORT[..], &slow].concat()), &[]);
@@ -85,7 +132,10 @@ fn a_strategy_that_changes_while_orders_are_at_work_loses_and_doubles_none() {
         if let Some(how) = how {
             let told = events.find(|e| is(e, "strategy_waits")).unwrap();
             let digest = told["sha256"].as_str().unwrap().to_owned();
-            let word = here(&folder, &["ctl", "confirm", "journals/busy", &digest, "--positions", how]);
+            let word = here(
+                &folder,
+                &["ctl", "confirm", "journals/busy", &digest, "--positions", how],
+            );
             assert_eq!(word.code, 0, "{word}");
         }
         let ended = events.find(|e| is(e, "ended")).unwrap();
@@ -115,15 +165,28 @@ fn quotes_that_stand_still_halt_opening_until_they_are_fresh() {
     args.extend(["--broker-set", frozen]);
     let done = here(&folder, &args);
     assert_eq!(done.code, 0, "{done}");
-    let events: Vec<Value> = done.stdout.lines().filter_map(|l| serde_json::from_str(l).ok()).collect();
+    let events: Vec<Value> = done
+        .stdout
+        .lines()
+        .filter_map(|l| serde_json::from_str(l).ok())
+        .collect();
     let at = |words: &str| {
-        let told = events.iter().position(|e| is(e, "alert") && e["text"].to_string().contains(words));
+        let told = events
+            .iter()
+            .position(|e| is(e, "alert") && e["text"].to_string().contains(words));
         told.unwrap_or_else(|| panic!("{words}: {done}"))
     };
     let (old, fresh) = (at("are too old"), at("quotes are fresh again"));
     assert!(old < fresh);
-    let opened = |rows: &[Value]| rows.iter().filter(|e| is(e, "order") && e["kind"] == "open").count();
+    let opened = |rows: &[Value]| {
+        rows.iter()
+            .filter(|e| is(e, "order") && e["kind"] == "open")
+            .count()
+    };
     assert_eq!(opened(&events[old..fresh]), 0);
     assert!(events[fresh..].iter().any(|e| is(e, "tick")));
-    assert!(events[old..fresh].iter().any(|e| is(e, "tick")), "it goes on turning");
+    assert!(
+        events[old..fresh].iter().any(|e| is(e, "tick")),
+        "it goes on turning"
+    );
 }

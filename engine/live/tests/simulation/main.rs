@@ -27,6 +27,7 @@ fn plan(seed: u64) -> Plan {
         crashes: seed % 5,
         power: seed.is_multiple_of(2),
         dedup: seed.is_multiple_of(7),
+        apart: false,
     }
 }
 
@@ -44,6 +45,8 @@ struct Sum {
     abandoned: u64,
     adopted: u64,
     breaks: u64,
+    apart: u64,
+    busted: u64,
 }
 
 impl Sum {
@@ -56,6 +59,8 @@ impl Sum {
         self.abandoned += report.abandoned;
         self.adopted += report.adopted;
         self.breaks += report.stats.breaks;
+        self.apart += report.stats.apart;
+        self.busted += report.stats.busted;
     }
 
     fn join(mut self, other: &Self) -> Self {
@@ -67,13 +72,15 @@ impl Sum {
         self.abandoned += other.abandoned;
         self.adopted += other.adopted;
         self.breaks += other.breaks;
+        self.apart += other.apart;
+        self.busted += other.busted;
         self
     }
 
     fn say(&self, what: &str) {
         println!(
             "{what}: {} histories, {} crashes, {} broken connections, {} orders sent, {} trades, {} comparisons, \
-             {} orders adopted, {} intents abandoned, violations 0",
+             {} orders adopted, {} intents abandoned, {} trades of parted packages, {} trades taken back, violations 0",
             self.histories,
             self.crashes,
             self.breaks,
@@ -81,7 +88,9 @@ impl Sum {
             self.trades,
             self.comparisons,
             self.adopted,
-            self.abandoned
+            self.abandoned,
+            self.apart,
+            self.busted
         );
     }
 }
@@ -129,6 +138,18 @@ fn seeds() -> Vec<u64> {
 fn no_order_is_lost_or_doubled_whatever_happens() {
     let plans: Vec<Plan> = seeds().into_iter().map(plan).collect();
     sound(&plans, "no_order_is_lost_or_doubled").say("in memory");
+}
+
+#[test]
+fn packages_that_part_and_trades_that_are_taken_back_lose_and_double_nothing() {
+    let apart = |seed: u64| Plan {
+        apart: true,
+        ..plan(seed)
+    };
+    let plans: Vec<Plan> = seeds().into_iter().map(apart).collect();
+    let sum = sound(&plans, "packages_that_part");
+    sum.say("packages that part");
+    assert!(plans.len() < 20 || (sum.apart > 0 && sum.busted > 0));
 }
 
 #[test]

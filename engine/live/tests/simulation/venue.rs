@@ -33,6 +33,10 @@ pub struct Weather {
     pub corrected: u64,
     /// Orders that trade something in a second.
     pub fills: u64,
+    /// Trades of an order of which some legs are missing, and after which it is cancelled.
+    pub apart: u64,
+    /// Trades that are taken back altogether, in a thousand.
+    pub busted: u64,
 }
 
 impl Weather {
@@ -44,6 +48,8 @@ impl Weather {
             breaks: rng.below(20),
             corrected: rng.below(10),
             fills: 5 + rng.below(40),
+            apart: 0,
+            busted: 0,
         }
     }
 
@@ -55,6 +61,8 @@ impl Weather {
             breaks: 0,
             corrected: 0,
             fills: 30,
+            apart: 0,
+            busted: 0,
         }
     }
 }
@@ -92,6 +100,9 @@ pub struct Venue {
     orders: BTreeMap<u64, Held>,
     fills: Vec<Fill>,
     corrections: Vec<(i64, usize)>,
+    /// Trades that are taken back, and what they were in.
+    busts: Vec<(i64, usize)>,
+    busted: BTreeSet<Instrument>,
     pub positions: BTreeMap<Instrument, i64>,
     /// Runs that sent a name.
     pub senders: BTreeMap<ClientOrderId, Vec<usize>>,
@@ -117,6 +128,9 @@ pub struct Stats {
     pub accepted: u64,
     pub trades: u64,
     pub breaks: u64,
+    /// Trades of packages of which legs are missing, and trades taken back.
+    pub apart: u64,
+    pub busted: u64,
 }
 
 /// Whether an effect happens.
@@ -149,6 +163,8 @@ impl Shared {
             orders: BTreeMap::new(),
             fills: Vec::new(),
             corrections: Vec::new(),
+            busts: Vec::new(),
+            busted: BTreeSet::new(),
             positions: BTreeMap::new(),
             senders: BTreeMap::new(),
             accepted: BTreeMap::new(),
@@ -285,12 +301,19 @@ impl Venue {
         };
         let left = u64::from(held.spec.quantity - held.filled);
         let packages = 1 + self.rng.below(left) as i64;
-        held.filled += packages as u32;
-        if held.filled == held.spec.quantity {
-            held.status = OrderStatus::Filled;
+        let parts =
+            held.spec.legs.len() > 1 && self.weather.apart > 0 && self.rng.percent(self.weather.apart);
+        if !parts {
+            held.filled += packages as u32;
+            if held.filled == held.spec.quantity {
+                held.status = OrderStatus::Filled;
+            }
         }
         let spec = held.spec.clone();
         for leg in &spec.legs {
+            if parts && self.rng.percent(50) {
+                continue;
+            }
             let quantity = leg.quantity * packages;
             *self.positions.entry(leg.instrument).or_default() += quantity;
             self.stats.trades += 1;
@@ -309,14 +332,54 @@ impl Venue {
                 let at = self.way();
                 self.corrections.push((at, self.fills.len()));
             }
+            if self.weather.busted > 0 && self.rng.below(1_000) < self.weather.busted {
+                let at = self.way();
+                self.busts.push((at, self.fills.len()));
+            }
             self.fills.push(fill.clone());
             self.say(BrokerEvent::Filled(fill));
+            if parts {
+                self.stats.apart += 1;
+            }
+            if self.busted.contains(&leg.instrument) {
+                // What was taken back may have been closed since.
+                continue;
+            }
             let held = self.positions.get(&leg.instrument).copied().unwrap_or(0);
             if held * self.sign_of(leg) < 0 || held.abs() > self.most {
                 let text = format!("the account holds {held} of {}: traded twice", leg.instrument);
                 self.violation(text);
             }
         }
+        if parts {
+            self.end(number, OrderStatus::Cancelled);
+        }
+    }
+
+    /// A trade is taken back as if it had never been.
+    fn bust(&mut self, index: usize) {
+        // One that was corrected is left alone: which of the two would be meant?
+        let Some(old) = self.fills.get(index).cloned() else {
+            return;
+        };
+        if self
+            .fills
+            .iter()
+            .any(|f| f.corrects.as_ref() == Some(&old.exec_id))
+        {
+            return;
+        }
+        *self.positions.entry(old.instrument).or_default() -= old.quantity;
+        self.busted.insert(old.instrument);
+        self.stats.busted += 1;
+        let fill = Fill {
+            exec_id: format!("{}b", old.exec_id).into(),
+            corrects: Some(old.exec_id),
+            quantity: 0,
+            ..old
+        };
+        self.fills.push(fill.clone());
+        self.say(BrokerEvent::Filled(fill));
     }
 
     /// Sign in which the structure that opens holds the leg: puts at even strikes and so on are told by the caller's order.
@@ -336,6 +399,13 @@ impl Venue {
         let Some(old) = self.fills.get(index).cloned() else {
             return;
         };
+        if self
+            .fills
+            .iter()
+            .any(|f| f.corrects.as_ref() == Some(&old.exec_id))
+        {
+            return;
+        }
         let fill = Fill {
             exec_id: format!("{}c", old.exec_id).into(),
             corrects: Some(old.exec_id),
@@ -455,6 +525,16 @@ impl Venue {
         self.corrections.retain(|(at, _)| *at > self.now);
         for index in due {
             self.correct(index);
+        }
+        let due: Vec<usize> = self
+            .busts
+            .iter()
+            .filter(|(at, _)| *at <= self.now)
+            .map(|(_, i)| *i)
+            .collect();
+        self.busts.retain(|(at, _)| *at > self.now);
+        for index in due {
+            self.bust(index);
         }
         let working: Vec<u64> = self
             .orders

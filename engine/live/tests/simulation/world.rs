@@ -65,6 +65,8 @@ pub struct Plan {
     /// A crash takes the power with it.
     pub power: bool,
     pub dedup: bool,
+    /// Legs fill apart, and trades are taken back.
+    pub apart: bool,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -216,6 +218,11 @@ pub fn run(plan: Plan) -> Report {
         ..Capabilities::default()
     };
     let venue = Shared::new(rng.draw(), START, caps, i64::from(WANTED));
+    if plan.apart {
+        let mut venue = venue.get();
+        venue.weather.apart = 10 + rng.below(40);
+        venue.weather.busted = rng.below(60);
+    }
     let mut world = World {
         plan,
         rng,
@@ -587,6 +594,9 @@ impl World {
                 }
                 continue;
             }
+            if self.plan.apart && self.whole(desk, &name, &legs)? {
+                continue;
+            }
             let held = |leg: &LinearLeg| desk.orders().positions().get(&leg.instrument).copied();
             let packages: Vec<i64> = legs.iter().map(|l| held(l).unwrap_or(0) / l.quantity).collect();
             let Some(first) = packages.first().copied() else {
@@ -641,6 +651,57 @@ impl World {
             let _ = desk.intend(at, cause, &draft, &seen)?;
         }
         Ok(())
+    }
+
+    /// Closes what is left of a package that lost legs, leg by leg; true when there is something of the kind. Nothing is opened
+    /// for a structure meanwhile.
+    fn whole(&mut self, desk: &mut OrderDesk, name: &str, legs: &[LinearLeg]) -> Result<bool, DeskError> {
+        let held: Vec<i64> = legs
+            .iter()
+            .map(|l| desk.orders().positions().get(&l.instrument).copied().unwrap_or(0))
+            .collect();
+        let first = legs
+            .first()
+            .map_or(0, |l| held.first().copied().unwrap_or(0) * l.quantity);
+        let even = legs.iter().zip(&held).all(|(l, h)| *h == first * l.quantity);
+        if even && first >= 0 && first <= i64::from(WANTED) {
+            return Ok(false);
+        }
+        if !self.rng.percent(25) {
+            return Ok(true);
+        }
+        let now = self.now();
+        let tick = wire::Timer {
+            name: "repair".to_owned(),
+            at_s: now,
+        };
+        let (cause, _) = desk.record(stamp(now), 0, &tick.into())?;
+        for (leg, held) in legs.iter().zip(held).filter(|(_, h)| *h != 0) {
+            let draft = Draft {
+                group: name.into(),
+                rule: "repair".into(),
+                purpose: Purpose::Close,
+                legs: vec![LinearLeg {
+                    quantity: -held.signum(),
+                    ..*leg
+                }],
+                quantity: u32::try_from(held.unsigned_abs()).unwrap_or(0),
+                limit: None,
+                not_after: Instant(now + 6 + self.rng.below(10) as i64),
+                life: OrderLife::UntilCancelled,
+                risk: Some(Usd::ZERO),
+                thresholds: 1,
+            };
+            let seen = Seen {
+                connected: true,
+                quotes_at: Some(Instant(now)),
+                lost_today: Some(Usd::ZERO),
+                margin_with: Some(Usd::ZERO),
+                position_risk: Some(Usd::ZERO),
+            };
+            let _ = desk.intend(stamp(now), cause, &draft, &seen)?;
+        }
+        Ok(true)
     }
 
     /// After the calm, everything is known, and everything fits.

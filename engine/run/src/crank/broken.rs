@@ -6,8 +6,8 @@ use crate::broken::{Broken, Odd, Way};
 use crate::course::OperatorAct;
 use crate::error::{ErrorClass, RunError};
 use alula_book::{
-    Answer, Book, BookEvent, Fees, Leg, OrderId, OrderKind, OrderRequest, Package, Position, PositionId, Told,
-    TradedLeg,
+    Answer, Book, BookEvent, Fees, Leg, OrderId, OrderKind, OrderRequest, Package, Position, PositionId,
+    Told, TradedLeg,
 };
 use alula_core::market::Views;
 use alula_market::chain::ChainSnapshot;
@@ -47,8 +47,14 @@ impl Crank<'_> {
         let mut found = BTreeMap::new();
         for mut broken in all {
             // What has settled is cash at the broker, and nothing is left to be repaired.
-            broken.odd.retain(|o| Instrument::Option(o.contract).settles_at().is_none_or(|t| t > at));
-            let done = self.quarantine.done.get(&broken.order).map_or(&[][..], Vec::as_slice);
+            broken
+                .odd
+                .retain(|o| Instrument::Option(o.contract).settles_at().is_none_or(|t| t > at));
+            let done = self
+                .quarantine
+                .done
+                .get(&broken.order)
+                .map_or(&[][..], Vec::as_slice);
             if let Some(broken) = broken.without(done) {
                 found.insert(Arc::clone(&broken.order), broken);
             }
@@ -115,13 +121,23 @@ impl Crank<'_> {
     }
 
     /// Does what an operator said of legs that make no whole package. What cannot be done changes nothing and is told.
-    pub(super) fn repair(&mut self, (order, way): (&str, Way), act: &OperatorAct, at: Instant, views: &Views) {
+    pub(super) fn repair(
+        &mut self,
+        (order, way): (&str, Way),
+        act: &OperatorAct,
+        at: Instant,
+        views: &Views,
+    ) {
         self.chain.operator(&act.act.text());
         let (key, tell) = ("quarantine".to_owned(), |crank: &mut Self, key, text| {
             crank.recorder.output.alerts.push((at, key, text));
         });
         let Some(broken) = self.quarantine.found.get(order).cloned() else {
-            tell(self, key, format!("order `{order}` is whole: there is nothing to repair"));
+            tell(
+                self,
+                key,
+                format!("order `{order}` is whole: there is nothing to repair"),
+            );
             return;
         };
         let by = super::by(&act.who);
@@ -135,7 +151,14 @@ impl Crank<'_> {
                     self.recorder.events(&repaired.events);
                 }
                 Err(why) => {
-                    tell(self, key, format!("the repair `{way}` of order `{order}`{by} failed: {why}", way = way.word()));
+                    tell(
+                        self,
+                        key,
+                        format!(
+                            "the repair `{way}` of order `{order}`{by} failed: {why}",
+                            way = way.word()
+                        ),
+                    );
                     return;
                 }
             }
@@ -151,7 +174,10 @@ impl Crank<'_> {
         tell(
             self,
             key,
-            format!("the legs of order `{order}` are repaired{by}: {} {what}", broken.held_text()),
+            format!(
+                "the legs of order `{order}` are repaired{by}: {} {what}",
+                broken.held_text()
+            ),
         );
     }
 
@@ -303,7 +329,9 @@ impl Repaired {
 
 /// What each contract brought: as many as there are, with their exact sum.
 fn singles(odd: &Odd) -> VecDeque<Price> {
-    let count = i64::try_from(odd.quantity.unsigned_abs()).unwrap_or(i64::MAX).max(1);
+    let count = i64::try_from(odd.quantity.unsigned_abs())
+        .unwrap_or(i64::MAX)
+        .max(1);
     let (low, more) = (odd.points.0.div_euclid(count), odd.points.0.rem_euclid(count));
     (0..count).map(|i| Price(low + i64::from(i < more))).collect()
 }

@@ -108,7 +108,6 @@ impl<'a> Crank<'a> {
             own: &self.own,
             carried: &self.carried,
             past: self.past(),
-            outside: self.filled_by.is_some(),
         };
         Successor::new(&before, swap, rules).map(Some)
     }

@@ -190,9 +190,7 @@ pub fn overlays(v: &View) -> Vec<Value> {
 
 /// Orders that left legs which make no whole package, and what can be done about them.
 pub fn quarantine(v: &View) -> Vec<Value> {
-    let leg = |(contract, quantity): (alula_market::contract::OptionContract, i64)| {
-        json!({ "contract": contract.to_string(), "quantity": quantity })
-    };
+    let leg = |(contract, quantity): (alula_market::contract::OptionContract, i64)| json!({ "contract": contract.to_string(), "quantity": quantity });
     let rows = v.quarantine.iter().map(|b| {
         let there: Vec<Value> = b.odd.iter().map(|o| leg((o.contract, o.quantity))).collect();
         let missing: Vec<Value> = b.missing.iter().copied().map(leg).collect();

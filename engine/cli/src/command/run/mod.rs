@@ -337,7 +337,10 @@ fn finish(
         TextFormat::Json => {
             let summary = summary::json(&report, &dir.to_string_lossy());
             let summary: serde_json::Value = serde_json::from_str(&summary).unwrap_or_default();
-            out.data(&format!("{}\n", json!({ "event": "ended", "never_in_force": never, "summary": summary })))?;
+            out.data(&format!(
+                "{}\n",
+                json!({ "event": "ended", "never_in_force": never, "summary": summary })
+            ))?;
         }
     }
     Ok(Exit::Ok)

@@ -184,7 +184,10 @@ impl Conductor<'_, '_> {
             }
             let found = view.quarantine.iter().find(|b| *b.order == *order);
             let what = found.map(ToString::to_string).unwrap_or_default();
-            let text = format!("{what}\n{word}: {}\nnothing is done yet: say it again with `--confirm`\n", way.what());
+            let text = format!(
+                "{what}\n{word}: {}\nnothing is done yet: say it again with `--confirm`\n",
+                way.what()
+            );
             return Ok(json!({ "text": text }));
         }
         let why = text("why").map(clean).unwrap_or_default();

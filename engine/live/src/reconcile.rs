@@ -392,12 +392,27 @@ impl Work {
     fn found(&mut self, order: &Order, row: &OrderRow) {
         let id = &order.spec.id;
         let known = order.traded.packages;
-        if row.filled > known && !self.was_taken_back(id) {
+        let taken_back = self.was_taken_back(id);
+        if row.filled > known && !taken_back {
             self.plan.mismatches.push(Mismatch::Trades {
                 order: id.clone(),
                 broker: row.filled,
                 journal: known,
             });
+        }
+        if row.status == OrderStatus::Filled && taken_back {
+            // Its trades do not fill it any more, and no more will come.
+            self.plan.adopted = self.plan.adopted.saturating_add(1);
+            self.record(
+                wire::Adopted {
+                    order: id.to_string(),
+                    broker_order: row.broker_order.as_ref().to_owned(),
+                    status: wire::OrderStatus::Cancelled,
+                    filled: known,
+                }
+                .into(),
+            );
+            return;
         }
         let news = row.status != OrderStatus::Working || !order.state.has_arrived();
         // An order that is filled ends by its trades, which are there or are missed above.

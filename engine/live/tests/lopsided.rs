@@ -608,7 +608,7 @@ fn an_opening_whose_legs_part_is_set_apart_and_its_structure_alone_waits() {
     );
     // Nothing is opened for it, and the other structure goes on.
     let (core, side) = (trial.sent("core"), trial.sent("side"));
-    for _ in 0..25 {
+    for _ in 0..10 {
         assert!(trial.turn());
     }
     assert_eq!(trial.sent("core"), core);

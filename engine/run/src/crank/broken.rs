@@ -45,17 +45,16 @@ impl Crank<'_> {
     /// Takes in what is broken now; what is new is told, and what came whole by itself too.
     pub(super) fn note_broken(&mut self, at: Instant, all: Vec<Broken>) {
         let mut found = BTreeMap::new();
-        for mut broken in all {
+        for broken in all {
+            let done = self.quarantine.done.get(&broken.order);
+            let Some(mut broken) = broken.without(done.map_or(&[][..], Vec::as_slice)) else {
+                continue;
+            };
             // What has settled is cash at the broker, and nothing is left to be repaired.
             broken
                 .odd
                 .retain(|o| Instrument::Option(o.contract).settles_at().is_none_or(|t| t > at));
-            let done = self
-                .quarantine
-                .done
-                .get(&broken.order)
-                .map_or(&[][..], Vec::as_slice);
-            if let Some(broken) = broken.without(done) {
+            if !broken.odd.is_empty() {
                 found.insert(Arc::clone(&broken.order), broken);
             }
         }

@@ -488,15 +488,6 @@ impl Orders {
         let oldest = now.0.saturating_sub(KEEP_DAYS * 86_400);
         let mut kept: BTreeSet<&Arc<str>> = BTreeSet::new();
         let mut wanted: BTreeSet<&ClientOrderId> = self.open().map(|o| &o.spec.id).collect();
-        // What is not whole stays known until nothing of it is held.
-        let held = |o: &&Order| {
-            let legs = &o.spec.legs;
-            legs.iter().any(|l| self.positions().contains_key(&l.instrument))
-        };
-        let broken = self
-            .iter()
-            .filter(|o| o.state.is_end() && o.traded.is_lopsided(&o.spec));
-        wanted.extend(broken.filter(held).map(|o| &o.spec.id));
         for fill in self.fills.all() {
             let of_open = fill.order.as_ref().is_some_and(|o| wanted.contains(o));
             if fill.at.0 >= oldest || of_open {

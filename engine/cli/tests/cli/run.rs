@@ -310,8 +310,13 @@ fn a_run_answers_its_own_user_and_a_halt_stands_in_journal_and_folder() {
     assert_eq!(here.alula(&["ctl", "stop", "state/condor"]).code, 0);
     assert_eq!(child.wait().unwrap().code(), Some(0));
     assert!(!socket.exists());
-    let silent = here.alula(&["ctl", "status", "state/condor"]);
-    assert_eq!(silent.code, 2, "{silent}");
+    let over = here.alula(&["ctl", "status", "state/condor"]);
+    assert_eq!(over.code, 1, "{over}");
+    let over: Value = serde_json::from_str(&over.stdout).unwrap();
+    assert_eq!(
+        (&over["running"], &over["status"]),
+        (&Value::Bool(false), &Value::from("ended"))
+    );
     let again = here.alula(&["verify", "live"]);
     assert_eq!(again.code, 0, "{again}");
     let journal = std::fs::read_dir(here.join("state/condor")).unwrap();

@@ -756,6 +756,7 @@ fn start_watchdog() {
                     .filter_map(Weak::upgrade)
                     .find_map(|w| w.hangs(now).map(|seconds| (w, seconds)));
                 if let Some((watch, seconds)) = hangs {
+                    quarantine::hangs(&watch.whose);
                     stop(
                         &format!("{} has not returned for {seconds} seconds", watch.label),
                         &format!(

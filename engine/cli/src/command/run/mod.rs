@@ -80,8 +80,8 @@ pub fn run(args: &RunArgs, out: &mut Output) -> Result<Exit, Failure> {
     };
     quarantine::leave_out(&args.without_plugin);
     if let Some(state) = &state {
-        quarantine::check(state.folder.path(), &args.file, resumed.is_some())?;
-        quarantine::begin(state.folder.path())?;
+        let before = quarantine::check(state.folder.path(), &args.file, resumed.is_some(), out)?;
+        quarantine::begin(state.folder.path(), before)?;
     }
     let files = strategy::watched(&project);
     // What went on begins with what it began with; what the files say now is offered to it afterwards.

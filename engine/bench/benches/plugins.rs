@@ -1,6 +1,7 @@
 //! What a call into a plugin costs: one recursion (Wilder's RSI) built in, behind the contract in Rust, and behind it in C from a
 //! library that the machine's compiler makes on the spot, each bar by bar and in whole columns, in one race; a plugin that does
-//! nothing, for the price of the boundary with all its checks; and, where `ALULA_TALIB` names its library, TA-Lib's TRIX as a plugin.
+//! nothing, for the price of the boundary with all its checks. TA-Lib's own RSI runs in the same race, by its batch function and by its
+//! stream; where `ALULA_TALIB` names the pack's library, so does TA-Lib's TRIX as a plugin.
 
 #![expect(
     clippy::unwrap_used,
@@ -166,6 +167,23 @@ fn at_once(instance: &mut Instance, close: &[f64], out: &mut [Vec<f64>]) -> f64 
     out[0][close.len() - 1]
 }
 
+/// TA-Lib's own RSI over all bars at once.
+fn ta_at_once(core: &ta_lib::Core, close: &[f64], out: &mut [f64]) -> f64 {
+    let last = close.len() - 1;
+    let range = core.rsi(0, last, close, 14, out).unwrap();
+    assert_eq!(range.beg_idx + range.count, close.len());
+    out[range.count - 1]
+}
+
+/// The same by its stream, which wants the bars of its look-back to begin with.
+fn ta_by_row(core: &ta_lib::Core, close: &[f64]) -> f64 {
+    let (mut stream, mut last) = core.rsi_open(&close[..15], 14).unwrap();
+    for x in &close[15..] {
+        last = stream.update(*x).unwrap();
+    }
+    last
+}
+
 fn main() {
     let mut state = 7_u64;
     let mut level = 4_000.0_f64;
@@ -206,8 +224,11 @@ fn main() {
     let (mut row, mut batch) = (made::<Rsi>(), made::<Rsi>());
     let mut out = vec![Vec::new()];
     let ours = swept();
+    let (core, mut ta_out) = (ta_lib::Core::new(), vec![0.0; BARS]);
     for theirs in [
         stepped(),
+        ta_at_once(&core, &close, &mut ta_out),
+        ta_by_row(&core, &close),
         by_row(&mut row, &close),
         at_once(&mut batch, &close, &mut out),
     ] {
@@ -220,6 +241,8 @@ fn main() {
         let mut race = Race::new("RSI(14), built in and as a plugin", "bar", bars)
             .with("built in, batch", swept)
             .with("built in, bar by bar", stepped)
+            .with("TA-Lib's own, batch", || ta_at_once(&core, &close, &mut ta_out))
+            .with("TA-Lib's own, bar by bar", || ta_by_row(&core, &close))
             .with("plugin in Rust, batch", || at_once(&mut batch, &close, &mut out))
             .with("plugin in Rust, bar by bar", || by_row(&mut row, &close));
         if let (Some(row), Some(batch)) = (&mut c_row, &mut c_batch) {

@@ -73,11 +73,7 @@ pub fn vega(sight: &Sight<'_>, share: Share) -> Result<f64, Cause> {
 /// # Errors
 /// As [`gains`], and the cause why the mapping's number is missing.
 pub fn mapped_vega(sight: &Sight<'_>, share: Share, mapping: Mapping) -> Result<f64, Cause> {
-    let mut sum = 0.0;
-    for gain in gains(sight, share)? {
-        sum += gain.dollars * mapping.at(days(sight.at.date(), gain.expiry))?;
-    }
-    Ok(sum)
+    mapped(sight, share, mapping, |gain| gain.dollars)
 }
 
 /// Dollars of futures in one share, each times the mapping's number for its distance: with the beta of returns the dollar beta of
@@ -86,9 +82,19 @@ pub fn mapped_vega(sight: &Sight<'_>, share: Share, mapping: Mapping) -> Result<
 /// # Errors
 /// As [`mapped_vega`].
 pub fn mapped_notional(sight: &Sight<'_>, share: Share, mapping: Mapping) -> Result<f64, Cause> {
+    mapped(sight, share, mapping, |gain| gain.dollars * gain.price)
+}
+
+/// What its futures count, each times the mapping's number for its distance.
+fn mapped(
+    sight: &Sight<'_>,
+    share: Share,
+    mapping: Mapping,
+    counts: impl Fn(&Gain) -> f64,
+) -> Result<f64, Cause> {
     let mut sum = 0.0;
     for gain in gains(sight, share)? {
-        sum += gain.dollars * gain.price * mapping.at(days(sight.at.date(), gain.expiry))?;
+        sum += counts(&gain) * mapping.at(days(sight.at.date(), gain.expiry))?;
     }
     Ok(sum)
 }

@@ -1,6 +1,6 @@
 //! Calls and answers between the engine and a broker's process: frames of a length and bytes, in the contract's own layout.
 
-use crate::process::Failed;
+use crate::process::{Failed, same_version};
 use alula_plugin_abi::broker::wire::{In, Out, VERSION, Wire};
 use alula_plugin_abi::broker::{Contract, Event, FinalValue, Order, Quote, WhatIf, Word};
 
@@ -111,10 +111,7 @@ impl Wire for Call {
     fn take(from: &mut In<'_>) -> Result<Self, String> {
         Ok(match from.tag(12, "call")? {
             0 => {
-                let version = u32::take(from)?;
-                if version != VERSION {
-                    return Err(format!("a call of version {version}, this is version {VERSION}"));
-                }
+                same_version(from, VERSION)?;
                 let n = u32::take(from)?;
                 let mut settings = Vec::new();
                 for _ in 0..n {

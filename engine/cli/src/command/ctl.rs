@@ -41,21 +41,19 @@ pub fn run(args: &CtlArgs, out: &mut Output) -> Result<Exit, Failure> {
         CtlCommand::Reload { .. } => "reload".to_owned(),
         CtlCommand::Stop { .. } => "stop".to_owned(),
     };
-    if let CtlCommand::Status { state } = &args.command
+    let answer = control::ask(args.command.state(), &line);
+    if let (Err(_), CtlCommand::Status { state }) = (&answer, &args.command)
         && let Some(ended) = ended(state)
     {
         out.data(&format!("{ended:#}\n"))?;
         out.note("no run is at work there");
         return Ok(Exit::Findings);
     }
-    say(args.command.state(), &line, out)
+    show(&answer?, out)
 }
 
-/// How the newest run of a state folder ended; nothing while one answers there, or where there never was one.
+/// How the newest run of a state folder ended, where none answers; nothing where there never was one.
 fn ended(state: &Path) -> Option<Value> {
-    if control::ask(state, "overlays").is_ok() {
-        return None;
-    }
     let store = journal::open(&journal::meant(state).ok()?).ok()?;
     let manifest = store.manifest().ok()?;
     let time = |ns: i64| chrono::DateTime::from_timestamp_nanos(ns).to_rfc3339();
@@ -96,15 +94,12 @@ fn overlay(command: &OverlayCommand) -> String {
 /// # Errors
 /// When no run answers there.
 pub fn halt(args: &HaltArgs, out: &mut Output) -> Result<Exit, Failure> {
-    say(
-        &args.state,
-        &format!("{} {}", args.level.command(), args.why),
-        out,
-    )
+    let line = format!("{} {}", args.level.command(), args.why);
+    show(&control::ask(&args.state, &line)?, out)
 }
 
-fn say(state: &Path, line: &str, out: &mut Output) -> Result<Exit, Failure> {
-    let answer = control::ask(state, line)?;
+/// Shows what a run answered.
+fn show(answer: &Value, out: &mut Output) -> Result<Exit, Failure> {
     if let Some(error) = answer.get("error").and_then(Value::as_str) {
         let help = answer.get("help").and_then(Value::as_str).unwrap_or_default();
         return Err(Failure::usage(error.to_owned()).help(help));

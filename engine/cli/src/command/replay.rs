@@ -76,7 +76,8 @@ pub fn beside(
     out: &mut Output,
 ) -> Result<Beside, Failure> {
     let journal = journal::meant(state)?;
-    let told = Told::of(journal::open(&journal)?.as_ref(), &journal)?;
+    let read = || Told::of(journal::open(&journal)?.as_ref(), &journal);
+    let told = read()?;
     let Some((newest, ..)) = told.decisions.last() else {
         return Err(Failure::usage("the run has not decided anything yet").help("leave `--state` out"));
     };
@@ -96,9 +97,9 @@ pub fn beside(
             told.run
         )
     };
-    drop(told);
-    let old = computed(&journal, data, None, out)?;
-    let new = computed(&journal, data, Some((since, change)), out)?;
+    let old = computed(told, data, None, out)?;
+    // A replay takes what it was told to pieces.
+    let new = computed(read()?, data, Some((since, change)), out)?;
     Ok(Beside {
         graph: old.0,
         old: old.1,
@@ -109,13 +110,13 @@ pub fn beside(
 
 /// The run up to its newest decision, with a change where one is given; what the journal says of it is not compared.
 fn computed(
-    journal: &Path,
+    mut told: Told,
     data: Option<&Path>,
     change: Option<(Instant, Change<'_>)>,
     out: &mut Output,
 ) -> Result<(Graph, RunOutput), Failure> {
-    let mut told = Told::of(journal::open(journal)?.as_ref(), journal)?;
-    with_run(&mut told, data, out, &mut |told, graph, mut crank| {
+    let basis = basis::read(told.sources.as_deref().unwrap_or_default())?;
+    with_run((&mut told, &basis), data, out, &mut |told, graph, mut crank| {
         if let Some((at, change)) = change {
             let swap = change(crank.next_graph(), at);
             crank.swap(swap).map_err(|e| failure(&e))?;
@@ -133,12 +134,11 @@ type Work<'w, T> = &'w mut dyn FnMut(&mut Told, &Graph, Crank<'_>) -> Result<T, 
 
 /// Links a run as its journal has it, its changes waiting for their ticks.
 fn with_run<T>(
-    told: &mut Told,
+    (told, basis): (&mut Told, &Basis),
     data: Option<&Path>,
     out: &mut Output,
     work: Work<'_, T>,
 ) -> Result<T, Failure> {
-    let basis = basis::read(told.sources.as_deref().unwrap_or_default())?;
     let folder = tempfile::tempdir().map_err(|e| Failure::io("write in", &std::env::temp_dir(), &e))?;
     let project = Project::load(&basis.unpack(folder.path())?)?;
     let thresholds = basis.thresholds.as_ref().map(|name| folder.path().join(name));
@@ -187,17 +187,18 @@ pub fn again(
 ) -> Result<Replayed, Failure> {
     let mut told = Told::of(journal::open(journal)?.as_ref(), journal)?;
     let basis = basis::read(told.sources.as_deref().unwrap_or_default())?;
-    let (graph, differs, output) = with_run(&mut told, data, out, &mut |told, graph, mut crank| {
-        let mut orders = told.again(&mut crank)?;
-        let differs = told.compare(&mut crank, orders.as_mut())?;
-        let output = if whole {
-            crank.stop_here();
-            Some(crank.finish().map_err(|e| failure(&e))?)
-        } else {
-            None
-        };
-        Ok((graph.clone(), differs, output))
-    })?;
+    let (graph, differs, output) =
+        with_run((&mut told, &basis), data, out, &mut |told, graph, mut crank| {
+            let mut orders = told.again(&mut crank)?;
+            let differs = told.compare(&mut crank, orders.as_mut())?;
+            let output = if whole {
+                crank.stop_here();
+                Some(crank.finish().map_err(|e| failure(&e))?)
+            } else {
+                None
+            };
+            Ok((graph.clone(), differs, output))
+        })?;
     Ok(Replayed {
         told,
         basis,

@@ -106,7 +106,8 @@ fn rows(bare: &mut dyn Bare, info: &IndicatorInfo, lanes: &[Lane]) -> Result<Ans
     })
 }
 
-fn one_by_one(
+/// The rows of lanes one after the other; those after one that fails are not reached.
+pub(super) fn one_by_one(
     bare: &mut dyn Bare,
     inputs: &[&[f64]],
     out: &mut [Vec<f64>],

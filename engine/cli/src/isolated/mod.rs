@@ -166,22 +166,8 @@ impl Instance {
         if other.load(self.state_version, before).is_err() {
             return;
         }
-        let mut values = vec![f64::NAN; out.len()];
-        for (at, flag) in ready.iter_mut().enumerate() {
-            let row = inputs
-                .iter()
-                .map(|lane| lane.get(at).copied().unwrap_or(f64::NAN));
-            let row: Vec<f64> = row.collect();
-            let Ok(is_ready) = other.update(&row, &mut values) else {
-                return;
-            };
-            *flag = u8::from(is_ready);
-            for (lane, x) in out.iter_mut().zip(&values) {
-                if let Some(slot) = lane.get_mut(at) {
-                    *slot = *x;
-                }
-            }
-        }
+        // The one that fails is what ended the process.
+        let _ = host::one_by_one(&mut other, inputs, out, ready);
     }
 }
 

@@ -1,5 +1,6 @@
 //! Calls and answers between the engine and the process of an indicator's instance.
 
+use crate::process::same_version;
 use alula_plugin_abi::broker::wire::{In, Out, Wire};
 use alula_plugin_abi::host::{Bytes, ChainRows, Fault, Given, IndicatorInfo, Lane};
 
@@ -59,14 +60,6 @@ pub enum Answer {
     State(Bytes),
 }
 
-fn same_version(from: &mut In<'_>) -> Result<(), String> {
-    let version = u32::take(from)?;
-    if version == VERSION {
-        return Ok(());
-    }
-    Err(format!("a call of version {version}, this is version {VERSION}"))
-}
-
 impl Wire for Call {
     fn put(&self, out: &mut Out) {
         match self {
@@ -105,11 +98,11 @@ impl Wire for Call {
     fn take(from: &mut In<'_>) -> Result<Self, String> {
         Ok(match from.tag(8, "call")? {
             0 => {
-                same_version(from)?;
+                same_version(from, VERSION)?;
                 Self::About
             }
             1 => {
-                same_version(from)?;
+                same_version(from, VERSION)?;
                 Self::Create {
                     id: Wire::take(from)?,
                     given: Wire::take(from)?,

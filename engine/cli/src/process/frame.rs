@@ -27,6 +27,18 @@ impl Wire for Failed {
     }
 }
 
+/// Reads the version of a protocol, which must be ours.
+///
+/// # Errors
+/// Which one it is.
+pub fn same_version(from: &mut In<'_>, ours: u32) -> Result<(), String> {
+    let version = u32::take(from)?;
+    if version == ours {
+        return Ok(());
+    }
+    Err(format!("a call of version {version}, this is version {ours}"))
+}
+
 /// Writes a value as one frame.
 pub fn send<T: Wire>(to: &mut impl Write, value: &T) -> Result<(), Error> {
     let bytes = bytes_of(value);

@@ -4,7 +4,7 @@
 mod frame;
 mod served;
 
-pub use frame::{Failed, receive, send};
+pub use frame::{Failed, receive, same_version, send};
 pub use served::{Served, serve};
 
 use alula_plugin_abi::broker::wire::Wire;

@@ -281,6 +281,18 @@ pub fn running(folder: &Folder) -> std::process::Child {
     child
 }
 
+/// The build of a start, one of other bytes and the same arithmetic, and one that gives twice as much; false where there is no compiler.
+pub fn builds(folder: &Folder) -> bool {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../plugins/loader/tests/fixtures/probe.c");
+    [
+        ("first.so", "-DP_MINOR=2"),
+        ("same.so", "-DP_MINOR=1"),
+        ("twice.so", "-DP_SCALE=2.0"),
+    ]
+    .iter()
+    .all(|(library, flag)| cc(folder, &source, &[flag], library))
+}
+
 #[test]
 fn another_build_comes_into_a_run_once_it_gives_the_same_or_somebody_accepts_that_it_does_not() {
     let text = "alula 1
@@ -310,16 +322,8 @@ policy income on core {
     let folder = Folder::new(&[("probed.alula", text)]);
     let home = folder.join("state-home");
     let alula = |args: &[&str]| folder.alula_with(args, "", &[("XDG_STATE_HOME", &home.to_string_lossy())]);
-    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../plugins/loader/tests/fixtures/probe.c");
-    // The build of the start, one of other bytes and the same arithmetic, and one that gives twice as much.
-    for (library, flag) in [
-        ("first.so", "-DP_MINOR=2"),
-        ("same.so", "-DP_MINOR=1"),
-        ("twice.so", "-DP_SCALE=2.0"),
-    ] {
-        if !cc(&folder, &source, &[flag], library) {
-            return;
-        }
+    if !builds(&folder) {
+        return;
     }
     let trust = |library: &str| {
         let trusted = alula(&["plugin", "trust", library, "--id", "probe"]);

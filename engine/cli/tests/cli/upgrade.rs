@@ -1,9 +1,8 @@
 //! A build of a plugin and a strategy that both change in one run.
 #![cfg(all(unix, not(target_vendor = "apple")))]
 
-use crate::plugin::{cc, running};
+use crate::plugin::{builds, running};
 use crate::support::Folder;
-use std::path::Path;
 use std::time::{Duration, Instant};
 
 const TEXT: &str = "alula 1
@@ -34,15 +33,8 @@ fn a_build_and_a_strategy_that_change_in_one_run_in_either_order_are_computed_ag
     let folder = Folder::new(&[("probed.alula", TEXT)]);
     let home = folder.join("state-home");
     let alula = |args: &[&str]| folder.alula_with(args, "", &[("XDG_STATE_HOME", &home.to_string_lossy())]);
-    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../plugins/loader/tests/fixtures/probe.c");
-    for (library, flag) in [
-        ("first.so", "-DP_MINOR=2"),
-        ("same.so", "-DP_MINOR=1"),
-        ("twice.so", "-DP_SCALE=2.0"),
-    ] {
-        if !cc(&folder, &source, &[flag], library) {
-            return;
-        }
+    if !builds(&folder) {
+        return;
     }
     let trust = |library: &str| {
         let trusted = alula(&["plugin", "trust", library, "--id", "probe"]);

@@ -4,6 +4,7 @@
 //! that it has told. **Nothing is ever sent twice**: an order whose fate is not known is the host's to look for in a
 //! snapshot.
 
+mod greeting;
 mod lines;
 mod worker;
 
@@ -55,6 +56,8 @@ pub struct Config {
 pub struct Waits {
     /// For an answer of the gateway.
     pub answer: Duration,
+    /// For the first word of a gateway that is connected to, before it is said that none comes.
+    pub greeting: Duration,
     /// Of a trade for its commission.
     pub fee: Duration,
     /// After the first failed attempt to connect; later ones wait longer, up to thirty times as long.
@@ -72,6 +75,7 @@ impl Default for Waits {
         Self {
             // A call waits for two answers at most, and must be back before the host's ten seconds are over.
             answer: Duration::from_secs(4),
+            greeting: Duration::from_secs(10),
             fee: Duration::from_millis(500),
             again: Duration::from_secs(1),
             look: Duration::from_millis(10),
@@ -111,6 +115,8 @@ struct State {
     client: Option<Arc<Client>>,
     /// It stands as far as the broker.
     usable: bool,
+    /// A question was not answered: nothing is asked and no order leaves until the gateway has shown that it is there.
+    doubt: bool,
     told: Told,
     tasks: VecDeque<Task>,
     desk: Desk,
@@ -163,6 +169,11 @@ impl Shared {
         self.tell(news);
     }
 
+    /// A question was not answered in time: the gateway is asked at once whether it is there.
+    fn doubt(&self) {
+        self.lock().doubt = true;
+    }
+
     fn stopped(&self) -> bool {
         self.stop.load(Ordering::Acquire)
     }
@@ -183,7 +194,7 @@ impl Shared {
             return Ok(known.clone());
         }
         for query in contract::queries(instrument)?.iter().skip(asked) {
-            let rows = answer_to(question(client, query)?, deadline)?;
+            let rows = self.answer_to(question(client, query)?, deadline)?;
             if let Some(found) = self.take_in(instrument, &rows)? {
                 return Ok(found);
             }
@@ -210,10 +221,27 @@ impl Shared {
         }
         let asked: Vec<&Instrument> = open.iter().map(|(instrument, _)| *instrument).collect();
         for (instrument, stream) in open {
-            self.take_in(instrument, &answer_to(stream, deadline)?)?;
+            self.take_in(instrument, &self.answer_to(stream, deadline)?)?;
         }
         let resolve = |i: &Instrument| self.resolve(client, i, usize::from(asked.contains(&i)), deadline);
         instruments.iter().map(resolve).collect()
+    }
+
+    fn answer_to(
+        &self,
+        stream: Subscription<ContractDetails>,
+        deadline: Instant,
+    ) -> Result<Vec<ContractDetails>, String> {
+        match stream.collect_to_end_within(deadline.saturating_duration_since(Instant::now())) {
+            Ok(rows) => Ok(rows),
+            // 200: no security definition has been found.
+            Err(Error::Notice(notice)) if notice.code == 200 => Ok(Vec::new()),
+            Err(Error::Timeout) => {
+                self.doubt();
+                Err("the gateway does not answer what a contract is".to_owned())
+            }
+            Err(error) => Err(format!("what a contract is: {error}")),
+        }
     }
 
     /// Keeps the contract of an instrument, if it is among the broker's answers.
@@ -250,7 +278,7 @@ impl Shared {
                     contract_id: contract.contract_id,
                     ..Contract::default()
                 };
-                let rows = answer_to(question(client, &query)?, deadline)?;
+                let rows = self.answer_to(question(client, &query)?, deadline)?;
                 let row = rows
                     .iter()
                     .find(|r| r.contract.contract_id == contract.contract_id);
@@ -283,19 +311,6 @@ fn question(client: &Client, query: &Contract) -> Result<Subscription<ContractDe
     asked.map_err(|e| format!("contracts cannot be asked for: {e}"))
 }
 
-fn answer_to(
-    stream: Subscription<ContractDetails>,
-    deadline: Instant,
-) -> Result<Vec<ContractDetails>, String> {
-    match stream.collect_to_end_within(deadline.saturating_duration_since(Instant::now())) {
-        Ok(rows) => Ok(rows),
-        // 200: no security definition has been found.
-        Err(Error::Notice(notice)) if notice.code == 200 => Ok(Vec::new()),
-        Err(Error::Timeout) => Err("the gateway does not answer what a contract is".to_owned()),
-        Err(error) => Err(format!("what a contract is: {error}")),
-    }
-}
-
 /// A connection and its thread. Dropping it ends both.
 pub struct Session {
     shared: Arc<Shared>,
@@ -321,6 +336,7 @@ impl Session {
             wanted: false,
             client: None,
             usable: false,
+            doubt: false,
             told: Told::default(),
             tasks: VecDeque::new(),
             desk: Desk::new(&config.account, config.waits.fee),
@@ -372,6 +388,7 @@ impl Session {
             let mut state = self.shared.lock();
             state.wanted = false;
             state.usable = false;
+            state.doubt = false;
             state.client.take()
         };
         self.shared.work.notify_all();
@@ -404,6 +421,9 @@ impl Session {
     fn client(&self) -> Result<Arc<Client>, String> {
         let state = self.shared.lock();
         match (&state.client, state.usable) {
+            (Some(_), true) if state.doubt => Err(
+                "the gateway left a question without an answer, and is asked whether it is there".to_owned(),
+            ),
             (Some(client), true) => Ok(Arc::clone(client)),
             (Some(_), false) => Err("the gateway has lost the broker".to_owned()),
             (None, _) => Err("not connected".to_owned()),
@@ -539,16 +559,22 @@ impl Session {
         let stream = client
             .place_order(number, &built.contract, &built.order)
             .map_err(|e| e.to_string())?;
-        let mut words = "the gateway does not answer what an order would take".to_owned();
+        let mut words = None;
         loop {
             match stream.next_timeout(deadline.saturating_duration_since(Instant::now())) {
                 Some(Ok(SubscriptionItem::Data(PlaceOrder::OpenOrder(data)))) => {
                     return margins(&data.order_state);
                 }
-                Some(Ok(SubscriptionItem::Notice(notice))) => words = notice.to_string(),
+                Some(Ok(SubscriptionItem::Notice(notice))) => words = Some(notice.to_string()),
                 Some(Ok(SubscriptionItem::Data(_))) => {}
                 Some(Err(error)) => return Err(error.to_string()),
-                None => return Err(words),
+                None => {
+                    // One that answers with words is there.
+                    return Err(words.unwrap_or_else(|| {
+                        self.shared.doubt();
+                        "the gateway does not answer what an order would take".to_owned()
+                    }));
+                }
             }
         }
     }

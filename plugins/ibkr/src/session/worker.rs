@@ -1,5 +1,6 @@
 //! The session's thread: connects, listens, asks, connects again.
 
+use super::greeting;
 use super::lines::Lines;
 use super::{Shared, Task};
 use crate::codes::{self, LinkMessage};
@@ -37,7 +38,7 @@ pub(super) fn run(shared: &Shared) {
             pause(shared, Duration::from_millis(250), |wanted| !wanted);
             continue;
         }
-        match Link::open(shared) {
+        match Link::open(shared, &mut said) {
             Ok(link) => {
                 (failed, said) = (0, String::new());
                 let why = link.listen(shared, &mut watched);
@@ -45,6 +46,7 @@ pub(super) fn run(shared: &Shared) {
                 {
                     let mut state = shared.lock();
                     state.usable = false;
+                    state.doubt = false;
                     state.client = None;
                     // Snapshots that were asked for and not begun begin, and never end: that is what became of them.
                     let (kept, dropped): (VecDeque<Task>, VecDeque<Task>) = state
@@ -98,10 +100,22 @@ fn routine(notice: &Notice) -> bool {
     status.is_some_and(|s| s != ConnectivityStatus::Broken)
 }
 
-struct Refusal {
-    why: String,
+/// What is said of a question without an answer.
+const SILENT: &str = "the gateway does not answer";
+
+/// An error in words; one of a question without an answer is a doubt whether anybody is there.
+fn words_of(shared: &Shared, error: Error) -> String {
+    if matches!(error, Error::Timeout) {
+        shared.doubt();
+        return SILENT.to_owned();
+    }
+    error.to_string()
+}
+
+pub(super) struct Refusal {
+    pub(super) why: String,
     /// Trying again changes nothing.
-    for_good: bool,
+    pub(super) for_good: bool,
 }
 
 struct Link {
@@ -111,28 +125,18 @@ struct Link {
 }
 
 impl Link {
-    /// Connects, and listens to orders before anything is asked for.
-    fn open(shared: &Shared) -> Result<Self, Refusal> {
+    /// Connects, and listens to orders before anything is asked for. What keeps it waiting is told once, as `said`.
+    fn open(shared: &Shared, said: &mut String) -> Result<Self, Refusal> {
         let config = &shared.config;
         let again = |why: String| Refusal { why, for_good: false };
         let address = format!("{}:{}", config.host, config.port);
         // Connecting again is this thread's: between two connections it has a state to put in order.
-        let connected = Client::builder()
+        let builder = Client::builder()
             .address(&address)
             .client_id(config.client_id)
             .max_reconnect_attempts(0)
-            .one_shot_timeout(config.waits.answer)
-            .connect_with_notice_stream();
-        let (client, notices) = connected.map_err(|error| {
-            again(match error {
-                Error::Io(e) => format!("no connection to {address}: {e}; is TWS or the gateway running, with its API port on?"),
-                Error::ClientIdInUse { client_id } => format!("client number {client_id} is in use at {address}"),
-                Error::ServerVersion(need, has, _) => {
-                    format!("TWS or the gateway at {address} is too old: it speaks {has}, {need} is needed; update it")
-                },
-                other => format!("no connection to {address}: {other}"),
-            })
-        })?;
+            .one_shot_timeout(config.waits.answer);
+        let (client, notices) = greeting::connect(shared, builder, &address, said)?;
         let accounts = client.handshake_managed_accounts();
         let refuse = |why: String| Err(Refusal { why, for_good: true });
         if !accounts.contains(&config.account) {
@@ -169,6 +173,7 @@ impl Link {
             }
             state.client = Some(Arc::clone(&client));
             state.usable = true;
+            state.doubt = false;
             state.told.tell(Event::Up);
         }
         shared.news.notify_all();
@@ -250,11 +255,13 @@ impl Link {
             if !self.client.is_connected() {
                 return "the connection broke".to_owned();
             }
-            if beat.elapsed() >= shared.config.waits.beat {
+            let doubt = shared.lock().doubt;
+            if doubt || beat.elapsed() >= shared.config.waits.beat {
                 if !self.alive(shared, &mut astray) {
                     self.client.disconnect();
-                    return "the gateway does not answer any more".to_owned();
+                    return greeting::fell_silent(&shared.config);
                 }
+                shared.lock().doubt = false;
                 beat = Instant::now();
             }
         }
@@ -331,7 +338,7 @@ impl Link {
                 .subscribe()
                 .map_err(|e| e.to_string())?;
             let left = deadline.saturating_duration_since(Instant::now());
-            asked.collect_to_end_within(left).map_err(|e| e.to_string())
+            asked.collect_to_end_within(left).map_err(|e| words_of(shared, e))
         };
         match rows() {
             Ok(rows) => {
@@ -435,7 +442,11 @@ impl Link {
     fn answers(&self, shared: &Shared, since_ns: i64) -> Result<Answers, String> {
         let wait = shared.config.waits.answer;
         let client = &self.client;
-        let not = |what: &'static str| move |error: Error| format!("{what}: {error}");
+        let not = |what: &'static str| move |error: Error| format!("{what}: {}", words_of(shared, error));
+        let silent = |what: &'static str| {
+            shared.doubt();
+            format!("{what}: {SILENT}")
+        };
         let filter = ExecutionFilter {
             account_code: shared.config.account.clone(),
             last_n_days: stamp::days_back(since_ns, shared.now_ns()),
@@ -462,7 +473,7 @@ impl Link {
                 Some(Ok(SubscriptionItem::Data(PositionUpdate::PositionEnd))) => break,
                 Some(Ok(SubscriptionItem::Notice(_))) => {}
                 Some(Err(error)) => return Err(not("positions")(error)),
-                None => return Err("positions: the gateway does not answer".to_owned()),
+                None => return Err(silent("positions")),
             }
         }
         drop(stream);
@@ -477,7 +488,7 @@ impl Link {
                 Some(Ok(SubscriptionItem::Data(AccountSummaryResult::End))) => break,
                 Some(Ok(SubscriptionItem::Notice(_))) => {}
                 Some(Err(error)) => return Err(not("account")(error)),
-                None => return Err("account: the gateway does not answer".to_owned()),
+                None => return Err(silent("account")),
             }
         }
         Ok(Answers {

@@ -171,7 +171,10 @@ fn a_gateway_that_falls_silent_is_left_and_a_clock_that_is_off_is_said() {
     assert_eq!(session.submit(&condor("main-a-1")), Submission::Sent);
     gateway.book(|b| b.time = None);
     let told = until(&session, "down", is_down);
-    assert_eq!(why_down(&told), "the gateway does not answer any more");
+    assert!(
+        why_down(&told).contains("holds the connection and does not answer any more"),
+        "{told:?}"
+    );
     gateway.book(|b| b.time = Some(NOW / NANO));
     until(&session, "up again", |e| *e == Event::Up);
 }
@@ -406,7 +409,7 @@ fn streams(gateway: &Gateway, known: &mut Vec<(i64, i64)>, last: &str) -> Vec<St
                 out.push(format!("-{contract}"));
             }
         }
-        if out.last().is_some_and(|o| o == last) {
+        if out.iter().any(|o| o == last) {
             return out;
         }
         assert!(
@@ -444,7 +447,8 @@ fn a_broker_that_gives_fewer_streams_than_are_wanted_gives_the_most_important_an
     let mut known = Vec::new();
     session.watch(vec![a, b, c]);
     let begun = streams(&gateway, &mut known, "+103");
-    assert_eq!(begun, ["+101", "+102", "+103"]);
+    // The one too many may be given up by then.
+    assert_eq!(begun[..3], ["+101", "+102", "+103"]);
     hear(
         &session,
         "word of the limit",

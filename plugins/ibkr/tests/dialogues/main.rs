@@ -9,4 +9,5 @@ mod connection;
 mod gateway;
 mod orders;
 mod recovery;
+mod silence;
 mod talk;

@@ -58,6 +58,7 @@ pub fn config(gateway: &Gateway) -> Config {
         clock: Arc::new(|| NOW),
         waits: Waits {
             answer: Duration::from_secs(10),
+            greeting: Duration::from_secs(10),
             fee: Duration::from_secs(30),
             again: Duration::from_millis(20),
             look: Duration::from_millis(5),

@@ -94,6 +94,10 @@ pub struct Book {
     pub lines: usize,
     /// Shuts the connection when an order comes, before any answer.
     pub hang_up_on_order: bool,
+    /// Takes a connection and says nothing, for as long as this stands.
+    pub mute_greeting: bool,
+    /// Requests that it reads and does not answer.
+    pub mute: Vec<u32>,
 }
 
 struct Inner {
@@ -188,15 +192,28 @@ fn serve(mut stream: TcpStream, inner: &Inner, requests: &Sender<(u32, Fields)>)
     assert_eq!(&hello, b"API\0");
     let versions = String::from_utf8(wire::body(&mut stream).unwrap()).unwrap();
     assert!(versions.starts_with("v213.."), "{versions}");
+    *inner.stream.lock().unwrap() = Some(stream.try_clone().unwrap());
+    while inner.book.lock().unwrap().mute_greeting {
+        if *inner.closed.lock().unwrap() {
+            return;
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
     let text = format!("{SERVER_VERSION}\0{}\0", "20260115 10:00:00 US/Eastern");
     let mut ack = (text.len() as u32).to_be_bytes().to_vec();
     ack.extend_from_slice(text.as_bytes());
-    stream.write_all(&ack).unwrap();
-    *inner.stream.lock().unwrap() = Some(stream.try_clone().unwrap());
+    if stream.write_all(&ack).is_err() {
+        // Who did not want to wait any more has gone.
+        return;
+    }
     let mut streams = 0;
     while let Some((number, fields)) = wire::receive(&mut stream) {
         let book = inner.book.lock().unwrap().clone();
-        let answers = answer(number, &fields, &book);
+        let answers = if book.mute.contains(&number) {
+            Vec::new()
+        } else {
+            answer(number, &fields, &book)
+        };
         let request = (number, fields.int(1).unwrap_or_default());
         let _ = requests.send((number, fields));
         if number == ask::START_API && book.busy > 0 {

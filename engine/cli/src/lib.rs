@@ -23,6 +23,7 @@ pub mod project;
 mod quarantine;
 pub mod run_folder;
 mod strategy;
+mod voice;
 
 use args::{Cli, Command};
 use clap::Parser as _;
@@ -47,7 +48,7 @@ pub fn main() -> ExitCode {
     };
     let mut out = Output::standard(cli.global.color, cli.global.quiet, cli.global.verbose);
     let result = run(&cli.command, &mut out).and_then(|exit| out.flush().map(|()| exit));
-    match result {
+    let code = match result {
         Ok(exit) => ExitCode::from(exit as u8),
         Err(failure) if failure.closed => ExitCode::SUCCESS,
         Err(failure) => {
@@ -56,7 +57,9 @@ pub fn main() -> ExitCode {
             out.error(&failure);
             ExitCode::from(failure.exit as u8)
         }
-    }
+    };
+    out.end();
+    code
 }
 
 /// Runs one command.

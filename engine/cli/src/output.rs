@@ -1,9 +1,11 @@
 //! The two streams: data on standard output, everything else on standard error.
 
 use crate::exit::Failure;
+use crate::voice::Voice;
 use anstream::{AutoStream, ColorChoice};
 use anstyle::{AnsiColor, Style};
-use std::io::{BufWriter, IsTerminal as _, Write};
+use std::io::{self, BufWriter, IsTerminal as _, Write};
+use std::time::Duration;
 
 const ERROR: Style = AnsiColor::Red.on_default().bold();
 const WARNING: Style = AnsiColor::Yellow.on_default().bold();
@@ -23,8 +25,10 @@ pub enum Color {
 
 /// Where a command writes, and how much it says.
 pub struct Output {
-    out: Box<dyn Write>,
-    err: Box<dyn Write>,
+    out: Box<dyn Write + Send>,
+    err: Box<dyn Write + Send>,
+    /// Who writes them where nobody may wait for a reader.
+    voices: Option<(Voice, Voice)>,
     /// Standard output takes ANSI styles.
     pub color: bool,
     /// Say nothing but results and errors.
@@ -60,8 +64,34 @@ impl Output {
             verbose: verbose > 0,
             progress: !quiet && !ci && stderr.is_terminal(),
             columns: columns.unwrap_or(100).clamp(40, 160),
+            voices: None,
             out: Box::new(BufWriter::new(AutoStream::new(stdout, out_choice))),
             err: Box::new(AutoStream::new(stderr, err_choice)),
+        }
+    }
+
+    /// From here on both streams are written by threads of their own, and nobody here waits for who reads them. What is said on
+    /// standard error without room is left out; for standard output, the first of the two voices, the caller looks at the room itself.
+    ///
+    /// # Errors
+    /// When the system gives no threads.
+    pub fn aside(&mut self) -> Result<(Voice, Voice), Failure> {
+        self.out.flush()?;
+        let out = Voice::over(std::mem::replace(&mut self.out, Box::new(io::sink())), false)?;
+        let err = Voice::over(std::mem::replace(&mut self.err, Box::new(io::sink())), true)?;
+        self.out = Box::new(out.clone());
+        self.err = Box::new(err.clone());
+        self.voices = Some((out.clone(), err.clone()));
+        Ok((out, err))
+    }
+
+    /// The last moment of a process: what is still on its way to a reader gets a little time.
+    pub fn end(&mut self) {
+        const GRACE: Duration = Duration::from_secs(5);
+        if let Some((out, err)) = &self.voices {
+            // Whether somebody reads it is not for this process to force.
+            let _ = out.drain(GRACE);
+            let _ = err.drain(GRACE);
         }
     }
 

@@ -25,6 +25,7 @@ mod run;
 mod scenario;
 mod service;
 mod simulate;
+mod stalled;
 mod strategy;
 mod streams;
 mod support;

@@ -1,13 +1,12 @@
 //! Indicators that died in a run under way: said at once, to whoever listens, not only when the run has ended.
 
 use super::Conductor;
-use crate::exit::Failure;
 use alula_live::Happening;
 use std::collections::BTreeSet;
 
 impl Conductor<'_, '_> {
     /// Says which indicators have died since the last time.
-    pub(super) fn tell_failed(&mut self) -> Result<(), Failure> {
+    pub(super) fn tell_failed(&mut self) {
         let plugins = self.live.crank().registry().plugins();
         let all: BTreeSet<String> = plugins.iter().flat_map(|p| p.faults()).collect();
         let at = self.live.now();
@@ -22,6 +21,6 @@ impl Conductor<'_, '_> {
             })
             .collect();
         self.failed = all;
-        if news.is_empty() { Ok(()) } else { self.tell(&news) }
+        self.tell(&news);
     }
 }

@@ -2,6 +2,7 @@
 
 use crate::args::{LogArgs, LogFormat};
 use crate::exit::Failure;
+use crate::voice::Voice;
 use alula_live::Happening;
 use tracing::{debug, error, info, warn};
 use tracing_subscriber::filter::Targets;
@@ -12,11 +13,11 @@ use tracing_subscriber::{Layer as _, fmt};
 /// Variable that holds a filter where `--log` says nothing.
 pub const VARIABLE: &str = "ALULA_LOG";
 
-/// Begins to log, where a filter was named.
+/// Begins to log on standard error, where a filter was named.
 ///
 /// # Errors
 /// When the filter is none.
-pub fn begin(args: &LogArgs) -> Result<(), Failure> {
+pub fn begin(args: &LogArgs, errors: Voice) -> Result<(), Failure> {
     let named = args.log.clone().or_else(|| std::env::var(VARIABLE).ok());
     let Some(text) = named.filter(|t| !t.trim().is_empty()) else {
         return Ok(());
@@ -25,7 +26,7 @@ pub fn begin(args: &LogArgs) -> Result<(), Failure> {
         Failure::usage(format!("`{text}` is no filter of the log"))
             .help("write a level, `info`, or targets with levels: `alula::tick=debug,alula::order=info`")
     })?;
-    let lines = fmt::layer().with_writer(std::io::stderr).with_ansi(false);
+    let lines = fmt::layer().with_writer(move || errors.clone()).with_ansi(false);
     let layer = match args.log_format {
         LogFormat::Plain => lines.boxed(),
         LogFormat::Json => lines.json().flatten_event(true).boxed(),

@@ -14,6 +14,7 @@ pub mod rails;
 pub mod remote;
 mod screen;
 mod signals;
+mod speech;
 mod state;
 mod strategy;
 pub mod told;
@@ -30,7 +31,7 @@ use crate::run_folder;
 use alula_core::plan::{Plan, link};
 use alula_core::why::render;
 use alula_dsl::graph::Graph;
-use alula_live::pace::Pace;
+use alula_live::pace::{Pace, Speed};
 use alula_live::source::{Refusal, Source};
 use alula_live::strategy::Files;
 use alula_live::swap::{Desk, Rules};
@@ -46,6 +47,7 @@ use quotes::Quotes;
 use screen::Screen;
 use serde_json::{Value, json};
 use signals::{Request, Signal, Signals};
+use speech::Speech;
 use state::{Resumed, State};
 use std::io::{IsTerminal as _, Write as _};
 use std::net::SocketAddr;
@@ -61,7 +63,8 @@ const BREATH: Duration = Duration::from_millis(500);
 /// When strategy, thresholds, scripts or data do not do, the run had to stop, or the folder cannot be written.
 pub fn run(args: &RunArgs, out: &mut Output) -> Result<Exit, Failure> {
     check(args)?;
-    log::begin(&args.log)?;
+    let (voice, errors) = out.aside()?;
+    log::begin(&args.log, errors)?;
     let address = webhook::Address::read(args.webhook.as_deref(), args.webhook_file.as_deref())?;
     let authorities = webhook::Authorities::read(args.webhook_ca.as_deref())?;
     if args.webhook_ca.is_some() && address.is_none() {
@@ -245,12 +248,15 @@ pub fn run(args: &RunArgs, out: &mut Output) -> Result<Exit, Failure> {
         files.iter_mut().for_each(|f| f.reload(Duration::ZERO));
     }
     let webhook = address.map(|address| webhook::Webhook::new(address, authorities));
-    let mut conductor = Conductor::new(args, live, (source, files), (board, webhook), out);
+    // A recorded market waits for who reads what happens in it, at most as fast as it goes.
+    let presses = args.broker == BrokerArg::Ibkr || args.speed != Speed::Max;
+    let speech = Speech::new(voice, presses, args.format);
+    let mut conductor = Conductor::new(args, live, (source, files), (board, webhook), (speech, out));
     conductor.carry_halt(state.as_ref(), resumed.is_some())?;
     // Gone with the run, before the lock is.
     let _control = conductor.listen(state.as_ref().map(|s| s.folder.path()));
-    let (run, never) = conductor.conduct()?;
-    finish(args, &graph, (&run, &never), out)
+    let (run, last) = conductor.conduct()?;
+    finish(args, &graph, &run, last)
 }
 
 /// The plan of a run that has not begun.
@@ -324,25 +330,32 @@ fn watched(args: &RunArgs) -> Option<Source> {
     Some(Source::new(&path))
 }
 
-fn finish(
-    args: &RunArgs,
-    graph: &Graph,
-    (run, never): (&RunOutput, &[String]),
-    out: &mut Output,
-) -> Result<Exit, Failure> {
+/// What is left to say once a run has ended.
+struct Last {
+    /// Changes that never came into force.
+    never: Vec<String>,
+    speech: Speech,
+    signals: Signals,
+    /// Somebody stopped it.
+    stopped: bool,
+    columns: usize,
+}
+
+fn finish(args: &RunArgs, graph: &Graph, run: &RunOutput, last: Last) -> Result<Exit, Failure> {
     let report = crate::explain::report(run, graph)?;
     let dir = run_folder::write(args.out.as_deref(), run, &report, args.force)?;
-    match args.format {
-        TextFormat::Text => out.data(&format!("\n{}", text(&report, &dir, out.columns)))?,
+    let words = match args.format {
+        TextFormat::Text => format!("\n{}", text(&report, &dir, last.columns)),
         TextFormat::Json => {
             let summary = summary::json(&report, &dir.to_string_lossy());
             let summary: serde_json::Value = serde_json::from_str(&summary).unwrap_or_default();
-            out.data(&format!(
+            format!(
                 "{}\n",
-                json!({ "event": "ended", "never_in_force": never, "summary": summary })
-            ))?;
+                json!({ "event": "ended", "never_in_force": last.never, "summary": summary })
+            )
         }
-    }
+    };
+    last.speech.end(&words, last.stopped, &last.signals)?;
     Ok(Exit::Ok)
 }
 
@@ -372,8 +385,7 @@ struct Conductor<'r, 'a> {
     board: Option<Board>,
     /// Why the run ends, once somebody has said so.
     stop: Option<&'static str>,
-    /// Nobody reads standard output any more.
-    unheard: bool,
+    speech: Speech,
     /// It was said how many contracts are quoted.
     lines_told: bool,
     /// Indicators that died, as it was said.
@@ -389,7 +401,7 @@ impl<'r, 'a> Conductor<'r, 'a> {
         live: Live<'a>,
         (source, files): (Option<Source>, Option<Files>),
         (board, webhook): (Option<(Board, SocketAddr)>, Option<webhook::Webhook>),
-        out: &'r mut Output,
+        (speech, out): (Speech, &'r mut Output),
     ) -> Self {
         let paths = files.iter().flat_map(Files::paths);
         let mut signals = Signals::start(source.as_ref().map(Source::path).into_iter().chain(paths));
@@ -418,7 +430,7 @@ impl<'r, 'a> Conductor<'r, 'a> {
             webhook,
             board: board.map(|(board, _)| board),
             stop: None,
-            unheard: false,
+            speech,
             lines_told: false,
             failed: std::collections::BTreeSet::new(),
             upgraded: None,
@@ -434,8 +446,8 @@ impl<'r, 'a> Conductor<'r, 'a> {
             .ok()
     }
 
-    /// Until the feed ends or somebody stops it; with the changes that never came into force.
-    fn conduct(mut self) -> Result<(RunOutput, Vec<String>), Failure> {
+    /// Until the feed ends or somebody stops it.
+    fn conduct(mut self) -> Result<(RunOutput, Last), Failure> {
         let ended = self.turn();
         self.manager.stopping();
         if let Err(failure) = &ended {
@@ -469,12 +481,19 @@ impl<'r, 'a> Conductor<'r, 'a> {
             why = format!("{why}; {what}");
         }
         let run = self.live.finish(&why, state::now_ns()).map_err(|e| stopped(&e))?;
-        Ok((run, never))
+        let last = Last {
+            never,
+            speech: self.speech,
+            signals: self.signals,
+            stopped: self.stop.is_some(),
+            columns: self.out.columns,
+        };
+        Ok((run, last))
     }
 
     /// Snapshot after snapshot, until the feed ends or somebody stops it.
     fn turn(&mut self) -> Result<(), Failure> {
-        self.begin()?;
+        self.begin();
         if let Err(why) = self.manager.ready() {
             self.out.warn(&why);
         }
@@ -482,7 +501,8 @@ impl<'r, 'a> Conductor<'r, 'a> {
             let now = self.started.elapsed();
             let due = self.due(next, now)?;
             self.look(now)?;
-            if due <= now {
+            let behind = self.speech.is_behind();
+            if due <= now && !behind {
                 // A market that is not of today stands still until somebody asks.
                 if self.args.broker != BrokerArg::Ibkr {
                     let heard = self.live.hear(next, state::now_ns());
@@ -490,16 +510,17 @@ impl<'r, 'a> Conductor<'r, 'a> {
                 }
                 self.tell_lines();
                 let news = self.live.turn(state::now_ns());
-                self.tell(&news.map_err(|e| stopped(&e))?)?;
-                self.tell_failed()?;
+                self.tell(&news.map_err(|e| stopped(&e))?);
+                self.tell_failed();
             }
             self.prepare(due)?;
             self.manager.alive(self.started.elapsed());
-            self.show(false)?;
-            self.wait(due)?;
+            self.show(false);
+            // A reader that is behind is looked at again soon.
+            self.wait(if behind { due.max(now + BREATH / 10) } else { due })?;
         }
-        self.show(true)?;
-        self.flush()
+        self.show(true);
+        Ok(())
     }
 
     /// When a snapshot is due. In real time the broker is listened to until then.
@@ -528,10 +549,11 @@ impl<'r, 'a> Conductor<'r, 'a> {
     }
 
     /// Brings the screen and the metrics up to date.
-    fn show(&mut self, last: bool) -> Result<(), Failure> {
-        if let Some(text) = self.screen.as_mut().and_then(|s| s.draw(&self.live, last)) {
-            self.say(&text)?;
-            self.flush()?;
+    fn show(&mut self, last: bool) {
+        // A picture that nobody has seen yet needs no other on top of it.
+        let screen = self.screen.as_mut().filter(|_| last || !self.speech.is_busy());
+        if let Some(text) = screen.and_then(|s| s.draw(&self.live, last)) {
+            self.speech.say(&text);
         }
         if let Some(board) = &self.board
             && let Ok(mut board) = board.lock()
@@ -542,7 +564,6 @@ impl<'r, 'a> Conductor<'r, 'a> {
             let text = control::metrics(&View::of(&self.live)) + &alerts.unwrap_or_default() + &hook;
             *board = (text, Instant::now());
         }
-        Ok(())
     }
 
     /// Waits for what comes first, and does what somebody asks for meanwhile.
@@ -556,9 +577,6 @@ impl<'r, 'a> Conductor<'r, 'a> {
         } else {
             until
         };
-        if !until.is_zero() {
-            self.flush()?;
-        }
         let mut signal = self.signals.wait(until);
         while let Some(got) = signal {
             match got {
@@ -641,43 +659,16 @@ impl<'r, 'a> Conductor<'r, 'a> {
         })
     }
 
-    /// Writes to standard output. A reader that goes away takes nothing with it: the run goes on, unheard.
-    fn say(&mut self, text: &str) -> Result<(), Failure> {
-        if self.unheard {
-            return Ok(());
-        }
-        let said = self.out.data(text);
-        self.heard(said)
-    }
-
-    fn flush(&mut self) -> Result<(), Failure> {
-        if self.unheard {
-            return Ok(());
-        }
-        let flushed = self.out.flush();
-        self.heard(flushed)
-    }
-
-    fn heard(&mut self, result: Result<(), Failure>) -> Result<(), Failure> {
-        match result {
-            Err(failure) if failure.closed => {
-                self.unheard = true;
-                Ok(())
-            }
-            other => other,
-        }
-    }
-
-    fn begin(&mut self) -> Result<(), Failure> {
+    fn begin(&mut self) {
         let watched = self.source.as_ref().map(|s| s.path().to_owned());
         let text = match self.args.format {
             TextFormat::Text => lines::begin(&self.live, watched.as_deref()),
             TextFormat::Json => lines::begin_json(&self.live, watched.as_deref()),
         };
-        self.say(&text)
+        self.speech.say(&text);
     }
 
-    fn tell(&mut self, news: &[Happening]) -> Result<(), Failure> {
+    fn tell(&mut self, news: &[Happening]) {
         log::tell(news);
         if let Some(hook) = &mut self.hook {
             hook.take(news);
@@ -687,7 +678,7 @@ impl<'r, 'a> Conductor<'r, 'a> {
         }
         if let Some(screen) = &mut self.screen {
             screen.take(news);
-            return Ok(());
+            return;
         }
         for happening in news {
             let text = match self.args.format {
@@ -696,9 +687,8 @@ impl<'r, 'a> Conductor<'r, 'a> {
                 TextFormat::Json => Some(lines::json(happening)),
             };
             if let Some(text) = text {
-                self.say(&text)?;
+                self.speech.say(&text);
             }
         }
-        Ok(())
     }
 }

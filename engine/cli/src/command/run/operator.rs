@@ -128,7 +128,7 @@ impl Conductor<'_, '_> {
             }
             other => other.map_err(|e| stopped(&e))?,
         };
-        self.tell(&news)?;
+        self.tell(&news);
         let mut done = done;
         if let Some(fields) = done.as_object_mut() {
             fields.retain(|_, v| v.as_str() != Some(""));
@@ -214,7 +214,8 @@ impl Conductor<'_, '_> {
         let news = self
             .live
             .act(Act::Halt(level), (&who, &why), None, state::now_ns());
-        self.tell(&news.map_err(|e| stopped(&e))?)
+        self.tell(&news.map_err(|e| stopped(&e))?);
+        Ok(())
     }
 }
 

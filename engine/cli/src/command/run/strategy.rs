@@ -52,7 +52,7 @@ impl Conductor<'_, '_> {
                 return self.offer_strategy(now);
             }
             let news = self.live.offer(read, "file", state::now_ns());
-            self.tell(&news.map_err(|e| stopped(&e))?)?;
+            self.tell(&news.map_err(|e| stopped(&e))?);
         }
         Ok(())
     }
@@ -76,7 +76,8 @@ impl Conductor<'_, '_> {
             return Ok(());
         };
         let news = self.live.offer_strategy(offered, "file", state::now_ns());
-        self.tell(&news.map_err(|e| stopped(&e))?)
+        self.tell(&news.map_err(|e| stopped(&e))?);
+        Ok(())
     }
 
     /// Compiles what the files say; nothing when they are being written again.
@@ -159,7 +160,7 @@ impl Conductor<'_, '_> {
         while self.live.is_preparing() || (self.live.is_following() && !self.live.crank().is_changing()) {
             if self.live.is_preparing() {
                 let news = self.live.work(CHUNK, state::now_ns()).map_err(|e| stopped(&e))?;
-                self.tell(&news)?;
+                self.tell(&news);
             } else {
                 self.follow(CHUNK)?;
             }
@@ -177,7 +178,7 @@ impl Conductor<'_, '_> {
         let positions = words.next().and_then(Orphans::from_word);
         match self.live.confirm(digest, positions, uid, state::now_ns()) {
             Ok(news) => {
-                self.tell(&news)?;
+                self.tell(&news);
                 let refused = news.iter().find_map(|n| match n {
                     alula_live::Happening::Rejected(r) => Some(format!("{r}; {}", r.why.help())),
                     _ => None,

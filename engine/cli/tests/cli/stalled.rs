@@ -46,7 +46,7 @@ fn running(here: &Folder, speed: &str, more: &[&str]) -> Run {
 fn ticks(here: &Folder) -> Option<u64> {
     let status = here.alula(&["ctl", "status", "state/condor"]);
     let value: Value = serde_json::from_str(&status.stdout).ok()?;
-    value["tick"].as_u64()
+    value.get("tick")?.as_u64()
 }
 
 /// The run's ticks once they are as they should be.

@@ -25,8 +25,12 @@ impl Speed {
     }
 }
 
-/// When snapshots fall due. Time comes in as the time since some start. Between sessions nobody waits: the first snapshot of a
-/// session is due as soon as the one before it was visited.
+/// What the time between two sessions counts as, in seconds of the market: long enough to see one session end and another begin,
+/// where a session is one snapshot too.
+const NIGHT: f64 = 600.0;
+
+/// When snapshots fall due. Time comes in as the time since some start. The time between two sessions passes as ten minutes do,
+/// counted from when the first of them was done.
 #[derive(Clone, Copy, Debug)]
 pub struct Pace {
     speed: Speed,
@@ -53,9 +57,12 @@ impl Pace {
                 let wait = Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX);
                 due.saturating_add(wait)
             }
-            _ => {
-                self.base = Some((next, now));
-                now
+            before => {
+                let night = if before.is_some() { NIGHT / times } else { 0.0 };
+                let night = Duration::try_from_secs_f64(night).unwrap_or(Duration::MAX);
+                let due = now.saturating_add(night);
+                self.base = Some((next, due));
+                due
             }
         }
     }
@@ -67,7 +74,7 @@ mod tests {
     use alula_market::time::Date;
 
     #[test]
-    fn a_session_passes_at_its_speed_and_the_night_does_not_pass_at_all() {
+    fn a_session_passes_at_its_speed_and_a_night_as_ten_minutes() {
         let at = |day, hour, minute| {
             Instant::from_eastern(Date::from_ymd_opt(2019, 5, day).unwrap(), hour, minute).unwrap()
         };
@@ -77,8 +84,10 @@ mod tests {
         assert_eq!(pace.due(at(28, 9, 40), seconds(7)), seconds(12));
         // Late: it is due when it was due.
         assert_eq!(pace.due(at(28, 9, 45), seconds(40)), seconds(17));
-        assert_eq!(pace.due(at(29, 9, 35), seconds(41)), seconds(41));
-        assert_eq!(pace.due(at(29, 9, 36), seconds(41)), seconds(42));
+        assert_eq!(pace.due(at(29, 9, 35), seconds(41)), seconds(51));
+        // Asked again, it is no later.
+        assert_eq!(pace.due(at(29, 9, 35), seconds(45)), seconds(51));
+        assert_eq!(pace.due(at(29, 9, 36), seconds(51)), seconds(52));
         let mut fast = Pace::new(Speed::Max);
         assert_eq!(fast.due(at(29, 9, 36), seconds(3)), seconds(3));
     }

@@ -132,7 +132,7 @@ pub struct RunArgs {
     /// Last day, included; the last of the data when left out
     #[arg(long, value_name = "DATE", value_parser = parse_date)]
     pub to: Option<chrono::NaiveDate>,
-    /// How fast the market passes: 1x, 60x, max
+    /// How fast the market passes: 1x, 60x, max; the time between two sessions passes as ten minutes do
     #[arg(long, value_name = "SPEED", default_value = "60x", value_parser = parse_speed)]
     pub speed: alula_live::pace::Speed,
     /// Real money: one of the switches that are needed. The others are `alula plugin trust FILE --allow-live` and the broker's own

@@ -303,12 +303,11 @@ impl<'a> Live<'a> {
         &mut self.crank
     }
 
-    /// The instant from which something counts that happens now: that of the next snapshot.
+    /// The instant from which something counts that happens now: that of the next snapshot, or past the last one.
     pub fn now(&self) -> Instant {
-        let at = self
-            .crank
-            .next()
-            .or_else(|| self.crank.instants().last().copied());
+        let after = |last: &Instant| Instant(last.0.saturating_add(1));
+        let next = self.crank.next();
+        let at = next.or_else(|| self.crank.instants().last().map(after));
         at.unwrap_or(Instant(i64::MIN))
     }
 

@@ -16,7 +16,6 @@ use alula_core::market::Views;
 use alula_journal::{Record, wire};
 use alula_market::chain::ChainSnapshot;
 use alula_market::contract::{Instrument, OptionContract};
-use alula_market::money::Price;
 use alula_market::time::Instant;
 use alula_run::{Broken, ErrorClass, Outside, RunError};
 use std::collections::{BTreeMap, BTreeSet};
@@ -266,16 +265,13 @@ impl Trader {
 fn quote(contract: &OptionContract, views: &Views) -> Option<Quote> {
     let mut snapshots = views.iter().flatten().map(|v| -> &ChainSnapshot { &v.snapshot });
     let snapshot = snapshots.find(|s| s.underlying == contract.root.underlying())?;
-    let chain = snapshot.expiry(contract.root, contract.expiry)?;
-    let (side, i) = (chain.side(contract.right), chain.index_of(contract.strike)?);
-    let (bid, ask) = (*side.bid.get(i)?, *side.ask.get(i)?);
-    let quoted = ask > Price::ZERO;
+    let raw = snapshot.raw_quote(contract)?;
     Some(Quote {
         instrument: Instrument::Option(*contract),
-        bid: quoted.then_some(bid),
-        ask: quoted.then_some(ask),
-        bid_size: side.bid_size.get(i).copied(),
-        ask_size: side.ask_size.get(i).copied(),
+        bid: raw.is_quoted().then_some(raw.bid),
+        ask: raw.is_quoted().then_some(raw.ask),
+        bid_size: raw.bid_size,
+        ask_size: raw.ask_size,
         at: snapshot.at,
     })
 }

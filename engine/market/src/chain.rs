@@ -53,6 +53,27 @@ pub struct Quote {
     pub ask: Price,
 }
 
+/// What stands in a chain for a contract, also where it is locked, crossed or no market at all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RawQuote {
+    /// Bid; zero is a real bid of nothing where there is an ask.
+    pub bid: Price,
+    /// Ask; zero where there is no market.
+    pub ask: Price,
+    /// Contracts bid for, where the data have sizes.
+    pub bid_size: Option<u32>,
+    /// Contracts offered, where the data have sizes.
+    pub ask_size: Option<u32>,
+}
+
+impl RawQuote {
+    /// Somebody offers it.
+    #[must_use]
+    pub const fn is_quoted(&self) -> bool {
+        self.ask.0 > 0
+    }
+}
+
 impl Quote {
     /// Half of bid plus ask. Exact: ticks are even numbers of mills.
     #[must_use]
@@ -129,5 +150,18 @@ impl ChainSnapshot {
     pub fn quote(&self, contract: &OptionContract) -> Option<Quote> {
         let chain = self.expiry(contract.root, contract.expiry)?;
         chain.quote(contract.right, chain.index_of(contract.strike)?)
+    }
+
+    /// What stands for a contract, as it stands; nothing where it is not listed.
+    #[must_use]
+    pub fn raw_quote(&self, contract: &OptionContract) -> Option<RawQuote> {
+        let chain = self.expiry(contract.root, contract.expiry)?;
+        let (side, i) = (chain.side(contract.right), chain.index_of(contract.strike)?);
+        Some(RawQuote {
+            bid: *side.bid.get(i)?,
+            ask: *side.ask.get(i)?,
+            bid_size: side.bid_size.get(i).copied(),
+            ask_size: side.ask_size.get(i).copied(),
+        })
     }
 }

@@ -1,8 +1,9 @@
 //! Packages that are not whole: what a broker's account holds of an order and the book was never told of.
 //!
-//! A broker may fill the legs of a package apart, give up before the last one, or correct a trade afterwards. What is left has no
-//! place in a book of whole packages. It is set apart until an operator says what becomes of it; meanwhile nothing is opened for
-//! its structure, and the position that it took legs from is not touched.
+//! A broker may fill the legs of a package apart, give up before the last one, or correct a trade afterwards. What is left is held
+//! leg by leg from the moment it is seen, under a key of its own: it counts in equity, margin and greeks, and settles when it
+//! expires, as everything that the account holds. It is also set apart until an operator says what becomes of it, or until nothing
+//! of it is held any more; meanwhile nothing is opened for its structure.
 
 use alula_book::{Book, PositionId};
 use alula_market::contract::OptionContract;
@@ -11,7 +12,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
-/// Ends the key under which single legs of a structure are held that an operator took on.
+/// Ends the key under which single legs of a structure are held that make no whole package.
 const OWN: &str = ".legs";
 
 /// Contracts that traded and that the book was not told of, or was told of and did not trade.
@@ -45,15 +46,15 @@ pub struct Broken {
 }
 
 impl Broken {
-    /// Without what was dealt with already; nothing when that is all of it.
+    /// Without what the book was told already, fees too; nothing when that is all of it.
     #[must_use]
-    pub(crate) fn without(mut self, done: &[Odd]) -> Option<Self> {
+    pub(crate) fn without(mut self, (told, fee): (&[Odd], Usd)) -> Option<Self> {
         let mut left: BTreeMap<OptionContract, (i64, Price)> = BTreeMap::new();
         for odd in &self.odd {
             let row = left.entry(odd.contract).or_insert((0, Price::ZERO));
             *row = (row.0.saturating_add(odd.quantity), row.1 + odd.points);
         }
-        for odd in done {
+        for odd in told {
             let row = left.entry(odd.contract).or_insert((0, Price::ZERO));
             *row = (row.0.saturating_sub(odd.quantity), row.1 - odd.points);
         }
@@ -66,10 +67,7 @@ impl Broken {
                 points,
             })
             .collect();
-        if !done.is_empty() {
-            // Its fees went with what was dealt with.
-            self.fee = Usd::ZERO;
-        }
+        self.fee -= fee;
         (!self.odd.is_empty()).then_some(self)
     }
 
@@ -137,7 +135,7 @@ fn words(legs: impl Iterator<Item = (OptionContract, i64)>, (long, short): (&str
     legs.map(each).collect::<Vec<_>>().join(", ")
 }
 
-/// Whether single legs are held under this key that an operator took on: no rule manages them.
+/// Whether single legs are held under this key that make no whole package: no rule manages them.
 #[must_use]
 pub fn is_own(structure: &str) -> bool {
     structure.ends_with(OWN)
@@ -146,9 +144,9 @@ pub fn is_own(structure: &str) -> bool {
 /// What becomes of legs that make no whole package.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Way {
-    /// They are held as they are, under a key of their own, until they expire or somebody closes them.
+    /// They stay held as they are, under a key of their own, until they expire.
     Take,
-    /// The same, and an order for each closes them.
+    /// An order for each closes them.
     Close,
     /// The account does not hold them any more: they are forgotten.
     Gone,
@@ -179,11 +177,9 @@ impl Way {
     pub const fn what(self) -> &'static str {
         match self {
             Self::Take => {
-                "hold them as they are under a key of their own; no rule manages them, they settle at expiry"
+                "go on holding them under a key of their own; no rule manages them, they settle at expiry"
             }
-            Self::Close => {
-                "take them on and close them, with an order for each leg at what the market bids and asks"
-            }
+            Self::Close => "close them, with an order for each leg at what the market bids and asks",
             Self::Gone => {
                 "the broker's account does not hold them any more: forget them; what they cost does not count here"
             }

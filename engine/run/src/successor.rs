@@ -91,7 +91,7 @@ pub(crate) fn open_keys(book: &Book) -> BTreeSet<Arc<str>> {
     let orders = book.orders().iter().map(|o| Arc::clone(&o.request.structure));
     let others = ledger.orders().iter().map(|o| Arc::clone(&o.request.structure));
     let all = positions.chain(linear).chain(orders).chain(others);
-    // Single legs that an operator took on belong to no strategy.
+    // Single legs that make no whole package belong to no strategy.
     all.filter(|key| !crate::broken::is_own(key)).collect()
 }
 

@@ -1,4 +1,5 @@
-//! Legs that make no whole package, in a run under way: set apart, and repaired as an operator says.
+//! Legs that make no whole package, in a run under way: held leg by leg as soon as they are seen, set apart until an operator has
+//! said what becomes of them.
 
 use super::Crank;
 use super::gate::Wanted;
@@ -14,19 +15,34 @@ use alula_market::chain::ChainSnapshot;
 use alula_market::contract::{Instrument, OptionContract};
 use alula_market::money::{Price, Usd};
 use alula_market::time::Instant;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
-/// Key of the orders that a repair makes.
+/// Key of the orders that put single legs in their place.
 const REPAIR: &str = "operator.repair";
 /// Snapshots for which an order that closes an odd leg is good.
 const GOOD_FOR: u32 = 20;
 
-/// What is set apart, and what was repaired.
+/// What orders left that is not whole, by their names.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Quarantine {
-    found: BTreeMap<Arc<str>, Broken>,
-    done: BTreeMap<Arc<str>, Vec<Odd>>,
+pub(super) struct Quarantine(BTreeMap<Arc<str>, Apart>);
+
+/// What one order left.
+#[derive(Clone, Debug)]
+struct Apart {
+    /// All of it.
+    broken: Broken,
+    /// What the book was told of it, and of its fees.
+    told: Vec<Odd>,
+    fee: Usd,
+    /// Of that, what an operator has dealt with.
+    dealt: Vec<Odd>,
+    /// Positions that hold it leg by leg.
+    held: BTreeSet<PositionId>,
+    /// Why the book could not take the newest of it in.
+    why: Option<String>,
+    /// Nothing is opened for its structure.
+    locked: bool,
 }
 
 /// What a repair did to the book.
@@ -34,51 +50,106 @@ struct Repaired {
     book: Book,
     orders: Vec<(OrderId, OrderRequest)>,
     events: Vec<BookEvent>,
+    /// Positions of single legs that it opened.
+    held: Vec<PositionId>,
 }
 
 impl Crank<'_> {
-    /// Orders that left legs which make no whole package, and that nobody repaired.
+    /// Orders that left legs which make no whole package, as long as an operator has not said what becomes of them and something
+    /// of them is held.
     pub fn broken(&self) -> impl Iterator<Item = &Broken> {
-        self.quarantine.found.values()
+        let locked = self.quarantine.0.values().filter(|a| a.locked);
+        locked.map(|apart| &apart.broken)
     }
 
-    /// Takes in what is broken now; what is new is told, and what came whole by itself too.
-    pub(super) fn note_broken(&mut self, at: Instant, all: Vec<Broken>) {
-        let mut found = BTreeMap::new();
+    /// Takes in what is broken now. The book holds what is new leg by leg from here on; it is told, and so is what is no longer held.
+    pub(super) fn note_broken(
+        &mut self,
+        at: Instant,
+        views: &Views,
+        all: Vec<Broken>,
+    ) -> Result<(), RunError> {
         for broken in all {
-            let done = self.quarantine.done.get(&broken.order);
-            let Some(mut broken) = broken.without(done.map_or(&[][..], Vec::as_slice)) else {
+            let order = Arc::clone(&broken.order);
+            let before = self.quarantine.0.remove(&order);
+            let told = before.as_ref().map_or((&[][..], Usd::ZERO), |a| (&a.told, a.fee));
+            let Some(news) = broken.clone().without(told) else {
+                if let Some(before) = before {
+                    self.quarantine.0.insert(order, before);
+                }
                 continue;
             };
-            // What has settled is cash at the broker, and nothing is left to be repaired.
-            broken
-                .odd
-                .retain(|o| Instrument::Option(o.contract).settles_at().is_none_or(|t| t > at));
-            if !broken.odd.is_empty() {
-                found.insert(Arc::clone(&broken.order), broken);
+            let mut apart = before.unwrap_or_else(|| Apart::new(&broken));
+            apart.locked = true;
+            match self.taken_on(&news, at, views) {
+                Ok(repaired) => {
+                    self.chain.operator(&format!("apart {news}"));
+                    apart.told.extend(news.odd.iter().copied());
+                    (apart.fee, apart.why) = (broken.fee, None);
+                    apart.held.extend(self.keep(repaired));
+                    if news.odd.iter().any(|odd| has_settled(odd, at)) {
+                        // They settled before anybody knew of them.
+                        self.settle_options(at)?;
+                    }
+                    let text = format!(
+                        "{broken}. They are held as `{}`, and nothing is opened for `{}` until `alula ctl repair` says what becomes of them",
+                        broken.own_key(),
+                        broken.structure
+                    );
+                    self.tell_apart(at, text);
+                }
+                Err(why) => {
+                    let text = format!(
+                        "{broken}. The book could not take them in ({why}), and nothing is opened for `{}`; it is tried again at each snapshot",
+                        broken.structure
+                    );
+                    if apart.why.as_ref() != Some(&why) {
+                        apart.why = Some(why);
+                        self.tell_apart(at, text);
+                    }
+                }
             }
+            let rest = broken.clone().without((&apart.dealt, Usd::ZERO));
+            apart.broken = rest.unwrap_or(broken);
+            self.quarantine.0.insert(order, apart);
         }
-        let mut tell = |text: String| {
-            let alert = (at, "quarantine".to_owned(), text);
-            self.recorder.output.alerts.push(alert);
-        };
-        for (order, broken) in &found {
-            if self.quarantine.found.get(order) != Some(broken) {
-                tell(format!(
-                    "{broken}. Nothing is opened for `{}` until `alula ctl repair` says what becomes of them",
-                    broken.structure
+        self.let_go(at);
+        Ok(())
+    }
+
+    /// Nothing is set apart any more of which nothing is held.
+    pub(super) fn let_go(&mut self, at: Instant) {
+        let mut over: Vec<String> = Vec::new();
+        for (order, apart) in &mut self.quarantine.0 {
+            let open = |id: &PositionId| self.book.position(*id).is_some_and(Position::is_open);
+            apart.held.retain(open);
+            apart.broken.odd.retain(|odd| !has_settled(odd, at));
+            if apart.locked && apart.why.is_none() && apart.held.is_empty() {
+                apart.locked = false;
+                over.push(format!(
+                    "nothing of what order `{order}` of `{}` left is held any more: it was closed, or it expired",
+                    apart.broken.structure
                 ));
             }
         }
-        for (order, broken) in &self.quarantine.found {
-            if !found.contains_key(order) {
-                tell(format!(
-                    "order `{order}` of `{}` left nothing more that is not whole: it traded, or it expired",
-                    broken.structure
-                ));
-            }
+        for text in over {
+            self.tell_apart(at, text);
         }
-        self.quarantine.found = found;
+    }
+
+    fn tell_apart(&mut self, at: Instant, text: String) {
+        let alert = (at, "quarantine".to_owned(), text);
+        self.recorder.output.alerts.push(alert);
+    }
+
+    /// Puts a repair into force; the positions of single legs that it opened.
+    fn keep(&mut self, repaired: Repaired) -> Vec<PositionId> {
+        self.book = repaired.book;
+        for (id, request) in &repaired.orders {
+            self.recorder.order(id, request, &self.book);
+        }
+        self.recorder.events(&repaired.events);
+        repaired.held
     }
 
     /// Why an order may not leave while something is set apart.
@@ -86,27 +157,30 @@ impl Crank<'_> {
         let Wanted::Package(request) = wanted else {
             return None;
         };
-        let concerns = |broken: &&Broken| match &request.kind {
-            OrderKind::Open { .. } => broken.structure == request.structure,
-            OrderKind::Close { position } => self.is_taken_from(broken, *position),
+        let concerns = |apart: &&Apart| match &request.kind {
+            OrderKind::Open { .. } => apart.broken.structure == request.structure,
+            OrderKind::Close { position } => self.is_taken_from(apart, *position),
             OrderKind::Roll { position, .. } => {
-                broken.structure == request.structure || self.is_taken_from(broken, *position)
+                apart.broken.structure == request.structure || self.is_taken_from(apart, *position)
             }
         };
-        let broken = self.broken().find(concerns)?;
-        Some(format!("set apart until `alula ctl repair`: {broken}"))
+        let mut locked = self.quarantine.0.values().filter(|a| a.locked);
+        let apart = locked.find(concerns)?;
+        Some(format!("set apart until `alula ctl repair`: {}", apart.broken))
     }
 
-    fn is_taken_from(&self, broken: &Broken, position: PositionId) -> bool {
-        broken.position == Some(position) && broken.packages(&self.book) > 0
+    /// Whether legs are gone from a position and the book could not be told.
+    fn is_taken_from(&self, apart: &Apart, position: PositionId) -> bool {
+        let broken = &apart.broken;
+        apart.why.is_some() && broken.position == Some(position) && broken.packages(&self.book) > 0
     }
 
     /// Whether a repair can be had.
     pub(super) fn judge_repair(&self, order: &str) -> Result<(), RunError> {
-        if self.quarantine.found.contains_key(order) {
+        let names: Vec<&str> = self.broken().map(|b| &*b.order).collect();
+        if names.contains(&order) {
             return Ok(());
         }
-        let names: Vec<&str> = self.quarantine.found.keys().map(AsRef::as_ref).collect();
         let help = if names.is_empty() {
             "every package is whole".to_owned()
         } else {
@@ -128,75 +202,135 @@ impl Crank<'_> {
         views: &Views,
     ) {
         self.chain.operator(&act.act.text());
-        let (key, tell) = ("quarantine".to_owned(), |crank: &mut Self, key, text| {
-            crank.recorder.output.alerts.push((at, key, text));
-        });
-        let Some(broken) = self.quarantine.found.get(order).cloned() else {
-            tell(
-                self,
-                key,
+        let found = self.quarantine.0.get(order).filter(|a| a.locked).cloned();
+        let Some(mut apart) = found else {
+            self.tell_apart(
+                at,
                 format!("order `{order}` is whole: there is nothing to repair"),
             );
             return;
         };
         let by = super::by(&act.who);
-        if way != Way::Gone {
-            match self.taken_on(&broken, way, at, views) {
-                Ok(repaired) => {
-                    self.book = repaired.book;
-                    for (id, request) in &repaired.orders {
-                        self.recorder.order(id, request, &self.book);
-                    }
-                    self.recorder.events(&repaired.events);
-                }
-                Err(why) => {
-                    tell(
-                        self,
-                        key,
-                        format!(
-                            "the repair `{way}` of order `{order}`{by} failed: {why}",
-                            way = way.word()
-                        ),
-                    );
-                    return;
+        let done = match way {
+            Way::Take => match &apart.why {
+                None => Ok(None),
+                Some(why) => Err(why.clone()),
+            },
+            Way::Close => self.closing(&apart, at, views).map(Some),
+            Way::Gone => {
+                let back = apart.undone(at);
+                back.map(|back| self.taken_on(&back, at, views)).transpose()
+            }
+        };
+        match done {
+            Ok(repaired) => {
+                if let Some(repaired) = repaired {
+                    apart.held.extend(self.keep(repaired));
                 }
             }
+            Err(why) => {
+                let way = way.word();
+                self.tell_apart(
+                    at,
+                    format!("the repair `{way}` of order `{order}`{by} failed: {why}"),
+                );
+                return;
+            }
         }
-        self.quarantine.found.remove(order);
-        let done = self.quarantine.done.entry(Arc::clone(&broken.order)).or_default();
-        done.extend(broken.odd.iter().copied());
         let what = match way {
-            Way::Take => format!("held as `{}`", broken.own_key()),
-            Way::Close => format!("held as `{}`, and orders close them", broken.own_key()),
+            Way::Take => format!("held as `{}`", apart.broken.own_key()),
+            Way::Close => format!("held as `{}`, and orders close them", apart.broken.own_key()),
             Way::Gone => "forgotten: what they cost does not count in this account".to_owned(),
         };
-        tell(
-            self,
-            key,
-            format!(
-                "the legs of order `{order}` are repaired{by}: {} {what}",
-                broken.held_text()
-            ),
+        let text = format!(
+            "the legs of order `{order}` are repaired{by}: {} {what}",
+            apart.broken.held_text()
         );
+        if apart.why.take().is_some() {
+            // What the book was never told of is not told any more.
+            let all = apart.dealt.iter().chain(&apart.broken.odd).copied();
+            apart.told = all.collect();
+        }
+        apart.dealt.clone_from(&apart.told);
+        apart.locked = false;
+        self.quarantine.0.insert(Arc::clone(&apart.broken.order), apart);
+        self.tell_apart(at, text);
     }
 
-    /// The book as it is when the legs are taken on: the packages that lost legs end, and what is left of them is held leg by
-    /// leg. Legs that did not trade change their place at their mark, so that nothing is won or lost by it.
-    fn taken_on(&self, broken: &Broken, way: Way, at: Instant, views: &Views) -> Result<Repaired, String> {
-        let mut done = Repaired {
-            book: self.book.clone(),
-            orders: Vec::new(),
-            events: Vec::new(),
-        };
+    /// The book with an order that closes each position that holds what an order left.
+    fn closing(&self, apart: &Apart, at: Instant, views: &Views) -> Result<Repaired, String> {
+        if let Some(why) = &apart.why {
+            return Err(why.clone());
+        }
+        let mut done = Repaired::of(&self.book);
+        for id in &apart.held {
+            let Some(position) = self.book.position(*id).filter(|p| p.is_open()) else {
+                continue;
+            };
+            if self.book.working_on(*id).is_some() {
+                continue;
+            }
+            let leg = position.legs.first();
+            let request = OrderRequest {
+                key: Arc::from(REPAIR),
+                structure: Arc::clone(&position.structure),
+                kind: OrderKind::Close { position: *id },
+                lots: position.lots,
+                limit: leg.and_then(|l| market(&l.contract, i64::from(l.ratio), views)),
+                decided_at: at,
+                good_for: GOOD_FOR,
+            };
+            let order = done.book.submit(request.clone()).map_err(|e| e.to_string())?;
+            done.orders.push((order, request));
+        }
+        Ok(done)
+    }
+
+    /// The book as it is with the legs: single legs that they close are closed, the packages that lost legs end, and what is left
+    /// is held leg by leg. Legs that did not trade change their place at their mark, so that nothing is won or lost by it.
+    fn taken_on(&self, broken: &Broken, at: Instant, views: &Views) -> Result<Repaired, String> {
+        let mut done = Repaired::of(&self.book);
         // Single contracts, those of one leg with their exact sum.
         let mut units: BTreeMap<OptionContract, (i64, VecDeque<Price>)> = BTreeMap::new();
         for odd in &broken.odd {
             units.insert(odd.contract, (odd.quantity.signum(), singles(odd)));
         }
+        let mut fee = broken.fee;
+        let mut charge = || Fees {
+            commission: std::mem::replace(&mut fee, Usd::ZERO),
+            ..Fees::ZERO
+        };
+        let own = broken.own_key();
+        let single = self
+            .book
+            .positions()
+            .filter(|p| p.structure == own && self.book.working_on(p.id).is_none());
+        for position in single {
+            let [leg] = position.legs.as_slice() else { continue };
+            let Some((side, queue)) = units.get_mut(&leg.contract) else {
+                continue;
+            };
+            if *side == i64::from(leg.ratio.signum()) {
+                continue;
+            }
+            for _ in 0..position.lots {
+                let Some(points) = queue.pop_front() else { break };
+                let contract = leg.contract;
+                let close = request(
+                    &own,
+                    OrderKind::Close {
+                        position: position.id,
+                    },
+                    1,
+                    at,
+                );
+                done.fill(close, vec![TradedLeg { contract, points }], charge(), (at, views))?;
+            }
+        }
         // What is held leg by leg: contract, side, points of one, and how many.
-        let mut own: BTreeMap<(OptionContract, i64, Price), u32> = BTreeMap::new();
+        let mut own_legs: BTreeMap<(OptionContract, i64, Price), u32> = BTreeMap::new();
         let mut hold = |contract, side, points: Price| {
-            let count = own.entry((contract, side, points)).or_insert(0_u32);
+            let count = own_legs.entry((contract, side, points)).or_insert(0_u32);
             *count = count.saturating_add(1);
         };
         let position = broken.position.and_then(|id| self.book.position(id)).cloned();
@@ -222,18 +356,11 @@ impl Crank<'_> {
                         points,
                     });
                 }
-                let request = OrderRequest {
-                    key: Arc::from(REPAIR),
-                    structure: Arc::clone(&position.structure),
-                    kind: OrderKind::Close {
-                        position: position.id,
-                    },
-                    lots: 1,
-                    limit: None,
-                    decided_at: at,
-                    good_for: 1,
+                let kind = OrderKind::Close {
+                    position: position.id,
                 };
-                done.fill(request, told, Fees::ZERO, (at, views))?;
+                let close = request(&position.structure, kind, 1, at);
+                done.fill(close, told, Fees::ZERO, (at, views))?;
             }
         }
         for (contract, (side, queue)) in units {
@@ -241,44 +368,82 @@ impl Crank<'_> {
                 hold(contract, side, points);
             }
         }
-        let mut fee = broken.fee;
-        for ((contract, side, points), lots) in own {
+        for ((contract, side, points), lots) in own_legs {
             let ratio = if side > 0 { 1 } else { -1 };
             let package = Package::new(vec![Leg { contract, ratio }]).map_err(|e| e.to_string())?;
-            let request = OrderRequest {
-                key: Arc::from(REPAIR),
-                structure: broken.own_key(),
-                kind: OrderKind::Open { package },
-                lots,
-                limit: None,
-                decided_at: at,
-                good_for: 1,
-            };
-            let fees = Fees {
-                commission: std::mem::replace(&mut fee, Usd::ZERO),
-                ..Fees::ZERO
-            };
-            let id = done.fill(request, vec![TradedLeg { contract, points }], fees, (at, views))?;
-            if way == Way::Close {
-                let request = OrderRequest {
-                    key: Arc::from(REPAIR),
-                    structure: broken.own_key(),
-                    kind: OrderKind::Close { position: id },
-                    lots,
-                    limit: market(&contract, side, views),
-                    decided_at: at,
-                    good_for: GOOD_FOR,
-                };
-                let order = done.book.submit(request.clone()).map_err(|e| e.to_string())?;
-                done.orders.push((order, request));
-            }
+            let open = request(&own, OrderKind::Open { package }, lots, at);
+            let id = done.fill(open, vec![TradedLeg { contract, points }], charge(), (at, views))?;
+            done.held.push(id);
         }
-        done.book.check().map_err(|e| e.to_string())?;
+        // What has settled is settled before anybody looks at the book.
+        if !broken.odd.iter().any(|odd| has_settled(odd, at)) {
+            done.book.check().map_err(|e| e.to_string())?;
+        }
         Ok(done)
     }
 }
 
+impl Apart {
+    fn new(broken: &Broken) -> Self {
+        Self {
+            broken: broken.clone(),
+            told: Vec::new(),
+            dealt: Vec::new(),
+            fee: Usd::ZERO,
+            held: BTreeSet::new(),
+            why: None,
+            locked: true,
+        }
+    }
+
+    /// What the book was told of and an operator has not dealt with, the other way round; what has settled apart.
+    fn undone(&self, at: Instant) -> Option<Broken> {
+        let mut told: Vec<Odd> = self.told.clone();
+        let back = |odd: &Odd| Odd {
+            quantity: odd.quantity.saturating_neg(),
+            points: -odd.points,
+            ..*odd
+        };
+        told.extend(self.dealt.iter().map(back));
+        told.retain(|odd| !has_settled(odd, at));
+        let none = Broken {
+            odd: Vec::new(),
+            position: None,
+            ..self.broken.clone()
+        };
+        none.without((&told, self.broken.fee))
+    }
+}
+
+fn request(structure: &Arc<str>, kind: OrderKind, lots: u32, at: Instant) -> OrderRequest {
+    OrderRequest {
+        key: Arc::from(REPAIR),
+        structure: Arc::clone(structure),
+        kind,
+        lots,
+        limit: None,
+        decided_at: at,
+        good_for: 1,
+    }
+}
+
+/// What has settled is cash at the broker.
+fn has_settled(odd: &Odd, at: Instant) -> bool {
+    Instrument::Option(odd.contract)
+        .settles_at()
+        .is_some_and(|t| t <= at)
+}
+
 impl Repaired {
+    fn of(book: &Book) -> Self {
+        Self {
+            book: book.clone(),
+            orders: Vec::new(),
+            events: Vec::new(),
+            held: Vec::new(),
+        }
+    }
+
     /// An order of the book that is filled already; its position.
     fn fill(
         &mut self,
@@ -339,11 +504,9 @@ fn singles(odd: &Odd) -> VecDeque<Price> {
 fn market(contract: &OptionContract, side: i64, views: &Views) -> Option<Price> {
     let mut snapshots = views.iter().flatten().map(|v| &v.snapshot);
     let snapshot = snapshots.find(|s| s.underlying == contract.root.underlying())?;
-    let chain = snapshot.expiry(contract.root, contract.expiry)?;
-    let (quotes, i) = (chain.side(contract.right), chain.index_of(contract.strike)?);
-    let (bid, ask) = (*quotes.bid.get(i)?, *quotes.ask.get(i)?);
-    if ask <= Price::ZERO {
+    let raw = snapshot.raw_quote(contract)?;
+    if !raw.is_quoted() {
         return None;
     }
-    Some(if side > 0 { bid } else { -ask })
+    Some(if side > 0 { raw.bid } else { -raw.ask })
 }

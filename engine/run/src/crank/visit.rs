@@ -107,8 +107,7 @@ impl<'a> Crank<'a> {
             self.take_in(at, views, &answers)?;
         }
         let broken = outside.broken(&self.book)?;
-        self.note_broken(at, broken);
-        Ok(())
+        self.note_broken(at, views, broken)
     }
 
     /// The book takes answers in by underlying, as it fills its own orders.
@@ -288,6 +287,16 @@ impl<'a> Crank<'a> {
 
     /// Settles what is due at an instant.
     pub(super) fn settle(&mut self, now: Instant, outside: Whoever<'_>) -> Result<(), RunError> {
+        self.settle_options(now)?;
+        self.let_go(now);
+        let history = self.setup.history;
+        let events = self.linear.advance(&mut self.book, history, now, outside)?;
+        self.recorder.linear_events(&events);
+        Ok(())
+    }
+
+    /// Settles the options that are due at an instant.
+    pub(super) fn settle_options(&mut self, now: Instant) -> Result<(), RunError> {
         let history = self.setup.history;
         let failed: RefCell<Option<HistoryError>> = RefCell::new(None);
         let value = |root: Root, expiry: Date| -> Option<SettlementValue> {
@@ -302,8 +311,6 @@ impl<'a> Crank<'a> {
         }
         let events = result.map_err(|e| RunError::from(e).at(now))?;
         self.recorder.events(&events);
-        let events = self.linear.advance(&mut self.book, history, now, outside)?;
-        self.recorder.linear_events(&events);
         Ok(())
     }
 

@@ -283,15 +283,31 @@ impl Outside for Again {
 
     fn linear(
         &mut self,
-        _: Instant,
+        at: Instant,
         _: &[(Instrument, LinearQuote)],
-        due: &[OrderId],
+        _: &[OrderId],
         _: &Book,
     ) -> Result<Vec<(OrderId, LinearTold)>, RunError> {
         self.asked = true;
         let told = self
             .upto(LINEAR)
-            .and_then(|()| self.sheet.linear(&self.orders, due));
+            .and_then(|()| self.sheet.linear(&self.orders, Some(at)));
+        told.map_err(|e| failed(&e))
+    }
+
+    fn linear_by_now(&mut self, _: &Book) -> Result<Vec<(OrderId, LinearTold)>, RunError> {
+        self.sheet.linear(&self.orders, None).map_err(|e| failed(&e))
+    }
+
+    fn take_back_linear(
+        &mut self,
+        _: Instant,
+        _: &[OrderId],
+        _: &Book,
+    ) -> Result<Vec<(OrderId, LinearTold)>, RunError> {
+        let told = self
+            .upto(TAKEN_BACK)
+            .and_then(|()| self.sheet.linear(&self.orders, None));
         told.map_err(|e| failed(&e))
     }
 

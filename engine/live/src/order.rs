@@ -486,30 +486,27 @@ impl Orders {
     #[must_use]
     pub fn carry(&self, now: Instant) -> wire::Carried {
         let oldest = now.0.saturating_sub(KEEP_DAYS * 86_400);
+        let young = self.orders.values().filter(|o| o.spec.not_after.0 >= oldest);
+        let mut wanted: BTreeSet<&ClientOrderId> = self.open().chain(young).map(|o| &o.spec.id).collect();
         let mut kept: BTreeSet<&Arc<str>> = BTreeSet::new();
-        let mut wanted: BTreeSet<&ClientOrderId> = self.open().map(|o| &o.spec.id).collect();
-        for fill in self.fills.all() {
-            let of_open = fill.order.as_ref().is_some_and(|o| wanted.contains(o));
-            if fill.at.0 >= oldest || of_open {
-                kept.insert(&fill.exec_id);
-            }
-        }
-        // A correction and what it corrects stay together.
+        // All trades of an order stay together, and a correction and what it corrects: a part of them would say that the rest was
+        // taken back.
         loop {
-            let before = kept.len();
+            let before = (kept.len(), wanted.len());
             for fill in self.fills.all() {
-                if let Some(old) = &fill.corrects
-                    && (kept.contains(old) || kept.contains(&fill.exec_id))
-                {
-                    kept.extend([old, &fill.exec_id]);
+                let of_wanted = fill.order.as_ref().is_some_and(|o| wanted.contains(o));
+                let corrects = |old: &Arc<str>| kept.contains(old) || kept.contains(&fill.exec_id);
+                if fill.at.0 >= oldest || of_wanted || fill.corrects.as_ref().is_some_and(corrects) {
+                    kept.insert(&fill.exec_id);
+                    kept.extend(&fill.corrects);
+                    wanted.extend(&fill.order);
+                } else if kept.contains(&fill.exec_id) {
+                    wanted.extend(&fill.order);
                 }
             }
-            if kept.len() == before {
+            if (kept.len(), wanted.len()) == before {
                 break;
             }
-        }
-        for fill in self.fills.all().filter(|f| kept.contains(&f.exec_id)) {
-            wanted.extend(&fill.order);
         }
         // What is not kept one by one is part of the base.
         let mut base = self.fills.positions().clone();
@@ -522,7 +519,7 @@ impl Orders {
         // Trades of an order stay in the order in which they came: its packages are made of the oldest.
         let mut fills: Vec<&Fill> = self.fills.all().filter(|f| kept.contains(&f.exec_id)).collect();
         fills.sort_by_key(|f| (self.fills.place(f), Arc::clone(&f.exec_id)));
-        let recent = |o: &&Order| wanted.contains(&o.spec.id) || o.spec.not_after.0 >= oldest;
+        let recent = |o: &&Order| wanted.contains(&o.spec.id);
         wire::Carried {
             positions: base
                 .iter()

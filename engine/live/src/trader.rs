@@ -321,7 +321,6 @@ impl<'t> AtWork<'t> {
         &mut self,
         at: Instant,
         quotes: &[(Instrument, LinearQuote)],
-        due: &[OrderId],
     ) -> Result<Vec<(OrderId, LinearTold)>, TradeError> {
         self.asked = true;
         let when = (at, self.received_ns);
@@ -330,15 +329,12 @@ impl<'t> AtWork<'t> {
             trader.hear_all(desk, when)
         })?;
         self.told(at, LINEAR)?;
-        self.trader.sheet.linear(self.desk.orders(), due)
+        // The end of a session is looked at on the next: what traded since is of that one.
+        self.trader.sheet.linear(self.desk.orders(), Some(at))
     }
 
-    fn taken_back(
-        &mut self,
-        at: Instant,
-        orders: &[OrderId],
-        book: &Book,
-    ) -> Result<Vec<Answer>, TradeError> {
+    /// Takes orders back, and writes down that the book takes in here what is known of them.
+    fn taken_back(&mut self, at: Instant, orders: &[OrderId]) -> Result<(), TradeError> {
         let when = stamp(at, self.received_ns);
         for id in orders {
             if let Some(name) = self.trader.sheet.name(id) {
@@ -349,8 +345,7 @@ impl<'t> AtWork<'t> {
         let now = (at, self.received_ns);
         self.trader
             .lively(self.desk, now, |trader, desk| trader.hear_all(desk, now))?;
-        self.told(at, TAKEN_BACK)?;
-        self.trader.sheet.answers(self.desk.orders(), book)
+        self.told(at, TAKEN_BACK)
     }
 
     /// Writes down that the book takes in here what the journal knows of its orders.
@@ -377,15 +372,34 @@ impl Outside for AtWork<'_> {
         &mut self,
         at: Instant,
         quotes: &[(Instrument, LinearQuote)],
-        due: &[OrderId],
+        _: &[OrderId],
         _: &Book,
     ) -> Result<Vec<(OrderId, LinearTold)>, RunError> {
-        let told = self.linear_told(at, quotes, due);
+        let told = self.linear_told(at, quotes);
+        self.noted(told)
+    }
+
+    fn linear_by_now(&mut self, _: &Book) -> Result<Vec<(OrderId, LinearTold)>, RunError> {
+        let told = self.trader.sheet.linear(self.desk.orders(), None);
+        self.noted(told)
+    }
+
+    fn take_back_linear(
+        &mut self,
+        at: Instant,
+        orders: &[OrderId],
+        _: &Book,
+    ) -> Result<Vec<(OrderId, LinearTold)>, RunError> {
+        let told = self
+            .taken_back(at, orders)
+            .and_then(|()| self.trader.sheet.linear(self.desk.orders(), None));
         self.noted(told)
     }
 
     fn take_back(&mut self, at: Instant, orders: &[OrderId], book: &Book) -> Result<Vec<Answer>, RunError> {
-        let answers = self.taken_back(at, orders, book);
+        let answers = self
+            .taken_back(at, orders)
+            .and_then(|()| self.trader.sheet.answers(self.desk.orders(), book));
         self.noted(answers)
     }
 

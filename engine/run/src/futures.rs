@@ -2,14 +2,16 @@
 //!
 //! Histories have settlement prices of futures, one a session, and no quotes. An order for VX therefore fills at the
 //! settlement of the first session that ends after its decision (what an exchange calls a trade at settlement), with an
-//! assumed spread of some increments around it; such results are approximate and say so. Shares fill likewise at the close of
+//! assumed spread of some increments around it; such results are approximate and say so. At a broker it trades when it trades, in
+//! as many pieces as it likes: each enters the account at the next snapshot, at its own price, and the first variation is paid from
+//! there. Shares fill likewise at the close of
 //! their series, which is of prices as traded: a split that they lack ends the run. ES and MES are priced at every snapshot whose SPX options settle with them, so that their orders fill at the
 //! next snapshot, or at a settlement of theirs if the history has it and it comes first. Between prices positions are held at
 //! the last one: nothing is invented. Where a session has no settlement of ES, its newest snapshot's price stands in for the
 //! variation, marked.
 
 use crate::error::{ErrorClass, RunError};
-use crate::outside::{Whoever, lent, on_quotes};
+use crate::outside::{Outside, Whoever, lent, on_quotes};
 use alula_book::Book;
 use alula_book::instrument::{DayPrice, LinearEvent, LinearQuote, LinearRequest};
 use alula_core::linear::{LinearMarket, SPREAD_TICKS, SharePrice, implied_curve};
@@ -122,6 +124,23 @@ impl LinearFeed {
     fn implied_price(&self, contract: &FutureContract) -> Option<Price> {
         let curve = self.implied.iter().find(|c| c.root == contract.root)?;
         curve.of(contract).map(|p| p.price)
+    }
+
+    /// Takes in what came of orders that fill outside since they were asked for last: at a snapshot, whatever it prices. What is
+    /// told of a future that has settled since then settles too.
+    pub(crate) fn take_told(
+        book: &mut Book,
+        history: &dyn History,
+        at: Instant,
+        outside: &mut dyn Outside,
+    ) -> Result<Vec<LinearEvent>, RunError> {
+        let told = outside.linear_by_now(book)?;
+        if told.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut events = book.ledger_mut().on_quotes_told(at, &|_| None, &|_| false, &told);
+        settle_final(book, history, at, &mut events)?;
+        Ok(events)
     }
 
     /// Brings the account up to an instant: each session that ended since the last call, in order, with its splits, final

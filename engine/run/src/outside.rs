@@ -18,8 +18,9 @@ pub trait Outside {
     /// When whoever fills the orders is gone, or said something that cannot be true.
     fn round(&mut self, at: Instant, views: &Views, book: &Book) -> Result<Vec<Answer>, RunError>;
 
-    /// Where futures and shares are quoted: what came of the orders for them that these quotes are for. An order that is not in
-    /// the answer is at work.
+    /// Where futures and shares are quoted: what came of the orders for them by then, beyond what was told before. The quotes are
+    /// those that a simulated broker fills from; `due` are the orders that they are for. An order that is not in the answer is at
+    /// work as it was.
     ///
     /// # Errors
     /// As [`Outside::round`].
@@ -28,6 +29,26 @@ pub trait Outside {
         at: Instant,
         quotes: &[(Instrument, LinearQuote)],
         due: &[OrderId],
+        book: &Book,
+    ) -> Result<Vec<(OrderId, LinearTold)>, RunError>;
+
+    /// At a snapshot, after [`Outside::round`]: what came of orders for futures and shares meanwhile, beyond what was told before.
+    ///
+    /// # Errors
+    /// As [`Outside::round`].
+    fn linear_by_now(&mut self, book: &Book) -> Result<Vec<(OrderId, LinearTold)>, RunError> {
+        let _ = book;
+        Ok(Vec::new())
+    }
+
+    /// Takes back orders for futures and shares that have had their quotes; what is known by now.
+    ///
+    /// # Errors
+    /// As [`Outside::round`].
+    fn take_back_linear(
+        &mut self,
+        at: Instant,
+        orders: &[OrderId],
         book: &Book,
     ) -> Result<Vec<(OrderId, LinearTold)>, RunError>;
 
@@ -92,12 +113,11 @@ pub(crate) fn on_quotes(
     } else {
         outside.linear(at, &quotes, &orders, book)?
     };
-    let answer = |order: &LinearOrder| {
-        let found = told
-            .iter()
-            .find(|(id, _)| *id == order.id)
-            .map(|(_, told)| told.clone());
-        Some(found.unwrap_or(LinearTold::Waiting))
-    };
-    Ok(book.ledger_mut().on_quotes_told(at, quote_of, due, &answer))
+    let mut events = book.ledger_mut().on_quotes_told(at, quote_of, due, &told);
+    let overdue: Vec<OrderId> = book.ledger().overdue(at).map(|o| o.id.clone()).collect();
+    if !overdue.is_empty() {
+        let told = outside.take_back_linear(at, &overdue, book)?;
+        events.extend(book.ledger_mut().on_quotes_told(at, quote_of, &|_| false, &told));
+    }
+    Ok(events)
 }

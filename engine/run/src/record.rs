@@ -7,7 +7,7 @@ use crate::output::{
     RuleStat, RunOutput, TickRow, TradeLegRow, TradeRow,
 };
 use alula_book::instrument::{
-    Ledger, LegWords, LinearEvent, LinearExecution, LinearKind, LinearPosition, LinearRequest,
+    Ledger, LegWords, LinearEvent, LinearExecution, LinearKind, LinearPosition, LinearRequest, Unfilled,
 };
 use alula_book::{
     Band, Book, BookEvent, CancelReason, Execution, OrderId, OrderKind, OrderRequest, Position, PositionId,
@@ -33,6 +33,7 @@ use std::sync::Arc;
 const WORKING: &str = "working";
 /// An order that was taken back.
 const CANCELLED: &str = "cancelled";
+const PARTLY: &str = "partly filled";
 
 /// What the book said to the orders of a decision: their ids, or an error text where it took none.
 #[derive(Debug, Default)]
@@ -403,7 +404,7 @@ impl Recorder {
                 BookEvent::Waiting { order, reason, .. } => self.waits(order, reason.to_string()),
                 BookEvent::Cancelled { order, at, reason } => {
                     let partly = matches!(reason, CancelReason::Rest { .. });
-                    let status = if partly { "partly filled" } else { CANCELLED };
+                    let status = if partly { PARTLY } else { CANCELLED };
                     self.ended(order, *at, status, reason.to_string());
                 }
                 BookEvent::Settled(execution) => self.output.trades.push(trade_row(execution)),
@@ -442,7 +443,9 @@ impl Recorder {
                 }
                 LinearEvent::Waiting { order, reason, .. } => self.waits(order, reason.to_string()),
                 LinearEvent::Cancelled { order, at, reason } => {
-                    self.ended(order, *at, CANCELLED, reason.to_string());
+                    let partly = *reason == Unfilled::Rest;
+                    let status = if partly { PARTLY } else { CANCELLED };
+                    self.ended(order, *at, status, reason.to_string());
                 }
             }
         }

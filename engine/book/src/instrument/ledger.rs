@@ -170,6 +170,8 @@ struct Totals {
 pub struct Ledger {
     config: LedgerConfig,
     orders: Vec<LinearOrder>,
+    /// Those that are over and of which something traded elsewhere: more may be told of them.
+    past: BTreeMap<OrderId, LinearOrder>,
     holdings: BTreeMap<HoldingKey, Holding>,
     open: BTreeMap<PositionId, LinearPosition>,
     closed: BTreeMap<PositionId, LinearPosition>,
@@ -223,6 +225,7 @@ impl Ledger {
         Self {
             config,
             orders: Vec::new(),
+            past: BTreeMap::new(),
             holdings: BTreeMap::new(),
             open: BTreeMap::new(),
             closed: BTreeMap::new(),
@@ -283,27 +286,23 @@ impl Ledger {
             self.config.fees.covers([symbol])?;
         }
         if let Some(position) = request.kind.position() {
-            if !self.fits(position, &request) {
+            if !self.fits(position, &request, request.lots) {
                 return Err(LinearRefusal::Position(position));
             }
             if let Some(order) = self.working_on(position) {
                 return Err(LinearRefusal::AlreadyWorking(position, order.id.clone()));
             }
         }
-        self.orders.push(LinearOrder {
-            id,
-            request,
-            tries: 0,
-        });
+        self.orders.push(LinearOrder::new(id, request));
         Ok(())
     }
 
-    /// Whether a position is as an order on it needs it.
-    fn fits(&self, position: PositionId, request: &LinearRequest) -> bool {
+    /// Whether a position is as an order on it needs it, of which so many lots are left.
+    fn fits(&self, position: PositionId, request: &LinearRequest, left: u32) -> bool {
         self.open.get(&position).is_some_and(|p| {
             let lots = match request.kind {
-                LinearKind::Roll { .. } => p.lots == request.lots,
-                _ => p.lots >= request.lots,
+                LinearKind::Roll { .. } => p.lots == left,
+                _ => p.lots >= left,
             };
             lots && p.structure == request.structure
         })
@@ -320,6 +319,12 @@ impl Ledger {
     pub fn working_on(&self, position: PositionId) -> Option<&LinearOrder> {
         let mut orders = self.orders.iter();
         orders.find(|o| o.request.kind.position() == Some(position))
+    }
+
+    /// The order at work of which a position holds what has traded.
+    #[must_use]
+    pub fn filling(&self, position: PositionId) -> Option<&LinearOrder> {
+        self.orders.iter().find(|o| o.position == Some(position))
     }
 
     /// Takes an order back; false when it is not at work.

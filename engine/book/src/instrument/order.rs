@@ -93,15 +93,13 @@ pub struct LinearPart {
     pub fee: Option<Usd>,
 }
 
-/// What a broker tells of an order for futures or shares.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum LinearTold {
-    /// All of it traded: the parts add up to its legs.
-    Filled(Vec<LinearPart>),
-    /// It is at work.
-    Waiting,
-    /// It is over, and nothing traded.
-    Ended,
+/// What a broker tells of an order for futures or shares, beyond what it told before.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LinearTold {
+    /// What traded. A correction takes back what it corrects: the same price, the other way round.
+    pub parts: Vec<LinearPart>,
+    /// Nothing more will trade.
+    pub over: bool,
 }
 
 /// An order at work.
@@ -113,6 +111,83 @@ pub struct LinearOrder {
     pub request: LinearRequest,
     /// Rounds tried.
     pub tries: u32,
+    /// What of it traded, where it fills in pieces.
+    pub(super) traded: Vec<LinearLeg>,
+    /// Position that its first piece changed.
+    pub(super) position: Option<PositionId>,
+    /// Why it waits, as it was said last.
+    pub(super) why: Option<Unfilled>,
+}
+
+impl LinearOrder {
+    pub(super) const fn new(id: OrderId, request: LinearRequest) -> Self {
+        Self {
+            id,
+            request,
+            tries: 0,
+            traded: Vec::new(),
+            position: None,
+            why: None,
+        }
+    }
+
+    /// What traded of a leg.
+    #[must_use]
+    pub fn traded(&self, instrument: &Instrument) -> i64 {
+        let found = self.traded.iter().find(|l| l.instrument == *instrument);
+        found.map_or(0, |l| l.quantity)
+    }
+
+    /// What is still to trade.
+    #[must_use]
+    pub fn left(&self) -> Vec<LinearLeg> {
+        let left = |leg: &LinearLeg| {
+            let rest = leg.quantity.saturating_sub(self.traded(&leg.instrument));
+            // Of what traded beyond the order nothing is left.
+            let quantity = if rest.signum() == leg.quantity.signum() {
+                rest
+            } else {
+                0
+            };
+            LinearLeg { quantity, ..*leg }
+        };
+        let legs = self.request.legs.iter().map(left);
+        legs.filter(|l| l.quantity != 0).collect()
+    }
+
+    /// Something of it traded.
+    #[must_use]
+    pub fn is_begun(&self) -> bool {
+        self.traded.iter().any(|l| l.quantity != 0)
+    }
+
+    /// All of it traded.
+    #[must_use]
+    pub fn is_done(&self) -> bool {
+        self.left().is_empty()
+    }
+
+    pub(super) fn note(&mut self, part: &LinearLeg) {
+        match self.traded.iter_mut().find(|l| l.instrument == part.instrument) {
+            Some(leg) => leg.quantity = leg.quantity.saturating_add(part.quantity),
+            None => self.traded.push(*part),
+        }
+    }
+
+    /// Its lots of which every leg traded, and those of which some leg did.
+    pub(super) fn lots_traded(&self) -> (u32, u32) {
+        let lots = i128::from(self.request.lots);
+        let (mut whole, mut begun) = (lots, 0);
+        for leg in &self.request.legs {
+            let of = i128::from(leg.quantity);
+            let traded = i128::from(self.traded(&leg.instrument)).saturating_mul(lots);
+            whole = whole.min(traded.div_euclid(of));
+            // Rounded up, whichever way the leg goes.
+            begun = begun.max(-((-traded.saturating_mul(of.signum())).div_euclid(of.saturating_abs())));
+        }
+        let bounded = |n: i128| u32::try_from(n.clamp(0, lots)).unwrap_or(0);
+        (bounded(whole), bounded(begun))
+    }
 }
 
 /// Why an order was not taken.
@@ -156,6 +231,8 @@ pub enum Unfilled {
     Outside,
     /// Whoever fills it ended it, or a rail never let it out.
     Ended,
+    /// A part of it traded, and the rest will not.
+    Rest,
     /// The legs cost more, or bring less, than the order accepts.
     Limit {
         /// Points for all lots, credits positive.
@@ -174,6 +251,9 @@ impl fmt::Display for Unfilled {
             Self::PositionChanged(p) => write!(f, "position {p} changed meanwhile"),
             Self::Outside => f.write_str("it has not filled at the broker"),
             Self::Ended => f.write_str("it ended at the broker, or was never sent"),
+            Self::Rest => {
+                f.write_str("a part of it traded, and the rest was taken back or ended at the broker")
+            }
             Self::Limit { net, limit } => {
                 write!(f, "a net of {net} points is worse than the limit of {limit}")
             }

@@ -6,6 +6,7 @@ mod fills;
 mod instruments;
 mod margins;
 mod outside;
+mod pieces;
 mod portfolios;
 mod properties;
 mod settlements;

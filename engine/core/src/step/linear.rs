@@ -12,7 +12,9 @@ use crate::plan::PlanRule;
 use crate::state::State;
 use crate::trace::Scope;
 use crate::value::{Cause, Cell};
-use alula_book::instrument::{Flow, LegWords, LinearKind, LinearLeg, LinearPosition, LinearRequest};
+use alula_book::instrument::{
+    Flow, LegWords, LinearKind, LinearLeg, LinearOrder, LinearPosition, LinearRequest,
+};
 use alula_book::{Band, PositionId};
 use alula_dsl::builtin::Greek;
 use alula_dsl::graph::{NodeId, RollDef, RuleAction, SizeBasis, StructureDef};
@@ -231,11 +233,13 @@ impl Walk<'_> {
     /// Whether the account's margin holds with these legs more and everything that orders at work and of this tick are about
     /// to hold. An order that needs no more than the account needs now always fits.
     pub(super) fn linear_margin_fits(&self, legs: &[LinearLeg]) -> Result<(), Skip> {
-        let working = self.book.ledger().orders().iter().map(|o| &o.request);
-        let opening = working
-            .chain(&self.decision.linear)
-            .filter(|r| r.kind.position().is_none());
-        let mut all: Vec<LinearLeg> = opening.flat_map(|r| r.legs.iter().copied()).collect();
+        let opens = |kind: &LinearKind| kind.position().is_none();
+        let working = self.book.ledger().orders().iter();
+        // What has traded of them is held already.
+        let working = working.filter(|o| opens(&o.request.kind));
+        let mut all: Vec<LinearLeg> = working.flat_map(LinearOrder::left).collect();
+        let wanted = self.decision.linear.iter().filter(|r| opens(&r.kind));
+        all.extend(wanted.flat_map(|r| r.legs.iter().copied()));
         all.extend_from_slice(legs);
         let traded = (all.as_slice(), self.linear_fees(legs));
         let then = after_linear(&self.sight, self.book, traded, &self.opening_stakes());

@@ -11,7 +11,7 @@ use crate::linear;
 use crate::observe::{self, AccountView, package_margin};
 use crate::plan::PlanSubaccount;
 use crate::value::Cause;
-use alula_book::instrument::{LinearKind, LinearLeg};
+use alula_book::instrument::{LinearKind, LinearLeg, LinearOrder, LinearRequest};
 use alula_book::{OrderKind, Package, PackagePrice};
 use alula_dsl::builtin::BookObs;
 use alula_market::contract::Instrument;
@@ -115,11 +115,13 @@ impl Walk<'_> {
             }
         }
         let price_of = |i: &Instrument| self.sight.linear.price(i);
-        let orders = self.book.ledger().orders().iter().map(|o| &o.request);
-        for request in orders.chain(&self.decision.linear).filter(|r| mine(&r.structure)) {
-            if request.kind == LinearKind::Open {
-                free -= linear::margin(&request.legs, &price_of, self.tick.at.date())?;
-            }
+        let opens = |r: &LinearRequest| r.kind == LinearKind::Open && mine(&r.structure);
+        let orders = self.book.ledger().orders().iter();
+        // What has traded of them is held already.
+        let working = orders.filter(|o| opens(&o.request)).map(LinearOrder::left);
+        let wanted = self.decision.linear.iter().filter(|r| opens(r));
+        for legs in working.chain(wanted.map(|r| r.legs.clone())) {
+            free -= linear::margin(&legs, &price_of, self.tick.at.date())?;
         }
         Ok(free)
     }

@@ -11,7 +11,7 @@ use alula_market::contract::{Instrument, OptionContract};
 use alula_market::money::{Price, Usd};
 use alula_market::time::Instant;
 use alula_run::{Broken, Odd};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// What an order of the book, or of its ledger (without legs here), is at the broker.
@@ -27,7 +27,12 @@ struct Sent {
     fee: Usd,
     /// Position that it closes or rolls.
     position: Option<PositionId>,
+    /// Of futures and shares: what was told to the ledger, and whether it was told to be over.
+    linear: Option<(Pieces, bool)>,
 }
+
+/// What traded of an order for futures or shares, trades at one price together: how many, and their fees where they are told.
+type Pieces = BTreeMap<(Instrument, Price), (i64, Option<Usd>)>;
 
 /// An order of the book that nobody has sent yet.
 #[derive(Clone, Debug)]
@@ -57,7 +62,6 @@ impl Sheet {
         for id in gone {
             if let Some(sent) = self.sent.remove(&id)
                 && sent.name.is_ok()
-                && !sent.legs.is_empty()
             {
                 self.past.insert(id, sent);
             }
@@ -95,49 +99,41 @@ impl Sheet {
         gone.filter_map(|(_, sent)| sent.name.clone().ok()).collect()
     }
 
-    /// What the journal knows of orders for futures and shares.
+    /// What the journal knows of orders for futures and shares beyond what the ledger was told, up to an instant where one is
+    /// given: every trade as it came, whole packages or not.
     pub(crate) fn linear(
-        &self,
+        &mut self,
         orders: &Orders,
-        due: &[OrderId],
+        upto: Option<Instant>,
     ) -> Result<Vec<(OrderId, LinearTold)>, TradeError> {
-        let mut told = Vec::new();
-        for id in due {
-            let name = match self.sent.get(id).map(|s| &s.name) {
-                Some(Ok(name)) => name.clone(),
-                Some(Err(_)) => {
-                    told.push((id.clone(), LinearTold::Ended));
-                    continue;
+        let mut all = Vec::new();
+        for (id, sent) in self.past.iter_mut().chain(&mut self.sent) {
+            let Some((told, over)) = &mut sent.linear else {
+                continue;
+            };
+            let mut news = LinearTold::default();
+            match &sent.name {
+                Err(_) => news.over = !*over,
+                Ok(name) => {
+                    let Some(known) = orders.get(name) else {
+                        if *over {
+                            // The journals of later runs no longer name it.
+                            continue;
+                        }
+                        return Err(TradeError::Odd(format!("order `{name}` is not in the journal")));
+                    };
+                    let (now, later) = pieces(orders, name, upto)?;
+                    news.parts = beyond(told, &now);
+                    news.over = known.state.is_end() && !later && !*over;
+                    *told = now;
                 }
-                // It was not sent before these quotes.
-                None => continue,
-            };
-            let Some(known) = orders.get(&name) else {
-                return Err(TradeError::Odd(format!("order `{name}` is not in the journal")));
-            };
-            let odd = |what: &str| TradeError::Odd(format!("order `{name}`: {what}"));
-            if known.traded.over || known.traded.strange {
-                return Err(odd("something else traded than was ordered"));
             }
-            if known.traded.packages == known.spec.quantity {
-                let parts = parts_of(orders, &name);
-                let traded = |l: &LinearLeg| {
-                    let ours = parts.iter().filter(|p| p.instrument == l.instrument);
-                    let all = l.quantity.saturating_mul(i64::from(known.spec.quantity));
-                    ours.map(|p| p.quantity).sum::<i64>() == all
-                };
-                if !known.spec.legs.iter().all(traded) {
-                    return Err(odd("its trades do not add up to what was ordered"));
-                }
-                told.push((id.clone(), LinearTold::Filled(parts)));
-            } else if known.state.is_end() {
-                if known.traded.packages > 0 || known.traded.is_lopsided(&known.spec) {
-                    return Err(odd("a part of it traded, and the rest will not"));
-                }
-                told.push((id.clone(), LinearTold::Ended));
+            *over |= news.over;
+            if news.over || !news.parts.is_empty() {
+                all.push((id.clone(), news));
             }
         }
-        Ok(told)
+        Ok(all)
     }
 
     /// Orders of the book that were not sent, in its order, then those of its ledger.
@@ -172,6 +168,7 @@ impl Sheet {
     /// Notes what became of an order: its name, or why it was not sent.
     pub(crate) fn note(&mut self, order: Unsent, name: Result<ClientOrderId, Arc<str>>) {
         let sent = Sent {
+            linear: order.legs.is_empty().then(|| (Pieces::new(), false)),
             name,
             brought: vec![Price::ZERO; order.legs.len()],
             legs: order.legs,
@@ -495,23 +492,47 @@ const fn common(mut a: u64, mut b: u64) -> u64 {
     a
 }
 
-/// What traded of an order, trades at one price together, with their fees.
-fn parts_of(orders: &Orders, name: &ClientOrderId) -> Vec<LinearPart> {
-    let mut parts: BTreeMap<(Instrument, Price), (i64, Option<Usd>)> = BTreeMap::new();
+/// What traded of an order for futures or shares up to an instant, and whether more traded later.
+fn pieces(
+    orders: &Orders,
+    name: &ClientOrderId,
+    upto: Option<Instant>,
+) -> Result<(Pieces, bool), TradeError> {
+    let (mut all, mut later) = (Pieces::new(), false);
     for fill in orders.fills().of(name) {
-        let part = parts
+        if upto.is_some_and(|upto| fill.at > upto) {
+            later = true;
+            continue;
+        }
+        if matches!(fill.instrument, Instrument::Option(_)) && fill.quantity != 0 {
+            return Err(TradeError::Odd(format!(
+                "order `{name}` of futures or shares traded `{}`",
+                fill.instrument
+            )));
+        }
+        let piece = all
             .entry((fill.instrument, fill.price))
             .or_insert((0, Some(Usd::ZERO)));
-        part.0 = part.0.saturating_add(fill.quantity);
-        part.1 = part.1.zip(fill.fee).map(|(a, b)| a + b);
+        piece.0 = piece.0.saturating_add(fill.quantity);
+        piece.1 = piece.1.zip(fill.fee).map(|(a, b)| a + b);
     }
-    let whole = parts.into_iter().filter(|(_, (quantity, _))| *quantity != 0);
-    whole
-        .map(|((instrument, price), (quantity, fee))| LinearPart {
-            instrument,
-            quantity,
-            price,
-            fee,
-        })
-        .collect()
+    all.retain(|_, (quantity, _)| *quantity != 0);
+    Ok((all, later))
+}
+
+/// What is in `now` beyond what was told. What was told and is not there any more was corrected: it trades the other way round.
+fn beyond(told: &Pieces, now: &Pieces) -> Vec<LinearPart> {
+    let none = (0, Some(Usd::ZERO));
+    let all: BTreeSet<&(Instrument, Price)> = told.keys().chain(now.keys()).collect();
+    let part = |key: &(Instrument, Price)| {
+        let (before, after) = (told.get(key).unwrap_or(&none), now.get(key).unwrap_or(&none));
+        LinearPart {
+            instrument: key.0,
+            quantity: after.0.saturating_sub(before.0),
+            price: key.1,
+            fee: after.1.zip(before.1).map(|(after, before)| after - before),
+        }
+    };
+    let parts = all.into_iter().map(part);
+    parts.filter(|p| p.quantity != 0).collect()
 }

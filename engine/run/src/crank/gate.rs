@@ -5,7 +5,7 @@ use crate::course::{HaltLevel, OperatorAct};
 use crate::rails::{Agreement, Halt, RailLimits, Rails};
 use crate::rails::{Ask, Mode, OpenRisk, Purpose, Seen, Verdict};
 use crate::record::Refused;
-use alula_book::instrument::{LinearKind, LinearLeg, LinearRequest};
+use alula_book::instrument::{LinearKind, LinearLeg, LinearOrder, LinearRequest};
 use alula_book::{OrderKind, OrderRequest, Position};
 use alula_core::decision::{Decision, RuleKind};
 use alula_core::margin::{self, Change, Stake};
@@ -190,12 +190,11 @@ impl Crank<'_> {
         let rulebook = self.setup.rulebook;
         let (package, from, lots) = match wanted {
             Wanted::Linear(r) => {
-                let lots = i64::from(r.lots.max(1));
-                let times = |l: &LinearLeg| LinearLeg {
-                    quantity: l.quantity.saturating_mul(lots),
-                    ..*l
-                };
-                let legs: Vec<LinearLeg> = r.legs.iter().map(times).collect();
+                // With what is left of those at work that open something.
+                let working = self.book.ledger().orders().iter();
+                let opening = working.filter(|o| o.request.kind.position().is_none());
+                let mut legs: Vec<LinearLeg> = opening.flat_map(LinearOrder::left).collect();
+                legs.extend_from_slice(&r.legs);
                 let then = margin::after_linear(sight, &self.book, (&legs, Usd::ZERO), &pending);
                 return then.ok().map(|m| m.required);
             }

@@ -3,6 +3,7 @@
 use super::{Crank, Session, Turned, gate, operator};
 use crate::backtest::end_of_day;
 use crate::error::{ErrorClass, RunError};
+use crate::futures::LinearFeed;
 use crate::outside::{Whoever, lent};
 use crate::record::{Refused, Submitted};
 use alula_book::{Answer, Book, BookEvent, OrderId, Told};
@@ -101,6 +102,8 @@ impl<'a> Crank<'a> {
         };
         let answers = outside.round(at, views, &self.book)?;
         self.take_in(at, views, &answers)?;
+        let events = LinearFeed::take_told(&mut self.book, self.setup.history, at, outside)?;
+        self.recorder.linear_events(&events);
         let overdue: Vec<OrderId> = self.book.overdue().map(|o| o.id.clone()).collect();
         if !overdue.is_empty() {
             let answers = outside.take_back(at, &overdue, &self.book)?;

@@ -3,7 +3,7 @@
 use super::{Flow, Holding, HoldingKey, Ledger, LinearEvent, LinearExecution, per_lot};
 use crate::band::{Band, Cross};
 use crate::fees::Fees;
-use crate::id::PositionId;
+use crate::id::{OrderId, PositionId};
 use crate::instrument::order::{
     LinearKind, LinearLeg, LinearOrder, LinearPart, LinearRequest, LinearTold, Unfilled,
 };
@@ -30,52 +30,25 @@ impl Ledger {
         quote_of: QuoteOf<'_>,
         due: &dyn Fn(&LinearRequest) -> bool,
     ) -> Vec<LinearEvent> {
-        self.on_quotes_told(at, quote_of, due, &|_| None)
-    }
-
-    /// The same where somebody else says what came of an order: of one that is told of, the quotes are the edges of the band
-    /// and the reason why it waits.
-    pub fn on_quotes_told(
-        &mut self,
-        at: Instant,
-        quote_of: QuoteOf<'_>,
-        due: &dyn Fn(&LinearRequest) -> bool,
-        told: &dyn Fn(&LinearOrder) -> Option<LinearTold>,
-    ) -> Vec<LinearEvent> {
         self.now = self.now.max(Some(at));
         let mut events = Vec::new();
         for mut order in std::mem::take(&mut self.orders) {
-            let decided = order.request.decided_at;
-            let early = decided > at || (decided == at && !self.config.same_bar);
-            if early || !due(&order.request) {
+            if self.is_early(&order, at) || !due(&order.request) {
                 self.orders.push(order);
                 continue;
             }
-            let priced = self.priced(&order.request, at, quote_of);
-            let outcome = match told(&order) {
-                None => priced.map(|quotes| {
+            match self.priced(&order, at, quote_of) {
+                Ok(quotes) => {
                     let legs = order.request.legs.iter().zip(quotes);
-                    legs.map(|(leg, quote)| Filled::inside(leg, quote)).collect()
-                }),
-                Some(LinearTold::Filled(parts)) => {
-                    let with_quote = parts
-                        .iter()
-                        .map(|part| Filled::told(part, quote_of(&part.instrument), at));
-                    Ok(with_quote.collect::<Vec<_>>())
-                }
-                Some(LinearTold::Waiting) => Err(priced.err().unwrap_or(Unfilled::Outside)),
-                Some(LinearTold::Ended) => Err(Unfilled::Ended),
-            };
-            match outcome {
-                Ok(filled) => {
-                    let executed = self.fill(&order, &filled, at);
+                    let filled: Vec<Filled> = legs.map(|(leg, quote)| Filled::inside(leg, quote)).collect();
+                    let executed = self.fill(&mut order, &filled, at);
                     events.extend(executed.into_iter().map(LinearEvent::Executed));
                 }
                 Err(reason) => {
                     order.tries = order.tries.saturating_add(1);
                     let over = matches!(
                         reason,
-                        Unfilled::LastTradePassed(_) | Unfilled::PositionChanged(_) | Unfilled::Ended
+                        Unfilled::LastTradePassed(_) | Unfilled::PositionChanged(_)
                     );
                     let id = order.id.clone();
                     if over || order.tries >= order.request.good_for {
@@ -99,14 +72,120 @@ impl Ledger {
         events
     }
 
+    /// The same where somebody else fills the orders and says what came of them since it was asked last. The quotes are the edges
+    /// of the band and the reason why an order waits. An order is at work until it is told to be over, or all of it traded:
+    /// of what [`Self::overdue`] lists the rest has to be taken back. What is told of an order that is over counts too.
+    pub fn on_quotes_told(
+        &mut self,
+        at: Instant,
+        quote_of: QuoteOf<'_>,
+        due: &dyn Fn(&LinearRequest) -> bool,
+        told: &[(OrderId, LinearTold)],
+    ) -> Vec<LinearEvent> {
+        self.now = self.now.max(Some(at));
+        let mut events = Vec::new();
+        for (id, told) in told {
+            if let Some(mut order) = self.past.remove(id) {
+                self.take_parts((&mut order, &told.parts), (at, quote_of), &mut events);
+                self.end(order, at);
+            }
+        }
+        for mut order in std::mem::take(&mut self.orders) {
+            if let Some((_, told)) = told.iter().find(|(id, _)| *id == order.id) {
+                self.take_parts((&mut order, &told.parts), (at, quote_of), &mut events);
+                if told.over || order.is_done() {
+                    if !order.is_done() {
+                        let given_up = order.tries >= order.request.good_for;
+                        let reason = match order.why {
+                            _ if order.is_begun() => Unfilled::Rest,
+                            Some(why) if given_up => why,
+                            _ => Unfilled::Ended,
+                        };
+                        events.push(LinearEvent::Cancelled {
+                            order: order.id.clone(),
+                            at,
+                            reason,
+                        });
+                    }
+                    self.end(order, at);
+                    continue;
+                }
+            }
+            if !self.is_early(&order, at) && due(&order.request) {
+                let reason = self.priced(&order, at, quote_of).err();
+                let reason = reason.unwrap_or(Unfilled::Outside);
+                order.tries = order.tries.saturating_add(1);
+                order.why = Some(reason);
+                events.push(LinearEvent::Waiting {
+                    order: order.id.clone(),
+                    at,
+                    reason,
+                });
+            }
+            self.orders.push(order);
+        }
+        self.mark(at, quote_of);
+        events
+    }
+
+    /// Orders filled elsewhere that have had their rounds, or that nothing can come of any more: to be taken back.
+    pub fn overdue(&self, at: Instant) -> impl Iterator<Item = &LinearOrder> {
+        self.orders.iter().filter(move |order| {
+            let legs = &order.request.legs;
+            let gone = |leg: &LinearLeg| leg.instrument.last_trade_at().is_some_and(|last| last < at);
+            order.tries >= order.request.good_for || legs.iter().any(gone) || !self.still_fits(order)
+        })
+    }
+
+    fn is_early(&self, order: &LinearOrder, at: Instant) -> bool {
+        let decided = order.request.decided_at;
+        decided > at || (decided == at && !self.config.same_bar)
+    }
+
+    /// Whether its position is still there for what is left of an order.
+    fn still_fits(&self, order: &LinearOrder) -> bool {
+        let request = &order.request;
+        let left = match request.kind {
+            LinearKind::Roll { .. } => request.lots,
+            _ => request.lots.saturating_sub(order.lots_traded().0),
+        };
+        let position = request.kind.position();
+        position.is_none_or(|position| self.fits(position, request, left))
+    }
+
+    /// Books parts of an order that traded elsewhere.
+    fn take_parts(
+        &mut self,
+        (order, parts): (&mut LinearOrder, &[LinearPart]),
+        (at, quote_of): (Instant, QuoteOf<'_>),
+        events: &mut Vec<LinearEvent>,
+    ) {
+        if parts.is_empty() {
+            return;
+        }
+        let with_quote = |part: &LinearPart| Filled::told(part, quote_of(&part.instrument), at);
+        let filled: Vec<Filled> = parts.iter().map(with_quote).collect();
+        let executed = self.fill(order, &filled, at);
+        events.extend(executed.into_iter().map(LinearEvent::Executed));
+    }
+
+    /// An order is over; more may be told of what traded of it.
+    fn end(&mut self, order: LinearOrder, at: Instant) {
+        if let Some(position) = order.position {
+            self.finish(position, &order.request.key, at);
+            self.past.insert(order.id.clone(), order);
+        }
+    }
+
     /// Quotes of every leg, or why it does not fill.
     fn priced(
         &self,
-        request: &LinearRequest,
+        order: &LinearOrder,
         at: Instant,
         quote_of: QuoteOf<'_>,
     ) -> Result<Vec<LinearQuote>, Unfilled> {
-        if let Some(position) = request.kind.position().filter(|p| !self.fits(*p, request)) {
+        let request = &order.request;
+        if let Some(position) = request.kind.position().filter(|_| !self.still_fits(order)) {
             return Err(Unfilled::PositionChanged(position));
         }
         let quote = |leg: &LinearLeg| {
@@ -137,18 +216,35 @@ impl Ledger {
         Ok(quotes)
     }
 
-    fn fill(&mut self, order: &LinearOrder, filled: &[Filled], at: Instant) -> Vec<LinearExecution> {
-        let request = &order.request;
-        let id = self.position_for(request, at);
+    /// Books what traded of an order: all of it, or a piece.
+    fn fill(&mut self, order: &mut LinearOrder, filled: &[Filled], at: Instant) -> Vec<LinearExecution> {
+        let id = match order.position {
+            Some(id) => id,
+            None => self.position_for(&order.request, at),
+        };
+        order.position = Some(id);
+        self.reopen(id);
+        let before = order.lots_traded();
         let executed = filled.iter().map(|leg| self.trade(id, order, leg, at)).collect();
+        filled.iter().for_each(|part| order.note(&part.leg));
+        let (whole, begun) = order.lots_traded();
+        let (done, request) = (order.is_done(), &order.request);
         if let Some(position) = self.open.get_mut(&id) {
             match request.kind {
-                LinearKind::Open => {}
-                LinearKind::Close { .. } => position.lots = position.lots.saturating_sub(request.lots),
-                LinearKind::Roll { .. } => {
+                LinearKind::Open => {
+                    let more = position.lots.saturating_add(begun);
+                    position.lots = more.saturating_sub(before.1);
+                    position.lots_opened = position.lots_opened.max(begun);
+                }
+                LinearKind::Close { .. } => {
+                    let less = position.lots.saturating_add(before.0);
+                    position.lots = less.saturating_sub(whole);
+                }
+                LinearKind::Roll { .. } if done => {
                     position.rolls = position.rolls.saturating_add(1);
                     position.legs = per_lot(&position.held, position.lots);
                 }
+                LinearKind::Roll { .. } => {}
                 LinearKind::Adjust => {
                     position.lots = position.size();
                     position.lots_opened = position.lots_opened.max(position.lots);
@@ -157,9 +253,23 @@ impl Ledger {
                     }
                 }
             }
+            if !position.held.is_empty() {
+                position.lots = position.lots.max(1);
+            }
         }
-        self.finish(id, &request.key, at);
+        if done {
+            // Between two pieces a position may hold nothing for a while.
+            self.finish(id, &request.key, at);
+        }
         executed
+    }
+
+    /// A position that was closed holds something again: a trade came late, or was taken back.
+    fn reopen(&mut self, id: PositionId) {
+        if let Some(mut position) = self.closed.remove(&id) {
+            (position.closed_at, position.closed_by) = (None, None);
+            self.open.insert(id, position);
+        }
     }
 
     /// The position that an order changes; a new one where it opens.
@@ -184,8 +294,8 @@ impl Ledger {
             opened_at: at,
             closed_by: None,
             closed_at: None,
-            lots: request.lots,
-            lots_opened: request.lots,
+            lots: 0,
+            lots_opened: 0,
             legs: per_lot(&request.legs, request.lots),
             held: Vec::new(),
             cash: Band::default(),

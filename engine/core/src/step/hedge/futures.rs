@@ -73,6 +73,7 @@ impl Walk<'_> {
             lots: p.lots,
             lot: self.held_lot(p, measure, aim),
             fixed: ledger.working_on(p.id).is_some()
+                || ledger.filling(p.id).is_some()
                 || self.acted.contains_key(&p.id)
                 || self.flattens(&layer.key),
             broken: p.held.len() < p.legs.len(),

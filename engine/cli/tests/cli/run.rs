@@ -287,6 +287,29 @@ fn a_run_answers_its_own_user_and_a_halt_stands_in_journal_and_folder() {
         (mode("state/condor/control.sock"), mode("state/condor")),
         (0o600, 0o700)
     );
+    let status = || -> Value {
+        let status = here.alula(&["ctl", "status", "state/condor"]);
+        serde_json::from_str(&status.stdout).unwrap()
+    };
+    let in_force = |version: u64| {
+        while status()["thresholds"]["config_version"] != version {
+            assert!(since.elapsed() < Duration::from_secs(60), "no version {version}");
+        }
+    };
+    // Its versions can be read, and taken back, while it runs.
+    let pushed = here.alula(&["thresholds", "push", "condor.alula", "tight.yaml"]);
+    assert_eq!(pushed.code, 0, "{pushed}");
+    in_force(2);
+    let history = here.alula(&["thresholds", "history", "state/condor"]);
+    let lines: Vec<&str> = history.stdout.lines().collect();
+    assert!(
+        lines.len() == 2 && lines[1].contains("vix_ceiling 35 vol → 25 vol"),
+        "{history}"
+    );
+    let back = ["thresholds", "rollback", "condor.alula", "1", "--from", "state"];
+    let back = here.alula(&back);
+    assert_eq!(back.code, 0, "{back}");
+    in_force(3);
     let halt = here.alula(&["halt", "state/condor", "CPI soon"]);
     assert_eq!(halt.code, 0, "{halt}");
     let mut halted = Value::Null;

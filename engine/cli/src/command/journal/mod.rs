@@ -23,14 +23,18 @@ use std::path::{Path, PathBuf};
 /// # Errors
 /// When there is no journal, or it cannot be read.
 pub fn run(args: &JournalArgs, out: &mut Output) -> Result<Exit, Failure> {
-    // The store gives up on damaged pages by a panic, which comes back as an error; its words are for its authors.
-    let hook = std::panic::take_hook();
-    std::panic::set_hook(Box::new(|_| {}));
-    let outcome = match &args.command {
+    quietly(|| match &args.command {
         JournalCommand::Verify(args) => check(args, out),
         JournalCommand::Show(args) => show(args, out),
         JournalCommand::Export(args) => export(args, out),
-    };
+    })
+}
+
+/// Reads journals. The store gives up on damaged pages by a panic, which comes back as an error; its words are for its authors.
+pub fn quietly<T>(read: impl FnOnce() -> T) -> T {
+    let hook = std::panic::take_hook();
+    std::panic::set_hook(Box::new(|_| {}));
+    let outcome = read();
     std::panic::set_hook(hook);
     outcome
 }
@@ -94,7 +98,8 @@ pub fn open(path: &Path) -> Result<Box<dyn Store>, Failure> {
     }
 }
 
-fn refused(path: &Path, error: &StoreError) -> Failure {
+/// What a journal that cannot be read means for the exit code.
+pub fn refused(path: &Path, error: &StoreError) -> Failure {
     let what = format!("cannot read the journal `{}`: {error}", path.display());
     match error {
         StoreError::Busy => Failure::usage(what).help(

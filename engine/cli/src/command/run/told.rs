@@ -20,7 +20,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 /// Runs that go on with one another.
-const RUNS_MAX: usize = 10_000;
+pub const RUNS_MAX: usize = 10_000;
 
 /// What a journal says about its run.
 #[derive(Debug, Default)]

@@ -3,6 +3,8 @@
 use super::{changes_json, changes_text, preview};
 use crate::args::TextFormat;
 use crate::args::thresholds::{CheckFileArgs, HistoryArgs, PreviewArgs, PushArgs, RollbackArgs};
+use crate::command::journal;
+use crate::command::run::told::RUNS_MAX;
 use crate::exit::{Exit, Failure};
 use crate::files;
 use crate::output::Output;
@@ -10,13 +12,13 @@ use crate::project::Project;
 use crate::run_folder;
 use alula_core::thresholds::{Change, ThresholdSet, read, value_text};
 use alula_dsl::graph::Graph;
-use alula_journal::store::RedbStore;
 use alula_journal::{Record, each};
 use alula_live::swap::{Desk, Judged, Rejection, Rules};
 use alula_market::time::Instant;
 use alula_report::text::short_hash;
 use anstyle::{AnsiColor, Style};
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 const TITLE: Style = Style::new().bold();
@@ -213,15 +215,7 @@ struct Version {
 /// Versions in a run folder, a journal, or the state folder of a strategy.
 fn versions(what: &Path) -> Result<Vec<Version>, Failure> {
     if what.is_dir() && !what.join(alula_run::folder::MANIFEST).is_file() {
-        let runs = std::fs::read_dir(what).map_err(|e| Failure::io("read", what, &e))?;
-        let mut runs: Vec<PathBuf> = runs.flatten().map(|e| e.path()).collect();
-        runs.retain(|p| p.extension().is_some_and(|e| e == "redb"));
-        runs.sort();
-        let newest = runs.pop().ok_or_else(|| {
-            Failure::usage(format!("`{}` holds no run and no journal", what.display()))
-                .help("name a run folder, a `.redb` journal, or the state folder of a strategy")
-        })?;
-        return of_journal(&newest);
+        return of_journal(&journal::meant(what)?);
     }
     if what.is_file() {
         return of_journal(what);
@@ -276,15 +270,27 @@ fn differences(before: &[(String, String)], after: &[(String, String)]) -> Vec<C
         .collect()
 }
 
+/// Versions of a run, under way or not, and of those that it goes on with.
 fn of_journal(path: &Path) -> Result<Vec<Version>, Failure> {
-    let unreadable = |why: String| {
-        Failure::usage(format!("cannot read the journal `{}`: {why}", path.display())).help(
-            "a run at work holds its journal; name a run folder, or the journal of a run that has ended",
-        )
-    };
-    let store = RedbStore::view(path).map_err(|e| unreadable(e.to_string()))?;
+    let mut all = BTreeMap::new();
+    let mut next = Some(path.to_owned());
+    for _ in 0..RUNS_MAX {
+        let Some(path) = next else { break };
+        let (found, parent) = of_one(&path)?;
+        // The run that goes on begins with what the one before it had in force, and knows less of how it came there.
+        all.extend(found.into_iter().map(|v| (v.number, v)));
+        next = parent
+            .map(|name| path.with_file_name(format!("{name}.redb")))
+            .filter(|p| p.is_file());
+    }
+    Ok(all.into_values().collect())
+}
+
+/// Versions in one journal, and the run that it goes on with.
+fn of_one(path: &Path) -> Result<(Vec<Version>, Option<String>), Failure> {
+    let store = journal::open(path)?;
     let mut out = Vec::new();
-    each(&store, |entry, record| {
+    let verdict = each(store.as_ref(), |entry, record| {
         if let Some(Record::ThresholdsApplied(r)) = record {
             let text = String::from_utf8_lossy(&r.canonical.0).into_owned();
             let lines = text
@@ -310,13 +316,13 @@ fn of_journal(path: &Path) -> Result<Vec<Version>, Failure> {
         }
         Ok(())
     })
-    .map_err(|e| unreadable(e.to_string()))?;
-    Ok(out)
+    .map_err(|e| journal::refused(path, &e))?;
+    Ok((out, verdict.manifest.parent))
 }
 
 /// Every version of a run and what changed with it.
 pub(super) fn history(args: &HistoryArgs, out: &mut Output) -> Result<Exit, Failure> {
-    let all = versions(&args.what)?;
+    let all = journal::quietly(|| versions(&args.what))?;
     if args.format == TextFormat::Json {
         let rows: Vec<Value> = all
             .iter()
@@ -357,7 +363,7 @@ pub(super) fn history(args: &HistoryArgs, out: &mut Output) -> Result<Exit, Fail
 pub(super) fn rollback(args: &RollbackArgs, out: &mut Output) -> Result<Exit, Failure> {
     let project = Project::load(&args.file)?;
     let (watched, in_force) = target(&project, args.to.as_deref(), out)?;
-    let all = versions(&args.from)?;
+    let all = journal::quietly(|| versions(&args.from))?;
     let Some(version) = all.iter().find(|v| v.number == args.version) else {
         let known: Vec<String> = all.iter().map(|v| v.number.to_string()).collect();
         return Err(

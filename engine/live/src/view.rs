@@ -191,8 +191,14 @@ impl View {
             (o.id.to_string(), what)
         });
         let others = ledger.orders().iter().map(|o| {
-            let legs = alula_book::instrument::LegWords(&o.request.legs).to_string();
-            (o.id.to_string(), format!("{}, {legs}", o.request.key))
+            let left = o.left();
+            let legs = alula_book::instrument::LegWords(&left);
+            let part = if o.is_begun() {
+                " left; a part has traded"
+            } else {
+                ""
+            };
+            (o.id.to_string(), format!("{}, {legs}{part}", o.request.key))
         });
         let newest = rows.ticks.last();
         Self {

@@ -19,6 +19,7 @@ mod lopsided;
 mod market;
 mod new;
 mod operator;
+mod pieces;
 mod plugin;
 mod quotes;
 mod run;

@@ -15,6 +15,7 @@ use alula_report::text::plural;
 use alula_run::{BacktestRequest, Crank, Mode, RunOutput, Swap};
 use anstyle::{AnsiColor, Style};
 use serde_json::json;
+use std::collections::BTreeMap;
 use std::path::Path;
 
 const TITLE: Style = Style::new().bold();
@@ -54,6 +55,8 @@ pub type Change<'c> = &'c dyn Fn(&Graph, Instant) -> Swap;
 pub struct Beside {
     /// The strategy that it began with.
     pub graph: Graph,
+    /// Thresholds in force where it stands, by name.
+    pub values: BTreeMap<String, f64>,
     /// As it stands.
     pub old: RunOutput,
     /// With the change.
@@ -76,8 +79,8 @@ pub fn beside(
     out: &mut Output,
 ) -> Result<Beside, Failure> {
     let journal = journal::meant(state)?;
-    let read = || Told::of(journal::open(&journal)?.as_ref(), &journal);
-    let told = read()?;
+    // Read once: a run under way goes on meanwhile, and both computations must end where this one does.
+    let told = Told::of(journal::open(&journal)?.as_ref(), &journal)?;
     let Some((newest, ..)) = told.decisions.last() else {
         return Err(Failure::usage("the run has not decided anything yet").help("leave `--state` out"));
     };
@@ -97,15 +100,23 @@ pub fn beside(
             told.run
         )
     };
-    let old = computed(told, data, None, out)?;
     // A replay takes what it was told to pieces.
-    let new = computed(read()?, data, Some((since, change)), out)?;
+    let old = computed(told.clone(), data, None, out)?;
+    let new = computed(told, data, Some((since, change)), out)?;
     Ok(Beside {
-        graph: old.0,
-        old: old.1,
-        new: new.1,
+        graph: old.graph,
+        values: old.values,
+        old: old.output,
+        new: new.output,
         basis,
     })
+}
+
+/// A run up to its newest decision.
+struct Computed {
+    graph: Graph,
+    values: BTreeMap<String, f64>,
+    output: RunOutput,
 }
 
 /// The run up to its newest decision, with a change where one is given; what the journal says of it is not compared.
@@ -114,7 +125,7 @@ fn computed(
     data: Option<&Path>,
     change: Option<(Instant, Change<'_>)>,
     out: &mut Output,
-) -> Result<(Graph, RunOutput), Failure> {
+) -> Result<Computed, Failure> {
     let basis = basis::read(told.sources.as_deref().unwrap_or_default())?;
     with_run((&mut told, &basis), data, out, &mut |told, graph, mut crank| {
         if let Some((at, change)) = change {
@@ -124,8 +135,14 @@ fn computed(
         let mut orders = told.again(&mut crank)?;
         told.turn_all(&mut crank, orders.as_mut())?;
         crank.stop_here();
+        let slots = crank.own_graph().thresholds.iter().map(|t| t.name.clone());
+        let values = slots.zip(crank.thresholds().values().iter().copied()).collect();
         let output = crank.finish().map_err(|e| failure(&e))?;
-        Ok((graph.clone(), output))
+        Ok(Computed {
+            graph: graph.clone(),
+            values,
+            output,
+        })
     })
 }
 

@@ -310,6 +310,10 @@ fn a_run_answers_its_own_user_and_a_halt_stands_in_journal_and_folder() {
     let back = here.alula(&back);
     assert_eq!(back.code, 0, "{back}");
     in_force(3);
+    // Told to look, it looks at the rules too: they are the same, so this is a change of values and nothing else.
+    here.write("condor.thresholds.yaml", TIGHT);
+    assert_eq!(here.alula(&["ctl", "reload", "state"]).code, 0);
+    in_force(4);
     let halt = here.alula(&["halt", "state/condor", "CPI soon"]);
     assert_eq!(halt.code, 0, "{halt}");
     let mut halted = Value::Null;
@@ -351,6 +355,7 @@ fn a_run_answers_its_own_user_and_a_halt_stands_in_journal_and_folder() {
     assert_eq!(replay.code, 0, "{replay}");
     let value: Value = serde_json::from_str(&replay.stdout).unwrap();
     assert_eq!(value["operator"], 1);
+    assert_eq!((&value["swaps"], &value["strategies"]), (&3.into(), &0.into()));
 }
 
 #[test]

@@ -95,7 +95,7 @@ fn caller(_stream: &std::os::unix::net::UnixStream) -> Option<Option<u32>> {
 #[cfg(unix)]
 pub fn ask(folder: &Path, line: &str) -> Result<Value, Failure> {
     use std::os::unix::net::UnixStream;
-    let path = folder.join(SOCKET);
+    let path = socket(folder)?;
     let silent = |e: &std::io::Error| {
         Failure::usage(format!(
             "no run answers at `{}`: {}",
@@ -115,6 +115,31 @@ pub fn ask(folder: &Path, line: &str) -> Result<Value, Failure> {
         Failure::usage(format!("no run answers at `{}`", path.display()))
             .help("is it a socket of this program?")
     })
+}
+
+/// The socket of a strategy's state folder, or of the one strategy that runs in the folder above.
+fn socket(folder: &Path) -> Result<PathBuf, Failure> {
+    let own = folder.join(SOCKET);
+    if own.exists() {
+        return Ok(own);
+    }
+    let inner = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let mut found: Vec<PathBuf> = inner.map(|e| e.path().join(SOCKET)).collect();
+    found.retain(|p| p.exists());
+    found.sort();
+    match found.len() {
+        0 => Ok(own),
+        1 => Ok(found.pop().unwrap_or(own)),
+        _ => {
+            let names: Vec<String> = found
+                .iter()
+                .filter_map(|p| p.parent())
+                .map(|p| format!("`{}`", p.display()))
+                .collect();
+            let what = format!("several strategies run in `{}`", folder.display());
+            Err(Failure::usage(what).help(format!("name one of {}", names.join(", "))))
+        }
+    }
 }
 
 /// See above.

@@ -49,7 +49,10 @@ impl Conductor<'_, '_> {
         if let Some(read) = values {
             if self.live.is_preparing() {
                 // It counts with the strategy that is on its way, not with the one that leaves.
-                return self.offer_strategy(now);
+                self.offer_strategy(now)?;
+                if self.live.is_preparing() {
+                    return Ok(());
+                }
             }
             let news = self.live.offer(read, "file", state::now_ns());
             self.tell(&news.map_err(|e| stopped(&e))?);

@@ -23,7 +23,7 @@ use std::sync::Arc;
 pub const RUNS_MAX: usize = 10_000;
 
 /// What a journal says about its run.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Told {
     /// Newest run.
     pub run: String,

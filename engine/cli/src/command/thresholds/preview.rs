@@ -8,7 +8,7 @@ use crate::command::replay::beside;
 use crate::exit::{Exit, Failure, failure};
 use crate::output::Output;
 use crate::project::{Linked, Project};
-use alula_core::thresholds::Change;
+use alula_core::thresholds::{Change, ThresholdSet, value_text};
 use alula_core::why::{Why, line};
 use alula_dsl::graph::Graph;
 use alula_market::history::History;
@@ -58,7 +58,7 @@ pub(super) fn run(args: &PreviewArgs, out: &mut Output) -> Result<Exit, Failure>
     let before = project.checked(args.old.as_deref(), out)?;
     let after = project.checked(Some(&args.new), out)?;
     let graph = before.graph;
-    let changes = after
+    let mut changes = after
         .thresholds
         .changes_from(&before.thresholds, &graph.thresholds);
     let (old, new, basis);
@@ -72,6 +72,9 @@ pub(super) fn run(args: &PreviewArgs, out: &mut Output) -> Result<Exit, Failure>
             rules: None,
         };
         let both = beside(state, args.data.as_deref(), args.days, &change, out)?;
+        // What the run has in force may be something else than the file beside its strategy.
+        changes.retain(|c| !both.values.contains_key(&c.name));
+        changes.extend(differing(graph, &both.values, &after.thresholds));
         (old, new, basis) = (both.old, both.new, Some(both.basis));
     } else {
         let data = history(args.data.as_deref(), None, graph)?;
@@ -93,6 +96,21 @@ pub(super) fn run(args: &PreviewArgs, out: &mut Output) -> Result<Exit, Failure>
         same,
     };
     preview.show(args.format, args.limit, out)
+}
+
+/// What differs from values in force, for thresholds that have one, in declared order.
+fn differing(graph: &Graph, in_force: &BTreeMap<String, f64>, new: &ThresholdSet) -> Vec<Change> {
+    let values = graph.thresholds.iter().zip(new.values());
+    values
+        .filter_map(|(def, value)| {
+            let before = in_force.get(&def.name)?;
+            (before.to_bits() != value.to_bits()).then(|| Change {
+                name: def.name.clone(),
+                before: value_text(*before, def.suffix),
+                after: value_text(*value, def.suffix),
+            })
+        })
+        .collect()
 }
 
 /// The first of the last `days` calendar days of the data; `None` where there are no data to be cut.

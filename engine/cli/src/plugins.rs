@@ -496,6 +496,12 @@ impl Called {
         result
     }
 
+    /// What ended it.
+    fn fault(&self) -> Option<String> {
+        let fault = self.instance.fault()?;
+        Some(format!("{} stopped: {fault}", self.label))
+    }
+
     /// Keeps what ended an instance, and ends the run of it where the lock wants that.
     fn note(&self, instance: &Instance) {
         let Some(fault) = instance.fault() else { return };
@@ -584,6 +590,10 @@ impl PluginInstance for Working {
             lanes: vec![Vec::new(); self.lanes.len()],
         })
     }
+
+    fn fault(&self) -> Option<String> {
+        self.called.fault()
+    }
 }
 
 /// An instance that reads an option chain: all the outputs that the strategy declares, and which of them are truth values.
@@ -618,6 +628,10 @@ impl ChainInstance for Chained {
             called: self.called.copy(),
             outputs: self.outputs.clone(),
         })
+    }
+
+    fn fault(&self) -> Option<String> {
+        self.called.fault()
     }
 }
 

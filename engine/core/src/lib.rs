@@ -13,6 +13,7 @@ pub(crate) mod columns;
 pub mod decision;
 pub mod etp;
 pub mod futures;
+pub mod lifeline;
 pub mod linear;
 pub mod margin;
 pub mod market;

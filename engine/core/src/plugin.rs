@@ -32,6 +32,11 @@ pub trait PluginInstance: fmt::Debug + Send {
 
     /// Another one in the same state.
     fn copy(&mut self) -> Box<dyn PluginInstance>;
+
+    /// What ended it, in a sentence, once it is dead: its rows are then missing for that cause.
+    fn fault(&self) -> Option<String> {
+        None
+    }
 }
 
 /// An indicator at work that reads an option chain: all its outputs at once.
@@ -48,6 +53,11 @@ pub trait ChainInstance: fmt::Debug + Send {
 
     /// Another one in the same state.
     fn copy(&mut self) -> Box<dyn ChainInstance>;
+
+    /// As [`PluginInstance::fault`].
+    fn fault(&self) -> Option<String> {
+        None
+    }
 }
 
 /// The functions of plugins that one strategy declares.

@@ -13,6 +13,7 @@ use crate::ops::recursive::{Atr, Ema, Macd, Recursive, Rsi};
 use crate::ops::single::{Quantile, Single};
 use crate::ops::window::MAX_WINDOW;
 use crate::ops::windowed::Windowed;
+use crate::lifeline::Lifeline;
 use crate::plugin::PluginHost;
 use crate::script::{Script, ScriptOperator};
 use alula_dsl::builtin::{Indicator, Math, VolEstimator};
@@ -189,18 +190,7 @@ impl Registry {
                 params,
                 output,
                 chain: None,
-            } => {
-                let made = self
-                    .plugins
-                    .as_ref()
-                    .map(|host| host.instance(*function, params, *output))
-                    .transpose()
-                    .map_err(RegistryError::Plugin)?;
-                match made.flatten() {
-                    Some(instance) => Box::new(Foreign::new(instance, arity)),
-                    None => Box::new(Absent),
-                }
-            }
+            } => self.foreign((*function, params, *output), arity, None)?,
             Op::Plugin { .. } => return Err(RegistryError::Source("a chain's function")),
             Op::Irr { .. } => return Err(RegistryError::Source("irr")),
             Op::Cushion { .. } => return Err(RegistryError::Source("cushion")),
@@ -215,15 +205,35 @@ impl Registry {
         Ok(made)
     }
 
+    /// A plugin's function as an operator: its number, the numbers that it is set up with, which output; and until when it lives, where
+    /// somebody keeps that.
+    ///
+    /// # Errors
+    /// When the plugin refuses the numbers.
+    pub(crate) fn foreign(
+        &self,
+        (function, numbers, output): (PluginId, &[f64], u8),
+        arity: usize,
+        life: Option<Arc<Lifeline>>,
+    ) -> Result<Box<dyn Operator>, RegistryError> {
+        let made = self.plugins.as_ref();
+        let made = made.map(|host| host.instance(function, numbers, output));
+        let made = made.transpose().map_err(RegistryError::Plugin)?;
+        Ok(match made.flatten() {
+            Some(instance) => Box::new(Foreign::new(instance, arity, life)),
+            None => Box::new(Absent),
+        })
+    }
+
     /// The instance of a plugin's function that reads the option chain of a plan's underlying.
     ///
     /// # Errors
     /// When the plugin refuses the numbers.
-    pub fn chained(
+    pub(crate) fn chained(
         &self,
         function: PluginId,
         numbers: &[f64],
-        chain: usize,
+        (chain, life): (usize, Arc<Lifeline>),
     ) -> Result<Chained, RegistryError> {
         let made = self.plugins.as_ref();
         let made = made
@@ -232,6 +242,7 @@ impl Registry {
         Ok(Chained::new(
             made.map_err(RegistryError::Plugin)?.flatten(),
             chain,
+            life,
         ))
     }
 

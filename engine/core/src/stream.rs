@@ -438,12 +438,26 @@ impl Stream {
                 columns.put_beside_inputs(plan, *index, column.clone());
             }
         }
+        // What they rest on may have to be computed first.
+        let mut remembered: Vec<(usize, &Column)> = self.frames.iter().flat_map(Frames::remembered).collect();
+        remembered.retain(|(index, _)| !columns.is_done(*index));
         let with_rows = market_nodes(plan).filter(|(_, n)| n.has_rows());
         let mut todo: Vec<usize> = with_rows.map(|(i, _)| i).collect();
         loop {
             let before = todo.len();
+            for (index, column) in &remembered {
+                let inputs = plan.nodes().get(*index).map_or(&[][..], |n| &n.inputs);
+                if !columns.is_done(*index) && inputs.iter().all(|i| columns.is_done(*i)) {
+                    columns.put_beside_inputs(plan, *index, (*column).clone());
+                }
+            }
             todo.retain(|i| !columns.is_done(*i));
-            columns.sweep(plan, &todo);
+            let computed: Vec<usize> = todo
+                .iter()
+                .copied()
+                .filter(|i| !remembered.iter().any(|(r, _)| r == i))
+                .collect();
+            columns.sweep(plan, &computed);
             todo.retain(|i| !columns.is_done(*i));
             if todo.is_empty() || todo.len() == before {
                 return columns;

@@ -613,6 +613,25 @@ records! {
         /// Bars that had begun and not ended: a run that goes on with this one goes on with them.
         under_way: Vec<Bar>,
     }
+    /// An instance of a plugin's function died: it is missing from a row on, also where the run is computed again.
+    PluginDied = 14, 1, "plugin-died" {
+        /// Which of the run's plans it was of, from 1: each strategy and each build of a plugin that took over counts.
+        generation: u64,
+        /// Id of the plugin.
+        id: String,
+        /// Function.
+        function: String,
+        /// Key of the node that it computes.
+        node: String,
+        /// The node as the strategy writes it.
+        text: String,
+        /// First row that it gave nothing for, from 0 on the clock of the node.
+        row: u64,
+        /// Market time of the tick at which it was noticed, s since 1970.
+        at_s: i64,
+        /// What ended it.
+        why: String,
+    }
     /// What was decided at a tick.
     Decision = 20, 1, "decision" {
         /// Market time, s since 1970.

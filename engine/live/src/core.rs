@@ -95,6 +95,7 @@ struct Told {
     calls: usize,
     ticks: usize,
     versions: usize,
+    deaths: usize,
 }
 
 /// Counts for those who watch from outside.
@@ -125,6 +126,8 @@ pub struct Live<'a> {
     /// Why what the feed shows cannot be used, as long as it is so.
     stale: Option<String>,
     told: Told,
+    /// Deaths of instances that stand in the journal.
+    deaths: usize,
     pub(crate) reloads: Reloads,
     pub(crate) strategy: Changes<'a>,
     pub(crate) upgrading: Option<crate::upgrade::Upgrading>,
@@ -160,6 +163,7 @@ impl<'a> Live<'a> {
             calls: rows.margin_calls.len(),
             ticks: rows.ticks.len(),
             versions: rows.versions.len(),
+            deaths: if rows.ticks.is_empty() { 0 } else { rows.manifest.deaths.len() },
         };
         Self {
             crank,
@@ -170,6 +174,7 @@ impl<'a> Live<'a> {
             revivals: 0,
             stale: None,
             told,
+            deaths: 0,
             reloads: Reloads::default(),
             strategy: Changes::default(),
             upgrading: None,
@@ -426,6 +431,12 @@ impl<'a> Live<'a> {
                     .decisions
                     .get(newest.map_or(0, |i| i + 1)..)
                     .unwrap_or_default();
+                // What ended is an input of this decision, and stands before it.
+                let deaths = &rows.manifest.deaths;
+                for death in deaths.iter().skip(self.deaths).filter(|d| !d.recorded) {
+                    keeper.died(death, received_ns)?;
+                }
+                self.deaths = deaths.len();
                 let versions = (self.crank.version(), self.crank.rules_version());
                 keeper.decision(tick, decisions, versions, received_ns)?;
             }
@@ -531,6 +542,15 @@ impl<'a> Live<'a> {
         take(&mut out, &rows.trades, &mut told.trades, Happening::Trade);
         take(&mut out, &rows.linear, &mut told.linear, Happening::Linear);
         take(&mut out, &rows.versions, &mut told.versions, Happening::InForce);
+        take(&mut out, &rows.manifest.deaths, &mut told.deaths, |death| {
+            Happening::Alert {
+                at: death.at,
+                key: "plugin".to_owned(),
+                text: format!(
+                    "{death}; what rests on it is unknown from here on, and guards that need it block opening"
+                ),
+            }
+        });
         take(&mut out, &rows.layers, &mut told.layers, Happening::Layer);
         take(
             &mut out,

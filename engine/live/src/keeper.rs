@@ -13,7 +13,7 @@ use alula_journal::wire::{self, Blob, Change};
 use alula_journal::{Hash, Journal, JournalError, Record, Stamp};
 use alula_market::time::Instant;
 use alula_run::output::{DecisionRow, TickRow};
-use alula_run::{Entries, OperatorAct, Swap};
+use alula_run::{Death, Entries, OperatorAct, Swap};
 
 /// What a run is made of, for its first entries.
 #[derive(Clone, Debug)]
@@ -115,6 +115,22 @@ fn changed(c: &alula_core::thresholds::Change) -> Change {
         field: c.name.clone(),
         before: c.before.clone(),
         after: c.after.clone(),
+    }
+}
+
+/// A death as a journal has it.
+#[must_use]
+pub fn died_in(died: &wire::PluginDied) -> Death {
+    Death {
+        generation: u32::try_from(died.generation).unwrap_or(u32::MAX),
+        plugin: died.id.clone(),
+        function: died.function.clone(),
+        node: died.node.clone(),
+        text: died.text.clone(),
+        row: died.row,
+        at: Instant(died.at_s),
+        why: died.why.clone(),
+        recorded: true,
     }
 }
 
@@ -406,6 +422,25 @@ impl Keeper {
     ) -> Result<(), JournalError> {
         self.write(at, received_ns, 0, loaded.clone().into())?;
         self.journal.commit().map(|_| ())
+    }
+
+    /// An instance of a plugin's function that died; on disk with the decision of the tick at which that was noticed.
+    ///
+    /// # Errors
+    /// When the journal takes nothing more.
+    pub fn died(&mut self, death: &Death, received_ns: i64) -> Result<(), JournalError> {
+        let died = wire::PluginDied {
+            generation: u64::from(death.generation),
+            id: death.plugin.clone(),
+            function: death.function.clone(),
+            node: death.node.clone(),
+            text: death.text.clone(),
+            row: death.row,
+            at_s: death.at.0,
+            why: death.why.clone(),
+        };
+        let cause = self.tick;
+        self.write(death.at, received_ns, cause, died.into()).map(|_| ())
     }
 
     /// Another build of a plugin that somebody wants, and why it is not taken if it is not; on disk when this returns.

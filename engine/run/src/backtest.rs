@@ -3,6 +3,7 @@
 use crate::course::{Act, Course, NewRules, OperatorAct, Swap};
 use crate::crank::{Crank, Setup, Shared};
 use crate::data::{ViewPool, load};
+use crate::death::Death;
 use crate::error::{ErrorClass, RunError};
 use crate::manifest;
 use crate::output::{DailyRow, Mode, RunOutput, TwinRow};
@@ -196,6 +197,10 @@ pub(crate) fn with_twin<'a>(crank: Crank<'a>, shared: &mut Shared<'a>) -> Result
     let mut bare = Graph::clone(graph);
     bare.overlays.clear();
     let acts = crank.output().manifest.operator.clone();
+    let manifest = &crank.output().manifest;
+    // The twins take no other builds: what died of the first one died before them.
+    let known = |d: &&Death| manifest.upgrades.is_empty() || d.generation == 1;
+    let deaths: Vec<Death> = manifest.deaths.iter().filter(known).cloned().collect();
     let request = |graph: Graph, passive: bool, acts: Vec<OperatorAct>, progress| BacktestRequest {
         graph: Arc::new(graph),
         thresholds: setup.thresholds.clone(),
@@ -210,6 +215,7 @@ pub(crate) fn with_twin<'a>(crank: Crank<'a>, shared: &mut Shared<'a>) -> Result
             acts,
             until: setup.manifest.stopped,
             rails: crank.limits().cloned(),
+            deaths: deaths.clone(),
         },
         progress,
     };

@@ -3,6 +3,7 @@
 
 use crate::backtest::Inputs;
 use crate::broken::Way;
+use crate::death::Death;
 use crate::rails::RailLimits;
 use alula_core::operator::Instruction;
 use alula_core::registry::Registry;
@@ -27,6 +28,8 @@ pub struct Course {
     pub until: Option<Instant>,
     /// Limits that no strategy can lift; none when `None`.
     pub rails: Option<RailLimits>,
+    /// Instances of plugins' functions that are known to have died, and are dead from the same row on again.
+    pub deaths: Vec<Death>,
 }
 
 /// New threshold values that take effect between two ticks.

@@ -18,6 +18,7 @@ use crate::Inputs;
 use crate::backtest::{BacktestRequest, prepare};
 use crate::course::{HaltLevel, OperatorAct, Swap};
 use crate::data::{Snapshots, ViewPool};
+use crate::death::{Lives, bury};
 use crate::driver::Driver;
 use crate::error::{ErrorClass, RunError};
 use crate::futures::LinearFeed;
@@ -193,6 +194,8 @@ pub struct Crank<'a> {
     grown: u64,
     /// Legs that make no whole package.
     quarantine: broken::Quarantine,
+    /// Until when the instances of plugins' functions live.
+    lives: Lives,
 }
 
 impl std::fmt::Debug for Crank<'_> {
@@ -219,6 +222,9 @@ impl<'a> Crank<'a> {
         shared: &mut Shared<'a>,
     ) -> Result<Self, RunError> {
         let (setup, book) = prepare(request, shared.views)?;
+        let mut lives = Lives::new(&request.course.deaths);
+        bury(&setup.plan, &lives.next());
+        lives.begin(&setup.plan);
         let snapshots = shared.snapshots.take();
         let mut snapshots = snapshots
             .unwrap_or_else(|| Snapshots::new(&setup.plan, setup.history, shared.keep, shared.views));
@@ -261,6 +267,7 @@ impl<'a> Crank<'a> {
             halted: None,
             grown: setup.history.grown(),
             quarantine: broken::Quarantine::default(),
+            lives,
             setup,
             book,
         };
@@ -268,6 +275,9 @@ impl<'a> Crank<'a> {
             crank.swap(swap.clone())?;
         }
         crank.judge_course()?;
+        // What died before the first tick.
+        let first = crank.setup.ticks.get(crank.setup.warm_up).copied();
+        crank.note_deaths(first.or_else(|| crank.next()).unwrap_or_default());
         Ok(crank)
     }
 

@@ -1,5 +1,6 @@
 //! Marks: what a reader of the results has to know before believing them, one line each.
 
+use crate::death::Death;
 use crate::output::{Manifest, MarginCallRow};
 use crate::warm_up::{self, WarmingUp};
 use alula_book::instrument::LinearExecution;
@@ -128,6 +129,8 @@ pub struct Facts<'a> {
     pub absent: &'a [String],
     /// Plugins that are loaded.
     pub plugins: Option<&'a Arc<dyn PluginHost>>,
+    /// Their instances that died.
+    pub deaths: &'a [Death],
     /// Values that are unknown at ticks for want of bars.
     pub warming_up: &'a [WarmingUp],
     /// Margin calls.
@@ -196,12 +199,12 @@ pub fn of(facts: &Facts<'_>) -> Vec<String> {
     marks.extend(coarser(plan.graph().settings.every, facts.visited));
     marks.extend(yesterdays(facts));
     let graph = plan.graph();
-    marks.extend(plugin_marks(graph, facts.plugins));
+    marks.extend(plugin_marks(graph, facts.plugins, facts.deaths));
     marks
 }
 
 /// Plugins that are not loaded, and those whose functions stopped giving values.
-fn plugin_marks(graph: &Graph, plugins: Option<&Arc<dyn PluginHost>>) -> Vec<String> {
+fn plugin_marks(graph: &Graph, plugins: Option<&Arc<dyn PluginHost>>, deaths: &[Death]) -> Vec<String> {
     let loaded: BTreeSet<String> = plugins
         .iter()
         .flat_map(|p| p.loaded())
@@ -212,7 +215,9 @@ fn plugin_marks(graph: &Graph, plugins: Option<&Arc<dyn PluginHost>>) -> Vec<Str
     let mut marks: Vec<String> = absent
         .map(|name| format!("plugin: `{name}` is not loaded; what rests on it is unknown"))
         .collect();
-    let faults = plugins.map(|p| p.take_faults()).unwrap_or_default();
+    // A death that a record knows is not met again.
+    let mut faults: BTreeSet<String> = deaths.iter().map(|d| d.why.clone()).collect();
+    faults.extend(plugins.map(|p| p.take_faults()).unwrap_or_default());
     marks.extend(
         faults
             .iter()

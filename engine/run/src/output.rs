@@ -4,6 +4,7 @@
 //! multiplier. Every list is in the order of events.
 
 use crate::course::{Entries, OperatorAct};
+use crate::death::Death;
 use alula_book::instrument::Flow;
 use alula_book::{Band, ExecutionKind};
 use alula_core::decision::RuleKind;
@@ -101,6 +102,8 @@ pub struct Manifest {
     pub operator: Vec<OperatorAct>,
     /// Builds of plugins that came in under way.
     pub upgrades: Vec<UpgradeRow>,
+    /// Instances of plugins' functions that died, in the order in which that was noticed.
+    pub deaths: Vec<Death>,
     /// Ticks evaluated.
     pub ticks: u64,
     /// `batch` or `streaming`; not part of the run identity.

@@ -8,6 +8,7 @@
 use crate::course::{NewRules, Swap};
 use crate::crank::Setup;
 use crate::data::{Snapshots, load};
+use crate::death::{Death, bury};
 use crate::driver::Driver;
 use crate::error::{ErrorClass, RunError};
 use crate::output::Mode;
@@ -40,6 +41,8 @@ pub(crate) struct Before<'r, 'a> {
     pub carried: &'r BTreeMap<String, Orphans>,
     /// Values in force so far, earliest first; the first is what the run began with.
     pub past: Vec<Past>,
+    /// Instances of its that are known to die.
+    pub known: Vec<Death>,
 }
 
 /// A strategy that is about to take the place of the running one.
@@ -168,6 +171,7 @@ impl<'a> Successor<'a> {
         };
         let succession = Succession::of((old, &setup.registry), (&graph, &rules.registry));
         let plan = link(&graph, swap.set.values(), &rules.registry)?;
+        bury(&plan, &before.known);
         let (data, absent) = load(&plan, setup.history)?;
         let (ticks, warm_up) = ticks(setup, &plan);
         let mut snapshots = Snapshots::new(&plan, setup.history, false, None);

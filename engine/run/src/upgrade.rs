@@ -144,6 +144,7 @@ impl Shadow {
         // What was in force once need not be allowed now.
         let linked = |registry| link(graph, setup.plan.thresholds(), registry).map(|p| p.with_past(&began));
         let (old, new) = (linked(&setup.registry)?, linked(registry)?);
+        old.lifelines().repeats(setup.plan.lifelines());
         if new.remembers_ticks() && !old.remembers_ticks() {
             return Err(refused(
                 "the new build remembers ticks and the one in force does not: there are none before the period",

@@ -144,6 +144,7 @@ fn course(
             .unwrap_or_default(),
         until,
         rails: args.rails.limits(),
+        deaths: Vec::new(),
     })
 }
 

@@ -12,7 +12,7 @@ use crate::project::Project;
 use alula_dsl::graph::Graph;
 use alula_market::time::Instant;
 use alula_report::text::plural;
-use alula_run::{BacktestRequest, Crank, Mode, RunOutput, Swap};
+use alula_run::{BacktestRequest, Crank, Death, Mode, RunOutput, Swap};
 use anstyle::{AnsiColor, Style};
 use serde_json::json;
 use std::collections::BTreeMap;
@@ -30,6 +30,8 @@ pub struct Replayed {
     pub graph: Graph,
     /// First tick that is not what the journal says.
     pub differs: Option<Differs>,
+    /// Indicators that died now and had not died in the run.
+    pub others: Vec<Death>,
     /// The run up to its last decision, where it was asked for.
     pub output: Option<RunOutput>,
 }
@@ -204,23 +206,25 @@ pub fn again(
 ) -> Result<Replayed, Failure> {
     let mut told = Told::of(journal::open(journal)?.as_ref(), journal)?;
     let basis = basis::read(told.sources.as_deref().unwrap_or_default())?;
-    let (graph, differs, output) =
+    let (graph, differs, others, output) =
         with_run((&mut told, &basis), data, out, &mut |told, graph, mut crank| {
             let mut orders = told.again(&mut crank)?;
             let differs = told.compare(&mut crank, orders.as_mut())?;
+            let others = told.other_deaths(&crank);
             let output = if whole {
                 crank.stop_here();
                 Some(crank.finish().map_err(|e| failure(&e))?)
             } else {
                 None
             };
-            Ok((graph.clone(), differs, output))
+            Ok((graph.clone(), differs, others, output))
         })?;
     Ok(Replayed {
         told,
         basis,
         graph,
         differs,
+        others,
         output,
     })
 }
@@ -237,7 +241,8 @@ fn report(args: &ReplayArgs, replayed: &Replayed, out: &mut Output) -> Result<()
         let value = json!({
             "schema_version": 1, "run": told.run, "data": basis.label, "simulated": basis.simulated,
             "decisions": told.decisions.len(), "swaps": told.swaps.len().saturating_sub(strategies), "strategies": strategies,
-            "confirmed": told.confirmed, "rejected": told.rejected, "operator": told.acts.len(), "ended": told.ended, "same": differs.is_none(), "first_difference": first,
+            "confirmed": told.confirmed, "rejected": told.rejected, "operator": told.acts.len(),
+            "deaths": deaths(&told.deaths), "other_deaths": deaths(&replayed.others), "ended": told.ended, "same": differs.is_none(), "first_difference": first,
         });
         return out.data(&format!("{value:#}\n"));
     }
@@ -253,6 +258,15 @@ fn report(args: &ReplayArgs, replayed: &Replayed, out: &mut Output) -> Result<()
         told.confirmed.len(),
         plural(told.acts.len(), "word").replace("word", "operator's word"),
     );
+    for death in &told.deaths {
+        text.push_str(&format!("  died at {}: {death}\n", death.at));
+    }
+    for death in &replayed.others {
+        text.push_str(&format!(
+            "  {NO}✗{NO:#} died now, at {}, and not in the run: {death}\n",
+            death.at
+        ));
+    }
     match differs {
         None => text.push_str(&format!(
             "  {YES}✓{YES:#} computed again: every tick saw the same quotes and gave the same link\n"
@@ -263,4 +277,13 @@ fn report(args: &ReplayArgs, replayed: &Replayed, out: &mut Output) -> Result<()
         )),
     }
     out.data(&text)
+}
+
+/// Deaths of indicators as JSON.
+fn deaths(all: &[Death]) -> Vec<serde_json::Value> {
+    let one = |d: &Death| {
+        json!({ "plugin": d.plugin, "function": d.function, "node": d.node, "text": d.text, "generation": d.generation, "row": d.row,
+            "at": d.at.eastern().to_rfc3339(), "why": d.why })
+    };
+    all.iter().map(one).collect()
 }

@@ -136,6 +136,7 @@ fn course(run: &RunOutput, graph: &Graph, folder: &Path, out: &mut Output) -> Re
         acts: run.manifest.operator.clone(),
         until: run.manifest.stopped,
         rails: super::run::rails::recorded(&run.manifest.settings)?,
+        deaths: run.manifest.deaths.clone(),
     })
 }
 

@@ -1,10 +1,14 @@
 //! A function of a native plugin that reads an option chain: stepped by the drivers at each tick, once for all its outputs.
 
 use crate::analytics::SnapshotView;
+use crate::lifeline::Lifeline;
 use crate::plan::NodeKind;
 use crate::plugin::ChainInstance;
 use crate::value::{Cause, Cell};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// What a dead instance gives.
+const DEAD: Cell = Cell::missing(Cause::Plugin);
 
 /// Which instance of [`crate::plan::Plan::chained`] a node reads, and which output.
 pub(crate) const fn place(kind: &NodeKind) -> Option<(usize, usize)> {
@@ -22,14 +26,24 @@ pub struct Chained {
     /// Index into [`crate::plan::Plan::chains`].
     chain: usize,
     cells: Vec<Cell>,
+    /// Ticks seen.
+    ticks: u64,
+    /// Until when it lives, which its copies share.
+    life: Arc<Lifeline>,
 }
 
 impl Chained {
-    pub(crate) fn new(instance: Option<Box<dyn ChainInstance>>, chain: usize) -> Self {
+    pub(crate) fn new(
+        instance: Option<Box<dyn ChainInstance>>,
+        chain: usize,
+        life: Arc<Lifeline>,
+    ) -> Self {
         Self {
             instance: instance.map(Mutex::new),
             chain,
             cells: Vec::new(),
+            ticks: 0,
+            life,
         }
     }
 
@@ -40,8 +54,10 @@ impl Chained {
     }
 
     /// Takes the snapshot of a tick.
-    pub(crate) fn tick(&mut self, views: &[Option<std::sync::Arc<SnapshotView>>]) {
+    pub(crate) fn tick(&mut self, views: &[Option<Arc<SnapshotView>>]) {
         self.cells.clear();
+        let row = self.ticks;
+        self.ticks = row.saturating_add(1);
         let Some(instance) = &mut self.instance else {
             return;
         };
@@ -55,8 +71,13 @@ impl Chained {
             self.cells.push(Cell::missing(Cause::NoQuote));
         } else if instance.needs_interest() && !table.has_interest() {
             self.cells.push(Cell::missing(Cause::NoInterest));
+        } else if self.life.is_dead(row) {
+            self.cells.push(DEAD);
         } else {
             instance.tick(table, &mut self.cells);
+            if self.cells.contains(&DEAD) {
+                self.life.died(row, &instance.fault().unwrap_or_default());
+            }
         }
     }
 
@@ -78,6 +99,8 @@ impl Clone for Chained {
             instance: self.instance.as_ref().map(copy),
             chain: self.chain,
             cells: self.cells.clone(),
+            ticks: self.ticks,
+            life: Arc::clone(&self.life),
         }
     }
 }

@@ -3,10 +3,13 @@
 use super::state::{Reader, Tag, Writer};
 use super::{Operator, StateError};
 use crate::column::{Column, Input};
+use crate::lifeline::Lifeline;
 use crate::plugin::PluginInstance;
 use crate::value::{Cause, Cell};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+/// What a dead instance gives.
+const DEAD: Cell = Cell::missing(Cause::Plugin);
 /// Rows handed over at once, at most.
 const ROWS_AT_ONCE: usize = 1024;
 
@@ -18,14 +21,35 @@ pub(crate) struct Foreign {
     /// Steps seen, known or not. Nobody can tell from outside whether a plugin remembers them, so this says that it does.
     steps: u64,
     inputs: usize,
+    /// Until when it lives, which its copies share; none where the same row is stepped many times, as for each candidate package.
+    life: Option<Arc<Lifeline>>,
 }
 
 impl Foreign {
-    pub(crate) fn new(instance: Box<dyn PluginInstance>, inputs: usize) -> Self {
+    pub(crate) fn new(
+        instance: Box<dyn PluginInstance>,
+        inputs: usize,
+        life: Option<Arc<Lifeline>>,
+    ) -> Self {
         Self {
             instance: Mutex::new(instance),
             steps: 0,
             inputs,
+            life,
+        }
+    }
+
+    fn is_dead(&self, row: u64) -> bool {
+        self.life.as_ref().is_some_and(|life| life.is_dead(row))
+    }
+
+    /// Notes that the instance is dead from a row on.
+    fn died(&mut self, row: u64) {
+        if self.life.is_some() {
+            let why = self.own().fault().unwrap_or_default();
+            if let Some(life) = &self.life {
+                life.died(row, &why);
+            }
         }
     }
 
@@ -51,10 +75,14 @@ fn missing(inputs: &[Cell], wanted: usize) -> Option<Cell> {
 
 impl Operator for Foreign {
     fn step(&mut self, inputs: &[Cell]) -> Cell {
-        self.steps = self.steps.saturating_add(1);
+        let at = self.steps;
+        self.steps = at.saturating_add(1);
         let wanted = self.inputs;
         if let Some(cell) = missing(inputs, wanted) {
             return cell;
+        }
+        if self.is_dead(at) {
+            return DEAD;
         }
         let mut inline = [0.0; super::INLINE_INPUTS];
         let mut heap = Vec::new();
@@ -68,11 +96,16 @@ impl Operator for Foreign {
         for (x, cell) in row.iter_mut().zip(inputs) {
             *x = cell.raw();
         }
-        self.own().row(row)
+        let cell = self.own().row(row);
+        if cell == DEAD {
+            self.died(at);
+        }
+        cell
     }
 
     fn extend(&mut self, inputs: &[Input<'_>], upto: usize, out: &mut Column) {
         let from = out.len();
+        let before = self.steps;
         self.steps = self.steps.saturating_add(upto.saturating_sub(from) as u64);
         let wanted = self.inputs;
         let mut lanes: Vec<Vec<f64>> = vec![Vec::new(); wanted];
@@ -82,17 +115,23 @@ impl Operator for Foreign {
         for step in from..upto {
             given.clear();
             given.extend(inputs.iter().map(|i| i.get(step)));
-            let gap = missing(&given, wanted);
+            let row = before.saturating_add(step.saturating_sub(from) as u64);
+            let gap = missing(&given, wanted).or_else(|| self.is_dead(row).then_some(DEAD));
             if gap.is_none() {
                 for (lane, cell) in lanes.iter_mut().zip(&given) {
                     lane.push(cell.raw());
                 }
                 gathered += 1;
             }
+            // The first of those that wait: nothing stands between them.
+            let first = (row + u64::from(gap.is_none())).saturating_sub(gathered as u64);
             if gap.is_some() || gathered == ROWS_AT_ONCE || step + 1 == upto {
                 let part: Vec<&[f64]> = lanes.iter().map(Vec::as_slice).collect();
                 if gathered > 0 {
                     self.own().rows(&part, gathered, &mut cells);
+                    if let Some(at) = cells.iter().position(|c| *c == DEAD) {
+                        self.died(first.saturating_add(at as u64));
+                    }
                 }
                 for cell in cells.drain(..) {
                     out.push(cell);
@@ -134,11 +173,16 @@ impl Operator for Foreign {
         Ok(())
     }
 
+    fn is_foreign(&self) -> bool {
+        true
+    }
+
     fn boxed_clone(&self) -> Box<dyn Operator> {
         Box::new(Self {
             instance: Mutex::new(self.lock().copy()),
             steps: self.steps,
             inputs: self.inputs,
+            life: self.life.clone(),
         })
     }
 }
@@ -189,7 +233,7 @@ mod tests {
 
     fn sums() -> Foreign {
         let instance = Sums { sum: 0.0, limit: 1e7 };
-        Foreign::new(Box::new(instance), 2)
+        Foreign::new(Box::new(instance), 2, None)
     }
 
     #[test]
@@ -242,6 +286,57 @@ mod tests {
         for end in 0..bytes.len() {
             assert!(loaded.load(&bytes[..end]).is_err());
         }
+    }
+
+    #[test]
+    fn one_that_is_known_to_die_is_dead_from_that_row_on_and_one_that_dies_says_at_which() {
+        let column: Column = Column::from_numbers((0..3000_u32).map(|i| match i % 5 {
+            0 => Cell::missing(Cause::Stale),
+            _ => Cell::number(1.0),
+        }));
+        let inputs = [Input::from(&column), Input::from(&column)];
+        let with = |limit: f64, known: Option<u64>| {
+            let life = Arc::new(Lifeline::default());
+            known.into_iter().for_each(|row| life.ends(row, "it hung"));
+            let instance = Box::new(Sums { sum: 0.0, limit });
+            (Foreign::new(instance, 2, Some(Arc::clone(&life))), life)
+        };
+        let stepped = |op: &mut Foreign| -> Vec<Cell> {
+            let row = |i: usize| [column.get(i), column.get(i)];
+            (0..3000).map(|i| op.step(&row(i))).collect()
+        };
+        // By itself: the row on which the sum of twos passes the limit.
+        let (mut alone, life) = with(2001.0, None);
+        let cells = stepped(&mut alone);
+        let dead = life.take().unwrap();
+        assert_eq!(cells[1250], Cell::missing(Cause::Stale));
+        assert_eq!((dead.row, dead.recorded), (1251, false));
+        let first = cells.iter().position(|c| *c == DEAD).unwrap();
+        assert_eq!(first as u64, dead.row);
+        // Known: the same, by steps and in columns, although it would live on.
+        for pieces in [vec![3000], vec![1, 700, 1251, 1252, 2500, 3000]] {
+            for (limit, known) in [(2001.0, None), (1e9, Some(1251))] {
+                let (mut op, life) = with(limit, known);
+                let mut out = Column::numbers();
+                for upto in &pieces {
+                    op.extend(&inputs, *upto, &mut out);
+                }
+                assert_eq!(out.iter().collect::<Vec<_>>(), cells, "{known:?}");
+                let ended = life.take().unwrap();
+                assert_eq!((ended.row, ended.recorded), (1251, known.is_some()));
+            }
+        }
+        let (mut op, _) = with(1e9, Some(1251));
+        assert_eq!(stepped(&mut op), cells);
+        // What one copy finds holds for the others.
+        let (mut op, life) = with(7.0, None);
+        let mut copy = op.boxed_clone();
+        let row = [Cell::number(1.0), Cell::number(1.0)];
+        let copied: Vec<Cell> = (0..5).map(|_| copy.step(&row)).collect();
+        assert_eq!(copied[3], DEAD);
+        assert_eq!(life.first_dead(), Some(3));
+        let own: Vec<Cell> = (0..5).map(|_| op.step(&row)).collect();
+        assert_eq!(own, copied);
     }
 
     #[test]

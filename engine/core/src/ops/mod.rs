@@ -77,6 +77,11 @@ pub trait Operator: fmt::Debug + Send + Sync {
         None
     }
 
+    /// It is code from outside, which nobody knows to give the same twice: its rows are remembered, not computed again.
+    fn is_foreign(&self) -> bool {
+        false
+    }
+
     /// A copy with its state.
     fn boxed_clone(&self) -> Box<dyn Operator>;
 }

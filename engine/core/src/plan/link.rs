@@ -8,6 +8,7 @@ use super::{
 };
 use crate::clock::Freshness;
 use crate::futures::{LinearNeeds, is_futures};
+use crate::lifeline::Lifelines;
 use crate::ops::chained::Chained;
 use crate::registry::{Registry, RegistryError};
 use crate::value::{Cause, Cell};
@@ -46,6 +47,7 @@ pub fn link(graph: &Arc<Graph>, thresholds: &[f64], registry: &Registry) -> Resu
         extra: Vec::new(),
         at_tick: Vec::new(),
         chained: Vec::new(),
+        lifelines: Lifelines::default(),
     };
     linker.chains.push(graph.settings.instrument.name().to_owned());
     for structure in graph
@@ -104,6 +106,7 @@ pub fn link(graph: &Arc<Graph>, thresholds: &[f64], registry: &Registry) -> Resu
         chains,
         at_tick,
         chained,
+        lifelines,
         ..
     } = linker;
     Ok(Plan {
@@ -128,6 +131,7 @@ pub fn link(graph: &Arc<Graph>, thresholds: &[f64], registry: &Registry) -> Resu
         linear,
         overlays,
         chained: chained.into_iter().map(|(_, chained)| chained).collect(),
+        lifelines,
     })
 }
 
@@ -144,6 +148,7 @@ struct Linker<'a> {
     at_tick: Vec<usize>,
     /// Functions that read a chain, by what tells them apart.
     chained: Vec<(Told, Chained)>,
+    lifelines: Lifelines,
 }
 
 /// A plugin's function, its numbers bit for bit, and its chain.
@@ -170,7 +175,8 @@ impl Linker<'_> {
         if let Some(at) = self.chained.iter().position(|(t, _)| *t == told) {
             return Ok(at);
         }
-        let made = self.registry.chained(function, params, chain)?;
+        let life = self.lifelines.begin(self.nodes.len());
+        let made = self.registry.chained(function, params, (chain, life))?;
         self.chained.push((told, made));
         Ok(self.chained.len() - 1)
     }
@@ -399,6 +405,21 @@ impl Linker<'_> {
                             error,
                         })?;
                 NodeKind::Chained { of, output: *output }
+            }
+            // The same row of a position's node is stepped once for each position and candidate: there is no row to tell.
+            Op::Plugin {
+                function,
+                params,
+                output,
+                chain: None,
+            } if node.domain != Domain::Position && node.clock != Clock::Constant => {
+                let life = self.lifelines.begin(self.nodes.len());
+                let called = (*function, params.as_slice(), *output);
+                let made = self.registry.foreign(called, inputs.len(), Some(life));
+                NodeKind::Operator(made.map_err(|error| LinkError::Operator {
+                    text: node.text.clone(),
+                    error,
+                })?)
             }
             Op::Cushion { under } => NodeKind::Cushion(crate::scenario::shift_of(under)),
             op => NodeKind::Operator(self.registry.operator(op, inputs.len()).map_err(|error| {

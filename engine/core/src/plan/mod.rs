@@ -16,6 +16,7 @@ pub use rules::{PlanGuard, PlanOverlay, PlanRule, rule_keys};
 
 use crate::clock::Freshness;
 use crate::futures::LinearNeeds;
+use crate::lifeline::Lifelines;
 use crate::ops::Operator;
 use crate::ops::chained::Chained;
 use crate::registry::RegistryError;
@@ -270,6 +271,8 @@ pub struct Plan {
     overlays: Vec<PlanOverlay>,
     /// Plugins' functions that read an option chain, in their initial state: one for all the outputs that are read of it.
     chained: Vec<Chained>,
+    /// Until when the instances of plugins' functions live; copies of the plan share it.
+    lifelines: Lifelines,
 }
 
 impl Plan {
@@ -319,6 +322,12 @@ impl Plan {
     #[must_use]
     pub fn chained(&self) -> &[Chained] {
         &self.chained
+    }
+
+    /// Until when the instances of plugins' functions live, whatever is computed with this plan and its copies.
+    #[must_use]
+    pub const fn lifelines(&self) -> &Lifelines {
+        &self.lifelines
     }
 
     /// Classes of futures and shares that are traded.
@@ -501,6 +510,10 @@ impl Plan {
 
 /// An operator without memory saves nothing but its header, which no step changes.
 fn has_memory(op: &dyn Operator) -> bool {
+    if op.is_foreign() {
+        // Nobody can tell from outside, and values that no market gave are not for it.
+        return true;
+    }
     let mut before = Vec::new();
     op.save(&mut before);
     let mut stepped = op.boxed_clone();

@@ -40,6 +40,8 @@ pub(super) struct Frames {
     before: Set,
     /// The rows of every operator, kept from the moment on at which they can no longer be computed again.
     kept: Option<Vec<Column>>,
+    /// The rows of code from outside, which may not give the same again: position in `nodes`, and column.
+    remembered: Vec<(usize, Column)>,
 }
 
 impl Frames {
@@ -82,6 +84,7 @@ impl Frames {
         let place: BTreeMap<usize, usize> = cells.enumerate().map(|(at, node)| (*node, at)).collect();
         let first = sources.len() + constants.len();
         let mut members: Vec<Member> = Vec::with_capacity(nodes.len());
+        let mut remembered: Vec<(usize, Column)> = Vec::new();
         for (at, index) in nodes.iter().enumerate() {
             let Some(node) = plan.nodes().get(*index) else {
                 continue;
@@ -101,6 +104,9 @@ impl Frames {
                 } else if let Some(member) = input.checked_sub(first).and_then(|i| members.get(i)) {
                     rests_on.join(&member.rests_on);
                 }
+            }
+            if operator.is_foreign() {
+                remembered.push((at, Column::new(node.value)));
             }
             members.push(Member {
                 operator: operator.boxed_clone(),
@@ -128,6 +134,7 @@ impl Frames {
             spare: None,
             all,
             kept: None,
+            remembered,
         };
         (frames, place)
     }
@@ -167,6 +174,12 @@ impl Frames {
     /// The rows that are kept, in the order of [`Frames::nodes`].
     pub(super) fn kept(&self) -> Option<&[Column]> {
         self.kept.as_deref()
+    }
+
+    /// Nodes whose rows are remembered from the first on, with them.
+    pub(super) fn remembered(&self) -> impl Iterator<Item = (usize, &Column)> {
+        let all = self.remembered.iter();
+        all.filter_map(|(at, column)| Some((*self.nodes.get(*at)?, column)))
     }
 
     /// Computes every row that can be computed now.
@@ -210,6 +223,12 @@ impl Frames {
                     if wanted(member) {
                         column.push(frame.cells.get(member.out));
                     }
+                }
+            }
+            for (at, column) in &mut self.remembered {
+                let member = self.members.all().get(*at);
+                if let Some(member) = member.filter(|m| wanted(m)) {
+                    column.push(frame.cells.get(member.out));
                 }
             }
             if row == self.base

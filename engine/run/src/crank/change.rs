@@ -2,6 +2,7 @@
 
 use super::{Crank, carried_text, hashed, read};
 use crate::course::{Act, Entries, HaltLevel, NewRules, OperatorAct, SWAPS, Swap};
+use crate::death::bury;
 use crate::error::{ErrorClass, RunError};
 use crate::output::{Mode, StrategyRow, UpgradeRow, VersionRow};
 use crate::rails::Halt;
@@ -108,6 +109,7 @@ impl<'a> Crank<'a> {
             own: &self.own,
             carried: &self.carried,
             past: self.past(),
+            known: self.lives.next(),
         };
         Successor::new(&before, swap, rules).map(Some)
     }
@@ -307,6 +309,14 @@ impl<'a> Crank<'a> {
         });
     }
 
+    /// Puts down which instances of plugins' functions have died. Where whole columns are computed first there is no tick to tell.
+    pub(super) fn note_deaths(&mut self, at: Instant) {
+        if self.setup.mode != Mode::Batch {
+            let ended = self.lives.ended(at);
+            self.recorder.output.manifest.deaths.extend(ended);
+        }
+    }
+
     /// Puts other builds of plugins into force that are due at a tick.
     pub(super) fn take_upgrades(&mut self, at: Instant) -> Result<(), RunError> {
         while let Some((upgrade, shadow)) = self.upgrades.pop_front_if(|(u, _)| u.at <= at) {
@@ -314,6 +324,7 @@ impl<'a> Crank<'a> {
                 Some(shadow) => shadow,
                 None => {
                     let mut shadow = self.shadow(&upgrade.registry)?;
+                    bury(&shadow.plan, &self.lives.next());
                     while self.follow(&mut shadow, usize::MAX)? > 0 {}
                     shadow
                 }
@@ -328,6 +339,7 @@ impl<'a> Crank<'a> {
                 difference: difference.unwrap_or_default(),
             });
             self.setup.plan = shadow.plan;
+            self.lives.begin(&self.setup.plan);
             self.setup.registry = upgrade.registry;
             self.driver = shadow.driver;
         }
@@ -379,6 +391,7 @@ impl<'a> Crank<'a> {
         self.hashed = hashed(&next.plan);
         self.cells = vec![Cell::missing(Cause::NoData); next.plan.nodes().len()];
         self.setup.plan = next.plan;
+        self.lives.begin(&self.setup.plan);
         self.setup.data = next.data;
         self.setup.absent = next.absent;
         self.setup.ticks = next.ticks;

@@ -53,7 +53,9 @@ impl<'a> Crank<'a> {
         read(&mut recorder, &self.setup, &self.driver, (self.began, self.tick));
         recorder.cells(&mut self.trace.cells.clone());
         let mut output = recorder.output;
+        let deaths = std::mem::take(&mut output.manifest.deaths);
         output.manifest = self.setup.manifest.clone();
+        output.manifest.deaths = deaths;
         output
     }
 
@@ -120,6 +122,7 @@ impl<'a> Crank<'a> {
                 setup.warm_up,
             ),
             plugins: setup.registry.plugins(),
+            deaths: &recorder.output.manifest.deaths,
             without_rate: snapshots.without_rate,
             visited: setup.visited.get(..done).unwrap_or(&setup.visited),
             ticks,
@@ -164,6 +167,7 @@ impl<'a> Crank<'a> {
                 act.at
             ));
         }
+        setup.manifest.deaths = std::mem::take(&mut recorder.output.manifest.deaths);
         setup.manifest.upgrades = std::mem::take(&mut recorder.output.manifest.upgrades);
         for row in &setup.manifest.upgrades {
             let short = row.sha256.get(..12).unwrap_or_default();

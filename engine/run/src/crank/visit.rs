@@ -243,6 +243,7 @@ impl<'a> Crank<'a> {
         let rows = &mut self.recorder.output;
         operator::note(rows, &tick, (&decision, alone));
         self.guards.note(&decision);
+        self.note_deaths(at);
         let cells = (self.cells.as_slice(), self.hashed.as_slice());
         self.chain.tick(at, cells, (&decision, &self.state), &self.book);
         let mut submitted: Vec<Result<OrderId, Refused>> = Vec::new();

@@ -2,6 +2,7 @@
 
 use super::file_error;
 use crate::course::{Act, OperatorAct};
+use crate::death::Death;
 use crate::error::RunError;
 use crate::output::{Manifest, ThresholdRow, UpgradeRow};
 use alula_market::money::Usd;
@@ -28,6 +29,8 @@ struct ManifestFile {
     operator: Vec<ActFile>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     upgrades: Vec<UpgradeFile>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    deaths: Vec<DeathFile>,
     ticks: u64,
     mode: String,
     capital_micro_usd: i64,
@@ -50,6 +53,18 @@ struct ActFile {
     act: String,
     #[serde(default, skip_serializing_if = "String::is_empty")]
     who: String,
+    why: String,
+}
+
+#[derive(Serialize, Deserialize)]
+struct DeathFile {
+    generation: u32,
+    plugin: String,
+    function: String,
+    node: String,
+    text: String,
+    row: u64,
+    at: i64,
     why: String,
 }
 
@@ -106,6 +121,20 @@ pub(super) fn to_json(m: &Manifest) -> Result<Vec<u8>, RunError> {
                 plugin: u.plugin.clone(),
                 sha256: u.sha256.clone(),
                 difference: u.difference.clone(),
+            })
+            .collect(),
+        deaths: m
+            .deaths
+            .iter()
+            .map(|d| DeathFile {
+                generation: d.generation,
+                plugin: d.plugin.clone(),
+                function: d.function.clone(),
+                node: d.node.clone(),
+                text: d.text.clone(),
+                row: d.row,
+                at: d.at.0,
+                why: d.why.clone(),
             })
             .collect(),
         ticks: m.ticks,
@@ -220,6 +249,21 @@ pub(super) fn from_json(bytes: &[u8]) -> Result<Manifest, RunError> {
                 plugin: u.plugin,
                 sha256: u.sha256,
                 difference: u.difference,
+            })
+            .collect(),
+        deaths: file
+            .deaths
+            .into_iter()
+            .map(|d| Death {
+                generation: d.generation,
+                plugin: d.plugin,
+                function: d.function,
+                node: d.node,
+                text: d.text,
+                row: d.row,
+                at: Instant(d.at),
+                why: d.why,
+                recorded: true,
             })
             .collect(),
         ticks: file.ticks,

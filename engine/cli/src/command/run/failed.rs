@@ -1,4 +1,5 @@
-//! Indicators that died in a run under way: said at once, to whoever listens, not only when the run has ended.
+//! Indicators that died beside a run under way, and not as one of its inputs: said at once, to whoever listens, not only when the run
+//! has ended.
 
 use super::Conductor;
 use alula_live::Happening;
@@ -8,7 +9,11 @@ impl Conductor<'_, '_> {
     /// Says which indicators have died since the last time.
     pub(super) fn tell_failed(&mut self) {
         let plugins = self.live.crank().registry().plugins();
-        let all: BTreeSet<String> = plugins.iter().flat_map(|p| p.faults()).collect();
+        let mut all: BTreeSet<String> = plugins.iter().flat_map(|p| p.faults()).collect();
+        // Those that are inputs of the run are told with its news.
+        for death in &self.live.crank().output().manifest.deaths {
+            all.remove(&death.why);
+        }
         let at = self.live.now();
         let news: Vec<Happening> = all
             .difference(&self.failed)

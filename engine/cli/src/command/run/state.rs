@@ -371,7 +371,26 @@ impl Resumed {
         again: Option<&mut Again>,
         out: &mut Output,
     ) -> Result<(), Failure> {
-        if let Some(d) = self.told.compare(crank, again)? {
+        let differs = self.told.compare(crank, again)?;
+        let others = self.told.other_deaths(crank);
+        if let (Some(d), Some(death)) = (&differs, others.first()) {
+            return Err(Failure::new(
+                Exit::Stopped,
+                format!(
+                    "an indicator died while the run was computed again, and it had not died in the run: {death}; from tick {} on, {}, \
+                     nothing is the same",
+                    d.tick, d.at
+                ),
+            )
+            .help("try again with `--resume`: the journal is as it was; a longer deadline leaves a busy machine more time (`alula plugin trust FILE --deadline S`)"));
+        }
+        for death in &others {
+            out.warn(&format!(
+                "an indicator died while the run was computed again, and it had not died in the run: {death}; every decision so far is \
+                 the same"
+            ));
+        }
+        if let Some(d) = differs {
             return Err(Failure::new(
                 Exit::Stopped,
                 format!(

@@ -12,9 +12,10 @@ use alula_journal::store::RedbStore;
 use alula_journal::{Hash, Record, Store, each};
 use alula_live::again::{Again, Heard};
 use alula_live::feed::Seen;
+use alula_live::keeper::died_in;
 use alula_live::strategy::carried_word;
 use alula_market::time::Instant;
-use alula_run::{Act, Course, Crank, Entries, NewRules, OperatorAct, Swap, Turned, Upgrade};
+use alula_run::{Act, Course, Crank, Death, Entries, NewRules, OperatorAct, Swap, Turned, Upgrade};
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
@@ -49,6 +50,8 @@ pub struct Told {
     pub decisions: Vec<(Instant, Hash, (u64, u64))>,
     /// Builds of plugins as they came in: instant, plugin, hash.
     pub plugins: Vec<(Instant, String, String)>,
+    /// Instances of plugins' functions that died.
+    pub deaths: Vec<Death>,
     /// Files refused.
     pub rejected: usize,
     /// Why it ended, where it ended in good order.
@@ -151,6 +154,7 @@ impl Told {
         self.acts.extend(later.acts);
         self.confirmed.extend(later.confirmed);
         self.plugins.extend(later.plugins);
+        self.deaths.extend(later.deaths);
         // A tick that was not decided any more was begun again.
         self.ticks.truncate(self.decisions.len());
         self.ticks.extend(later.ticks);
@@ -244,6 +248,7 @@ impl Told {
             acts: self.acts.clone(),
             until: None,
             rails: super::rails::recorded(settings)?,
+            deaths: self.deaths.clone(),
         })
     }
 
@@ -277,6 +282,14 @@ impl Told {
             }
         }
         Ok(differs)
+    }
+
+    /// Instances that died while the run was computed again and are no deaths of the journal's: an input that the run did not have.
+    #[must_use]
+    pub fn other_deaths(&self, crank: &Crank<'_>) -> Vec<Death> {
+        let deaths = crank.output().manifest.deaths.iter();
+        let known = |d: &&Death| self.deaths.iter().any(|k| k.is_of(d));
+        deaths.filter(|d| !known(d)).cloned().collect()
     }
 
     /// Turns the crank for as many ticks as the journal has decisions of, whatever it decides.
@@ -428,6 +441,7 @@ fn one(store: &dyn Store, path: &Path) -> Result<(Told, Option<String>), Failure
                 strategy = Some((r.sources.0.clone(), carried.collect()));
             }
             Some(Record::PluginLoaded(r)) => told.plugins.push((at, r.id.clone(), r.sha256.to_string())),
+            Some(Record::PluginDied(r)) => told.deaths.push(died_in(r)),
             Some(Record::ThresholdsRejected(_)) => told.rejected += 1,
             Some(Record::Operator(r)) if r.command == "confirm" => {
                 told.confirmed.extend(r.arguments.first().cloned());

@@ -34,6 +34,8 @@ use std::process::ExitCode;
 /// Runs the command line of this process.
 #[must_use]
 pub fn main() -> ExitCode {
+    // However this function is left, the program means it.
+    let _meant = alula_plugin_loader::ending::Meant;
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {

@@ -13,7 +13,7 @@ use alula_market::contract::Settlement;
 use alula_plugin_abi::chain::{Chain, Contracts, Expiry, Settles};
 use alula_plugin_abi::host::{Factory, IndicatorInfo, Instance, Row, Start};
 use alula_plugin_abi::raw;
-use alula_plugin_loader::{LoadError, Lock, Policy, find, keep, load, open_copy};
+use alula_plugin_loader::{LoadError, Lock, Policy, ending, find, keep, load, open_copy};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -169,8 +169,10 @@ impl Opened {
             return Self::isolated(id, sha256, policy, cache);
         }
         let pin = lock.pin(id).map_err(|e| failure(&e))?;
+        ending::watch(Exit::Stopped as u8, left);
         let watch = Watch::of_loading(id, &pin.sha256, &policy);
         let library = watch.during(|| load(lock, id, cache)).map_err(|e| failure(&e))?;
+        ending::watch(Exit::Stopped as u8, left);
         Ok(Self::here(&library, policy))
     }
 
@@ -179,10 +181,12 @@ impl Opened {
         if policy.isolated {
             return Self::isolated(id, sha256.to_owned(), policy, cache);
         }
+        ending::watch(Exit::Stopped as u8, left);
         let watch = Watch::of_loading(id, sha256, &policy);
         let library = watch
             .during(|| open_copy(id, sha256, cache))
             .map_err(|e| failure(&e))?;
+        ending::watch(Exit::Stopped as u8, left);
         Ok(Self::here(&library, policy))
     }
 
@@ -751,8 +755,27 @@ impl Watch {
 
 /// Ends the process: nothing was ordered by the call that does not return, or by the value that is not there, and no result is written.
 fn stop(what: &str, help: &str) -> ! {
+    ending::meant();
     let _ = writeln!(std::io::stderr(), "error: {what}\n  help: {help}");
     std::process::exit(i32::from(Exit::Stopped as u8));
+}
+
+/// What is said when a plugin ends this process: whose call is under way, as far as that can be told.
+fn left() -> String {
+    let whose = WATCHED.try_lock().ok().and_then(|all| {
+        let all = all.iter().filter_map(Weak::upgrade);
+        all.into_iter()
+            .find(|w| w.since.load(Ordering::Relaxed) != 0)
+            .map(|w| (w.label.clone(), w.whose.0.clone()))
+    });
+    let (label, id) = whose.map_or_else(
+        || ("a plugin".to_owned(), "NAME".to_owned()),
+        |(label, id)| (label, id),
+    );
+    format!(
+        "error: {label} ended this process\n  help: the run was stopped, and what was not written by then is lost; find out why with \
+         `alula plugin check {id}`, or run it in a process of its own: `alula plugin trust FILE --id {id} --isolate`\n"
+    )
 }
 
 /// Ends the process when a call into a plugin in it does not return.

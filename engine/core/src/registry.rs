@@ -1,6 +1,7 @@
 //! From a graph's operator to the code that computes it.
 
 use crate::column::{Column, Input};
+use crate::lifeline::Lifeline;
 use crate::ops::Operator;
 use crate::ops::absent::Absent;
 use crate::ops::chained::Chained;
@@ -13,7 +14,6 @@ use crate::ops::recursive::{Atr, Ema, Macd, Recursive, Rsi};
 use crate::ops::single::{Quantile, Single};
 use crate::ops::window::MAX_WINDOW;
 use crate::ops::windowed::Windowed;
-use crate::lifeline::Lifeline;
 use crate::plugin::PluginHost;
 use crate::script::{Script, ScriptOperator};
 use alula_dsl::builtin::{Indicator, Math, VolEstimator};

@@ -163,7 +163,11 @@ impl<'a> Live<'a> {
             calls: rows.margin_calls.len(),
             ticks: rows.ticks.len(),
             versions: rows.versions.len(),
-            deaths: if rows.ticks.is_empty() { 0 } else { rows.manifest.deaths.len() },
+            deaths: if rows.ticks.is_empty() {
+                0
+            } else {
+                rows.manifest.deaths.len()
+            },
         };
         Self {
             crank,

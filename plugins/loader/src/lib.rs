@@ -12,6 +12,11 @@
 
 mod cache;
 mod elf;
+#[allow(
+    unsafe_code,
+    reason = "asks the C library to be told of the end of the process"
+)]
+pub mod ending;
 #[allow(unsafe_code, reason = "asks the C library for its locale")]
 pub mod environment;
 mod error;

@@ -12,8 +12,9 @@ use alula_core::decision::RuleKind;
 use alula_core::value::Cell;
 use alula_core::why::{Condition, Why, miss, render};
 use alula_dsl::graph::Graph;
+use alula_market::time::Instant;
 use alula_report::text::short_hash;
-use alula_run::{Explainer, Mode, Moment, RunOutput};
+use alula_run::{Death, Explainer, Mode, Moment, RunOutput};
 use anstyle::{AnsiColor, Style};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
@@ -102,6 +103,7 @@ pub fn run(args: &WhyArgs, out: &mut Output) -> Result<Exit, Failure> {
                     "\n{DIM}name a rule to see what would have changed it: … {key}{DIM:#}"
                 );
             }
+            text.push_str(&deaths(&run, tick.at));
             out.data(&text)?;
         }
         TextFormat::Json => {
@@ -115,6 +117,7 @@ pub fn run(args: &WhyArgs, out: &mut Output) -> Result<Exit, Failure> {
                 "tick": tick.tick,
                 "at": tick.at.eastern().to_rfc3339(),
                 "rules": all,
+                "deaths": died(&run, tick.at).map(ToString::to_string).collect::<Vec<_>>(),
             });
             out.data(&format!("{document:#}\n"))?;
         }
@@ -122,9 +125,31 @@ pub fn run(args: &WhyArgs, out: &mut Output) -> Result<Exit, Failure> {
     Ok(Exit::Ok)
 }
 
+/// Indicators that had died by a tick: what rests on them is missing there.
+fn died(run: &RunOutput, at: Instant) -> impl Iterator<Item = &Death> {
+    run.manifest.deaths.iter().filter(move |d| d.at <= at)
+}
+
+/// The same in words; nothing where none had.
+pub fn deaths(run: &RunOutput, at: Instant) -> String {
+    let mut text = String::new();
+    for death in died(run, at) {
+        let _ = writeln!(text, "\ndied at {}: {death}", death.at);
+    }
+    text
+}
+
 /// Computes a run again from its journal, up to its last decision.
 fn of_journal(args: &WhyArgs, out: &mut Output) -> Result<(RunOutput, Graph), Failure> {
     let replayed = replay::again(&args.run, args.data.as_deref(), true, out)?;
+    if let (Some(differs), Some(death)) = (&replayed.differs, replayed.others.first()) {
+        let what = format!(
+            "an indicator died while the run was computed again, and it had not died in the run: {death}; from tick {} at {} on nothing \
+             is the same",
+            differs.tick, differs.at
+        );
+        return Err(Failure::new(Exit::Data, what).help("try again: the journal is as it was"));
+    }
     if let Some(differs) = &replayed.differs {
         let what = format!(
             "the run is not the same any more from tick {} at {} on: {} differs",

@@ -207,7 +207,7 @@ fn inside_the_engine_an_indicator_that_dies_ends_the_run_and_the_next_start_know
     for (how, code, place) in [
         (SEGV, -1, ""),
         (HANG, 4, "has not returned for 1 seconds"),
-        (EXIT, 0, ""),
+        (EXIT, 4, "`probe` of plugin `probe` ended this process"),
     ] {
         // A death may have come from outside, and is tried once more; a call that does not return is known.
         let deaths = if how == HANG { 1 } else { 2 };
@@ -252,4 +252,109 @@ fn a_run_that_died_of_an_indicator_goes_on_once_that_has_a_process_of_its_own() 
     // Nothing of what was decided before is lost, and it is the run that nobody disturbed.
     same(&folder, "live", "alone");
     assert!(orders(&folder, "live") > 0);
+}
+
+/// Hangs in one call for as long as a file is there, which that call takes away.
+const HANG_ONCE: &str = "13";
+
+/// A folder whose probe stalls once, the file for it, and the arguments that its C is compiled with.
+fn stalling() -> Option<(Folder, std::path::PathBuf)> {
+    let text = TEXT.replace("how = 0", &format!("how = {HANG_ONCE}"));
+    // One instance is enough, so that it is the one that stalls.
+    let text = text
+        .replace("signal dear = probe(VIX.close / 1 vol).above", "")
+        .replace(" or dear", "");
+    let folder = Folder::new(&[("probed.alula", &text)]);
+    let stall = folder.join("stall");
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../plugins/loader/tests/fixtures/probe.c");
+    let place = format!("-DP_STALL=\"{}\"", stall.display());
+    if !cc(&folder, &source, &["-DP_AFTER=260", &place], "libprobe.so") {
+        return None;
+    }
+    trust(&folder, &["--isolate", "--deadline", "4"]);
+    Some((folder, stall))
+}
+
+fn journals(folder: &Folder) -> Vec<String> {
+    let all = std::fs::read_dir(folder.join("journals/probed")).unwrap();
+    let all = all.map(|e| e.unwrap().path());
+    let all = all.filter(|p| p.extension().is_some_and(|e| e == "redb"));
+    let mut all: Vec<String> = all.map(|p| p.to_string_lossy().into_owned()).collect();
+    all.sort();
+    all
+}
+
+fn replayed(folder: &Folder, journal: &str) -> (i32, serde_json::Value) {
+    let replay = here(folder, &["replay", journal, "--format", "json"]);
+    let value = serde_json::from_str(&replay.stdout);
+    (replay.code, value.unwrap_or_else(|_| panic!("{replay}")))
+}
+
+const STALLED: &str = "did not answer within 4 seconds and was ended";
+
+#[test]
+fn an_indicator_that_stalls_once_is_dead_wherever_the_run_is_computed_again() {
+    let Some((folder, stall)) = stalling() else { return };
+    std::fs::write(&stall, "").unwrap();
+    let done = run(&folder, &[]);
+    assert_eq!(done.code, 0, "{done}");
+    assert!(done.stdout.contains(STALLED), "{done}");
+    assert!(done.stdout.contains("is missing from its row"), "{done}");
+    assert!(!stall.exists());
+    let journal = journals(&folder).remove(0);
+    let (code, said) = replayed(&folder, &journal);
+    assert_eq!(code, 0, "{said:#}");
+    assert_eq!(said["same"], true, "{said:#}");
+    assert_eq!(said["deaths"].as_array().map(Vec::len), Some(1), "{said:#}");
+    assert_eq!(said["other_deaths"], serde_json::json!([]));
+    let shown = here(&folder, &["journal", "show", &journal, "--kind", "plugin-died"]);
+    assert!(shown.stdout.contains(STALLED), "{shown}");
+    // It would have gone on otherwise: the run that nobody disturbed is another one.
+    assert_eq!(backtest(&folder, "streaming", "alone").code, 0);
+    assert_ne!(folder.read("live/ticks.csv"), folder.read("alone/ticks.csv"));
+    // The folder of the run knows it too.
+    let verified = here(&folder, &["verify", "live"]);
+    assert_eq!(verified.code, 0, "{verified}");
+    let why = here(&folder, &["why", &journal, "--at", "2023-01-24"]);
+    assert!(why.stdout.contains(STALLED), "{why}");
+    let resumed = run(&folder, &["--resume"]);
+    assert_eq!(resumed.code, 0, "{resumed}");
+    assert!(resumed.stderr.contains("every link as it was"), "{resumed}");
+    let newest = journals(&folder).pop().unwrap();
+    assert_eq!(replayed(&folder, &newest).1["same"], true);
+}
+
+#[test]
+fn an_indicator_that_stalls_in_a_replay_alone_is_told_as_that() {
+    let Some((folder, stall)) = stalling() else { return };
+    let done = run(&folder, &[]);
+    assert_eq!(done.code, 0, "{done}");
+    assert!(!done.stdout.contains("stopped"), "{done}");
+    let journal = journals(&folder).remove(0);
+    std::fs::write(&stall, "").unwrap();
+    let replay = here(&folder, &["replay", &journal]);
+    assert_eq!(replay.code, 1, "{replay}");
+    assert!(
+        replay
+            .stdout
+            .contains("and not in the run: `probe` of plugin `probe` stopped"),
+        "{replay}"
+    );
+    assert!(replay.stdout.contains(STALLED), "{replay}");
+    std::fs::write(&stall, "").unwrap();
+    let refused = run(&folder, &["--resume"]);
+    assert_eq!(refused.code, 4, "{refused}");
+    assert!(
+        refused
+            .stderr
+            .contains("an indicator died while the run was computed again, and it had not died in the run"),
+        "{refused}"
+    );
+    // Nothing was lost: the next try goes on.
+    let resumed = run(&folder, &["--resume"]);
+    assert_eq!(resumed.code, 0, "{resumed}");
+    assert_eq!(
+        replayed(&folder, &journals(&folder).pop().unwrap()).1["same"],
+        true
+    );
 }

@@ -33,11 +33,7 @@ pub struct Chained {
 }
 
 impl Chained {
-    pub(crate) fn new(
-        instance: Option<Box<dyn ChainInstance>>,
-        chain: usize,
-        life: Arc<Lifeline>,
-    ) -> Self {
+    pub(crate) fn new(instance: Option<Box<dyn ChainInstance>>, chain: usize, life: Arc<Lifeline>) -> Self {
         Self {
             instance: instance.map(Mutex::new),
             chain,

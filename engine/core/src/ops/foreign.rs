@@ -26,11 +26,7 @@ pub(crate) struct Foreign {
 }
 
 impl Foreign {
-    pub(crate) fn new(
-        instance: Box<dyn PluginInstance>,
-        inputs: usize,
-        life: Option<Arc<Lifeline>>,
-    ) -> Self {
+    pub(crate) fn new(instance: Box<dyn PluginInstance>, inputs: usize, life: Option<Arc<Lifeline>>) -> Self {
         Self {
             instance: Mutex::new(instance),
             steps: 0,

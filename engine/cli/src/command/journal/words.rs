@@ -180,7 +180,11 @@ pub fn line(record: &Record) -> String {
             format!("{} {}{who}: {}", o.command, o.arguments.join(" "), o.answer)
         }
         Record::PluginLoaded(p) => format!("{} {}, {}", p.id, p.version, p.sha256.short()),
-        Record::PluginDied(p) => format!("{}, noticed at {}", alula_live::keeper::died_in(p), seconds(p.at_s)),
+        Record::PluginDied(p) => format!(
+            "{}, noticed at {}",
+            alula_live::keeper::died_in(p),
+            seconds(p.at_s)
+        ),
         Record::PluginQuarantined(p) => format!("{}: {}", p.id, p.why),
         Record::Feed(f) => format!("{} is {}: {}", f.name, f.state, f.why),
         Record::Seen(s) => format!(

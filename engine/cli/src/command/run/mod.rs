@@ -623,8 +623,9 @@ impl<'r, 'a> Conductor<'r, 'a> {
         let explainer = Explainer::new(&run, &began).map_err(|e| failure(&e))?;
         Ok(match explainer.explain(tick, (!key.is_empty()).then_some(key)) {
             Ok(found) => {
-                let text: Vec<String> = found.iter().map(render).collect();
-                json!({ "tick": tick.tick, "at": tick.at.eastern().to_rfc3339(), "text": text.join("\n") })
+                let mut text: Vec<String> = found.iter().map(render).collect();
+                text.push(crate::command::why::deaths(&run, tick.at));
+                json!({ "tick": tick.tick, "at": tick.at.eastern().to_rfc3339(), "text": text.join("\n").trim_end() })
             }
             Err(e) => json!({ "error": format!("{}; {}", e.what, e.help) }),
         })

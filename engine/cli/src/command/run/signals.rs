@@ -92,6 +92,7 @@ impl Signals {
                         };
                         // Who asks twice does not want to wait for the folder.
                         if stops > 1 {
+                            alula_plugin_loader::ending::meant();
                             std::process::exit(130);
                         }
                         if sender.send(told).is_err() {

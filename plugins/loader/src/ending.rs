@@ -1,0 +1,76 @@
+//! A library that ends this process: `exit(0)` inside a plugin must not look like the program's own good end.
+//!
+//! The C library calls handlers when a process ends, the newest first. Ours stands in front of those that a library brings, and unless
+//! the program has said that it ends, the process leaves with a failure and a sentence. `_exit` asks no handlers: who must be safe from
+//! that runs the plugin in a process of its own.
+
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// The program ends, and means it.
+static MEANT: AtomicBool = AtomicBool::new(false);
+static WATCH: OnceLock<Watch> = OnceLock::new();
+
+#[derive(Clone, Copy)]
+struct Watch {
+    code: u8,
+    what: fn() -> String,
+}
+
+/// Watches from here on how the process ends: when nobody has called [`meant`], it leaves with `code`, and says what `what` gives. Call
+/// it after each library that was opened, so that it comes before what the library itself does at the end. The first code and words
+/// count.
+pub fn watch(code: u8, what: fn() -> String) {
+    WATCH.get_or_init(|| Watch { code, what });
+    register();
+}
+
+/// The process is about to end, by the program's own will.
+pub fn meant() {
+    MEANT.store(true, Ordering::SeqCst);
+}
+
+/// Says so when it goes, also where a panic takes it along.
+#[derive(Debug)]
+pub struct Meant;
+
+impl Drop for Meant {
+    fn drop(&mut self) {
+        meant();
+    }
+}
+
+#[cfg(unix)]
+fn register() {
+    use std::ffi::c_int;
+    unsafe extern "C" {
+        fn atexit(handler: extern "C" fn()) -> c_int;
+        #[cfg(not(target_vendor = "apple"))]
+        fn at_quick_exit(handler: extern "C" fn()) -> c_int;
+        fn _exit(code: c_int) -> !;
+    }
+    extern "C" fn ended() {
+        if MEANT.load(Ordering::SeqCst) {
+            return;
+        }
+        let Some(watch) = WATCH.get() else { return };
+        // Nothing may unwind out of here; without words the code still says it.
+        let _ = std::panic::catch_unwind(|| {
+            use std::io::Write as _;
+            let _ = std::io::stderr().write_all((watch.what)().as_bytes());
+        });
+        // SAFETY: the C library's own function, which does not return and asks no other handlers.
+        unsafe { _exit(c_int::from(watch.code)) }
+    }
+    // SAFETY: the C library's own functions; the handler is a function of this program, which is never unloaded. That there is no room
+    // for a handler leaves everything as it was.
+    unsafe {
+        atexit(ended);
+        #[cfg(not(target_vendor = "apple"))]
+        at_quick_exit(ended);
+    }
+}
+
+/// Each library has a C library of its own there.
+#[cfg(not(unix))]
+const fn register() {}

@@ -4,16 +4,24 @@
 //!
 //! A process that was ended from outside just then looks the same. So the first death is told and tried once more, by the same
 //! inputs, and only one that comes again, or a call that never returned, keeps a plugin out.
+//!
+//! What is known of deaths stands in a list beside that record, build by build. A run that leaves a plugin out learns nothing of it, and
+//! takes nothing off the list; nor does time, or another boot. A build that died once comes off when it was called again and nothing
+//! happened, one that is kept out when an operator says so.
 
 use crate::exit::{Exit, Failure};
 use crate::output::Output;
 use alula_plugin_loader::Lock;
+use std::collections::BTreeSet;
 use std::fs::File;
+use std::io::{ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, OnceLock, PoisonError};
 
 /// Name of the record.
 const NAME: &str = "plugin.calling";
+/// Name of the list.
+const LIST: &str = "plugin.deaths";
 /// A name of at most 64 bytes, a hash, the machine's boot, how often, and what stands between.
 const BYTES: usize = 256;
 /// Deaths in a row that keep a plugin out.
@@ -26,20 +34,33 @@ static LEFT_OUT: OnceLock<Vec<String>> = OnceLock::new();
 struct Record {
     file: File,
     boot: String,
-    /// What the run before died in.
-    before: Option<Death>,
+    /// What runs before died in.
+    before: Vec<Death>,
     /// How many calls are under way: builds that are compared call side by side.
     depth: Mutex<u32>,
 }
 
-/// A run that died inside a plugin.
+/// Runs that died inside a build of a plugin.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Death {
     plugin: String,
     sha256: String,
-    boot: String,
-    /// In a row, of the same build.
+    /// In a row.
     times: u32,
+    /// It is called again since.
+    tried: bool,
+}
+
+/// What a run that is about to begin would call.
+pub struct Asked<'a> {
+    /// Strategy file.
+    pub strategy: &'a Path,
+    /// Plugins that it calls.
+    pub plugins: &'a BTreeSet<String>,
+    /// It goes on with the run before.
+    pub resumes: bool,
+    /// Plugins that an operator lets out of quarantine.
+    pub lifted: &'a [String],
 }
 
 /// The call under way; it is over when this goes.
@@ -61,7 +82,7 @@ pub fn is_left_out(plugin: &str) -> bool {
 ///
 /// # Errors
 /// When it cannot be written.
-pub fn begin(folder: &Path, before: Option<Death>) -> Result<(), Failure> {
+pub fn begin(folder: &Path, before: Vec<Death>) -> Result<(), Failure> {
     let path = folder.join(NAME);
     let file = File::options()
         .create(true)
@@ -86,8 +107,8 @@ pub fn calling(whose: &(String, String)) -> Calling {
     };
     let mut depth = record.depth.lock().unwrap_or_else(PoisonError::into_inner);
     *depth = depth.saturating_add(1);
-    let before = record.before.as_ref();
-    let times = before.filter(|d| (&d.plugin, &d.sha256) == (&whose.0, &whose.1));
+    let mut before = record.before.iter();
+    let times = before.find(|d| (&d.plugin, &d.sha256) == (&whose.0, &whose.1));
     write(record, whose, times.map_or(0, |d| d.times).saturating_add(1));
     Calling(Some(record))
 }
@@ -135,57 +156,145 @@ fn boot() -> String {
     if text.is_empty() { "-" } else { text }.to_owned()
 }
 
-/// What a record says. None where no call was under way.
-fn read(path: &Path) -> Option<Death> {
+/// What a record of this boot says. None where no call was under way.
+fn read(path: &Path, boot: &str) -> Option<Death> {
     let bytes = std::fs::read(path).ok()?;
     let text = String::from_utf8(bytes).ok()?;
     if text.starts_with(' ') {
         return None;
     }
-    let mut words = text.split_whitespace().map(str::to_owned);
+    let mut words = text.split_whitespace();
+    let (plugin, sha256) = (words.next()?.to_owned(), words.next()?.to_owned());
+    if words.next()? != boot {
+        return None;
+    }
     Some(Death {
-        plugin: words.next()?,
-        sha256: words.next()?,
-        boot: words.next()?,
+        plugin,
+        sha256,
         times: words.next()?.parse().ok()?,
+        tried: false,
     })
 }
 
-/// Looks whether the run before died inside a plugin that would be called in the same way again. One that did so for the first time is
-/// given back: it counts against the next death.
+/// The list, a line for each build: `probe 9f… 2 kept`, or `tried` where it is called again.
+fn list(path: &Path) -> Result<Vec<Death>, Failure> {
+    let text = match std::fs::read_to_string(path) {
+        Ok(text) => text,
+        Err(e) if e.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(e) => return Err(Failure::io("read", path, &e)),
+    };
+    let one = |line: &str| {
+        let mut words = line.split_whitespace();
+        Some(Death {
+            plugin: words.next()?.to_owned(),
+            sha256: words.next()?.to_owned(),
+            times: words.next()?.parse().ok()?,
+            tried: words.next()? == "tried",
+        })
+    };
+    Ok(text.lines().filter_map(one).collect())
+}
+
+/// Writes the list whole, on the disk before the name is.
+fn put_list(path: &Path, deaths: &[Death]) -> Result<(), Failure> {
+    let mut text = String::new();
+    for d in deaths {
+        let word = if d.tried { "tried" } else { "kept" };
+        text.push_str(&format!("{} {} {} {word}\n", d.plugin, d.sha256, d.times));
+    }
+    let folder = path.parent().unwrap_or(Path::new("."));
+    let write = || -> std::io::Result<()> {
+        let mut file = tempfile::NamedTempFile::new_in(folder)?;
+        file.write_all(text.as_bytes())?;
+        file.as_file().sync_all()?;
+        file.persist(path)?;
+        Ok(())
+    };
+    write().map_err(|e| Failure::io("write", path, &e))
+}
+
+/// Takes what the newest run left into the list.
+fn learned(mut known: Vec<Death>, died: Option<Death>) -> Vec<Death> {
+    let same = |a: &Death, b: &Death| (&a.plugin, &a.sha256) == (&b.plugin, &b.sha256);
+    // One that was called again, and the run did not die of it.
+    known.retain(|d| d.times >= DEATHS || !d.tried || died.as_ref().is_some_and(|n| same(n, d)));
+    let Some(died) = died else { return known };
+    match known.iter_mut().find(|d| same(d, &died)) {
+        Some(found) => {
+            found.times = found.times.max(died.times);
+            found.tried = false;
+        }
+        None => known.push(died),
+    }
+    known
+}
+
+/// Looks whether runs before died inside a plugin that would be called in the same way again. Those of which one did so for the first
+/// time are given back: it counts against the next death.
 ///
 /// # Errors
 /// Which plugin it was that is kept out, and the ways out.
-pub fn check(
-    folder: &Path,
-    strategy: &Path,
-    resumes: bool,
-    out: &mut Output,
-) -> Result<Option<Death>, Failure> {
-    let path: PathBuf = folder.join(NAME);
-    let Some(death) = read(&path) else {
-        return Ok(None);
-    };
-    let plugin = &death.plugin;
-    if death.boot != boot() || is_left_out(plugin) {
-        return Ok(None);
+pub fn check(folder: &Path, asked: &Asked<'_>, out: &mut Output) -> Result<Vec<Death>, Failure> {
+    let path: PathBuf = folder.join(LIST);
+    let was = list(&path)?;
+    let mut known = learned(was.clone(), read(&folder.join(NAME), &boot()));
+    for plugin in asked.lifted {
+        let before = known.len();
+        known.retain(|d| d.plugin != *plugin);
+        if known.len() == before {
+            out.warn(&format!("plugin `{plugin}` is in no quarantine"));
+        } else {
+            out.note(&format!(
+                "plugin `{plugin}` is out of quarantine; it is called again"
+            ));
+        }
     }
-    let lock = crate::plugins::lock_of(strategy);
+    let lock = crate::plugins::lock_of(asked.strategy);
     let lock = lock.map(|l| Lock::read(&l).map_err(|e| crate::plugins::failure(&e)));
-    let pin = lock.transpose()?.and_then(|l| l.pin(plugin).cloned().ok());
-    let isolated = pin.as_ref().is_some_and(|p| p.policy.isolated);
-    // One that is resumed begins with the build that the journal names, whatever is pinned.
-    let again = !isolated && (resumes || pin.is_some_and(|p| p.sha256 == death.sha256));
-    if !again {
-        return Ok(None);
-    }
-    if death.times < DEATHS {
+    let lock = lock.transpose()?;
+    let (mut before, mut kept_out) = (Vec::new(), None);
+    for death in &known {
+        let plugin = &death.plugin;
+        if !asked.plugins.contains(plugin) {
+            continue;
+        }
+        if is_left_out(plugin) {
+            if death.times >= DEATHS {
+                out.note(&format!(
+                    "plugin `{plugin}` stays in quarantine until `--lift-quarantine {plugin}`, another build, or `--isolate`"
+                ));
+            }
+            continue;
+        }
+        let pin = lock.as_ref().and_then(|l| l.pin(plugin).cloned().ok());
+        let isolated = pin.as_ref().is_some_and(|p| p.policy.isolated);
+        // One that is resumed begins with the build that the journal names, whatever is pinned.
+        let again = !isolated && (asked.resumes || pin.is_some_and(|p| p.sha256 == death.sha256));
+        if !again {
+            continue;
+        }
+        if death.times >= DEATHS {
+            kept_out = kept_out.or_else(|| Some(plugin.clone()));
+            continue;
+        }
         out.warn(&format!(
-            "the run before ended during a call of plugin `{plugin}`; should that happen again, the plugin is in quarantine"
+            "a run before ended during a call of plugin `{plugin}`; should that happen again, the plugin is in quarantine"
         ));
-        return Ok(Some(death));
+        before.push(death.clone());
     }
-    let without = if resumes {
+    if kept_out.is_none() {
+        // They are called again.
+        let tried = known.iter_mut().filter(|d| before.contains(d));
+        tried.for_each(|d| d.tried = true);
+    }
+    if known != was {
+        // On the disk before the record is overwritten.
+        put_list(&path, &known)?;
+    }
+    let Some(plugin) = kept_out else {
+        return Ok(before);
+    };
+    let without = if asked.resumes {
         String::new()
     } else {
         format!("; leave it out, so that its values are missing: `--without-plugin {plugin}`")
@@ -196,8 +305,7 @@ pub fn check(
     )
     .help(format!(
         "run it in a process of its own: `alula plugin trust FILE --id {plugin} --isolate`{without}; find out why: `alula plugin check \
-         {plugin}`; if somebody ended the runs from outside just then, remove `{}`",
-        path.display()
+         {plugin}`; if somebody ended the runs from outside just then, let it out: `--lift-quarantine {plugin}`"
     )))
 }
 
@@ -209,18 +317,51 @@ mod tests {
     fn a_record_is_read_as_it_was_written_and_one_that_is_over_says_nothing() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join(NAME);
-        assert_eq!(read(&path), None);
+        assert_eq!(read(&path, "boot"), None);
         for (text, plugin) in [
             ("", None),
             ("  robe abc boot", None),
             ("probe", None),
             ("probe abc boot \n   ", None),
+            ("probe abc other 1\n   ", None),
             ("probe abc boot 1\n   ", Some("probe")),
         ] {
             std::fs::write(&path, text).unwrap();
-            assert_eq!(read(&path).map(|d| d.plugin).as_deref(), plugin, "{text}");
+            assert_eq!(read(&path, "boot").map(|d| d.plugin).as_deref(), plugin, "{text}");
         }
         std::fs::write(&path, [0xff, 0xfe]).unwrap();
-        assert_eq!(read(&path), None);
+        assert_eq!(read(&path, "boot"), None);
+    }
+
+    #[test]
+    fn the_list_forgets_one_death_once_the_build_was_called_again_and_never_two() {
+        let death = |plugin: &str, times, tried| Death {
+            plugin: plugin.to_owned(),
+            sha256: "abc".to_owned(),
+            times,
+            tried,
+        };
+        let (once, tried, twice) = (
+            death("a", 1, false),
+            death("a", 1, true),
+            death("b", DEATHS, false),
+        );
+        let [one, two] = [vec![once.clone()], vec![twice.clone()]];
+        assert_eq!(learned(Vec::new(), Some(once.clone())), one);
+        // Left out meanwhile: nothing was learned.
+        assert_eq!(learned(one.clone(), None), one);
+        assert_eq!(learned(vec![tried.clone(), twice.clone()], None), two);
+        // A run that died in another plugin says as much of this one.
+        assert_eq!(learned(vec![tried.clone()], Some(twice)), two);
+        assert_eq!(
+            learned(vec![tried], Some(death("a", DEATHS, false))),
+            [death("a", DEATHS, false)]
+        );
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(LIST);
+        assert_eq!(list(&path).unwrap(), []);
+        let all = [once, death("b", DEATHS, true)];
+        put_list(&path, &all).unwrap();
+        assert_eq!(list(&path).unwrap(), all);
     }
 }

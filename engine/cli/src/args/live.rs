@@ -166,6 +166,9 @@ pub struct RunArgs {
     /// Leave a plugin out, though it is trusted: what it would give is missing; not for a run that goes on
     #[arg(long, value_name = "ID", conflicts_with = "resume")]
     pub without_plugin: Vec<String>,
+    /// Let a plugin out of quarantine, in which it is because runs died inside it: it is called again
+    #[arg(long, value_name = "ID", requires = "state")]
+    pub lift_quarantine: Vec<String>,
     /// Deaths in ten minutes above which a run that goes on opens nothing new until `alula ctl resume`
     #[arg(long, value_name = "N", default_value_t = alula_live::recovery::STARTS)]
     pub restarts: usize,

@@ -233,10 +233,38 @@ fn inside_the_engine_an_indicator_that_dies_ends_the_run_and_the_next_start_know
             );
             assert!(refused.stderr.contains("--id probe --isolate"), "{refused}");
         }
-        // One way out: without it.
-        let without = run(&folder, &["--without-plugin", "probe"]);
-        assert_eq!(without.code, 0, "{how}: {without}");
-        assert_eq!(orders(&folder, "live"), 0);
+        // One way out: without it. Nothing is learned of it that way.
+        for _ in 0..2 {
+            let without = run(&folder, &["--without-plugin", "probe"]);
+            assert_eq!(without.code, 0, "{how}: {without}");
+            assert!(
+                without.stderr.contains("plugin `probe` stays in quarantine"),
+                "{without}"
+            );
+            assert_eq!(orders(&folder, "live"), 0);
+        }
+        let refused = run(&folder, &[]);
+        assert_eq!(refused.code, 4, "{how}: {refused}");
+        assert!(refused.stderr.contains("`--lift-quarantine probe`"), "{refused}");
+        if how == SEGV {
+            // An operator who knows better: it is called again, and dies again.
+            let lifted = run(&folder, &["--lift-quarantine", "probe"]);
+            assert_eq!(lifted.code, code, "{lifted}");
+            assert!(
+                lifted.stderr.contains("plugin `probe` is out of quarantine"),
+                "{lifted}"
+            );
+            // One death is no quarantine, and is not forgotten by a run without it either.
+            let without = run(&folder, &["--without-plugin", "probe"]);
+            assert_eq!(without.code, 0, "{without}");
+            let again = run(&folder, &[]);
+            assert_eq!(again.code, code, "{again}");
+            assert!(
+                again.stderr.contains("ended during a call of plugin `probe`"),
+                "{again}"
+            );
+            assert_eq!(run(&folder, &[]).code, 4);
+        }
     }
 }
 
@@ -356,5 +384,90 @@ fn an_indicator_that_stalls_in_a_replay_alone_is_told_as_that() {
     assert_eq!(
         replayed(&folder, &journals(&folder).pop().unwrap()).1["same"],
         true
+    );
+}
+
+/// Backtests a folder's strategy by both drivers, in this process and then in one of its own: every table must be the same.
+fn both_ways(folder: &Folder, strategy: &str, library: &str, id: &str, more: &[&str]) {
+    for (way, place) in [("inside", "--in-process"), ("own", "--isolate")] {
+        let trusted = here(
+            folder,
+            &[
+                "plugin",
+                "trust",
+                library,
+                "--id",
+                id,
+                place,
+                "--deadline",
+                "60",
+                "--on-failure",
+                "stop",
+            ],
+        );
+        assert_eq!(trusted.code, 0, "{trusted}");
+        for mode in ["batch", "streaming"] {
+            let out = format!("{way}-{mode}");
+            let own = ["backtest", strategy, "--mode", mode, "--out", &out];
+            let done = here(folder, &[&own, more].concat());
+            assert_eq!(done.code, 0, "{done}");
+            same(folder, "inside-batch", &out);
+        }
+    }
+    assert!(orders(folder, "own-streaming") > 0);
+}
+
+#[test]
+fn in_a_process_of_its_own_an_indicator_reads_the_same_option_chains() {
+    let text = TEXT.replace(
+        "use plugin \"probe\" as probe(x: number, how = 0) -> mean: number, above: bool",
+        "use plugin \"interest\" as interest(chain: chain) -> put_call: ratio, change: number, sound: bool",
+    );
+    let text = text
+        .replace(
+            "signal dear = probe(VIX.close / 1 vol).above",
+            "signal dear = interest(SPX).change > 1000000",
+        )
+        .replace(
+            "probe(VIX.close / 1 vol).mean > 5",
+            "interest(SPX).sound and interest(SPX).put_call > 0",
+        );
+    let folder = Folder::new(&[("chained.alula", &text)]);
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../plugins/loader/tests/fixtures/chain.c");
+    if cc(&folder, &source, &[], "libinterest.so") {
+        both_ways(
+            &folder,
+            "chained.alula",
+            "libinterest.so",
+            "interest",
+            &["--seed", "5", "--to", "2023-01-06"],
+        );
+    }
+}
+
+/// The shipped pack, where it was built beside this test (`cargo build -p alula-volatility`).
+#[test]
+#[expect(clippy::print_stdout, reason = "says that a test was skipped")]
+fn in_a_process_of_its_own_gamma_exposure_is_the_same_bit_for_bit() {
+    let built = std::env::current_exe().unwrap();
+    let built = built
+        .parent()
+        .and_then(Path::parent)
+        .unwrap()
+        .join("libalula_volatility.so");
+    if !built.exists() {
+        println!("skipped: {} absent", built.display());
+        return;
+    }
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let text = std::fs::read_to_string(root.join("examples/gamma/gamma_condor.alula")).unwrap();
+    let folder = Folder::new(&[("gamma_condor.alula", &text)]);
+    std::fs::copy(&built, folder.join("libvolatility.so")).unwrap();
+    both_ways(
+        &folder,
+        "gamma_condor.alula",
+        "libvolatility.so",
+        "volatility",
+        &["--seed", "5", "--to", "2023-02-28"],
     );
 }

@@ -83,7 +83,22 @@ pub fn run(args: &RunArgs, out: &mut Output) -> Result<Exit, Failure> {
     };
     quarantine::leave_out(&args.without_plugin);
     if let Some(state) = &state {
-        let before = quarantine::check(state.folder.path(), &args.file, resumed.is_some(), out)?;
+        let graph = project.compiled.graph.as_ref();
+        let called = graph
+            .into_iter()
+            .flat_map(|g| &g.plugins)
+            .map(|p| p.plugin.clone());
+        let went = resumed
+            .iter()
+            .flat_map(|r| &r.told.plugins)
+            .map(|(_, id, _)| id.clone());
+        let asked = quarantine::Asked {
+            strategy: &args.file,
+            plugins: &called.chain(went).collect(),
+            resumes: resumed.is_some(),
+            lifted: &args.lift_quarantine,
+        };
+        let before = quarantine::check(state.folder.path(), &asked, out)?;
         quarantine::begin(state.folder.path(), before)?;
     }
     let files = strategy::watched(&project);

@@ -18,6 +18,7 @@ pub mod package;
 pub mod payoff;
 pub mod portfolio;
 pub mod position;
+mod single;
 
 pub use band::{Band, Cross};
 pub use book::{
@@ -32,6 +33,7 @@ pub use order::{BookEvent, CancelReason, Order, OrderKind, OrderRequest, SubmitE
 pub use package::{Leg, Package, PackageError};
 pub use portfolio::House;
 pub use position::{Execution, ExecutionKind, LegFill, LegMark, Position, PositionLeg};
+pub use single::{single_legs_of, whose_single_legs};
 
 #[cfg(test)]
 mod tests;

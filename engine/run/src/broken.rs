@@ -5,15 +5,12 @@
 //! expires, as everything that the account holds. It is also set apart until an operator says what becomes of it, or until nothing
 //! of it is held any more; meanwhile nothing is opened for its structure.
 
-use alula_book::{Book, PositionId};
+use alula_book::{Book, PositionId, single_legs_of};
 use alula_market::contract::OptionContract;
 use alula_market::money::{Price, Usd};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
-
-/// Ends the key under which single legs of a structure are held that make no whole package.
-const OWN: &str = ".legs";
 
 /// Contracts that traded and that the book was not told of, or was told of and did not trade.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -90,11 +87,7 @@ impl Broken {
     /// Key under which its single legs are held.
     #[must_use]
     pub fn own_key(&self) -> Arc<str> {
-        if is_own(&self.structure) {
-            Arc::clone(&self.structure)
-        } else {
-            Arc::from(format!("{}{OWN}", self.structure))
-        }
+        single_legs_of(&self.structure)
     }
 
     /// What is there, in words.
@@ -133,12 +126,6 @@ fn words(legs: impl Iterator<Item = (OptionContract, i64)>, (long, short): (&str
         format!("{} {contract} {side}", n.unsigned_abs())
     };
     legs.map(each).collect::<Vec<_>>().join(", ")
-}
-
-/// Whether single legs are held under this key that make no whole package: no rule manages them.
-#[must_use]
-pub fn is_own(structure: &str) -> bool {
-    structure.ends_with(OWN)
 }
 
 /// What becomes of legs that make no whole package.

@@ -12,7 +12,7 @@ use crate::death::{Death, bury};
 use crate::driver::Driver;
 use crate::error::{ErrorClass, RunError};
 use crate::output::Mode;
-use alula_book::Book;
+use alula_book::{Book, whose_single_legs};
 use alula_core::clock::cadence;
 use alula_core::market::MarketData;
 use alula_core::plan::{Plan, link};
@@ -95,7 +95,7 @@ pub(crate) fn open_keys(book: &Book) -> BTreeSet<Arc<str>> {
     let others = ledger.orders().iter().map(|o| Arc::clone(&o.request.structure));
     let all = positions.chain(linear).chain(orders).chain(others);
     // Single legs that make no whole package belong to no strategy.
-    all.filter(|key| !crate::broken::is_own(key)).collect()
+    all.filter(|key| whose_single_legs(key).is_none()).collect()
 }
 
 /// Keys under which something is open and that a strategy does not have; those with legs of another shape among them.

@@ -14,6 +14,7 @@ use crate::support::Folder;
 use alula_live::broker::{BrokerEvent, Fill};
 use alula_market::contract::Instrument;
 use alula_market::time::Instant;
+use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::{BufRead as _, BufReader};
@@ -205,6 +206,44 @@ fn futures_that_fill_in_pieces_are_booked_as_they_come_however_often_the_engine_
 }
 
 #[test]
+fn another_strategy_takes_over_with_futures_held_and_at_work() {
+    let folder = Folder::new(&[("busy.alula", FUTURES)]);
+    trusted(&folder, &paper(), "paper");
+    let slow = ["--speed", "30000x", "--broker-set", "partial_rate=0.7"];
+    let mut child = start(&folder, &going_on(&slow), &[]);
+    let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let mut events = lines
+        .map_while(Result::ok)
+        .filter_map(|l| serde_json::from_str::<Value>(&l).ok());
+    // Something is held of it, and something is at work.
+    assert!(
+        events.any(|e| e["event"] == "fill"),
+        "{}",
+        folder.read("stderr")
+    );
+    assert!(events.any(|e| e["event"] == "order"));
+    folder.write("busy.alula", &FUTURES.replace("front", "other"));
+    let waits = events.find(|e| e["event"] == "strategy_waits").unwrap();
+    assert!(waits["open"].to_string().contains("front"), "{waits}");
+    let digest = waits["sha256"].as_str().unwrap();
+    let word = ["ctl", "confirm", "journals/busy", digest, "--positions", "keep"];
+    let word = here(&folder, &word);
+    assert_eq!(word.code, 0, "{word}");
+    let ended = events.find(|e| e["event"] == "ended").unwrap();
+    assert_eq!(ended["never_in_force"], serde_json::json!([]), "{ended}");
+    drop(events);
+    assert!(child.wait().unwrap().success(), "{}", folder.read("stderr"));
+    let traded = rows(&folder, "linear");
+    for structure in ["front", "other"] {
+        let own = |r: &&BTreeMap<String, String>| r["structure"] == structure && r["flow"] == "trade";
+        assert!(traded.iter().any(|r| own(&r)), "{structure}");
+    }
+    compare(&folder);
+    account_is_the_book(&folder);
+    replays(&folder);
+}
+
+#[test]
 fn legs_that_nobody_repairs_settle_in_the_book_as_they_do_at_the_broker() {
     let folder = busy();
     let args = going_on(&["--broker-set", "apart_rate=0.5"]);
@@ -216,7 +255,8 @@ fn legs_that_nobody_repairs_settle_in_the_book_as_they_do_at_the_broker() {
         assert!(done.stdout.contains(words), "{words}: {done}");
     }
     let trades = rows(&folder, "trades");
-    let single = |t: &&BTreeMap<String, String>| t["structure"] == "core.legs" && t["kind"] == "expiry";
+    let single =
+        |t: &&BTreeMap<String, String>| t["structure"] == "core.single-legs" && t["kind"] == "expiry";
     assert!(trades.iter().filter(single).count() > 0);
     compare(&folder);
     account_is_the_book(&folder);

@@ -12,6 +12,7 @@ use crate::value::{Cause, Cell};
 use alula_book::fill::Trying;
 use alula_book::{
     Band, ExecutionKind, OrderKind, OrderRequest, Package, PackagePrice, Position, PositionId, fill,
+    whose_single_legs,
 };
 use alula_dsl::ast::OnUnknown;
 use alula_dsl::graph::{GuardAct, GuardUnknown, LimitDef, NodeId, RollDef, RuleAction, StructureId};
@@ -96,19 +97,23 @@ impl<'a> Walk<'a> {
         self.flattened.entry(structure).or_insert_with(|| Arc::clone(key));
         let name = self.plan.structure_key(structure);
         let mut orders = Vec::new();
-        let open: Vec<(PositionId, u32)> = self
+        // Legs that a broker filled apart go with it.
+        let of_it = |p: &&Position| {
+            *p.structure == *name || whose_single_legs(&p.structure).is_some_and(|of| of == &*name)
+        };
+        let open: Vec<(PositionId, u32, Arc<str>)> = self
             .book
             .positions()
-            .filter(|p| *p.structure == *name)
-            .map(|p| (p.id, p.lots))
+            .filter(of_it)
+            .map(|p| (p.id, p.lots, Arc::clone(&p.structure)))
             .collect();
-        for (id, lots) in open {
+        for (id, lots, held_as) in open {
             if self.book.working_on(id).is_some() || self.acted.contains_key(&id) {
                 continue;
             }
             self.acted.insert(id, Arc::clone(key));
             let kind = OrderKind::Close { position: id };
-            orders.push(self.order(key, &name, kind, lots, None));
+            orders.push(self.order(key, &held_as, kind, lots, None));
         }
         let book = self.book;
         let mut linear = Vec::new();

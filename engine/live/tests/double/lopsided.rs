@@ -114,7 +114,7 @@ fn an_opening_whose_legs_part_is_set_apart_and_its_structure_alone_waits() {
     let book = trial.live.crank().book();
     let own: Vec<String> = book
         .positions()
-        .filter(|p| *p.structure == *"core.legs")
+        .filter(|p| *p.structure == *"core.single-legs")
         .map(|p| p.package.to_string())
         .collect();
     assert_eq!(own.len(), 3, "{own:?}");
@@ -158,7 +158,7 @@ fn a_close_whose_legs_part_is_not_sent_again_and_what_is_left_is_closed_when_an_
     let book = trial.live.crank().book();
     assert!(book.position(position).is_none_or(|p| p.legs.is_empty()));
     assert!(
-        book.positions().all(|p| *p.structure != *"core.legs"),
+        book.positions().all(|p| *p.structure != *"core.single-legs"),
         "all of it is closed"
     );
     assert!(trial.alerts().iter().any(|t| t.contains("orders close them")));
@@ -181,7 +181,7 @@ fn a_trade_that_is_busted_afterwards_sets_its_position_apart() {
     trial.repair(&broken.order, Way::Take).unwrap();
     assert!(trial.turn());
     let book = trial.live.crank().book();
-    let own = book.positions().filter(|p| *p.structure == *"core.legs");
+    let own = book.positions().filter(|p| *p.structure == *"core.single-legs");
     assert_eq!(own.count(), 3, "three legs are left of it");
     trial.end(&history);
 }
@@ -241,7 +241,7 @@ fn legs_that_nobody_repairs_count_in_the_account_and_settle_at_their_expiry() {
     let book = trial.live.crank().book();
     let single: Vec<&Position> = book
         .positions()
-        .filter(|p| *p.structure == *"side.legs")
+        .filter(|p| *p.structure == *"side.single-legs")
         .collect();
     assert_eq!(single.len(), 1, "the book holds it");
     // The least that one naked index put asks for is a tenth of its strike.
@@ -266,6 +266,33 @@ fn legs_that_nobody_repairs_count_in_the_account_and_settle_at_their_expiry() {
     }
     assert!(trial.sent("side") > sent, "it opens again");
     trial.end(&history);
+}
+
+#[test]
+fn a_guard_that_flattens_a_structure_closes_its_single_legs_too() {
+    let history = market();
+    let double = once(false, 2, Does::Parts(vec![true, false]));
+    let mut trial = Trial::new(&history, guarded(), double);
+    trial.until(|t| !t.broken().is_empty());
+    let book = trial.live.crank().book();
+    let id = book
+        .positions()
+        .find(|p| *p.structure == *"side.single-legs")
+        .unwrap()
+        .id;
+    let closed = |t: &Trial<'_>| {
+        let position = t.live.crank().book().position(id).unwrap();
+        position.closed_by.clone()
+    };
+    trial.until(|t| closed(t).is_some());
+    assert_eq!(closed(&trial).as_deref(), Some("worst.0"));
+    trial.end(&history);
+}
+
+/// The same strategy with a guard that any loss sets off.
+fn guarded() -> &'static str {
+    let guard = "\nguard worst {\n    require drawdown(book) <= 0.01% of equity else flatten side\n}\n";
+    Box::leak(format!("{CONDOR}{guard}").into_boxed_str())
 }
 
 /// Histories from seeds; `ALULA_LOPSIDED_SEEDS` runs more than a few.

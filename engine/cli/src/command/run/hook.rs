@@ -5,6 +5,7 @@
 
 use super::lines;
 use alula_live::Happening;
+use alula_market::time::Instant as MarketTime;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -50,10 +51,10 @@ impl Hook {
     }
 
     /// Passes on what matters.
-    pub fn take(&mut self, news: &[Happening]) {
+    pub fn take(&mut self, news: &[Happening], now: Option<MarketTime>) {
         for happening in news.iter().filter(|h| matters(h)) {
             if let Some(queue) = &self.queue
-                && let Err(TrySendError::Full(_)) = queue.try_send(lines::json(happening))
+                && let Err(TrySendError::Full(_)) = queue.try_send(lines::json(happening, now))
             {
                 self.dropped += 1;
             }

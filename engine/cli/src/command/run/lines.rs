@@ -92,8 +92,9 @@ impl Standing {
     }
 }
 
-/// A line for people, or nothing for what would only be noise; `all` keeps the noise.
-pub fn line(happening: &Happening, all: bool) -> Option<String> {
+/// A line for people, or nothing for what would only be noise; `all` keeps the noise. What has no instant of its own happens now,
+/// which is the newest tick.
+pub fn line(happening: &Happening, now: Option<Instant>, all: bool) -> Option<String> {
     Some(match happening {
         Happening::Session(_) | Happening::Order(_) => return None,
         Happening::Accepted {
@@ -108,7 +109,7 @@ pub fn line(happening: &Happening, all: bool) -> Option<String> {
                 short_hash(version),
                 changes.join(", ")
             );
-            row(None, GOOD, "thresholds", &text)
+            row(now, GOOD, "thresholds", &text)
         }
         Happening::Strategy {
             digest,
@@ -124,7 +125,7 @@ pub fn line(happening: &Happening, all: bool) -> Option<String> {
                 short_hash(digest),
                 all.join(", ")
             );
-            row(None, GOOD, "strategy", &text)
+            row(now, GOOD, "strategy", &text)
         }
         Happening::Proposed {
             digest, drops, open, ..
@@ -138,7 +139,7 @@ pub fn line(happening: &Happening, all: bool) -> Option<String> {
                     short_hash(digest)
                 );
             }
-            row(None, BAD, "strategy", &text) + &row(None, PLAIN, "", &word)
+            row(now, BAD, "strategy", &text) + &row(None, PLAIN, "", &word)
         }
         Happening::Rejected(rejected) if matches!(rejected.why, Rejection::Strategy { .. }) => {
             let text = format!("refused, the last good one stays: {rejected}");
@@ -148,12 +149,12 @@ pub fn line(happening: &Happening, all: bool) -> Option<String> {
             } else {
                 row(None, PLAIN, "", &help)
             };
-            row(None, BAD, "strategy", &text) + &help
+            row(now, BAD, "strategy", &text) + &help
         }
         Happening::Rejected(rejected) => {
             let text = format!("refused, the last good values stay: {rejected}");
             let help = row(None, PLAIN, "", &rejected.why.help());
-            row(None, BAD, "thresholds", &text) + &help
+            row(now, BAD, "thresholds", &text) + &help
         }
         Happening::Operator(act) => {
             let by = if act.who.is_empty() {
@@ -167,7 +168,7 @@ pub fn line(happening: &Happening, all: bool) -> Option<String> {
                 format!(" ({})", act.why)
             };
             let text = format!("{}{by}{why}; in force from the next tick", act.act.text());
-            row(None, NOTE, "operator", &text)
+            row(now, NOTE, "operator", &text)
         }
         Happening::InForce(v) => {
             let text = format!("version {} is in force, {}", v.version, short_hash(&v.hash));
@@ -252,8 +253,9 @@ fn truth(cell: Option<Cell>) -> Value {
     })
 }
 
-/// One object on one line.
-pub fn json(happening: &Happening) -> String {
+/// One object on one line. What has no instant of its own happens now,
+/// which is the newest tick.
+pub fn json(happening: &Happening, now: Option<Instant>) -> String {
     let value = match happening {
         Happening::Session(date) => json!({ "event": "session", "date": date.to_string() }),
         Happening::Accepted {
@@ -265,7 +267,7 @@ pub fn json(happening: &Happening) -> String {
                 .iter()
                 .map(|c| json!({ "name": c.name, "before": c.before, "after": c.after }))
                 .collect();
-            json!({ "event": "thresholds_accepted", "sha256": version, "changes": changes, "acknowledged": acked })
+            json!({ "event": "thresholds_accepted", "at": now.map(iso), "sha256": version, "changes": changes, "acknowledged": acked })
         }
         Happening::Strategy {
             digest,
@@ -277,7 +279,7 @@ pub fn json(happening: &Happening) -> String {
                 .iter()
                 .map(|c| json!({ "name": c.name, "before": c.before, "after": c.after }))
                 .collect();
-            json!({ "event": "strategy_accepted", "sha256": digest, "changes": changes, "values": values,
+            json!({ "event": "strategy_accepted", "at": now.map(iso), "sha256": digest, "changes": changes, "values": values,
                 "carried": carried })
         }
         Happening::Proposed {
@@ -286,10 +288,10 @@ pub fn json(happening: &Happening) -> String {
             drops,
             open,
         } => {
-            json!({ "event": "strategy_waits", "sha256": digest, "changes": changes, "drops": drops, "open": open })
+            json!({ "event": "strategy_waits", "at": now.map(iso), "sha256": digest, "changes": changes, "drops": drops, "open": open })
         }
         Happening::Rejected(r) if matches!(r.why, Rejection::Strategy { .. }) => json!({
-            "event": "strategy_rejected", "content_sha256": r.hash, "why": r.to_string(), "help": r.why.help(),
+            "event": "strategy_rejected", "at": now.map(iso), "content_sha256": r.hash, "why": r.to_string(), "help": r.why.help(),
         }),
         Happening::Rejected(r) => {
             let found: Vec<Value> = match &r.why {
@@ -302,7 +304,7 @@ pub fn json(happening: &Happening) -> String {
                 _ => Vec::new(),
             };
             json!({
-                "event": "thresholds_rejected", "content_sha256": r.hash, "why": r.to_string(), "help": r.why.help(),
+                "event": "thresholds_rejected", "at": now.map(iso), "content_sha256": r.hash, "why": r.to_string(), "help": r.why.help(),
                 "findings": found,
             })
         }

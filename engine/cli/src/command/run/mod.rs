@@ -685,22 +685,23 @@ impl<'r, 'a> Conductor<'r, 'a> {
     }
 
     fn tell(&mut self, news: &[Happening]) {
+        let now = self.live.crank().output().ticks.last().map(|t| t.at);
         log::tell(news);
         if let Some(hook) = &mut self.hook {
-            hook.take(news);
+            hook.take(news, now);
         }
         if let Some(webhook) = &mut self.webhook {
-            webhook.take(news);
+            webhook.take(news, now);
         }
         if let Some(screen) = &mut self.screen {
-            screen.take(news);
+            screen.take(news, now);
             return;
         }
         for happening in news {
             let text = match self.args.format {
                 TextFormat::Text if self.standing.is_old(happening) && !self.out.verbose => None,
-                TextFormat::Text => lines::line(happening, self.out.verbose),
-                TextFormat::Json => Some(lines::json(happening)),
+                TextFormat::Text => lines::line(happening, now, self.out.verbose),
+                TextFormat::Json => Some(lines::json(happening, now)),
             };
             if let Some(text) = text {
                 self.speech.say(&text);

@@ -3,6 +3,7 @@
 use super::lines;
 use alula_live::view::View;
 use alula_live::{Happening, Live};
+use alula_market::time::Instant as MarketTime;
 use alula_report::text::{dollars, short_hash, signed_dollars};
 use anstyle::Style;
 use std::collections::VecDeque;
@@ -44,13 +45,13 @@ impl Screen {
     }
 
     /// Takes note of what happened.
-    pub fn take(&mut self, news: &[Happening]) {
+    pub fn take(&mut self, news: &[Happening], now: Option<MarketTime>) {
         for happening in news {
             self.stale = true;
             if self.standing.is_old(happening) {
                 continue;
             }
-            if let Some(text) = lines::line(happening, false) {
+            if let Some(text) = lines::line(happening, now, false) {
                 let plain = anstream::adapter::strip_str(&text).to_string();
                 self.events
                     .extend(plain.lines().filter(|l| !l.trim().is_empty()).map(str::to_owned));

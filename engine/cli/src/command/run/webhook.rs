@@ -8,6 +8,7 @@ use super::{hook, lines};
 use crate::exit::{Exit, Failure};
 use crate::files;
 use alula_live::Happening;
+use alula_market::time::Instant as MarketTime;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -212,10 +213,10 @@ impl Webhook {
     }
 
     /// Passes on what matters.
-    pub fn take(&mut self, news: &[Happening]) {
+    pub fn take(&mut self, news: &[Happening], now: Option<MarketTime>) {
         for happening in news.iter().filter(|h| hook::matters(h)) {
             if let Some(queue) = &self.queue
-                && let Err(TrySendError::Full(_)) = queue.try_send(lines::json(happening))
+                && let Err(TrySendError::Full(_)) = queue.try_send(lines::json(happening, now))
             {
                 Counts::add(&self.counts.dropped);
             }
@@ -394,8 +395,8 @@ mod tests {
             Address::read(Some(&address), None).unwrap().unwrap(),
             Authorities::default(),
         );
-        webhook.take(&[alert("one")]);
-        webhook.take(&[alert("two")]);
+        webhook.take(&[alert("one")], None);
+        webhook.take(&[alert("two")], None);
         assert_eq!(webhook.end(), (0, 0));
         let bodies = server.join().unwrap();
         let texts: Vec<String> = bodies
@@ -420,7 +421,7 @@ mod tests {
             Authorities::default(),
         );
         for _ in 0..QUEUE + 500 {
-            webhook.take(&[alert("x")]);
+            webhook.take(&[alert("x")], None);
         }
         let dropped = webhook.counts().dropped.load(Ordering::Relaxed);
         assert!(dropped >= 400, "{dropped}");

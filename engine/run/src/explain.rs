@@ -176,7 +176,11 @@ impl<'a> Explainer<'a> {
             } else {
                 ""
             };
-            request(what, format!("{gap}the nearest ticks are {}", near.join(" and ")))
+            let near = match near.as_slice() {
+                [] => "the run has no tick at all".to_owned(),
+                near => format!("the nearest ticks are {}", near.join(" and ")),
+            };
+            request(what, format!("{gap}{near}"))
         })
     }
 

@@ -17,7 +17,7 @@ use alula_live::broker::Broker;
 use alula_plugin_abi::broker::Caps;
 use alula_plugin_abi::host::BrokerInfo;
 use alula_plugin_loader::{Kind, LOCK_NAME, Library, Lock, load};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -71,22 +71,13 @@ pub fn open_broker(
     settings: &[(String, String)],
     how: &Opening<'_>,
 ) -> Result<Box<dyn Broker + Send>, Failure> {
-    let (plugin, broker) = match name.split_once('/') {
-        Some((plugin, broker)) => (plugin, Some(broker)),
-        None => (name, None),
-    };
-    let Some(path) = lock_of(how.strategy) else {
-        return Err(
-            Failure::usage(format!("there is no `{LOCK_NAME}` that names a broker `{name}`"))
-                .help(build_help(plugin)),
-        );
-    };
-    let lock = Lock::read(&path).map_err(|e| failure(&e))?;
-    let cache = match how.cache {
-        Some(folder) => folder.to_owned(),
-        None => cache_folder()?,
-    };
-    let (library, info) = find((&lock, &cache), plugin, broker, how.live)?;
+    let Found {
+        plugin,
+        lock,
+        cache,
+        library,
+        info,
+    } = look_up(name, how)?;
     let refused = |text: String| Failure::usage(format!("broker `{name}`: {text}"));
     let id = format!("{plugin}/{}", info.id);
     if how.isolated {
@@ -94,7 +85,7 @@ pub fn open_broker(
         {
             let target = child::Target {
                 lock: &lock.path,
-                plugin,
+                plugin: &plugin,
                 sha256: &library.sha256,
                 broker: &info.id,
                 live: how.live,
@@ -113,6 +104,49 @@ pub fn open_broker(
         .open(&info, settings)
         .map_err(|fault| refused(fault.text))?;
     Ok(Box::new(Adapter::new(line, id, &info)))
+}
+
+/// A broker that may be opened.
+struct Found {
+    plugin: String,
+    lock: Lock,
+    cache: PathBuf,
+    library: Arc<Library>,
+    info: Arc<BrokerInfo>,
+}
+
+/// Whether a broker may be opened, as far as that can be said before it is.
+///
+/// # Errors
+/// As those of [`open_broker`] about the lock.
+pub fn check_broker(name: &str, how: &Opening<'_>) -> Result<(), Failure> {
+    look_up(name, how).map(|_| ())
+}
+
+fn look_up(name: &str, how: &Opening<'_>) -> Result<Found, Failure> {
+    let (plugin, broker) = match name.split_once('/') {
+        Some((plugin, broker)) => (plugin, Some(broker)),
+        None => (name, None),
+    };
+    let Some(path) = lock_of(how.strategy) else {
+        return Err(
+            Failure::usage(format!("there is no `{LOCK_NAME}` that names a broker `{name}`"))
+                .help(build_help(plugin)),
+        );
+    };
+    let lock = Lock::read(&path).map_err(|e| failure(&e))?;
+    let cache = match how.cache {
+        Some(folder) => folder.to_owned(),
+        None => cache_folder()?,
+    };
+    let (library, info) = find((&lock, &cache), plugin, broker, how.live)?;
+    Ok(Found {
+        plugin: plugin.to_owned(),
+        lock,
+        cache,
+        library,
+        info,
+    })
 }
 
 /// What to do about a broker that no lock names.

@@ -65,6 +65,7 @@ pub fn run(args: &RunArgs, out: &mut Output) -> Result<Exit, Failure> {
     check(args)?;
     let (voice, errors) = out.aside()?;
     log::begin(&args.log, errors)?;
+    orders::check(args)?;
     let address = webhook::Address::read(args.webhook.as_deref(), args.webhook_file.as_deref())?;
     let authorities = webhook::Authorities::read(args.webhook_ca.as_deref())?;
     if args.webhook_ca.is_some() && address.is_none() {

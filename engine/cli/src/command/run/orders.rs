@@ -3,7 +3,7 @@
 use super::quotes::Quotes;
 use super::state::Resumed;
 use crate::args::{BrokerArg, RunArgs};
-use crate::broker::{Opening, open_broker};
+use crate::broker::{Opening, check_broker, open_broker};
 use crate::exit::{Exit, Failure};
 use alula_book::FeeSchedule;
 use alula_live::Live;
@@ -62,6 +62,29 @@ pub fn same_broker(args: &RunArgs, resumed: &Resumed) -> Result<(), Failure> {
             .help(format!("{help}, or begin anew without `--resume`")));
     }
     Ok(())
+}
+
+/// The broker's name in `plugins.lock`.
+const fn name(args: &RunArgs) -> Option<&'static str> {
+    match args.broker {
+        BrokerArg::Internal => None,
+        BrokerArg::Paper => Some("paper"),
+        BrokerArg::Ibkr if args.live => Some("ibkr/ibkr_live"),
+        BrokerArg::Ibkr => Some("ibkr/ibkr"),
+    }
+}
+
+/// A broker that may not be opened is said before there is a journal of the run.
+///
+/// # Errors
+/// When `plugins.lock` does not name it or does not allow it.
+pub fn check(args: &RunArgs) -> Result<(), Failure> {
+    let opening = Opening {
+        strategy: &args.file,
+        live: args.live,
+        ..Opening::default()
+    };
+    name(args).map_or(Ok(()), |name| check_broker(name, &opening))
 }
 
 /// The simulated broker with an account of its own for the run and those that go on with it, if it is asked for: the strategy's
@@ -129,7 +152,7 @@ pub fn paper(
 /// Interactive Brokers: a paper account, unless each of the switches for real money is set.
 fn ibkr(args: &RunArgs, settings: Vec<(String, String)>) -> Result<Opened, Failure> {
     let how = How {
-        name: if args.live { "ibkr/ibkr_live" } else { "ibkr/ibkr" },
+        name: name(args).unwrap_or_default(),
         live: args.live,
         strategy: args.file.clone(),
         deadline: Duration::from_secs(args.broker_deadline),

@@ -30,7 +30,7 @@ impl Trader {
             ));
         }
         let mut moved = Vec::with_capacity(broken.odd.len());
-        for odd in &broken.odd {
+        for odd in broken.odd.iter().filter(|o| o.quantity != 0) {
             let instrument = Instrument::Option(odd.contract);
             let ours = desk.orders().positions().get(&instrument).copied().unwrap_or(0);
             let held = self

@@ -12,15 +12,24 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
-/// Contracts that traded and that the book was not told of, or was told of and did not trade.
+/// Contracts that traded and that the book was not told of, or was told of and did not trade; or money alone, where the price of
+/// what it was told of was corrected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Odd {
     /// Contract.
     pub contract: OptionContract,
-    /// Positive bought, negative sold.
+    /// Positive bought, negative sold; zero where only a price was corrected.
     pub quantity: i64,
     /// What they brought, all together: points, credits positive.
     pub points: Price,
+}
+
+impl Odd {
+    /// Neither contracts nor money.
+    #[must_use]
+    pub fn is_nothing(&self) -> bool {
+        self.quantity == 0 && self.points == Price::ZERO
+    }
 }
 
 /// An order that ended and left legs that make no whole packages.
@@ -57,12 +66,12 @@ impl Broken {
         }
         self.odd = left
             .into_iter()
-            .filter(|(_, (quantity, _))| *quantity != 0)
             .map(|(contract, (quantity, points))| Odd {
                 contract,
                 quantity,
                 points,
             })
+            .filter(|odd| !odd.is_nothing())
             .collect();
         self.fee -= fee;
         (!self.odd.is_empty()).then_some(self)
@@ -90,10 +99,26 @@ impl Broken {
         single_legs_of(&self.structure)
     }
 
+    /// Money of prices that were corrected, beside the legs.
+    #[must_use]
+    pub fn corrected(&self) -> Usd {
+        let prices = self.odd.iter().filter(|o| o.quantity == 0);
+        prices
+            .map(|o| o.points.dollars(o.contract.root.multiplier(), 1))
+            .sum()
+    }
+
+    /// Whether contracts are held or missing, and not money alone.
+    #[must_use]
+    pub fn has_legs(&self) -> bool {
+        self.odd.iter().any(|o| o.quantity != 0)
+    }
+
     /// What is there, in words.
     #[must_use]
     pub fn held_text(&self) -> String {
-        let odd = self.odd.iter().map(|o| (o.contract, o.quantity));
+        let legs = self.odd.iter().filter(|o| o.quantity != 0);
+        let odd = legs.map(|o| (o.contract, o.quantity));
         words(odd, ("bought", "sold"))
     }
 

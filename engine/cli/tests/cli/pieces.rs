@@ -216,11 +216,7 @@ fn another_strategy_takes_over_with_futures_held_and_at_work() {
         .map_while(Result::ok)
         .filter_map(|l| serde_json::from_str::<Value>(&l).ok());
     // Something is held of it, and something is at work.
-    assert!(
-        events.any(|e| e["event"] == "fill"),
-        "{}",
-        folder.read("stderr")
-    );
+    assert!(events.any(|e| e["event"] == "fill"), "{}", folder.read("stderr"));
     assert!(events.any(|e| e["event"] == "order"));
     folder.write("busy.alula", &FUTURES.replace("front", "other"));
     let waits = events.find(|e| e["event"] == "strategy_waits").unwrap();

@@ -80,8 +80,9 @@ impl Sheet {
             };
             let told = i64::from(sent.packages);
             let whole = |(leg, traded): (&Leg, &i64)| *traded == i64::from(leg.ratio).saturating_mul(told);
-            // Nearly all of them: as many as the book knows of, and nothing else.
-            if !known.traded.strange && sent.legs.iter().zip(&known.traded.legs).all(whole) {
+            // Nearly all of them: as many as the book knows of, at the prices that it knows, and nothing else.
+            let corrected = orders.fills().of(name).any(|f| f.corrects.is_some());
+            if !corrected && !known.traded.strange && sent.legs.iter().zip(&known.traded.legs).all(whole) {
                 continue;
             }
             out.extend(sent.broken((id, name), known, orders, book)?);
@@ -303,16 +304,14 @@ impl Sent {
         }
         let odd: Vec<Odd> = all
             .iter()
-            .filter(|(_, (quantity, _))| *quantity != 0)
             .map(|(contract, (quantity, points))| Odd {
                 contract: *contract,
                 quantity: *quantity,
                 points: *points,
             })
+            .filter(|odd| !odd.is_nothing())
             .collect();
-        if odd.is_empty() {
-            return Ok(None);
-        }
+        // What is whole again after a correction is told too: it may have been other before.
         // As many packages as were begun, beyond those that the book knows.
         let begun = self.legs.iter().zip(&known.traded.legs).map(|(leg, traded)| {
             let ratio = i64::from(leg.ratio).unsigned_abs().max(1);

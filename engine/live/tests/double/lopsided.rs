@@ -10,6 +10,7 @@ use alula_market::contract::Instrument;
 use alula_market::money::Usd;
 use alula_market::sim::{SimConfig, SimulatedMarket};
 use alula_run::Way;
+use alula_run::output::DecisionRow;
 
 const CONDOR: &str = r"alula 1
 
@@ -289,6 +290,22 @@ fn a_guard_that_flattens_a_structure_closes_its_single_legs_too() {
     trial.end(&history);
 }
 
+#[test]
+fn a_price_that_is_corrected_after_its_order_ended_is_in_the_books_and_holds_nothing_up() {
+    let history = market();
+    let mut trial = Trial::new(&history, CONDOR, once(false, 4, Does::Corrects(2)));
+    trial.until(|t| t.alerts().iter().any(|a| a.contains("corrected prices")));
+    assert_eq!(trial.broken(), []);
+    // Five cents more for each of two contracts bought or sold.
+    let told = trial.alerts().pop().unwrap();
+    assert!(told.contains("10.00 for the account"), "{told}");
+    let core = trial.sent("core");
+    trial.until(|t| t.sent("core") > core);
+    let kept = |d: &DecisionRow| d.detail.contains("set apart");
+    assert!(!trial.live.crank().output().decisions.iter().any(kept));
+    trial.end(&history);
+}
+
 /// The same strategy with a guard that any loss sets off.
 fn guarded() -> &'static str {
     let guard = "\nguard worst {\n    require drawdown(book) <= 0.01% of equity else flatten side\n}\n";
@@ -306,7 +323,7 @@ fn whatever_parts_or_is_busted_book_and_account_stay_one_and_replay_gives_the_sa
     let (mut found, mut repaired) = (0, 0);
     for seed in 0..seeds {
         let mut draw = Draw(seed);
-        let double = Double::new(move |_, order, _| match draw.below(4) {
+        let double = Double::new(move |_, order, _| match draw.below(5) {
             0 if order.legs.len() > 1 => {
                 let mut legs: Vec<bool> = order.legs.iter().map(|_| draw.below(2) == 0).collect();
                 legs[0] = true;
@@ -314,6 +331,7 @@ fn whatever_parts_or_is_busted_book_and_account_stay_one_and_replay_gives_the_sa
                 Does::Parts(legs)
             }
             1 => Does::Busts(draw.below(order.legs.len())),
+            2 => Does::Corrects(draw.below(order.legs.len())),
             _ => Does::Fills,
         });
         let mut trial = Trial::new(&history, CONDOR, double);

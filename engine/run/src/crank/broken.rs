@@ -80,7 +80,7 @@ impl Crank<'_> {
                 continue;
             };
             let mut apart = before.unwrap_or_else(|| Apart::new(&broken));
-            apart.locked = true;
+            apart.locked |= news.has_legs();
             match self.taken_on(&news, at, views) {
                 Ok(repaired) => {
                     self.chain.operator(&format!("apart {news}"));
@@ -91,11 +91,31 @@ impl Crank<'_> {
                         // They settled before anybody knew of them.
                         self.settle_options(at)?;
                     }
-                    let text = format!(
-                        "{broken}. They are held as `{}`, and nothing is opened for `{}` until `alula ctl repair` says what becomes of them",
-                        broken.own_key(),
-                        broken.structure
-                    );
+                    let corrected = news.corrected();
+                    if corrected != Usd::ZERO {
+                        let text = format!(
+                            "the broker corrected prices of order `{order}` of `{}` after it had ended: {corrected} for the account",
+                            broken.structure
+                        );
+                        self.tell_apart(at, text);
+                    }
+                    if !news.has_legs() {
+                        apart.broken = broken;
+                        self.quarantine.0.insert(order, apart);
+                        continue;
+                    }
+                    let text = if broken.has_legs() {
+                        format!(
+                            "{broken}. They are held as `{}`, and nothing is opened for `{}` until `alula ctl repair` says what becomes of them",
+                            broken.own_key(),
+                            broken.structure
+                        )
+                    } else {
+                        format!(
+                            "order `{order}` is whole again at the broker, and its legs are held one by one as `{}` until they expire or `alula ctl repair` closes them",
+                            broken.own_key()
+                        )
+                    };
                     self.tell_apart(at, text);
                 }
                 Err(why) => {
@@ -292,7 +312,7 @@ impl Crank<'_> {
         let mut done = Repaired::of(&self.book);
         // Single contracts, those of one leg with their exact sum.
         let mut units: BTreeMap<OptionContract, (i64, VecDeque<Price>)> = BTreeMap::new();
-        for odd in &broken.odd {
+        for odd in broken.odd.iter().filter(|odd| odd.quantity != 0) {
             units.insert(odd.contract, (odd.quantity.signum(), singles(odd)));
         }
         let mut fee = broken.fee;
@@ -375,6 +395,18 @@ impl Crank<'_> {
             let id = done.fill(open, vec![TradedLeg { contract, points }], charge(), (at, views))?;
             done.held.push(id);
         }
+        // Of prices that were corrected there is only money: bought for nothing and sold for it, or the other way round.
+        for odd in broken.odd.iter().filter(|odd| odd.quantity == 0) {
+            let contract = odd.contract;
+            let package = Package::new(vec![Leg { contract, ratio: 1 }]).map_err(|e| e.to_string())?;
+            let open = request(&own, OrderKind::Open { package }, 1, at);
+            let (paid, brought) = (odd.points.min(Price::ZERO), odd.points.max(Price::ZERO));
+            let leg = |points| vec![TradedLeg { contract, points }];
+            let no_quotes: &Views = &Vec::new();
+            let position = done.fill(open, leg(paid), charge(), (at, no_quotes))?;
+            let close = request(&own, OrderKind::Close { position }, 1, at);
+            done.fill(close, leg(brought), Fees::ZERO, (at, no_quotes))?;
+        }
         // What has settled is settled before anybody looks at the book.
         if !broken.odd.iter().any(|odd| has_settled(odd, at)) {
             done.book.check().map_err(|e| e.to_string())?;
@@ -392,7 +424,7 @@ impl Apart {
             fee: Usd::ZERO,
             held: BTreeSet::new(),
             why: None,
-            locked: true,
+            locked: false,
         }
     }
 
@@ -411,7 +443,10 @@ impl Apart {
             position: None,
             ..self.broken.clone()
         };
-        none.without((&told, self.broken.fee))
+        let mut back = none.without((&told, self.broken.fee))?;
+        // A price that was corrected stays so.
+        back.odd.retain(|odd| odd.quantity != 0);
+        back.has_legs().then_some(back)
     }
 }
 

@@ -217,7 +217,8 @@ pub fn overlays(v: &View) -> Vec<Value> {
 pub fn quarantine(v: &View) -> Vec<Value> {
     let leg = |(contract, quantity): (alula_market::contract::OptionContract, i64)| json!({ "contract": contract.to_string(), "quantity": quantity });
     let rows = v.quarantine.iter().map(|b| {
-        let there: Vec<Value> = b.odd.iter().map(|o| leg((o.contract, o.quantity))).collect();
+        let legs = b.odd.iter().filter(|o| o.quantity != 0);
+        let there: Vec<Value> = legs.map(|o| leg((o.contract, o.quantity))).collect();
         let missing: Vec<Value> = b.missing.iter().copied().map(leg).collect();
         json!({ "order": *b.order, "structure": *b.structure, "rule": *b.rule, "position": b.position.map(|p| p.0),
             "there": there, "missing": missing, "what": b.to_string(),

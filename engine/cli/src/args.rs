@@ -15,7 +15,7 @@ pub use journal::{
 };
 pub use live::{
     BrokerArg, CtlArgs, CtlCommand, FeedArg, HaltArg, HaltArgs, LogArgs, LogFormat, OnSwapArg,
-    OverlayCommand, PositionsArg, RailsArgs, ReplayArgs, RunArgs,
+    OverlayCommand, PositionsArg, RailsArgs, ReplayArgs, RunArgs, WhatIfArg,
 };
 pub use market::{
     CalendarArgs, ContractsArgs, DateRange, ExchangeArg, FeesArgs, ImportArgs, IndexArg, RegimeArg,

@@ -291,6 +291,23 @@ pub enum Submission {
     Unknown(String),
 }
 
+/// What a broker says that an order would take.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Told {
+    /// Margins of the account with it.
+    Margins {
+        /// Initial, micro-dollars.
+        initial_micros: i64,
+        /// Maintenance, micro-dollars.
+        maintenance_micros: i64,
+        /// Fees of the order, micro-dollars.
+        fee_micros: i64,
+    },
+    /// It did not say, and why.
+    Nothing(String),
+}
+
 /// A file of bytes that cannot be read as an entry's payload.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum WireError {
@@ -772,6 +789,19 @@ records! {
     Resent = 32, 1, "resent" {
         /// Order.
         order: String,
+    }
+    /// What a broker said that an order would take, before it was sent or refused.
+    WhatIf = 33, 1, "what-if" {
+        /// Structure.
+        group: String,
+        /// Rule.
+        rule: String,
+        /// Answer.
+        told: Told,
+        /// What the engine counts for the account with the order, micro-dollars, where it knows.
+        own_micros: Option<i64>,
+        /// What the account is worth, micro-dollars, where it is known.
+        worth_micros: Option<i64>,
     }
     /// The state after everything up to here.
     Snapshot = 40, 1, "snapshot" {

@@ -6,7 +6,7 @@ use crate::keeper::{Keeper, stamp};
 use crate::source::Refusal;
 use crate::strategy::Changes;
 use crate::swap::{Desk, Judged, Rejected};
-use crate::trader::{AtWork, Reopen, Sheet, TradeError, Trader, VISITED, mark};
+use crate::trader::{Advice, AtWork, Reopen, Sheet, TradeError, Trader, VISITED, mark};
 use alula_core::thresholds::Change;
 use alula_journal::JournalError;
 use alula_market::time::{Date, Instant};
@@ -121,6 +121,8 @@ pub struct Live<'a> {
     pub(crate) keeper: Option<Keeper>,
     trader: Option<Trader>,
     feed: Option<Feed>,
+    /// What a broker's word on margin counts for.
+    advice: Advice,
     /// Processes of the broker that had died when the feed asked last.
     revivals: u64,
     /// Why what the feed shows cannot be used, as long as it is so.
@@ -175,6 +177,7 @@ impl<'a> Live<'a> {
             keeper: None,
             trader: None,
             feed: None,
+            advice: Advice::default(),
             revivals: 0,
             stale: None,
             told,
@@ -188,6 +191,11 @@ impl<'a> Live<'a> {
     /// Writes a journal from here on.
     pub fn keep(&mut self, keeper: Keeper) {
         self.keeper = Some(keeper);
+    }
+
+    /// What the word of the broker on margin counts for. Call it before [`Live::trade`].
+    pub const fn ask_margins(&mut self, policy: Advice) {
+        self.advice = policy;
     }
 
     /// Sends the orders to a broker from here on; where its process dies it is opened anew. The journal must be written by a
@@ -210,8 +218,9 @@ impl<'a> Live<'a> {
         let newest = newest.and_then(|i| self.crank.instants().get(i).copied());
         let now = newest.or_else(|| self.crank.next()).unwrap_or(Instant(0));
         let mut trader = Trader::connect(broker, sheet, desk, (now, received_ns))?;
+        trader.ask_margins(self.advice);
         if let Some(at) = newest {
-            trader.send(desk, self.crank.book(), (at, received_ns), self.crank.version())?;
+            trader.send(desk, &self.crank, (at, received_ns))?;
         }
         self.trader = Some(trader);
         Ok(())
@@ -262,11 +271,30 @@ impl<'a> Live<'a> {
                 break;
             }
             heard.extend(trader.ask(desk, &wishes, when)?);
+            if trader.link_mut().take_not_asked() {
+                feed.ask_again();
+                break;
+            }
             feed.hear(heard.extract_if(.., |e| e.is_a_listing()), Instant(i64::MIN));
         }
         heard.extend(trader.listen(desk, when)?);
         feed.hear(heard, now);
         Ok(())
+    }
+
+    /// What was heard of the connection since the last look: told between two snapshots too, which may lie half an hour apart.
+    pub fn overheard(&mut self, at: Instant) -> Vec<Happening> {
+        let Some(trader) = &mut self.trader else {
+            return Vec::new();
+        };
+        let key = trader.id().to_owned();
+        let news = trader.link_mut().take_news().into_iter();
+        news.map(|text| Happening::Alert {
+            at,
+            key: key.clone(),
+            text,
+        })
+        .collect()
     }
 
     /// The next snapshot, with a broker where there is one.
@@ -448,7 +476,7 @@ impl<'a> Live<'a> {
         // The decision is on disk; now its orders may leave.
         let desk = self.keeper.as_mut().and_then(Keeper::desk_mut);
         if let (Some(trader), Some(desk), Some(at)) = (&mut self.trader, desk, at) {
-            trader.send(desk, self.crank.book(), (at, received_ns), self.crank.version())?;
+            trader.send(desk, &self.crank, (at, received_ns))?;
         }
         stale_news.extend(self.news(at, turned));
         Ok(stale_news)
@@ -532,13 +560,7 @@ impl<'a> Live<'a> {
         if turned.new_session {
             out.extend(at.map(|at| Happening::Session(at.date())));
         }
-        if let (Some(trader), Some(at)) = (&mut self.trader, at) {
-            let key = trader.id().to_owned();
-            out.extend(trader.link_mut().take_news().into_iter().map(|text| {
-                let key = key.clone();
-                Happening::Alert { at, key, text }
-            }));
-        }
+        out.extend(at.map(|at| self.overheard(at)).into_iter().flatten());
         let rows = self.crank.output();
         let told = &mut self.told;
         // Version 1 is what the run began with, and is told at its start.

@@ -3,11 +3,11 @@
 //! A broker's process that dies is opened anew. Whatever was on its way then is of unknown fate, and the comparison says what
 //! became of it: found at the broker, or abandoned and never sent again.
 
-use crate::broker::{Broker, BrokerEvent, BrokerFault};
+use crate::broker::{Broker, BrokerEvent, BrokerFault, ClientOrderId};
 use crate::keeper::stamp;
 use crate::order::{Notice, OrderDesk, OrderState};
 use crate::reconcile::{Action, Mismatch, Occasion, Policy, Reconciler};
-use crate::trader::{Reopen, Sheet, TradeError, Trader};
+use crate::trader::{Margins, Reopen, Sheet, TradeError, Trader};
 use alula_market::contract::Instrument;
 use alula_market::time::Instant;
 use std::collections::BTreeMap;
@@ -19,6 +19,8 @@ const LOOKS_MAX: u32 = 64;
 const WAITS_MAX: i64 = 90;
 /// How often a broker's process may die at one snapshot.
 const REVIVALS_MAX: u32 = 5;
+/// Seconds after which a broker that has not said a word of an order is asked for what it has.
+const UNHEARD_S: i64 = 30;
 /// Seconds between comparisons while all is well: once for each session.
 const EVERY_S: i64 = 20 * 3_600;
 
@@ -41,6 +43,11 @@ pub struct Link {
     revivals: u64,
     /// What a person should hear of, oldest first.
     news: Vec<String>,
+    /// Orders that were sent, and of which nothing may have been heard.
+    unheard: BTreeMap<ClientOrderId, Instant>,
+    /// Something could not be asked for, and why as it was said.
+    not_asked: bool,
+    why_not: Option<String>,
 }
 
 impl Link {
@@ -68,6 +75,9 @@ impl Link {
             down: None,
             revivals: 0,
             news: Vec::new(),
+            unheard: BTreeMap::new(),
+            not_asked: false,
+            why_not: None,
         }
     }
 
@@ -106,6 +116,32 @@ impl Link {
     /// Keeps what a person must see.
     pub(crate) fn note(&mut self, notice: Notice) {
         self.news.extend(alarm(notice));
+    }
+
+    /// Keeps a sentence that a person should hear.
+    pub(crate) fn tell(&mut self, text: String) {
+        self.news.push(text);
+    }
+
+    /// Something could not be asked for: it is asked for again, and said once for each reason.
+    pub(crate) fn not_asked(&mut self, why: String) {
+        self.not_asked = true;
+        if self.why_not.as_ref() != Some(&why) {
+            self.news.push(format!(
+                "something could not be asked for, and is asked for again: {why}"
+            ));
+            self.why_not = Some(why);
+        }
+    }
+
+    /// Whether something could not be asked for since the last look.
+    pub(crate) fn take_not_asked(&mut self) -> bool {
+        std::mem::take(&mut self.not_asked)
+    }
+
+    /// An order was sent.
+    pub(crate) fn unheard(&mut self, order: ClientOrderId, at: Instant) {
+        self.unheard.insert(order, at);
     }
 
     /// What happened since the last look, in sentences.
@@ -150,6 +186,7 @@ impl Trader {
             link,
             quotes_itself: false,
             market: Vec::new(),
+            margins: Margins::default(),
         };
         let when = (now, received_ns);
         trader.lively(desk, when, |trader, desk| {
@@ -160,8 +197,10 @@ impl Trader {
             trader.wait_for(desk, when)?;
         }
         if trader.link.connected && !trader.link.reconciler.is_settled() {
+            let why = trader.link.down.as_deref().or(trader.link.why_not.as_deref());
+            let why = why.map_or_else(String::new, |why| format!(": {why}"));
             return Err(TradeError::Odd(format!(
-                "broker `{}` did not say what it holds",
+                "broker `{}` did not say what it holds{why}",
                 trader.id()
             )));
         }
@@ -262,7 +301,10 @@ impl Trader {
         event: &BrokerEvent,
     ) -> Result<Option<Action>, TradeError> {
         match event {
-            BrokerEvent::Up => self.link.connected = true,
+            BrokerEvent::Up => {
+                self.link.connected = true;
+                self.link.why_not = None;
+            }
             BrokerEvent::Down(why) => {
                 self.link.connected = false;
                 let text = format!("no connection, and no order leaves: {why}");
@@ -279,6 +321,7 @@ impl Trader {
     /// Everything that happened, into the journal; and a comparison, where one is due.
     pub(crate) fn hear_all(&mut self, desk: &mut OrderDesk, when: (Instant, i64)) -> Result<(), TradeError> {
         let now = when.0;
+        self.ask_after_unheard(desk, now);
         for _ in 0..LOOKS_MAX {
             let mut events = Vec::new();
             let patience = std::mem::take(&mut self.link.patience);
@@ -306,6 +349,33 @@ impl Trader {
         Ok(())
     }
 
+    /// Orders of which a broker has not said a word for long: journal and broker are compared, which says what became of them.
+    fn ask_after_unheard(&mut self, desk: &OrderDesk, now: Instant) {
+        let unsaid = |id: &ClientOrderId| {
+            let state = desk.orders().get(id).map(|o| o.state);
+            matches!(state, Some(OrderState::Sent | OrderState::Unknown))
+        };
+        let link = &mut self.link;
+        if link.unheard.is_empty() || self.broker.facts().caps.simulated {
+            link.unheard.clear();
+            return;
+        }
+        link.unheard.retain(|id, _| unsaid(id));
+        let due = |at: &Instant| now.0.saturating_sub(at.0) >= UNHEARD_S;
+        let late: Vec<ClientOrderId> = link
+            .unheard
+            .extract_if(.., |_, at| due(at))
+            .map(|(id, _)| id)
+            .collect();
+        for id in late {
+            let text = format!(
+                "order `{id}` was sent {UNHEARD_S} s ago and nothing was heard of it: the broker is asked for what it has"
+            );
+            link.news.push(text);
+            link.want();
+        }
+    }
+
     fn act(
         &mut self,
         desk: &mut OrderDesk,
@@ -313,8 +383,24 @@ impl Trader {
         action: Action,
     ) -> Result<(), TradeError> {
         match action {
-            Action::Ask { request, since } => self.broker.request_snapshot(request, since)?,
-            Action::Settle { plan, occasion, .. } => {
+            Action::Ask { request, since } => {
+                if let Err(fault) = self.broker.request_snapshot(request, since) {
+                    if fault.dead || self.broker.facts().caps.simulated {
+                        return Err(fault.into());
+                    }
+                    // The connection may have broken, and nobody has heard of it yet.
+                    self.link.reconciler.not_asked(now);
+                    self.link.not_asked(fault.what);
+                }
+            }
+            Action::Settle {
+                plan,
+                occasion,
+                account,
+            } => {
+                if let Some(row) = &account {
+                    self.margins.account(row);
+                }
                 let when = stamp(now, received_ns);
                 let open: Vec<_> = desk.orders().open().map(|o| o.spec.id.clone()).collect();
                 desk.settle(when, 0, occasion, &plan)?;

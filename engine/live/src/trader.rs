@@ -17,12 +17,15 @@ use alula_journal::{Record, wire};
 use alula_market::chain::ChainSnapshot;
 use alula_market::contract::{Instrument, OptionContract};
 use alula_market::time::Instant;
-use alula_run::{Broken, ErrorClass, Outside, RunError};
+use alula_run::{Broken, Crank, ErrorClass, Outside, RunError};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+mod margins;
 mod sheet;
 
+pub(crate) use margins::Margins;
+pub use margins::{Advice, Answers, Asked};
 pub use sheet::Sheet;
 pub(crate) use sheet::Unsent;
 
@@ -76,6 +79,8 @@ pub struct Trader {
     pub(crate) quotes_itself: bool,
     /// What it said of the market and nobody has taken.
     pub(crate) market: Vec<BrokerEvent>,
+    /// What it says that orders would take.
+    pub(crate) margins: Margins,
 }
 
 impl std::fmt::Debug for Trader {
@@ -115,9 +120,16 @@ impl Trader {
         when: (Instant, i64),
     ) -> Result<Vec<BrokerEvent>, TradeError> {
         for wish in wishes {
-            match wish {
-                Wish::List { request, underlying } => self.broker.list(*request, underlying)?,
-                Wish::Watch(what) => self.broker.watch(what)?,
+            let asked = match wish {
+                Wish::List { request, underlying } => self.broker.list(*request, underlying),
+                Wish::Watch(what) => self.broker.watch(what),
+            };
+            match asked {
+                // Over a network a connection may have broken that nobody has heard of yet: it is asked again.
+                Err(fault) if !fault.dead && !self.broker.facts().caps.simulated => {
+                    self.link.not_asked(fault.what);
+                }
+                asked => asked?,
             }
         }
         self.hear_all(desk, when)?;
@@ -148,26 +160,31 @@ impl Trader {
     pub fn send(
         &mut self,
         desk: &mut OrderDesk,
-        book: &Book,
+        crank: &Crank<'_>,
         (at, received_ns): (Instant, i64),
-        thresholds: u32,
     ) -> Result<(), TradeError> {
-        let when = stamp(at, received_ns);
+        let (book, when) = (crank.book(), stamp(at, received_ns));
+        self.margins.equity(book.equity().share);
         for name in self.sheet.given_up(book) {
             desk.cancel(when, 0, &name, "it has had its quotes")?;
         }
         self.sheet.forget(book);
-        let unsent = self.sheet.unsent(book, at, thresholds);
+        let unsent = self.sheet.unsent(book, at, crank.version());
         if !unsent.is_empty() {
             self.lively(desk, (at, received_ns), |trader, _| trader.set_clock(at))?;
         }
         for order in unsent {
-            let seen = Seen {
-                connected: self.link.is_up(),
-                quotes_at: Some(at),
-                ..Seen::default()
+            let refusal = self.asked(desk, (at, received_ns), &order, (crank, &self.seen(at)))?;
+            let name = match refusal {
+                Some(refusal) => {
+                    desk.refuse(when, 0, &order.draft, &refusal)?;
+                    Err(refusal)
+                }
+                None => desk.intend(when, 0, &order.draft, &self.seen(at))?,
             };
-            let name = desk.intend(when, 0, &order.draft, &seen)?;
+            if let Ok(name) = &name {
+                self.link.unheard(name.clone(), at);
+            }
             self.sheet
                 .note(order, name.map_err(|refusal| Arc::from(refusal.why.as_str())));
         }
@@ -175,6 +192,15 @@ impl Trader {
             self.link.note(notice);
         }
         Ok(())
+    }
+
+    /// What is the case around an order that was priced now.
+    fn seen(&self, at: Instant) -> Seen {
+        Seen {
+            connected: self.link.is_up(),
+            quotes_at: Some(at),
+            ..Seen::default()
+        }
     }
 
     /// Hands the broker what expired and what is quoted.

@@ -1,6 +1,7 @@
 //! What a person wants to see of a run at one glance: plain numbers and words, for a terminal or a status command.
 
 use crate::core::{Live, Reloads};
+use crate::trader::Answers;
 use alula_book::Position;
 use alula_core::margin;
 use alula_core::observe::{self, PackageGreeks};
@@ -23,6 +24,8 @@ pub struct BrokerLine {
     pub reopened: u64,
     /// Orders at the broker: name, rule, and how each stands.
     pub orders: Vec<(String, String, String)>,
+    /// What came of the questions for margin; none where the broker cannot tell.
+    pub margins: Option<Answers>,
 }
 
 fn broker_line(live: &Live<'_>) -> Option<BrokerLine> {
@@ -38,6 +41,7 @@ fn broker_line(live: &Live<'_>) -> Option<BrokerLine> {
         safe_mode: desk.rails().safe_mode.clone(),
         reopened: trader.link().revivals(),
         orders: orders.collect(),
+        margins: trader.tells_margins().then(|| trader.margins().clone()),
     })
 }
 

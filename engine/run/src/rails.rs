@@ -274,6 +274,8 @@ pub enum Rail {
     Loss,
     /// Margin.
     Margin,
+    /// What the account is worth.
+    Funds,
     /// Open risk.
     Risk,
 }
@@ -296,6 +298,7 @@ impl Rail {
             Self::OpenIntents => "open-intents",
             Self::Loss => "loss",
             Self::Margin => "margin",
+            Self::Funds => "funds",
             Self::Risk => "risk",
         }
     }
@@ -566,8 +569,31 @@ impl Rails {
     }
 }
 
+/// Judges an order by what its broker says: the initial margin of the account with it, against the limit of the run and against
+/// what the account is worth.
+#[must_use]
+pub fn by_broker(initial: Usd, most: Option<Usd>, worth: Option<Usd>) -> Option<Refusal> {
+    let asks = format!(
+        "the broker asks for {} of initial margin with the order",
+        dollars(initial)
+    );
+    let over = |limit: Option<Usd>| limit.filter(|limit| initial > *limit);
+    if let Some(most) = over(most) {
+        let why = format!("{asks}, and {} is the most", dollars(most));
+        return Some(Refusal {
+            rail: Rail::Margin,
+            why,
+        });
+    }
+    over(worth).map(|worth| Refusal {
+        rail: Rail::Funds,
+        why: format!("{asks}, and the account is worth {}", dollars(worth)),
+    })
+}
+
 /// `$1,234.50`, for a sentence.
-fn dollars(amount: Usd) -> String {
+#[must_use]
+pub fn dollars(amount: Usd) -> String {
     let cents = amount.0.unsigned_abs() / 10_000;
     let whole = (cents / 100).to_string();
     let mut grouped = String::new();
@@ -777,6 +803,29 @@ mod tests {
         assert_eq!(
             stopped(&verdicts(&rails(), |_, seen| seen.position_risk = None)),
             NOT_EXITS
+        );
+    }
+
+    #[test]
+    fn a_brokers_word_is_held_against_the_limit_and_against_what_the_account_is_worth() {
+        let usd = |dollars: i64| Usd(dollars * 1_000_000);
+        let told = |most: Option<i64>, worth: Option<i64>| {
+            let told = by_broker(usd(5_000), most.map(usd), worth.map(usd));
+            told.map(|r| format!("{}: {}", r.rail.word(), r.why))
+        };
+        assert_eq!(told(None, None), None);
+        assert_eq!(
+            told(Some(5_000), Some(5_000)),
+            None,
+            "what it asks for may be had whole"
+        );
+        assert_eq!(
+            told(Some(4_999), Some(1)).unwrap(),
+            "margin: the broker asks for $5,000.00 of initial margin with the order, and $4,999.00 is the most"
+        );
+        assert_eq!(
+            told(None, Some(4_999)).unwrap(),
+            "funds: the broker asks for $5,000.00 of initial margin with the order, and the account is worth $4,999.00"
         );
     }
 

@@ -1,6 +1,7 @@
 //! The broker: takes orders, tries them at each round of quotes, writes down what changed, and says so.
 
 use crate::account::{Account, Entry, MICRO, MILL, contract, instant, legs_of};
+use crate::margin;
 use crate::market::Market;
 use crate::settings::{Config, SETTINGS, chance};
 use crate::store::Store;
@@ -236,6 +237,7 @@ impl Broker for Paper {
         .and(Caps::FILLS)
         .and(Caps::HOLDINGS)
         .and(Caps::SIMULATED)
+        .and(Caps::WHAT_IF)
         .and(Caps::QUOTES)
         .and(Caps::INDICES)
         .and(Caps::CHAINS);
@@ -459,6 +461,31 @@ impl Broker for Paper {
         self.events.extend(listed);
         self.events.push_back(Event::ListEnd { request });
         Ok(())
+    }
+
+    fn what_if(&mut self, order: &Order) -> Result<WhatIf, String> {
+        self.store.sound()?;
+        if self.link != Link::Up {
+            return Err("simulated: it is not connected".to_owned());
+        }
+        if !self.config.what_if_takes.is_zero() {
+            std::thread::sleep(self.config.what_if_takes);
+        }
+        if self.config.what_if == 0 {
+            return Err("simulated: it says nothing of margins (`what_if=0`)".to_owned());
+        }
+        let simulated = |why: String| format!("simulated: {why}");
+        let legs = legs_of(order).map_err(simulated)?;
+        takes(&legs, &self.config).map_err(simulated)?;
+        let now_ns = self.clock.ok_or("simulated: no quotes have come yet")?;
+        let marks = |what: &Instrument| self.marks.get(what).copied();
+        let of = (&self.account, &self.config);
+        let (margin, fee) = margin::what_if(of, (&legs, order.quantity), marks, now_ns).map_err(simulated)?;
+        Ok(WhatIf {
+            initial_margin_e9: margin.0.saturating_mul(MICRO),
+            maintenance_margin_e9: margin.0.saturating_mul(MICRO),
+            fee_e9: fee.0.saturating_mul(MICRO),
+        })
     }
 
     fn final_values(&mut self, at_ns: i64, values: &[FinalValue]) -> Result<(), String> {

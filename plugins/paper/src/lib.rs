@@ -3,10 +3,12 @@
 //! It has no clock but those quotes, and no chance but a seed: the same calls give the same events. Its account is its own
 //! and durable: orders, executions, positions and cash lie in a file of a folder, flushed before a call returns, so that a
 //! process that dies loses nothing and a restart finds what a real broker would still have. Everything it says is simulated.
-//! Absent on purpose: margin (an account may go as far short as it likes), and any network.
+//! It tells the margin of an order where it is asked, and holds nobody to it: an account may go as far short as it likes.
+//! Absent on purpose: any network.
 
 mod account;
 mod broker;
+mod margin;
 mod market;
 mod settings;
 mod store;

@@ -25,6 +25,9 @@ pub const SETTINGS: &[Setting] = &[
     Setting::text(c"market_from", c"").doc(c"second since 1970 up to which nothing is quoted"),
     Setting::text(c"frozen", c"")
         .doc(c"`FROM TO`, seconds since 1970 between which it goes on telling the quotes that stood before"),
+    Setting::whole(c"what_if", 0, 10_000, 100)
+        .doc(c"margin of an order, where it is asked: percent of the most that the account could lose at expiry; 0: it says nothing"),
+    Setting::whole(c"what_if_ms", 0, 600_000, 0).doc(c"milliseconds that it takes over the answer"),
     Setting::whole(c"lines", 0, 1_000_000, 0).doc(c"most things that it quotes at once; 0: no limit"),
 ];
 
@@ -46,6 +49,8 @@ pub struct Config {
     pub market: String,
     pub market_from: i64,
     pub frozen: Option<(i64, i64)>,
+    pub what_if: i64,
+    pub what_if_takes: std::time::Duration,
     pub lines: usize,
 }
 
@@ -84,6 +89,8 @@ impl Config {
                     .map_err(|_| format!("`market_from` is no second: `{text}`"))?,
             },
             frozen: frozen(settings.text("frozen")?)?,
+            what_if: settings.whole("what_if")?,
+            what_if_takes: std::time::Duration::from_millis(count("what_if_ms")?),
             lines: usize::try_from(settings.whole("lines")?).unwrap_or(0),
         })
     }

@@ -3,6 +3,7 @@
 mod bookkeeping;
 mod days;
 mod files;
+mod margin;
 
 use super::Paper;
 use crate::account::{MICRO, contract};

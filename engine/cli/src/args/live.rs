@@ -28,6 +28,29 @@ pub enum BrokerArg {
     Ibkr,
 }
 
+/// What a broker's word on the margin of an order counts for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum WhatIfArg {
+    /// It is not asked.
+    Off,
+    /// What it says holds; where it says nothing the engine's own margin counts, and it is told.
+    Advise,
+    /// Nothing is opened without its word.
+    Require,
+}
+
+impl WhatIfArg {
+    /// As the run takes it.
+    #[must_use]
+    pub const fn advice(self) -> alula_live::trader::Advice {
+        match self {
+            Self::Off => alula_live::trader::Advice::Off,
+            Self::Advise => alula_live::trader::Advice::Advise,
+            Self::Require => alula_live::trader::Advice::Require,
+        }
+    }
+}
+
 /// What entries do that a change of thresholds alone makes true.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
 pub enum OnSwapArg {
@@ -123,6 +146,10 @@ pub struct RunArgs {
     /// Seconds in which the broker must answer, before its process is ended and opened anew
     #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = clap::value_parser!(u64).range(1..=600))]
     pub broker_deadline: u64,
+    /// What the broker's word on margin counts for, asked before each order that opens something: advise, unless the run that is
+    /// gone on with was told otherwise
+    #[arg(long, value_name = "HOW")]
+    pub what_if: Option<WhatIfArg>,
     /// Store to replay
     #[arg(long, value_name = "STORE", value_hint = ValueHint::DirPath)]
     pub data: Option<PathBuf>,

@@ -36,6 +36,8 @@ use warp::Warp;
 
 /// A Friday; the store ends the day before.
 const DAY: &str = "2023-01-20";
+/// What an answer to a person takes while the gateway is silent, a question to it and its wait included.
+const PROMPT: Duration = Duration::from_secs(12);
 /// Longest wait for anything.
 const PATIENCE: Duration = Duration::from_secs(90);
 
@@ -70,6 +72,19 @@ fn strategy() -> String {
     read.replace("up to 4 positions", "up to 12 positions")
 }
 
+/// The same with one condor and calls on VIX in two layers: of the next weekly expiry, and of the next monthly one.
+fn with_layers() -> String {
+    let layer = |name: &str, days: u32, delta: u32, percent: u32| {
+        format!(
+            "    layer {name} {{\n        own    call on VIX {{ expiry nearest {days} dte, strike at {delta} delta }}\n        \
+             active when VIX.last > 5 vol until VIX.last < 4 vol\n        size   {percent}% of max_loss(core)\n    }}\n"
+        )
+    };
+    let one = strategy().replace("up to 12 positions", "up to 1 position");
+    let layers = layer("near", 5, 60, 10) + &layer("far", 26, 30, 5);
+    format!("{one}\nhedge shells on core {{\n{layers}}}\n")
+}
+
 struct Desk {
     folder: Folder,
     faults: PathBuf,
@@ -80,8 +95,12 @@ struct Desk {
 impl Desk {
     /// Everything that a run needs; none where something cannot be built here.
     fn set_up() -> Option<Self> {
+        Self::with(&strategy())
+    }
+
+    fn with(rules: &str) -> Option<Self> {
         let library = library()?;
-        let folder = Folder::new(&[("busy.alula", &strategy())]);
+        let folder = Folder::new(&[("busy.alula", rules)]);
         let faults = faults(&folder)?;
         trusted(&folder, &library, "ibkr");
         let warp = Warp::new(&folder.join("ahead"));
@@ -173,18 +192,20 @@ impl Run<'_> {
     /// Lets a snapshot come, and waits until it is decided.
     fn tick(&self, hour: u32, minute: u32) {
         self.desk.warp.set(DAY, (hour, minute, -4));
+        self.told(&format!("tick at {hour}:{minute:02}"), "\"event\":\"tick\"");
+    }
+
+    /// Waits for a line of standard output.
+    fn told(&self, what: &str, part: &str) -> String {
         let start = Instant::now();
         loop {
             let left = PATIENCE.saturating_sub(start.elapsed());
             let line = self.lines.recv_timeout(left).unwrap_or_else(|_| {
                 let stderr = self.desk.folder.read("stderr");
-                panic!(
-                    "no tick at {hour}:{minute:02}: {:?}\n{stderr}",
-                    self.desk.house.orders()
-                )
+                panic!("no {what}: {:?}\n{stderr}", self.desk.house.orders())
             });
-            if line.contains("\"event\":\"tick\"") {
-                return;
+            if line.contains(part) {
+                return line;
             }
         }
     }
@@ -291,9 +312,108 @@ fn a_day_at_the_gateway_on_which_everything_goes_wrong_loses_no_order_and_double
     );
     assert_eq!(compare(&desk), 1, "the order that never arrived is abandoned");
     assert!(desk.house.watched_most() <= 60);
+    // The margin of what opens something was asked for under the name of the order that followed.
+    let asked = desk.house.asked();
+    assert!(
+        !asked.is_empty()
+            && asked
+                .iter()
+                .all(|name| said(&desk.folder).intents.contains_key(name)),
+        "{asked:?}"
+    );
     // Condors of three lots.
     assert!(desk.house.positions().values().all(|n| n % 3 == 0));
     assert!(desk.folder.read("out/positions.csv").lines().count() > 4);
+    replays(&desk.folder);
+}
+
+#[test]
+fn a_gateway_that_falls_silent_in_a_run_is_told_of_at_once_and_halts_and_ends_do_not_wait_for_it() {
+    let Some(desk) = Desk::set_up() else { return };
+    desk.warp.set(DAY, (9, 58, 0));
+    let run = desk.start();
+    run.quoted();
+    run.tick(10, 0);
+    run.arrived(1);
+    desk.house.silent(true);
+    // It is asked for its time every fifteen seconds, and has four to answer.
+    let line = run.told("word of the silence", "no connection, and no order leaves");
+    assert!(
+        line.contains("does not answer any more: asked for its time"),
+        "{line}"
+    );
+    let ctl = |args: &[&str]| {
+        let began = Instant::now();
+        let done = here(&desk.folder, args);
+        assert_eq!(done.code, 0, "{done}");
+        assert!(began.elapsed() < PROMPT, "{args:?}");
+        done.stdout
+    };
+    let status = ctl(&["ctl", "status", "journals/busy"]);
+    let status: serde_json::Value = serde_json::from_str(&status).unwrap();
+    assert_eq!(status["broker"]["connected"], false, "{status}");
+    assert_eq!(status["broker"]["what_if"]["answered"], 1, "{status}");
+    // The quotes are old, the run goes on, and nothing is opened.
+    run.tick(10, 30);
+    assert_eq!(desk.house.orders().len(), 1);
+    ctl(&["halt", "journals/busy", "the gateway hangs"]);
+    // It is connected to anew, takes the connection, and does not greet.
+    run.told(
+        "word of the greeting",
+        "took the connection and has said nothing for 10 s",
+    );
+    let began = Instant::now();
+    assert_eq!(run.end("-TERM"), 0, "{}", desk.folder.read("stderr"));
+    assert!(began.elapsed() < PROMPT);
+    desk.house.silent(false);
+    // Whoever goes on finds the account as it is.
+    desk.warp.set(DAY, (10, 40, 0));
+    let run = desk.start();
+    run.quoted();
+    run.tick(11, 0);
+    let status = ctl(&["ctl", "status", "journals/busy"]);
+    assert!(status.contains("the gateway hangs"), "the halt stands: {status}");
+    assert_eq!(run.end("-TERM"), 0, "{}", desk.folder.read("stderr"));
+    assert_eq!(compare(&desk), 0);
+    replays(&desk.folder);
+}
+
+#[test]
+fn hedges_on_vix_are_bought_in_the_class_of_their_day_and_settle_on_its_morning() {
+    let Some(desk) = Desk::with(&with_layers()) else {
+        return;
+    };
+    desk.warp.set(DAY, (9, 58, 0));
+    let run = desk.start();
+    run.quoted();
+    run.tick(10, 0);
+    run.arrived(1);
+    run.tick(10, 30);
+    run.tick(11, 0);
+    run.arrived(3);
+    run.tick(11, 30);
+    let calls = |desk: &Desk| -> BTreeSet<(&str, u32)> {
+        let held = desk.house.options_held().into_iter();
+        held.filter(|o| o.0.starts_with("VIX"))
+            .map(|(class, day, call, _, contracts)| {
+                assert!(call && contracts > 0, "bought calls");
+                (class, day)
+            })
+            .collect()
+    };
+    // Five days out is a Wednesday of the weekly class, twenty-six days out the monthly one.
+    assert_eq!(
+        calls(&desk),
+        BTreeSet::from([("VIX", 20_230_215), ("VIXW", 20_230_125)])
+    );
+    // What is paid for needs no margin: only the condor was asked for.
+    assert_eq!(desk.house.asked().len(), 1);
+    // The weekly calls trade last on Tuesday and settle on Wednesday morning.
+    desk.warp.set("2023-01-25", (10, 30, -4));
+    let settled = run.told("a settlement", "settle");
+    println!("{settled}");
+    assert_eq!(run.end("-TERM"), 0, "{}", desk.folder.read("stderr"));
+    assert_eq!(compare(&desk), 0);
     replays(&desk.folder);
 }
 

@@ -16,6 +16,7 @@ mod isolated;
 mod journal;
 mod kills;
 mod lopsided;
+mod margins;
 mod market;
 mod new;
 mod operator;

@@ -137,6 +137,52 @@ impl OrderDesk {
         Ok((seq, notices))
     }
 
+    /// What the rails say of an order; nothing is written down.
+    #[must_use]
+    pub fn verdict(&self, stamp: Stamp, draft: &Draft, seen: &Seen) -> Verdict {
+        let open = self.orders.open();
+        let entries = open.filter(|o| o.purpose != Purpose::Close).count();
+        let ask = Ask {
+            purpose: draft.purpose,
+            risk: draft.risk,
+            now: now_of(stamp),
+            not_after: draft.not_after,
+            open_intents: u32::try_from(entries).unwrap_or(u32::MAX),
+            ended: self.ended.get(&draft.group).copied(),
+            open_orders_risk: self.orders.open_risk(),
+            room_is_low: self.journal.room() != Room::Enough,
+        };
+        self.rails.judge(&ask, seen)
+    }
+
+    /// Writes down that an order is not sent, and why.
+    ///
+    /// # Errors
+    /// As [`OrderDesk::record`].
+    pub fn refuse(
+        &mut self,
+        stamp: Stamp,
+        cause: u64,
+        draft: &Draft,
+        refusal: &Refusal,
+    ) -> Result<(), DeskError> {
+        let refused = wire::Refused {
+            group: draft.group.as_ref().to_owned(),
+            rule: draft.rule.as_ref().to_owned(),
+            rail: refusal.rail.word().to_owned(),
+            why: refusal.why.clone(),
+        };
+        self.record(stamp, cause, &refused.into()).map(|_| ())
+    }
+
+    /// The name that the next order gets.
+    ///
+    /// # Errors
+    /// When the run has no names left.
+    pub fn next_name(&self) -> Result<ClientOrderId, DeskError> {
+        id::name(&self.strategy, self.epoch, self.orders.next_number()).ok_or(DeskError::Names)
+    }
+
     /// Asks the rails and, if they let it through, writes the intent down; it is sent by the next [`OrderDesk::flush`]. A
     /// refusal is written down too. In shadow the intent is written and never sent.
     ///
@@ -150,34 +196,16 @@ impl OrderDesk {
         seen: &Seen,
     ) -> Result<Result<ClientOrderId, Refusal>, DeskError> {
         let now = now_of(stamp);
-        let open = self.orders.open();
-        let entries = open.filter(|o| o.purpose != Purpose::Close).count();
-        let ask = Ask {
-            purpose: draft.purpose,
-            risk: draft.risk,
-            now,
-            not_after: draft.not_after,
-            open_intents: u32::try_from(entries).unwrap_or(u32::MAX),
-            ended: self.ended.get(&draft.group).copied(),
-            open_orders_risk: self.orders.open_risk(),
-            room_is_low: self.journal.room() != Room::Enough,
-        };
-        let shadow = match self.rails.judge(&ask, seen) {
+        let shadow = match self.verdict(stamp, draft, seen) {
             Verdict::Send => false,
             Verdict::Shadow => true,
             Verdict::Refuse(refusal) => {
-                let refused = wire::Refused {
-                    group: draft.group.as_ref().to_owned(),
-                    rule: draft.rule.as_ref().to_owned(),
-                    rail: refusal.rail.word().to_owned(),
-                    why: refusal.why.clone(),
-                };
-                self.record(stamp, cause, &refused.into())?;
+                self.refuse(stamp, cause, draft, &refusal)?;
                 return Ok(Err(refusal));
             }
         };
         let number = self.orders.next_number();
-        let name = id::name(&self.strategy, self.epoch, number).ok_or(DeskError::Names)?;
+        let name = self.next_name()?;
         let order = draft.named(name.clone(), number, shadow);
         let (entry, _) = self.record(stamp, cause, &intent_out(&order).into())?;
         if !shadow {

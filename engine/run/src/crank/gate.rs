@@ -6,7 +6,7 @@ use crate::rails::{Agreement, Halt, RailLimits, Rails};
 use crate::rails::{Ask, Mode, OpenRisk, Purpose, Seen, Verdict};
 use crate::record::Refused;
 use alula_book::instrument::{LinearKind, LinearLeg, LinearOrder, LinearRequest};
-use alula_book::{OrderKind, OrderRequest, Position};
+use alula_book::{OrderId, OrderKind, OrderRequest, Position};
 use alula_core::decision::{Decision, RuleKind};
 use alula_core::margin::{self, Change, Stake};
 use alula_core::market::Views;
@@ -164,7 +164,7 @@ impl Crank<'_> {
             quotes_at,
             lost_today: Some(before - self.book.equity().share),
             margin_with: if asked {
-                self.margin_with(&sight, wanted)
+                self.margin_with(&sight, wanted, &|_| true)
             } else {
                 None
             },
@@ -172,12 +172,33 @@ impl Crank<'_> {
         }
     }
 
-    /// Margin with the order and with those at work that open something.
-    fn margin_with(&self, sight: &Sight<'_>, wanted: Wanted<'_>) -> Option<Usd> {
+    /// Margin of the account with an order of the book and with those of the others that count, by the strategy's own rulebook as
+    /// things stand at the newest tick of the session at hand.
+    #[must_use]
+    pub fn margin_of_order(&self, order: &OrderId, counts: &dyn Fn(&OrderId) -> bool) -> Option<Usd> {
+        let option = self.book.orders().iter().find(|o| o.id == *order);
+        let linear = || self.book.ledger().orders().iter().find(|o| o.id == *order);
+        let wanted = match option {
+            Some(o) => Wanted::Package(&o.request),
+            None => Wanted::Linear(&linear()?.request),
+        };
+        let others = |id: &OrderId| id != order && counts(id);
+        self.with_sight(|sight| self.margin_with(sight, wanted, &others))
+            .flatten()
+    }
+
+    /// Margin with the order and with those at work that count and open something.
+    fn margin_with(
+        &self,
+        sight: &Sight<'_>,
+        wanted: Wanted<'_>,
+        counts: &dyn Fn(&OrderId) -> bool,
+    ) -> Option<Usd> {
         let pending: Vec<Stake<'_>> = self
             .book
             .orders()
             .iter()
+            .filter(|o| counts(&o.id))
             .filter_map(|o| match &o.request.kind {
                 OrderKind::Open { package } => Some(Stake {
                     package,

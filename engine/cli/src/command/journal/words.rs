@@ -1,6 +1,6 @@
 //! What an entry says, in a line for people and as JSON.
 
-use alula_journal::wire::{BrokerSaid, Fill, Instrument, Leg, OrderIntent, Submission};
+use alula_journal::wire::{BrokerSaid, Fill, Instrument, Leg, OrderIntent, Submission, Told};
 use alula_journal::{Entry, Record};
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde_json::{Value, json};
@@ -240,6 +240,27 @@ pub fn line(record: &Record) -> String {
             c.thresholds_version
         ),
         Record::Resent(r) => format!("{} is sent again under its name", r.order),
+        Record::WhatIf(w) => {
+            let told = match &w.told {
+                Told::Margins {
+                    initial_micros,
+                    maintenance_micros,
+                    fee_micros,
+                } => format!(
+                    "{} initial, {} maintenance, {} fees",
+                    dollars(*initial_micros),
+                    dollars(*maintenance_micros),
+                    dollars(*fee_micros)
+                ),
+                Told::Nothing(why) => format!("the broker does not say: {why}"),
+            };
+            let beside = |what: &str, micros: Option<i64>| {
+                micros.map_or_else(String::new, |m| format!("; {what} {}", dollars(m)))
+            };
+            let own = beside("the engine counts", w.own_micros);
+            let worth = beside("the account is worth", w.worth_micros);
+            format!("{} for {} would take: {told}{own}{worth}", w.rule, w.group)
+        }
         Record::Snapshot(s) => format!("state {}, {} bytes", s.state.short(), s.bytes.0.len()),
     }
 }

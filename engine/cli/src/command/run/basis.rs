@@ -39,6 +39,8 @@ pub struct Basis {
     pub broker: BTreeMap<String, String>,
     /// The feed of a broker's quotes that the data go on with.
     pub feed: Option<Value>,
+    /// What the broker's word on margin counts for, where it was said.
+    pub what_if: Option<String>,
 }
 
 /// As bytes for the journal.
@@ -46,7 +48,7 @@ pub fn write(
     linked: &Linked<'_>,
     m: &Manifest,
     (seed, years): (Option<u64>, Option<u32>),
-    broker: &[(String, String)],
+    (broker, what_if): (&[(String, String)], Option<&str>),
     feed: Option<Value>,
 ) -> Vec<u8> {
     let inputs = &linked.inputs;
@@ -64,7 +66,7 @@ pub fn write(
         "thresholds": inputs.thresholds.as_ref().map(|(name, _)| name), "files": files, "settings": m.settings,
         "from": m.from.map(|d| d.to_string()), "to": m.to.map(|d| d.to_string()), "seed": seed, "years": years,
         "simulated": m.simulated, "data": m.hashes.get("data"), "label": m.data_label,
-        "broker": broker, "feed": feed,
+        "broker": broker, "feed": feed, "what_if": what_if,
     });
     value.to_string().into_bytes()
 }
@@ -120,6 +122,7 @@ pub fn read(bytes: &[u8]) -> Result<Basis, Failure> {
         label: text("label").unwrap_or_default(),
         feed: value.get("feed").filter(|f| f.is_object()).cloned(),
         broker: table("broker").unwrap_or_default(),
+        what_if: text("what_if"),
     })
 }
 

@@ -2,7 +2,9 @@
 
 use super::signals::{Request, Signal};
 use crate::exit::Failure;
+use alula_live::trader::Answers;
 use alula_live::view::{BrokerLine, View};
+use alula_market::money::Usd;
 use serde_json::{Value, json};
 use std::fmt::Write as _;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
@@ -161,7 +163,18 @@ fn broker(b: &BrokerLine) -> Value {
         .map(|(name, rule, state)| json!({ "name": name, "rule": rule, "state": state }))
         .collect();
     json!({ "id": b.id, "connected": b.connected, "mismatches": b.mismatches, "safe_mode": b.safe_mode,
-        "reopened": b.reopened, "orders": orders })
+        "reopened": b.reopened, "orders": orders, "what_if": b.margins.as_ref().map(margins) })
+}
+
+/// What a broker says that orders would take, beside what the engine counts.
+fn margins(m: &Answers) -> Value {
+    let newest = m.newest.as_ref().map(|n| {
+        json!({ "at": n.at.eastern().to_rfc3339(), "rule": *n.rule, "initial_usd": n.told.initial_margin.to_f64(),
+            "maintenance_usd": n.told.maintenance_margin.to_f64(), "fee_usd": n.told.fee.to_f64(),
+            "engine_usd": n.own.map(Usd::to_f64), "percent_of_engine": n.percent(), "worth_usd": n.worth.map(Usd::to_f64) })
+    });
+    json!({ "policy": m.policy.word(), "answered": m.answered, "unanswered": m.unanswered, "refused": m.refused,
+        "percent_of_engine": m.percent.map(|(least, most)| json!([least, most])), "newest": newest })
 }
 
 /// A run at one glance as JSON.
@@ -403,6 +416,36 @@ pub fn metrics(v: &View) -> String {
             "The newest thresholds file was good.",
             f64::from(u8::from(good)),
         );
+    }
+    if let Some(m) = v.broker.as_ref().and_then(|b| b.margins.as_ref()) {
+        let asked = [
+            (
+                "margin_told_total",
+                "Orders whose margin the broker told.",
+                m.answered,
+            ),
+            (
+                "margin_not_told_total",
+                "Orders whose margin the broker did not tell.",
+                m.unanswered,
+            ),
+            (
+                "margin_refused_total",
+                "Orders that the broker's margin stopped.",
+                m.refused,
+            ),
+        ];
+        for (name, help, n) in asked {
+            gauge(name, "counter", help, count(n));
+        }
+        if let Some(newest) = &m.newest {
+            gauge(
+                "broker_initial_margin_usd",
+                "gauge",
+                "Initial margin with the newest order, by the broker.",
+                newest.told.initial_margin.to_f64(),
+            );
+        }
     }
     if let Some((entries, commits, ms)) = v.journal {
         gauge(

@@ -35,7 +35,7 @@ use alula_live::pace::{Pace, Speed};
 use alula_live::source::{Refusal, Source};
 use alula_live::strategy::Files;
 use alula_live::swap::{Desk, Rules};
-use alula_live::trader::Sheet;
+use alula_live::trader::{Sheet, Trader};
 use alula_live::view::View;
 use alula_live::{Happening, Live, LiveError};
 use alula_market::time::Instant as MarketTime;
@@ -234,6 +234,7 @@ pub fn run(args: &RunArgs, out: &mut Output) -> Result<Exit, Failure> {
             "broker  connecting; TWS or a gateway that does not answer is waited for a minute and a half",
         );
     }
+    live.ask_margins(orders::advice(args, resumed.as_ref()));
     let broker = orders::paper(args, &live, (resumed.as_ref(), quotes.as_ref()));
     let begun = broker.and_then(|broker| {
         if let Some(broker) = broker {
@@ -310,6 +311,12 @@ fn last_good(
 /// What cannot be meant.
 fn check(args: &RunArgs) -> Result<(), Failure> {
     quotes::check(args)?;
+    if args.what_if.is_some() && args.broker == BrokerArg::Internal {
+        return Err(
+            Failure::usage("`--what-if` asks a broker, and the engine fills the orders here")
+                .help("name one with `--broker`, or leave it out: the engine's own margin counts"),
+        );
+    }
     if args.broker != BrokerArg::Internal && args.state.is_none() {
         return Err(Failure::usage(
             "a broker needs a journal: nothing is sent that is not written down first",
@@ -496,6 +503,9 @@ impl<'r, 'a> Conductor<'r, 'a> {
             self.out.warn(&format!("the run ends, and {what}"));
             why = format!("{why}; {what}");
         }
+        if let Some(margins) = self.live.trader().map(Trader::margins).filter(|m| m.answered > 0) {
+            self.out.note(&format!("margins  {margins}"));
+        }
         let run = self.live.finish(&why, state::now_ns()).map_err(|e| stopped(&e))?;
         let last = Last {
             never,
@@ -547,6 +557,8 @@ impl<'r, 'a> Conductor<'r, 'a> {
         let market = quotes::now();
         let heard = self.live.hear(market, state::now_ns());
         heard.map_err(|e| stopped(&e))?;
+        let news = self.live.overheard(market);
+        self.tell(&news)?;
         let left = u64::try_from(next.0.saturating_sub(market.0)).unwrap_or(0);
         Ok(now.saturating_add(Duration::from_secs(left)))
     }

@@ -8,7 +8,7 @@ use crate::exit::{Exit, Failure};
 use alula_book::FeeSchedule;
 use alula_live::Live;
 use alula_live::broker::{Broker, BrokerFault};
-use alula_live::trader::{Reopen, TradeError};
+use alula_live::trader::{Advice, Reopen, TradeError};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -85,6 +85,14 @@ pub fn check(args: &RunArgs) -> Result<(), Failure> {
         ..Opening::default()
     };
     name(args).map_or(Ok(()), |name| check_broker(name, &opening))
+}
+
+/// What the broker's word on margin counts for: as it is named, as the run that is gone on with was told, or by default.
+#[must_use]
+pub fn advice(args: &RunArgs, resumed: Option<&Resumed>) -> Advice {
+    let before = resumed.and_then(|r| Advice::parse(r.basis.what_if.as_deref()?));
+    let named = args.what_if.map(crate::args::WhatIfArg::advice);
+    named.or(before).unwrap_or_default()
 }
 
 /// The simulated broker with an account of its own for the run and those that go on with it, if it is asked for: the strategy's

@@ -170,7 +170,7 @@ impl State {
                 linked,
                 m,
                 (args.seed, args.years),
-                &args.broker_set,
+                (&args.broker_set, args.what_if.map(|w| w.advice().word())),
                 quotes.map(Quotes::recorded),
             ),
             rules,

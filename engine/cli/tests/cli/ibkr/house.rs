@@ -78,6 +78,12 @@ struct State {
     beats: u64,
     /// Where the index breathes.
     spot: f64,
+    /// It reads everything and says nothing.
+    silent: bool,
+    /// Orders whose margin was asked for, by their names.
+    asked: Vec<String>,
+    /// Days on which options expired, and are held no more.
+    expired: u32,
     /// What came that this broker does not know.
     strange: Vec<u32>,
     closed: bool,
@@ -101,6 +107,26 @@ const MONTHS: [u32; 8] = [
 
 fn strikes() -> impl Iterator<Item = f64> {
     (0..121_u32).map(|n| f64::from(3_000 + n * 25))
+}
+
+/// Classes of options on VIX with their days, Wednesdays, all of which trade last on the Tuesday before: the weekly class and the
+/// monthly one by the exchange's calendar of 2023.
+const VIX_DAYS: [(&str, u32); 6] = [
+    ("VIXW", 20_230_125),
+    ("VIXW", 20_230_201),
+    ("VIXW", 20_230_208),
+    ("VIX", 20_230_215),
+    ("VIXW", 20_230_222),
+    ("VIX", 20_230_322),
+];
+
+fn vix_strikes() -> impl Iterator<Item = f64> {
+    (10..46_u32).map(f64::from)
+}
+
+/// Day of the class, and its last trading day.
+const fn last_trade(day: u32) -> u32 {
+    if day == 20_230_201 { 20_230_131 } else { day - 1 }
 }
 
 /// Days from the tests' day.
@@ -138,9 +164,16 @@ fn quoted(what: &What, (spot, beats): (f64, u64)) -> (f64, f64) {
             let mid = 19.5 + f64::from(*place) * 0.4;
             (tick(mid), tick(mid) + 0.05)
         }
-        What::Option(_, day, _, call, strike) => {
+        What::Option(class, day, _, call, strike) => {
             let years = days(*day) / 365.0;
-            let sd = 0.19 * years.sqrt();
+            // What is written on VIX stands on its future of that day.
+            let on_vix = class.starts_with("VIX");
+            let (spot, vol) = if on_vix {
+                (19.5 + years * 12.0 * 0.4 + breath / 10.0, 0.9)
+            } else {
+                (spot, 0.19)
+            };
+            let sd = vol * years.sqrt();
             let d1 = (spot / strike).ln() / sd + sd / 2.0;
             let (a, b) = if *call {
                 (normal(d1), normal(d1 - sd))
@@ -195,6 +228,28 @@ fn listing() -> BTreeMap<i64, Listed> {
                     &local,
                     &day.to_string(),
                 );
+                let what = What::Option(class, day, last, call, strike);
+                out.insert(
+                    id,
+                    Listed {
+                        contract,
+                        details,
+                        what,
+                    },
+                );
+            }
+        }
+    }
+    for (class, day) in VIX_DAYS {
+        let last = last_trade(day);
+        for strike in vix_strikes() {
+            for call in [false, true] {
+                id += 1;
+                let right = if call { "C" } else { "P" };
+                let strike_mills = (strike * 1000.0) as u64;
+                let local = format!("{class:<6}{}{right}{strike_mills:08}", day % 1_000_000);
+                let (last_day, own_day) = (last.to_string(), day.to_string());
+                let (contract, details) = option(id, class, &last_day, right, strike, &local, &own_day);
                 let what = What::Option(class, day, last, call, strike);
                 out.insert(
                     id,
@@ -302,6 +357,32 @@ impl House {
         held.map(|(id, n)| (*id, *n)).collect()
     }
 
+    /// It says nothing any more, or talks again: connections stand, and are taken.
+    pub fn silent(&self, silent: bool) {
+        lock(&self.state).silent = silent;
+    }
+
+    /// Orders whose margin was asked for.
+    pub fn asked(&self) -> Vec<String> {
+        lock(&self.state).asked.clone()
+    }
+
+    /// Options of this day and before are settled in cash and held no more.
+    pub fn expire(&self, day: u32) {
+        lock(&self.state).expired = day;
+    }
+
+    /// Options that are held: class, day, call, strike, contracts.
+    pub fn options_held(&self) -> Vec<(&'static str, u32, bool, f64, i64)> {
+        let state = lock(&self.state);
+        let held = state.positions.iter().filter(|(_, n)| **n != 0);
+        let option = |(id, n): (&i64, &i64)| match state.listed[id].what {
+            What::Option(class, day, _, call, strike) => Some((class, day, call, strike, *n)),
+            _ => None,
+        };
+        held.filter_map(option).collect()
+    }
+
     /// Most streams of quotes at once.
     pub fn watched_most(&self) -> usize {
         lock(&self.state).watched_most
@@ -348,6 +429,13 @@ fn serve(mut stream: TcpStream, state: &Mutex<State>, warp: &Warp) {
         return;
     };
     assert!(versions.starts_with(b"v213.."));
+    // One that is silent takes the connection and does not even greet.
+    while lock(state).silent {
+        if lock(state).closed {
+            return;
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
     let text = "213\x0020230120 09:00:00 US/Eastern\0";
     let mut ack = (text.len() as u32).to_be_bytes().to_vec();
     ack.extend_from_slice(text.as_bytes());
@@ -373,6 +461,9 @@ impl State {
     }
 
     fn say(&mut self, number: u32, msg: &Msg) {
+        if self.silent {
+            return;
+        }
         if let Some(stream) = &mut self.stream {
             // Who has gone hears nothing.
             let _ = wire::send(stream, number, msg);
@@ -423,7 +514,7 @@ impl State {
             }
             ask::TIME => self.say(tell::TIME, &Msg::new().int(1, warp.now())),
             ask::CONTRACT => self.details(request, &fields.one(2)),
-            ask::CHAINS => self.chains(request),
+            ask::CHAINS => self.chains(request, &fields.text(2)),
             ask::MARKET_DATA => {
                 let id = fields.one(2).int(1).unwrap_or_default();
                 self.watched.insert(request, id);
@@ -479,6 +570,11 @@ impl State {
             }
             ask::POSITIONS => {
                 for (id, quantity) in self.positions.clone() {
+                    let over = |w: &What| matches!(w, What::Option(_, day, ..) if *day <= self.expired);
+                    if over(&self.listed[&id].what) {
+                        self.positions.remove(&id);
+                        continue;
+                    }
                     let contract = self.listed[&id].contract.clone();
                     let row = Msg::new().text(1, ACCOUNT).msg(2, &contract);
                     self.say(tell::POSITION, &row.text(3, &quantity.to_string()).double(4, 1.0));
@@ -538,9 +634,20 @@ impl State {
         self.say(tell::CONTRACT_END, &Msg::new().int(1, request));
     }
 
-    fn chains(&mut self, request: i64) {
+    fn chains(&mut self, request: i64, underlying: &str) {
         let afternoons: Vec<u32> = DAYS.iter().chain(&[20_230_217]).copied().collect();
-        for (class, expirations) in [("SPXW", afternoons), ("SPX", vec![20_230_216])] {
+        let on_vix = |class: &str| {
+            let own = VIX_DAYS.iter().filter(|(c, _)| *c == class);
+            own.map(|(_, day)| last_trade(*day)).collect()
+        };
+        let (classes, strikes): ([(&str, Vec<u32>); 2], Vec<f64>) = if underlying == "VIX" {
+            let classes = ["VIX", "VIXW"].map(|class| (class, on_vix(class)));
+            (classes, vix_strikes().collect())
+        } else {
+            let classes = [("SPXW", afternoons), ("SPX", vec![20_230_216])];
+            (classes, strikes().collect())
+        };
+        for (class, expirations) in classes {
             let mut row = Msg::new()
                 .int(1, request)
                 .text(2, "SMART")
@@ -549,8 +656,8 @@ impl State {
             for day in expirations {
                 row = row.text(6, &day.to_string());
             }
-            for strike in strikes() {
-                row = row.double(7, strike);
+            for strike in &strikes {
+                row = row.double(7, *strike);
             }
             self.say(tell::CHAIN, &row);
         }
@@ -573,10 +680,9 @@ impl State {
             "an order in a contract that is not listed"
         );
         assert_eq!(order.text(12), ACCOUNT);
-        assert!(
-            order.int(65).is_none_or(|w| w == 0),
-            "nobody asks for margins here"
-        );
+        if order.int(65) == Some(1) {
+            return self.margins(number, &contract, &order);
+        }
         let fate = self.fates.pop_front().unwrap_or(Fate::Fill);
         if fate == Fate::CutBefore {
             return self.cut();
@@ -592,7 +698,8 @@ impl State {
             .text(12, ACCOUNT)
             .text(28, &reference);
         let shown = if contract.text(3) == "BAG" {
-            Msg::new().text(2, "SPX").text(3, "BAG").text(10, "USD")
+            let symbol = contract.text(2);
+            Msg::new().text(2, &symbol).text(3, "BAG").text(10, "USD")
         } else {
             self.listed[&legs[0].0].contract.clone()
         };
@@ -633,6 +740,36 @@ impl State {
                 self.standing(at);
             }
         }
+    }
+
+    /// What an order would take: five thousand dollars a package on top of what the account needs.
+    fn margins(&mut self, number: i64, contract: &Fields, order: &Fields) {
+        self.asked.push(order.text(28));
+        let packages: f64 = order.text(6).parse().unwrap();
+        let state = Msg::new()
+            .text(1, "PreSubmitted")
+            .double(8, 9_000.0 + 5_000.0 * packages)
+            .double(9, 8_000.0 + 5_000.0 * packages)
+            .double(11, 1.14 * packages)
+            .text(14, "USD")
+            .text(15, "USD");
+        let told = Msg::new()
+            .int(1, 17)
+            .text(5, &order.text(5))
+            .text(6, &order.text(6))
+            .text(8, &order.text(8))
+            .text(28, &order.text(28))
+            .int(65, 1);
+        let shown = Msg::new()
+            .text(2, &contract.text(2))
+            .text(3, &contract.text(3))
+            .text(10, "USD");
+        let row = Msg::new()
+            .int(1, number)
+            .msg(2, &shown)
+            .msg(3, &told)
+            .msg(4, &state);
+        self.say(tell::OPEN_ORDER, &row);
     }
 
     /// Shows an order, and how it stands.

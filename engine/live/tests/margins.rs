@@ -139,6 +139,8 @@ struct Venue {
     /// It is not there any more until it is opened anew.
     dead: bool,
     opened: u32,
+    /// It was told the time since it was opened.
+    clocked: bool,
 }
 
 impl Venue {
@@ -191,6 +193,7 @@ impl Double {
                 worth: usd(250_000),
                 dead: false,
                 opened: 1,
+                clocked: false,
             })),
             facts: BrokerFacts {
                 id: "double".to_owned(),
@@ -255,6 +258,10 @@ impl Broker for Double {
             Ok(venue) => venue,
             Err(fault) => return Submission::NotSent(fault),
         };
+        if !venue.clocked {
+            let what = "no quotes have come yet, which are its clock".to_owned();
+            return Submission::NotSent(BrokerFault { what, dead: false });
+        }
         let broker_order = venue.orders.len().to_string().into();
         let id = order.id.clone();
         venue.events.push(BrokerEvent::Acknowledged {
@@ -332,6 +339,7 @@ impl Broker for Double {
         let mut venue = self.alive()?;
         let earlier = venue.now < at.0;
         venue.now = at.0;
+        venue.clocked = true;
         let price = |wanted: &Instrument| {
             let quote = quotes.iter().find(|q| q.instrument == *wanted)?;
             let (bid, ask) = (quote.bid.unwrap_or(Price::ZERO), quote.ask.unwrap_or(Price::ZERO));
@@ -430,6 +438,7 @@ impl<'a> Trial<'a> {
             let mut venue = again.venue.lock().unwrap();
             venue.dead = false;
             venue.opened += 1;
+            venue.clocked = false;
             drop(venue);
             Ok(Box::new(again.clone()))
         });

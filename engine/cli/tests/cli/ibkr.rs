@@ -191,22 +191,27 @@ impl Run<'_> {
 
     /// Lets a snapshot come, and waits until it is decided.
     fn tick(&self, hour: u32, minute: u32) {
-        self.desk.warp.set(DAY, (hour, minute, -4));
+        self.tick_on(DAY, (hour, minute));
+    }
+
+    fn tick_on(&self, day: &str, (hour, minute): (u32, u32)) {
+        self.desk.warp.set(day, (hour, minute, -4));
         self.told(&format!("tick at {hour}:{minute:02}"), "\"event\":\"tick\"");
     }
 
     /// Waits for a line of standard output.
     fn told(&self, what: &str, part: &str) -> String {
-        let start = Instant::now();
+        let (start, mut heard) = (Instant::now(), Vec::new());
         loop {
             let left = PATIENCE.saturating_sub(start.elapsed());
             let line = self.lines.recv_timeout(left).unwrap_or_else(|_| {
                 let stderr = self.desk.folder.read("stderr");
-                panic!("no {what}: {:?}\n{stderr}", self.desk.house.orders())
+                panic!("no {what}: {:?}\n{stderr}\n{heard:?}", self.desk.house.orders())
             });
             if line.contains(part) {
                 return line;
             }
+            heard.push(line);
         }
     }
 
@@ -410,9 +415,25 @@ fn hedges_on_vix_are_bought_in_the_class_of_their_day_and_settle_on_its_morning(
     assert_eq!(desk.house.asked().len(), 1);
     // The weekly calls trade last on Tuesday and settle on Wednesday morning.
     desk.warp.set("2023-01-25", (10, 30, -4));
-    let settled = run.told("a settlement", "settle");
-    println!("{settled}");
+    let settled = run.told("a settlement", "\"key\":\"expiry\"");
+    assert!(settled.contains("2023-01-25T10:30"), "{settled}");
+    // The broker forgets what has settled, and that is no mismatch; the monthly calls are still there.
+    desk.house.expire(20_230_125);
+    run.tick_on("2023-01-25", (11, 0));
+    let held = calls(&desk);
+    assert!(
+        held.contains(&("VIX", 20_230_215)) && !held.contains(&("VIXW", 20_230_125)),
+        "{held:?}"
+    );
     assert_eq!(run.end("-TERM"), 0, "{}", desk.folder.read("stderr"));
+    let trades = desk.folder.read("out/trades.csv");
+    let row = trades.lines().find(|l| l.contains(",expiry,")).unwrap();
+    assert!(row.contains("shells.near") && row.ends_with(",true"), "{trades}");
+    let manifest = desk.folder.read("out/manifest.json");
+    assert!(
+        manifest.contains("stand in for missing official ones"),
+        "{manifest}"
+    );
     assert_eq!(compare(&desk), 0);
     replays(&desk.folder);
 }

@@ -71,16 +71,24 @@ fn a_broker_that_says_nothing_stops_only_who_requires_its_word() {
 #[test]
 fn a_broker_that_is_late_with_its_answer_is_ended_and_opened_anew_and_the_order_goes_out() {
     let folder = busy();
-    // One position at a time and for long: each question costs the deadline.
+    // One decision a day and one position: each question costs the deadline.
     let rules = BUSY
+        .replace("every 30m", "every 1 session")
         .replace("up to 4 positions", "up to 1 position")
         .replace("8% of credit", "80% of credit");
     folder.write("busy.alula", &rules);
-    let late = ["--broker-deadline", "1", "--broker-set", "what_if_ms=5000"];
+    let late = [
+        "--to",
+        "2023-01-06",
+        "--broker-deadline",
+        "4",
+        "--broker-set",
+        "what_if_ms=30000",
+    ];
     let done = run(&folder, &late);
     assert!(
         done.stdout
-            .contains("did not answer within 1 seconds and was ended"),
+            .contains("did not answer within 4 seconds and was ended"),
         "{done}"
     );
     assert!(

@@ -1,6 +1,7 @@
 //! A store up to an instant, and from there on what a feed tells: one history that grows.
 
 use super::bars::Bar;
+use super::settlement::Told;
 use alula_journal::Record;
 use alula_journal::wire;
 use alula_market::assemble::{ContractQuote, chains};
@@ -86,6 +87,8 @@ struct Received {
     /// Newest look.
     seen: Option<Instant>,
     grown: u64,
+    /// What stands in for official settlements.
+    told: Told,
 }
 
 /// A history that a feed makes longer.
@@ -139,6 +142,7 @@ impl FeedHistory {
             return;
         }
         received.seen = Some(seen.at);
+        received.told.look(seen);
         for underlying in &self.facts.underlyings {
             let (snapshot, stale) = shown(seen, underlying);
             let key = (seen.at, underlying.clone());
@@ -364,10 +368,25 @@ impl History for FeedHistory {
         ) else {
             return Ok(None);
         };
-        // The official value by its own name, else the first or last value of the index; of a feed that is not a
-        // simulation nobody knows whether its last value was the official one.
+        if !self.facts.simulated {
+            // Of a feed that is not a simulation nobody knows whether its last value was the official one.
+            let official = match (root.settlement(), root.underlying()) {
+                (Settlement::Pm, _) => None,
+                (Settlement::Am, "VIX") => Some("VRO"),
+                (Settlement::Am, _) => Some("SET"),
+            };
+            let of = (official, root.underlying(), official.is_some());
+            let before = self.base.series(of.1, BarSize::Session)?;
+            let before = before.and_then(|s| {
+                let known = s.available_at.partition_point(|at| *at <= self.facts.start);
+                s.close.get(..known)?.iter().rev().copied().flatten().next()
+            });
+            let before = before.and_then(Price::from_f64);
+            return Ok(self.lock().told.value(of, (day, at), before));
+        }
+        // The official value by its own name, else the first or last value of the index.
         let ids: &[(&str, bool, bool)] = match (root.settlement(), root.underlying()) {
-            (Settlement::Pm, underlying) => &[(underlying, false, !self.facts.simulated)],
+            (Settlement::Pm, underlying) => &[(underlying, false, false)],
             (Settlement::Am, "VIX") => &[("VRO", false, false), ("VIX", true, true)],
             (Settlement::Am, _) => &[("SET", false, false), ("SPX", true, true)],
         };

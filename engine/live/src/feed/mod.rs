@@ -9,6 +9,7 @@ mod bars;
 mod board;
 mod history;
 mod linear;
+mod settlement;
 mod watch;
 mod words;
 

@@ -275,7 +275,11 @@ impl Trader {
             self.link.tell(text);
         }
         if fault.dead {
-            self.lively(desk, when, |trader, desk| trader.hear_all(desk, when))?;
+            // One that was opened anew has no clock before it is told the time, and takes no order.
+            self.lively(desk, when, |trader, desk| {
+                trader.hear_all(desk, when)?;
+                trader.set_clock(when.0)
+            })?;
         }
         Ok(())
     }

@@ -558,7 +558,7 @@ impl<'r, 'a> Conductor<'r, 'a> {
         let heard = self.live.hear(market, state::now_ns());
         heard.map_err(|e| stopped(&e))?;
         let news = self.live.overheard(market);
-        self.tell(&news)?;
+        self.tell(&news);
         let left = u64::try_from(next.0.saturating_sub(market.0)).unwrap_or(0);
         Ok(now.saturating_add(Duration::from_secs(left)))
     }

@@ -82,8 +82,6 @@ struct State {
     silent: bool,
     /// Orders whose margin was asked for, by their names.
     asked: Vec<String>,
-    /// Days on which options expired, and are held no more.
-    expired: u32,
     /// What came that this broker does not know.
     strange: Vec<u32>,
     closed: bool,
@@ -369,7 +367,12 @@ impl House {
 
     /// Options of this day and before are settled in cash and held no more.
     pub fn expire(&self, day: u32) {
-        lock(&self.state).expired = day;
+        let mut state = lock(&self.state);
+        let over = |w: &What| matches!(w, What::Option(_, own, ..) if *own <= day);
+        let State {
+            listed, positions, ..
+        } = &mut *state;
+        positions.retain(|id, _| !over(&listed[id].what));
     }
 
     /// Options that are held: class, day, call, strike, contracts.
@@ -570,11 +573,6 @@ impl State {
             }
             ask::POSITIONS => {
                 for (id, quantity) in self.positions.clone() {
-                    let over = |w: &What| matches!(w, What::Option(_, day, ..) if *day <= self.expired);
-                    if over(&self.listed[&id].what) {
-                        self.positions.remove(&id);
-                        continue;
-                    }
                     let contract = self.listed[&id].contract.clone();
                     let row = Msg::new().text(1, ACCOUNT).msg(2, &contract);
                     self.say(tell::POSITION, &row.text(3, &quantity.to_string()).double(4, 1.0));

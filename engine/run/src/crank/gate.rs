@@ -212,7 +212,7 @@ impl Crank<'_> {
         let (package, from, lots) = match wanted {
             Wanted::Linear(r) => {
                 // With what is left of those at work that open something.
-                let working = self.book.ledger().orders().iter();
+                let working = self.book.ledger().orders().iter().filter(|o| counts(&o.id));
                 let opening = working.filter(|o| o.request.kind.position().is_none());
                 let mut legs: Vec<LinearLeg> = opening.flat_map(LinearOrder::left).collect();
                 legs.extend_from_slice(&r.legs);

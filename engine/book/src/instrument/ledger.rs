@@ -170,7 +170,7 @@ struct Totals {
 pub struct Ledger {
     config: LedgerConfig,
     orders: Vec<LinearOrder>,
-    /// Those that are over and of which something traded elsewhere: more may be told of them.
+    /// Those filled elsewhere that are over: more may be told of them.
     past: BTreeMap<OrderId, LinearOrder>,
     holdings: BTreeMap<HoldingKey, Holding>,
     open: BTreeMap<PositionId, LinearPosition>,

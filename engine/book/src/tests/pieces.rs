@@ -320,3 +320,28 @@ fn legs_of_a_spread_that_trade_apart_are_held_as_they_are() {
     assert!(book.ledger().filling(position).is_none());
     book.audit().unwrap();
 }
+
+#[test]
+fn a_trade_that_comes_after_its_order_ended_with_none_is_held() {
+    let june = vx(6);
+    let mut book = Book::new(config());
+    let id = submit(
+        &mut book,
+        request(LinearKind::Open, &[(june, 2)], 2, "2019-05-28"),
+    );
+    let events = tell(&mut book, at("2019-05-28", 16, 0), &id, &[], true);
+    assert!(
+        matches!(&events[..], [LinearEvent::Cancelled { reason, .. }] if *reason == Unfilled::Ended),
+        "{events:?}"
+    );
+    tell(
+        &mut book,
+        at("2019-05-29", 9, 45),
+        &id,
+        &[(june, 1, "15.00", "1.50")],
+        false,
+    );
+    assert_eq!(lots(&book), [(1, vec![1])]);
+    assert_eq!(settle(&mut book, "2019-05-29", &[(june, "15.20")]), usd("200"));
+    book.audit().unwrap();
+}

@@ -95,9 +95,9 @@ impl PositionsArg {
 /// What becomes of legs that make no whole package.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum WayArg {
-    /// Hold them as they are; no rule manages them, they settle at expiry.
+    /// Go on holding them as they are; no rule manages them, they settle at expiry.
     Take,
-    /// Take them on and close them, with an order for each leg.
+    /// Close them, with an order for each leg.
     Close,
     /// The broker's account does not hold them any more: forget them.
     Gone,
@@ -445,8 +445,9 @@ pub enum CtlCommand {
     #[command(after_help = "Examples:\n  alula ctl repair state/condor\n  \
                             alula ctl repair state/condor cond-1a2b3c-0000007 close\n  \
                             alula ctl repair state/condor cond-1a2b3c-0000007 close --why \"the wing never filled\" --confirm\n\n\
-                            Until then nothing is opened for the structure, and the position that lost legs is not touched;\n\
-                            all others go on.")]
+                            The legs are held one by one under a key of their own (`core.single-legs`): they count in equity and\n\
+                            margin, go with a guard that flattens the structure, and settle. Until one of these words nothing is\n\
+                            opened for the structure; all else goes on.")]
     Repair {
         /// State folder of the strategy that runs
         state: PathBuf,

@@ -169,12 +169,12 @@ impl Ledger {
         events.extend(executed.into_iter().map(LinearEvent::Executed));
     }
 
-    /// An order is over; more may be told of what traded of it.
+    /// An order is over; trades of it may still be told, also of one of which nothing had traded.
     fn end(&mut self, order: LinearOrder, at: Instant) {
         if let Some(position) = order.position {
             self.finish(position, &order.request.key, at);
-            self.past.insert(order.id.clone(), order);
         }
+        self.past.insert(order.id.clone(), order);
     }
 
     /// Quotes of every leg, or why it does not fill.
@@ -218,9 +218,11 @@ impl Ledger {
 
     /// Books what traded of an order: all of it, or a piece.
     fn fill(&mut self, order: &mut LinearOrder, filled: &[Filled], at: Instant) -> Vec<LinearExecution> {
+        // What an overlay or hedge holds is one position: a late piece goes where it holds by now.
+        let moves = order.request.kind == LinearKind::Adjust;
         let id = match order.position {
-            Some(id) => id,
-            None => self.position_for(&order.request, at),
+            Some(id) if !moves || self.open.contains_key(&id) => id,
+            _ => self.position_for(&order.request, at),
         };
         order.position = Some(id);
         self.reopen(id);

@@ -16,6 +16,9 @@ use alula_run::output::{
 use alula_run::rails::Halt;
 use alula_run::{Act, Crank, ErrorClass, HaltLevel, OperatorAct, RunError, RunOutput, Turned, Way};
 
+/// How the end of a run that could not begin starts in its journal.
+pub const NEVER_BEGAN: &str = "it did not begin";
+
 /// Something that happened, in order.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Happening {
@@ -604,7 +607,7 @@ impl<'a> Live<'a> {
     /// When the journal cannot be written.
     pub fn give_up(self, why: &str, received_ns: i64) -> Result<(), LiveError> {
         if let Some(keeper) = self.keeper {
-            keeper.end(&format!("it did not begin: {why}"), "", received_ns)?;
+            keeper.end(&format!("{NEVER_BEGAN}: {why}"), "", received_ns)?;
         }
         Ok(())
     }

@@ -21,6 +21,6 @@ pub mod view;
 
 pub mod upgrade;
 
-pub use crate::core::{Happening, Live, LiveError, Reloads};
+pub use crate::core::{Happening, Live, LiveError, NEVER_BEGAN, Reloads};
 pub use crate::upgrade::{UpgradeAsked, UpgradeEnded, Upgraded};
 pub use alula_run::rails;

@@ -537,5 +537,8 @@ fn a_run_with_a_broker_needs_a_journal_and_a_plugin_that_is_trusted() {
     };
     assert!(run(&[]).contains("--state"));
     assert!(run(&["--state", "s"]).contains("plugin trust"));
-    assert!(!folder.join("s").exists(), "nothing is left of a run that could not begin");
+    assert!(
+        !folder.join("s").exists(),
+        "nothing is left of a run that could not begin"
+    );
 }

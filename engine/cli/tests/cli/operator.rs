@@ -1,5 +1,7 @@
 //! What an operator says to a run that is under way, what is told of it elsewhere, and what never is.
 
+use crate::broker::{paper, trusted};
+use crate::plugin::here as trusting;
 use crate::support::{CONDOR, Folder};
 use serde_json::Value;
 use std::process::{Child, Command, Stdio};
@@ -299,24 +301,30 @@ fn a_log_changes_no_byte_of_the_run_folder_and_its_events_have_fields() {
 #[test]
 fn a_run_that_could_not_begin_leaves_a_journal_that_says_so() {
     let here = here("steward");
-    let run = here.alula(&[
-        "run",
-        "condor.alula",
-        "--speed",
-        "max",
-        "--broker",
-        "paper",
-        "--state",
-        "state",
-    ]);
+    trusted(&here, &paper(), "paper");
+    let run = trusting(
+        &here,
+        &[
+            "run",
+            "condor.alula",
+            "--speed",
+            "max",
+            "--broker",
+            "paper",
+            "--broker-set",
+            "moon=1",
+            "--state",
+            "state",
+        ],
+    );
     assert_eq!(run.code, 2, "{run}");
-    assert!(run.stderr.contains("plugins.lock"), "{run}");
+    assert!(run.stderr.contains("moon"), "{run}");
     let verify = here.alula(&["journal", "verify", "state/condor"]);
     assert_eq!(verify.code, 0, "{verify}");
     assert!(
         verify
             .stdout
-            .contains("ended in good order; it did not begin: there is no `plugins.lock`"),
+            .contains("ended in good order; it did not begin: broker `paper`:"),
         "{verify}"
     );
     let next = here.alula(&[
@@ -333,4 +341,21 @@ fn a_run_that_could_not_begin_leaves_a_journal_that_says_so() {
     ]);
     assert_eq!(next.code, 0, "{next}");
     assert!(!next.stderr.contains("died"), "{next}");
+}
+
+#[test]
+fn nothing_goes_on_with_a_run_that_could_not_begin() {
+    let here = here("steward");
+    trusted(&here, &paper(), "paper");
+    let run = |more: &[&str]| {
+        let fixed = ["run", "condor.alula", "--speed", "max", "--to", "2023-01-06"];
+        let state = ["--seed", "5", "--state", "state", "--resume"];
+        trusting(&here, &[&fixed[..], &state, more].concat())
+    };
+    let first = run(&["--broker", "paper", "--broker-set", "moon=1"]);
+    assert_eq!(first.code, 2, "{first}");
+    // Another broker fills the orders now, which a run that goes on could not change.
+    let next = run(&[]);
+    assert_eq!(next.code, 0, "{next}");
+    assert!(next.stderr.contains("this one begins anew"), "{next}");
 }

@@ -11,6 +11,7 @@ use alula_core::thresholds::{ThresholdSet, read};
 use alula_journal::folder::Predecessor;
 use alula_journal::{Folder, FolderError, Hash, Limits, Manifest};
 use alula_journal::{Journal, Stamp, wire};
+use alula_live::NEVER_BEGAN;
 use alula_live::again::Again;
 use alula_live::keeper::{Basis, Keeper};
 use alula_live::order::{DeskError, OrderDesk, Orders};
@@ -68,6 +69,11 @@ impl State {
             return Ok(None);
         };
         let told = Told::of(&before.store, &before.path)?;
+        // Nothing rests on one that could not begin, and what kept it from beginning may be mended by now.
+        let never = |why: &str| why.starts_with(NEVER_BEGAN);
+        if told.decisions.is_empty() && told.ended.as_deref().is_some_and(never) {
+            return Ok(None);
+        }
         let basis = basis::read(told.sources.as_deref().unwrap_or_default())?;
         Ok(Some(Resumed { told, basis }))
     }

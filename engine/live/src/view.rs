@@ -94,6 +94,8 @@ pub struct View {
     pub stale: Option<String>,
     /// Orders that left legs which make no whole package; their structures open nothing.
     pub quarantine: Vec<alula_run::Broken>,
+    /// Indicators of plugins that died, and why; those of a strategy or build that was in force before among them.
+    pub dead: Vec<String>,
     /// Orders that a rail stopped.
     pub stopped: u64,
     /// Version of the strategy in force.
@@ -237,6 +239,13 @@ impl View {
             rails: crank.limits().map(alula_run::rails::RailLimits::text),
             stale: live.stale().map(str::to_owned),
             quarantine: crank.broken().cloned().collect(),
+            dead: crank
+                .output()
+                .manifest
+                .deaths
+                .iter()
+                .map(ToString::to_string)
+                .collect(),
             stopped: crank.stopped(),
             rules: crank.rules_version(),
             not_in_force: live.not_in_force(),

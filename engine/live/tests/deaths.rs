@@ -20,6 +20,7 @@ use alula_journal::store::{MemoryDisk, MemoryStore};
 use alula_journal::{Journal, Limits, Manifest, Record, each};
 use alula_live::keeper::{Basis, Keeper, died_in};
 use alula_live::swap::{Desk, Rules};
+use alula_live::view::View;
 use alula_live::{Happening, Live};
 use alula_market::sim::{SimConfig, SimulatedMarket};
 use alula_market::time::Instant;
@@ -245,7 +246,9 @@ fn a_death_stands_in_the_journal_before_its_decision_and_a_replay_has_it_without
             }
         }
     }
+    let dead = View::of(&live).dead;
     let run = live.finish("the feed ended", 0).unwrap();
+    assert_eq!(dead, [run.manifest.deaths[0].to_string()]);
     let store: MemoryStore = disk.open();
     let mut records = Vec::new();
     let verdict = each(&store, |_, record| {

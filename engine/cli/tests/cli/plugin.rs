@@ -253,6 +253,72 @@ policy income on core {
     }
 }
 
+#[test]
+fn a_thread_of_a_plugin_that_talks_to_the_end_harms_no_end() {
+    let text = "alula 1
+
+strategy probed {
+    capital  $250_000
+    evaluate every 1 session in SPX.regular
+}
+
+use plugin \"probe\" as probe(x: number, how = 0) -> mean: number, above: bool
+
+structure core = iron condor on SPX {
+    expiry     nearest 45 dte in 35..55 dte
+    short put  at 16 delta
+    long put   about 50 pts below short put
+    short call at 16 delta
+    long call  about 50 pts above short call
+}
+
+policy income on core {
+    open when probe(VIX.close / 1 vol).mean > 5 size 1 lot up to 2 positions
+    close time when dte <= 40
+}
+";
+    let folder = Folder::new(&[("probed.alula", text)]);
+    if !probe(&folder, &["-DP_THREAD", "-pthread"]) {
+        return;
+    }
+    // What starts threads is found, and who trusts it nevertheless gets a good end.
+    let checked = here(&folder, &["plugin", "check", "libprobe.so"]);
+    assert_eq!(checked.code, 1, "{checked}");
+    assert!(checked.stdout.contains("threads: "), "{checked}");
+    let trusted = here(&folder, &["plugin", "trust", "libprobe.so", "--id", "probe"]);
+    assert_eq!(trusted.code, 0, "{trusted}");
+    for place in ["--in-process", "--isolate"] {
+        let trusted = here(
+            &folder,
+            &[
+                "plugin",
+                "trust",
+                "libprobe.so",
+                "--id",
+                "probe",
+                place,
+                "--deadline",
+                "60",
+            ],
+        );
+        assert_eq!(trusted.code, 0, "{trusted}");
+        for out in ["one", "two", "three"] {
+            let args = [
+                "backtest",
+                "probed.alula",
+                "--to",
+                "2023-01-10",
+                "--out",
+                out,
+                "--force",
+            ];
+            let done = here(&folder, &args);
+            assert_eq!(done.code, 0, "{place}: {done}");
+            assert!(!done.stdout.contains("stopped"), "{done}");
+        }
+    }
+}
+
 /// A run over the simulated market at five hours a second, under way; what it takes to talk to it.
 pub fn running(folder: &Folder) -> std::process::Child {
     let child = Command::new(env!("CARGO_BIN_EXE_alula"))

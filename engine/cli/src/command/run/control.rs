@@ -207,7 +207,7 @@ pub fn status(v: &View, proposed: Value) -> Value {
         "halt": v.halt.as_ref().map(|h| json!({
             "level": h.level, "who": h.who, "why": h.why, "since": h.at.eastern().to_rfc3339(),
         })),
-        "overlays": overlays(v), "quarantine": quarantine(v), "stale_quotes": v.stale, "rails": v.rails, "orders_stopped_by_rails": v.stopped, "waiting": v.waiting,
+        "overlays": overlays(v), "quarantine": quarantine(v), "dead_indicators": v.dead, "stale_quotes": v.stale, "rails": v.rails, "orders_stopped_by_rails": v.stopped, "waiting": v.waiting,
         "thresholds": {
             "config_version": v.thresholds.0, "config_sha256": v.thresholds.1,
             "last_reload_success": v.reloads.last_success, "last_reload_error": v.reloads.last_error,
@@ -372,6 +372,12 @@ pub fn metrics(v: &View) -> String {
         "gauge",
         "The kill switch: no order leaves.",
         f64::from(u8::from(v.halt.as_ref().is_some_and(|h| h.level == "all"))),
+    );
+    gauge(
+        "dead_indicators",
+        "gauge",
+        "Indicators of plugins that died in this run.",
+        n(v.dead.len()),
     );
     gauge(
         "quarantined_orders",

@@ -6,7 +6,7 @@ mod info;
 pub use connection::{Connection, Submitted};
 pub use info::{BrokerInfo, SettingInfo, SettingKind, SettingValue};
 
-use super::table::{Slot, contract, plain, read, read_all, size};
+use super::table::{Slot, contract, plain, read, size};
 use super::{Fault, FaultKind};
 use crate::raw;
 use connection::Calls;

@@ -13,12 +13,11 @@ pub(super) use memory::{contract, late_field, one_line, read_all};
 pub(crate) use memory::{read, read_from};
 
 use super::describe::{IndicatorInfo, ParamInfo, PortInfo};
-use super::far::{Body, Maker};
+use super::far::{Bare, Body, Maker};
 use super::{Fault, FaultKind, Given, Instance};
 use crate::raw;
 use handle::Calls;
 use std::ffi::{CString, c_char};
-use std::mem::offset_of;
 use std::ptr;
 use std::sync::Arc;
 

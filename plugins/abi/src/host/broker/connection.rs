@@ -12,7 +12,6 @@ use crate::raw;
 use std::collections::BTreeSet;
 use std::ffi::c_void;
 use std::mem::offset_of;
-use std::ptr;
 use std::sync::Arc;
 use std::time::Duration;
 

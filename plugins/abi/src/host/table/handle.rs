@@ -3,11 +3,10 @@
 use super::memory::{contract, late_field, one_line};
 use crate::chain::{Chain, Expiry, Settles};
 use crate::float::Mode;
-use crate::host::{Bare, Fault, FaultKind};
+use crate::host::{Fault, FaultKind};
 use crate::raw;
-use std::ffi::{c_char, c_void};
+use std::ffi::c_void;
 use std::mem::offset_of;
-use std::ptr;
 
 /// Most bytes of saved state.
 const STATE_MAX: usize = 64 << 20;

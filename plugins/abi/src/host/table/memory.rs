@@ -1,7 +1,10 @@
 //! Reading what a plugin's tables point to: texts and structs, as far as they say they go.
 
+use super::PORTS_MAX;
 use crate::host::{Fault, FaultKind};
+use crate::raw;
 use std::ffi::c_char;
+use std::ptr;
 
 /// Longest text in a descriptor, in bytes.
 const TEXT_MAX: usize = 4096;

@@ -1,22 +1,18 @@
 //! From a graph to a plan.
 
+mod reads;
+mod rules;
+
 use super::hedges;
-use super::rules::{kind_of, leg_reads, overlay_reads, rule_reads};
-use super::{
-    BarField, LinkError, NodeKind, Plan, PlanGuard, PlanNode, PlanOverlay, PlanRule, SeriesNeed,
-    check_thresholds,
-};
+use super::{BarField, LinkError, NodeKind, Plan, PlanNode, SeriesNeed, check_thresholds};
 use crate::clock::Freshness;
 use crate::futures::{LinearNeeds, is_futures};
 use crate::lifeline::Lifelines;
 use crate::ops::chained::Chained;
-use crate::registry::{Registry, RegistryError};
+use crate::registry::Registry;
 use crate::value::{Cause, Cell};
-use alula_dsl::builtin::{Field, Indicator, Instrument, VolEstimator};
-use alula_dsl::graph::{
-    Clock, Domain, Graph, GuardAct, Node, NodeId, Op, OverlayDef, Param, PluginId, ValueKind,
-};
-use alula_dsl::unit::Unit;
+use alula_dsl::builtin::Instrument;
+use alula_dsl::graph::{Clock, Domain, Graph, Node, Op, PluginId, ValueKind};
 use alula_market::contract::FutureRoot;
 use alula_market::series::BarSize;
 use std::collections::BTreeMap;
@@ -163,24 +159,6 @@ impl Linker<'_> {
         })
     }
 
-    /// The function's instance, which its other outputs share.
-    fn chained(
-        &mut self,
-        function: PluginId,
-        params: &[f64],
-        instrument: Instrument,
-    ) -> Result<usize, RegistryError> {
-        let chain = self.chain(instrument);
-        let told: Told = (function, params.iter().map(|p| p.to_bits()).collect(), chain);
-        if let Some(at) = self.chained.iter().position(|(t, _)| *t == told) {
-            return Ok(at);
-        }
-        let life = self.lifelines.begin(self.nodes.len());
-        let made = self.registry.chained(function, params, (chain, life))?;
-        self.chained.push((told, made));
-        Ok(self.chained.len() - 1)
-    }
-
     fn need(&mut self, id: &str, size: BarSize, required: bool) -> usize {
         if let Some((at, need)) = self
             .series
@@ -245,20 +223,6 @@ impl Linker<'_> {
         }
         self.nodes.append(&mut self.extra);
         Ok(())
-    }
-
-    /// Every node id that guards, rules, hedges and their structures read.
-    fn rule_ids(&self) -> Vec<NodeId> {
-        let mut ids: Vec<NodeId> = self.graph.guards.iter().map(|g| g.require).collect();
-        for policy in &self.graph.policies {
-            if let Some(structure) = self.graph.structures.get(policy.structure.0 as usize) {
-                ids.extend(leg_reads(&structure.legs));
-            }
-            ids.extend(policy.rules.iter().flat_map(rule_reads));
-        }
-        ids.extend(self.graph.overlays.iter().flat_map(overlay_reads));
-        ids.extend(hedges::reads(self.graph));
-        ids
     }
 
     fn needed(&self) -> Result<Vec<bool>, LinkError> {
@@ -520,259 +484,6 @@ impl Linker<'_> {
         } else {
             Err(LinkError::Clocks(node.text.clone()))
         }
-    }
-
-    fn vx_maturity(&mut self, node: &Node, days: u32) -> (NodeKind, Vec<usize>) {
-        let clock = if node.clock == Clock::Tick {
-            Clock::Session
-        } else {
-            node.clock
-        };
-        let size = size_of(clock).unwrap_or(BarSize::Session);
-        let months: Vec<usize> = (1..=VX_MONTHS)
-            .map(|month| {
-                let series = self.need(&format!("VX{month}"), size, month <= 2);
-                self.append(PlanNode {
-                    kind: NodeKind::Bars {
-                        series,
-                        field: BarField::Close,
-                    },
-                    inputs: Vec::new(),
-                    clock,
-                    domain: Domain::Market,
-                    value: ValueKind::Number(Unit::VOL),
-                })
-            })
-            .collect();
-        self.rows_or_tick(node, NodeKind::VxMaturity(days), months, Unit::VOL)
-    }
-
-    /// `kind` on the node's own grid, or, for a tick-clock node, the newest row of an appended node that has it on sessions.
-    fn rows_or_tick(
-        &mut self,
-        node: &Node,
-        kind: NodeKind,
-        inputs: Vec<usize>,
-        unit: Unit,
-    ) -> (NodeKind, Vec<usize>) {
-        if size_of(node.clock).is_some() {
-            return (kind, inputs);
-        }
-        let rows = self.append(PlanNode {
-            kind,
-            inputs,
-            clock: Clock::Session,
-            domain: Domain::Market,
-            value: ValueKind::Number(unit),
-        });
-        let mut fresh = vec![Freshness::instrument(BarSize::Session)];
-        if let Op::Feed(id) = &node.op {
-            fresh = vec![self.feed_freshness(id.0, BarSize::Session)];
-        }
-        (NodeKind::AsOf(fresh), vec![rows])
-    }
-
-    fn bars(
-        &mut self,
-        node: &Node,
-        id: &str,
-        field: BarField,
-        required: bool,
-    ) -> Result<(NodeKind, Vec<usize>), LinkError> {
-        let size = size_of(node.clock).unwrap_or(BarSize::Session);
-        let series = self.need(id, size, required);
-        let unit = match node.kind {
-            ValueKind::Number(unit) => unit,
-            ValueKind::Bool => return Err(LinkError::Clocks(node.text.clone())),
-        };
-        Ok(self.rows_or_tick(node, NodeKind::Bars { series, field }, Vec::new(), unit))
-    }
-
-    fn field(
-        &mut self,
-        node: &Node,
-        instrument: Instrument,
-        month: Option<u8>,
-        field: Field,
-    ) -> Result<(NodeKind, Vec<usize>), LinkError> {
-        let name = month.map_or_else(
-            || instrument.name().to_owned(),
-            |m| format!("{}{m}", instrument.name()),
-        );
-        let bar = match field {
-            Field::Open => BarField::Open,
-            Field::High => BarField::High,
-            Field::Low => BarField::Low,
-            Field::Close => BarField::Close,
-            Field::Volume => BarField::Volume,
-            Field::Depth => return self.bars(node, &format!("{name}.DEPTH"), BarField::Close, true),
-            Field::Last => return self.last(node, instrument, month, &name),
-        };
-        self.bars(node, &name, bar, true)
-    }
-
-    fn last(
-        &mut self,
-        node: &Node,
-        instrument: Instrument,
-        month: Option<u8>,
-        name: &str,
-    ) -> Result<(NodeKind, Vec<usize>), LinkError> {
-        self.only_ticks(node)?;
-        let has_chain = matches!(instrument, Instrument::Spx | Instrument::Xsp | Instrument::Vix);
-        let chain = (month.is_none() && has_chain).then(|| self.chain(instrument));
-        let mut inputs = Vec::new();
-        let minutes = LAST_BAR_MINUTES
-            .into_iter()
-            .map(|n| (BarSize::Minutes(n), Clock::Minutes(n)));
-        for (size, clock) in minutes.chain([(BarSize::Session, Clock::Session)]) {
-            // A spot in the snapshots makes the bars a stand-in; without one the session bars have to be there.
-            let session = size == BarSize::Session;
-            let series = self.need(name, size, session && chain.is_none());
-            if let (true, Some(chain), Some(need)) = (session, chain, self.series.get_mut(series)) {
-                need.unless_chain = Some(chain);
-            }
-            inputs.push(self.append(PlanNode {
-                kind: NodeKind::Bars {
-                    series,
-                    field: BarField::Close,
-                },
-                inputs: Vec::new(),
-                clock,
-                domain: Domain::Market,
-                value: node.kind,
-            }));
-        }
-        Ok((NodeKind::Last { chain }, inputs))
-    }
-
-    /// Close-to-close realized vol of the strategy's underlying over twenty sessions, as a tick reads it.
-    fn realized(&mut self) -> Result<usize, LinkError> {
-        let id = self.graph.settings.instrument.name();
-        let series = self.need(id, BarSize::Session, true);
-        let node = |kind, inputs, unit| PlanNode {
-            kind,
-            inputs,
-            clock: Clock::Session,
-            domain: Domain::Market,
-            value: ValueKind::Number(unit),
-        };
-        let fields = [BarField::Open, BarField::High, BarField::Low, BarField::Close];
-        let bars = fields.map(|field| {
-            let kind = NodeKind::Bars { series, field };
-            self.append(node(kind, Vec::new(), Unit::PTS))
-        });
-        let op = Op::Indicator {
-            which: Indicator::RealizedVol,
-            params: vec![
-                Param::Count(REALIZED_SESSIONS),
-                Param::Estimator(VolEstimator::CloseClose),
-            ],
-            output: 0,
-        };
-        let operator = self.registry.operator(&op, bars.len());
-        let operator = operator.map_err(|error| LinkError::Operator {
-            text: "expected_gain".to_owned(),
-            error,
-        })?;
-        let vol = self.append(node(NodeKind::Operator(operator), bars.to_vec(), Unit::VOL));
-        Ok(self.append(PlanNode {
-            kind: NodeKind::AsOf(vec![Freshness::instrument(BarSize::Session)]),
-            inputs: vec![vol],
-            clock: Clock::Tick,
-            domain: Domain::Market,
-            value: ValueKind::Number(Unit::VOL),
-        }))
-    }
-
-    fn overlays(&self) -> Vec<PlanOverlay> {
-        let tick = |id: NodeId| self.at_tick.get(id.0 as usize).copied().unwrap_or(usize::MAX);
-        let one = |overlay: &OverlayDef| {
-            let (target, band) = overlay.target?;
-            let clause = |word: &str| {
-                let found = overlay.clauses.iter().find(|(w, _)| w == word);
-                found.map(|(_, id)| *id)
-            };
-            Some(PlanOverlay {
-                key: Arc::from(overlay.key.as_str()),
-                structure: overlay.structure,
-                instrument: overlay.instrument,
-                target: tick(target),
-                band: tick(band),
-                active: clause("active").map(tick),
-                require: clause("require").map(tick),
-                candidate_nodes: self.reached(&overlay_reads(overlay), Domain::Candidate),
-            })
-        };
-        self.graph.overlays.iter().filter_map(one).collect()
-    }
-
-    fn rules(&self) -> Result<(Vec<PlanGuard>, Vec<PlanRule>), LinkError> {
-        let exists = |id: alula_dsl::graph::StructureId, key: &str| {
-            let found = self.graph.structures.get(id.0 as usize).is_some();
-            if found {
-                Ok(())
-            } else {
-                Err(LinkError::Structure(key.to_owned()))
-            }
-        };
-        let tick = |id: NodeId| self.at_tick.get(id.0 as usize).copied().unwrap_or(usize::MAX);
-        let mut guards = Vec::new();
-        for guard in &self.graph.guards {
-            if let GuardAct::Flatten(structure) = guard.action {
-                exists(structure, &guard.key)?;
-            }
-            guards.push(PlanGuard {
-                key: Arc::from(guard.key.as_str()),
-                require: tick(guard.require),
-                act: guard.action.clone(),
-                unknown: guard.unknown,
-            });
-        }
-        let mut rules = Vec::new();
-        for policy in &self.graph.policies {
-            exists(policy.structure, &policy.key)?;
-            for rule in &policy.rules {
-                let mut reads = rule_reads(rule);
-                if let Some(structure) = self.graph.structures.get(policy.structure.0 as usize) {
-                    reads.extend(leg_reads(&structure.legs));
-                }
-                rules.push(PlanRule {
-                    key: Arc::from(rule.key.as_str()),
-                    kind: kind_of(rule),
-                    structure: policy.structure,
-                    action: rule.action.clone(),
-                    when: tick(rule.when),
-                    require: rule.require.map(tick),
-                    limit: rule.limit,
-                    unknown: rule.unknown,
-                    rank: rule.rank.map(tick),
-                    conflict: rule.conflict,
-                    position_nodes: self.reached(&reads, Domain::Position),
-                    candidate_nodes: self.reached(&reads, Domain::Candidate),
-                });
-            }
-        }
-        // Closes, rolls, opens; the sort is stable, so textual order stays within a kind.
-        rules.sort_by_key(|r| r.kind);
-        Ok((guards, rules))
-    }
-
-    /// Nodes of a domain that lie behind the given ones, inputs first.
-    fn reached(&self, from: &[NodeId], domain: Domain) -> Vec<usize> {
-        let mut seen = vec![false; self.nodes.len()];
-        let mut stack: Vec<usize> = from.iter().map(|i| i.0 as usize).collect();
-        while let Some(index) = stack.pop() {
-            if seen.get_mut(index).is_none_or(|s| std::mem::replace(s, true)) {
-                continue;
-            }
-            if let Some(node) = self.nodes.get(index) {
-                stack.extend(node.inputs.iter().copied());
-            }
-        }
-        let of_domain = |i: &usize| self.nodes.get(*i).is_some_and(|n| n.domain == domain);
-        let wanted = |i: &usize| seen.get(*i) == Some(&true) && of_domain(i);
-        self.order.iter().copied().filter(wanted).collect()
     }
 }
 

@@ -22,6 +22,7 @@ mod new;
 mod operator;
 mod pieces;
 mod plugin;
+mod previews;
 mod quotes;
 mod run;
 mod scenario;

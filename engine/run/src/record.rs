@@ -1,31 +1,24 @@
 //! Turns what happened into rows.
 
+mod days;
+mod rows;
+
 use crate::by_structure::ByStructure;
-use crate::error::{ErrorClass, RunError};
-use crate::output::{
-    DailyRow, DecisionRow, GreekSum, LayerRow, LinearRow, MarginCallRow, NodeRow, OrderRow, PositionRow,
-    RuleStat, RunOutput, TickRow, TradeLegRow, TradeRow,
-};
-use alula_book::instrument::{
-    Ledger, LegWords, LinearEvent, LinearExecution, LinearKind, LinearPosition, LinearRequest, Unfilled,
-};
+use crate::output::{DecisionRow, NodeRow, OrderRow, RuleStat, RunOutput, TickRow};
+use alula_book::instrument::{LegWords, LinearEvent, LinearRequest, Unfilled};
 use alula_book::{
-    Band, Book, BookEvent, CancelReason, Execution, OrderId, OrderKind, OrderRequest, Position, PositionId,
-    Rulebook,
+    Band, Book, BookEvent, CancelReason, OrderId, OrderKind, OrderRequest, Position, PositionId,
 };
-use alula_core::decision::{
-    Clip, Decision, HedgeTrace, LayerPhase, LayerTrace, RuleKind, RuleOutcome, Verdict,
-};
-use alula_core::margin::{self, AccountMargin};
-use alula_core::observe::{self, Sight};
+use alula_core::decision::{Clip, Decision, LayerPhase, RuleKind, RuleOutcome, Verdict};
+use alula_core::margin::AccountMargin;
 use alula_core::plan::Plan;
 use alula_core::step::MARGIN_CALL;
 use alula_core::trace::{Scope, TraceCell};
-use alula_core::vega;
-use alula_dsl::graph::{Clock, Domain, Graph, GuardAct, ValueKind};
-use alula_market::contract::{Instrument, Right};
+use alula_dsl::graph::{Clock, Domain, Graph, ValueKind};
 use alula_market::money::Usd;
-use alula_market::time::{Date, Instant};
+use alula_market::time::Instant;
+use rows::{act_text, answer, layer_row, linear_row, trade_row};
+pub use rows::{linear_text, order_text};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -75,37 +68,6 @@ struct Doing {
     clips: Vec<std::mem::Discriminant<Clip>>,
     skips: bool,
     band: Option<&'static str>,
-}
-
-fn layer_row(tick: u32, at: Instant, hedge: &HedgeTrace, layer: &LayerTrace) -> LayerRow {
-    let mut why: Vec<String> = layer.clips.iter().map(ToString::to_string).collect();
-    why.extend(layer.skip.as_ref().map(ToString::to_string));
-    LayerRow {
-        tick,
-        at,
-        hedge: hedge.key.to_string(),
-        layer: layer.key.to_string(),
-        phase: layer.phase.word().to_owned(),
-        votes: layer.votes.and_then(|(n, _)| n.known()).map(|n| {
-            // A count of a handful of votes.
-            (0..=u32::from(u16::MAX))
-                .find(|k| f64::from(*k) >= n)
-                .unwrap_or(0)
-        }),
-        lots: layer.lots,
-        buys: layer.buys,
-        sells: layer.sells,
-        measure: layer.measure.to_owned(),
-        wanted: layer.wanted.known(),
-        held: layer.held.known(),
-        carried: layer.carried.known(),
-        mapped_by: layer.mapped_by,
-        beta: layer.beta.known(),
-        beta_share: hedge.beta_share(layer),
-        hedge_share: hedge.share(),
-        band: hedge.outside().unwrap_or_default().to_owned(),
-        why: why.join("; "),
-    }
 }
 
 /// Collects the rows of a run.
@@ -456,162 +418,6 @@ impl Recorder {
         self.output.orders.get_mut(index)
     }
 
-    /// The account after a snapshot was marked, or (without sight) after a settlement: the session's extremes.
-    pub fn observe(&mut self, book: &Book, sight: Option<&Sight<'_>>) {
-        let equity = book.equity();
-        self.peak = self.peak.zip(equity, |a: Usd, b: Usd| a.max(b));
-        let fall = self.peak - equity;
-        let (mut depth, mut from) = self.deepest.unwrap_or((fall, self.peak));
-        for (new, depth, peak, from) in [
-            (fall.mid, &mut depth.mid, self.peak.mid, &mut from.mid),
-            (fall.share, &mut depth.share, self.peak.share, &mut from.share),
-            (
-                fall.natural,
-                &mut depth.natural,
-                self.peak.natural,
-                &mut from.natural,
-            ),
-        ] {
-            if new > *depth {
-                (*depth, *from) = (new, peak);
-            }
-        }
-        self.deepest = Some((depth, from));
-        if let Some(sight) = sight {
-            let account = margin::account(sight, book, sight.rulebook).ok();
-            self.margin_now = Some((sight.at, account));
-            self.watch(sight, account);
-            let now = account.map(|a| a.required);
-            self.margin = Some(self.margin.map_or(now, |so_far| Some(so_far?.max(now?))));
-        }
-    }
-
-    /// A margin call begins, grows or ends. Where the requirement is not known nothing changes.
-    fn watch(&mut self, sight: &Sight<'_>, account: Option<AccountMargin>) {
-        let Some(account) = account else { return };
-        let under_way = self.call.and_then(|i| self.output.margin_calls.get_mut(i));
-        match (under_way, account.is_called()) {
-            (None, false) => {}
-            (Some(call), true) => {
-                call.shortfall_max = call.shortfall_max.max(account.required - account.available);
-            }
-            (Some(call), false) => {
-                call.ended_at = Some(sight.at);
-                self.call = None;
-            }
-            (None, true) => {
-                self.call = Some(self.output.margin_calls.len());
-                self.output.margin_calls.push(MarginCallRow {
-                    at: sight.at,
-                    rulebook: sight.rulebook.name().to_owned(),
-                    required: account.required,
-                    available: account.available,
-                    shortfall_max: account.required - account.available,
-                    ended_at: None,
-                    flattened: self.flattens,
-                });
-            }
-        }
-    }
-
-    /// The account at the end of a session; `at` is its last tick.
-    pub fn day(&mut self, date: Date, at: Instant, book: &Book, sight: Option<&Sight<'_>>) {
-        self.observe(book, None);
-        let equity = book.equity();
-        let held = book.positions().count() + book.ledger().positions().count();
-        let flat = held == 0;
-        let underlying = sight
-            .and_then(|s| s.plan.chains().first().and_then(|c| s.view(c)))
-            .map(|v| v.snapshot.spot)
-            .filter(|p| p.0 > 0);
-        let account = match (sight, self.margin_now) {
-            (Some(s), Some((at, now))) if s.at == at => now,
-            (Some(s), _) => margin::account(s, book, s.rulebook).ok(),
-            (None, _) => None,
-        };
-        let margin = match sight {
-            Some(_) => account.map(|a| a.required),
-            None => flat.then_some(Usd::ZERO),
-        };
-        let margins = sight.map_or([flat.then_some(Usd::ZERO); 3], |s| {
-            reported(s.rulebook).map(|r| {
-                if r == s.rulebook {
-                    margin
-                } else {
-                    margin::account(s, book, r).ok().map(|a| a.required)
-                }
-            })
-        });
-        let rows = self.by_structure.day(date, book);
-        self.output.structures.extend(rows);
-        let (drawdown_max, drawdown_peak) = self.deepest.take().unwrap_or_default();
-        self.output.daily.push(DailyRow {
-            date,
-            at,
-            equity,
-            drawdown: self.peak - equity,
-            drawdown_max,
-            drawdown_peak,
-            cash: book.cash(),
-            fees: book.fees(),
-            margin,
-            margin_max: self.margin.take().unwrap_or(margin),
-            margin_available: account.map(|a| a.available),
-            margins,
-            greeks: sight.map_or_else(|| flat.then(GreekSum::default), |s| greeks(s, book)),
-            positions: u32::try_from(held).unwrap_or(u32::MAX),
-            underlying,
-            stale_marks: book.positions().any(|p| p.mark_age_secs(at) > 0),
-        });
-    }
-
-    /// A last row, if the account is not what the last one says: settlements and fills after the last tick count too.
-    pub fn last_day(&mut self, book: &Book) {
-        let told = self.output.daily.last().map(|d| (d.equity, d.cash));
-        let capital = Band::flat(book.config().capital);
-        if told.unwrap_or((capital, capital)) == (book.equity(), book.cash()) {
-            return;
-        }
-        let linear = book.ledger().executions().last().map(|e| e.at);
-        let executed = book.trades().last().map(|e| e.at).max(linear);
-        let Some(at) = executed.max(self.output.daily.last().map(|d| d.at)) else {
-            return;
-        };
-        self.day(at.date(), at, book, None);
-    }
-
-    /// The last row, the book and the positions must tell one story, to the cent.
-    pub fn add_up(&self, book: &Book) -> Result<(), RunError> {
-        self.by_structure.add_up()?;
-        let capital = Band::flat(book.config().capital);
-        let positions = self.output.positions.iter().fold(capital, |sum, p| sum + p.pnl);
-        let row = self.output.daily.last().map_or(capital, |d| d.equity);
-        let book = book.equity();
-        if row == book && book == positions {
-            return Ok(());
-        }
-        Err(RunError::new(
-            ErrorClass::Invariant,
-            format!(
-                "accounting invariant broken: equity is {book:?} in the book, {row:?} in the last daily row, {positions:?} \
-                 from capital and P&L of positions"
-            ),
-            "the results cannot be trusted; please report this with the strategy and the data",
-        ))
-    }
-
-    /// The positions as they stand at the end.
-    pub fn positions(&mut self, book: &Book) {
-        let mut all: Vec<&Position> = book.closed().iter().chain(book.positions()).collect();
-        all.sort_by_key(|p| p.id);
-        let mut rows: Vec<PositionRow> = all.into_iter().map(position_row).collect();
-        let ledger = book.ledger();
-        let linear = ledger.closed().chain(ledger.positions());
-        rows.extend(linear.map(|p| linear_position_row(ledger, p)));
-        rows.sort_by_key(|r| r.number);
-        self.output.positions = rows;
-    }
-
     /// The nodes that were evaluated.
     pub fn nodes(&mut self, plan: &Plan) {
         for &index in plan.order() {
@@ -683,174 +489,4 @@ fn longest_look_back(plan: &Plan) -> usize {
         _ => 1,
     });
     steps.max().unwrap_or(1).min(1_000)
-}
-
-/// The rulebooks whose requirement is reported every session, whichever is enforced.
-fn reported(enforced: Rulebook) -> [Rulebook; 3] {
-    let portfolio = if enforced == Rulebook::PortfolioIbkr {
-        enforced
-    } else {
-        Rulebook::Portfolio
-    };
-    [Rulebook::Cboe, Rulebook::Ibkr, portfolio]
-}
-
-/// The account's greeks; none when one is missing.
-fn greeks(sight: &Sight<'_>, book: &Book) -> Option<GreekSum> {
-    observe::prepare_greeks(sight, book);
-    let sum = vega::account(sight, book).ok()?;
-    Some(GreekSum {
-        delta: sum.delta,
-        gamma: sum.gamma,
-        vega: sum.vega,
-        theta: sum.theta,
-    })
-}
-
-/// The id that the book gave an order and what it is, or why it took none.
-fn answer(said: Option<&Result<OrderId, Refused>>, text: Option<String>) -> (Option<String>, String) {
-    match said {
-        Some(Ok(id)) => (Some(id.to_string()), text.unwrap_or_default()),
-        Some(Err(why @ Refused::Book(_))) => (None, why.to_string()),
-        Some(Err(why)) => (None, format!("{}; {why}", text.unwrap_or_default())),
-        None => (None, String::new()),
-    }
-}
-
-pub fn linear_text(request: &LinearRequest) -> String {
-    let limit = request.limit.map(|l| format!(", limit {l}")).unwrap_or_default();
-    let lots = request.lots;
-    let word = if lots == 1 { "lot" } else { "lots" };
-    let legs = LegWords(&request.legs);
-    match request.kind {
-        LinearKind::Open => format!("open {lots} {word}: {legs}{limit}"),
-        LinearKind::Close { position } => {
-            format!("close {lots} {word} of position {position}: {legs}{limit}")
-        }
-        LinearKind::Roll { position } => format!("roll position {position}, {lots} {word}: {legs}{limit}"),
-        LinearKind::Adjust => format!("trade {legs}{limit}"),
-    }
-}
-
-fn linear_row(e: &LinearExecution) -> LinearRow {
-    LinearRow {
-        sequence: e.sequence,
-        at: e.at,
-        decided_at: e.decided_at,
-        flow: e.flow,
-        position: e.position.0,
-        structure: e.structure.to_string(),
-        key: e.key.to_string(),
-        order: e.order.as_ref().map(ToString::to_string).unwrap_or_default(),
-        symbol: match e.instrument {
-            Instrument::Future(contract) => contract.code(),
-            other => other.class().to_owned(),
-        },
-        expiry: e.instrument.expiry(),
-        quantity: e.quantity,
-        price: e.price,
-        cash: e.cash,
-        fees: e.fees.total(),
-        approximate: e.approximate,
-    }
-}
-
-fn linear_position_row(ledger: &Ledger, p: &LinearPosition) -> PositionRow {
-    PositionRow {
-        number: p.id.0,
-        structure: p.structure.to_string(),
-        opened_by: p.opened_by.to_string(),
-        opened_at: p.opened_at,
-        closed_by: p.closed_by.as_ref().map(ToString::to_string).unwrap_or_default(),
-        closed_at: p.closed_at,
-        lots: p.lots_opened,
-        lots_open: p.lots,
-        package: LegWords(&p.legs).to_string(),
-        credit: p.premium,
-        pnl: ledger.position_pnl(p),
-        realized: ledger.position_realized(p),
-        fees: p.fees,
-        max_loss: None,
-        rolls: p.rolls,
-        approximate: p.approximate,
-    }
-}
-
-pub fn order_text(request: &OrderRequest) -> String {
-    let limit = request.limit.map(|l| format!(", limit {l}")).unwrap_or_default();
-    let lots = request.lots;
-    let word = if lots == 1 { "lot" } else { "lots" };
-    match &request.kind {
-        OrderKind::Open { package } => format!("open {lots} {word}: {package}{limit}"),
-        OrderKind::Close { position } => format!("close {lots} {word} of position {position}{limit}"),
-        OrderKind::Roll { position, to } => {
-            format!("roll position {position}, {lots} {word}, to {to}{limit}")
-        }
-    }
-}
-
-fn act_text(act: &GuardAct, orders: usize) -> String {
-    match act {
-        GuardAct::BlockOpen => "blocks opening".to_owned(),
-        GuardAct::HaltOpen => "halts opening".to_owned(),
-        GuardAct::Flatten(_) => format!("flattens: {orders} closing orders"),
-        GuardAct::Alert(text) => format!("alert: {text}"),
-    }
-}
-
-fn trade_row(e: &Execution) -> TradeRow {
-    TradeRow {
-        sequence: e.sequence,
-        at: e.at,
-        decided_at: e.decided_at,
-        kind: e.kind,
-        position: e.position.0,
-        structure: e.structure.to_string(),
-        key: e.key.to_string(),
-        order: e.order.as_ref().map(ToString::to_string).unwrap_or_default(),
-        lots: e.lots,
-        legs: e
-            .legs
-            .iter()
-            .map(|l| TradeLegRow {
-                root: l.contract.root.symbol().to_owned(),
-                expiry: l.contract.expiry,
-                right: match l.contract.right {
-                    Right::Put => "put".to_owned(),
-                    Right::Call => "call".to_owned(),
-                },
-                strike: l.contract.strike,
-                ratio: i64::from(l.ratio),
-                points: l.points,
-                bid: l.bid,
-                ask: l.ask,
-            })
-            .collect(),
-        net: e.net,
-        cash: e.cash,
-        fees: e.fees.total(),
-        underlying: e.underlying,
-        approximate: e.approximate,
-    }
-}
-
-fn position_row(p: &Position) -> PositionRow {
-    PositionRow {
-        number: p.id.0,
-        structure: p.structure.to_string(),
-        opened_by: p.opened_by.to_string(),
-        opened_at: p.opened_at,
-        closed_by: p.closed_by.as_ref().map(ToString::to_string).unwrap_or_default(),
-        closed_at: p.closed_at,
-        lots: p.lots_opened,
-        lots_open: if p.is_open() { p.lots } else { 0 },
-        package: p.package.to_string(),
-        credit: p.credit,
-        pnl: p.pnl(),
-        realized: p.realized(),
-        fees: p.fees,
-        max_loss: p.worst.map(|w| (-w).max(Usd::ZERO)),
-        rolls: p.rolls,
-        approximate: p.approximate,
-    }
 }

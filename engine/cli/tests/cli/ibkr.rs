@@ -426,6 +426,11 @@ fn hedges_on_vix_are_bought_in_the_class_of_their_day_and_settle_on_its_morning(
         "{held:?}"
     );
     assert_eq!(run.end("-TERM"), 0, "{}", desk.folder.read("stderr"));
+    // Its last order was on its way: who goes on hears at once what became of it.
+    desk.warp.set("2023-01-25", (11, 20, 0));
+    let run = desk.start();
+    run.quoted();
+    assert_eq!(run.end("-TERM"), 0, "{}", desk.folder.read("stderr"));
     let trades = desk.folder.read("out/trades.csv");
     let row = trades.lines().find(|l| l.contains(",expiry,")).unwrap();
     assert!(row.contains("shells.near") && row.ends_with(",true"), "{trades}");

@@ -178,7 +178,7 @@ fn margins(m: &Answers) -> Value {
 }
 
 /// A run at one glance as JSON.
-pub fn status(v: &View, proposed: Value) -> Value {
+pub fn status(v: &View, proposed: Value, simulated: bool) -> Value {
     let positions: Vec<Value> = v
         .positions
         .iter()
@@ -198,7 +198,7 @@ pub fn status(v: &View, proposed: Value) -> Value {
         .map(|(id, what)| json!({ "id": id, "what": what }))
         .collect();
     json!({
-        "strategy": v.strategy, "run": v.run, "data": v.data, "simulated": v.simulated, "simulated_fills": true,
+        "strategy": v.strategy, "run": v.run, "data": v.data, "simulated": v.simulated, "simulated_fills": simulated,
         "tick": v.ticks, "at": v.at.map(|t| t.eastern().to_rfc3339()), "next": v.next.map(|t| t.eastern().to_rfc3339()),
         "link": v.link, "equity_usd": v.equity.0.to_f64(),
         "margin_usd": v.margin.map(|m| m.0.to_f64()), "margin_available_usd": v.margin.map(|m| m.1.to_f64()),

@@ -5,7 +5,6 @@
 
 use super::lines;
 use alula_live::Happening;
-use alula_market::time::Instant as MarketTime;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -51,7 +50,7 @@ impl Hook {
     }
 
     /// Passes on what matters.
-    pub fn take(&mut self, news: &[Happening], now: Option<MarketTime>) {
+    pub fn take(&mut self, news: &[Happening], now: lines::Now) {
         for happening in news.iter().filter(|h| matters(h)) {
             if let Some(queue) = &self.queue
                 && let Err(TrySendError::Full(_)) = queue.try_send(lines::json(happening, now))

@@ -18,14 +18,28 @@ const BAD: Style = AnsiColor::Red.on_default();
 const NOTE: Style = AnsiColor::Yellow.on_default();
 const PLAIN: Style = Style::new();
 
+/// What stands beside each line.
+#[derive(Clone, Copy, Debug)]
+pub struct Now {
+    /// The newest tick, for what has no instant of its own.
+    pub at: Option<Instant>,
+    /// Fills are no trades of real money.
+    pub simulated: bool,
+}
+
 /// The first lines.
-pub fn begin(live: &Live<'_>, watched: Option<&Path>) -> String {
+pub fn begin(live: &Live<'_>, watched: Option<&Path>, simulated: bool) -> String {
     let crank = live.crank();
     let m = crank.manifest();
-    let simulated = if m.simulated { "SIMULATED: " } else { "" };
+    let data = if m.simulated { "SIMULATED: " } else { "" };
+    let filled = if simulated {
+        "simulated by"
+    } else {
+        "REAL MONEY, by"
+    };
     let snapshots = plural(crank.instants().len(), "snapshot");
     let mut out = format!(
-        "{TITLE}{}{TITLE:#}  run {}\n  feed        {simulated}{}, {snapshots}\n  fills       simulated by {}: {}\n",
+        "{TITLE}{}{TITLE:#}  run {}\n  feed        {data}{}, {snapshots}\n  fills       {filled} {}: {}\n",
         m.strategy,
         short_hash(&m.run_id),
         m.data_label,
@@ -44,12 +58,12 @@ pub fn begin(live: &Live<'_>, watched: Option<&Path>) -> String {
 }
 
 /// The same as JSON.
-pub fn begin_json(live: &Live<'_>, watched: Option<&Path>) -> String {
+pub fn begin_json(live: &Live<'_>, watched: Option<&Path>, simulated: bool) -> String {
     let crank = live.crank();
     let m = crank.manifest();
     let value = json!({
         "event": "begin", "schema_version": 1, "strategy": m.strategy, "run": m.run_id, "simulated": m.simulated,
-        "data": m.data_label, "simulated_fills": true, "snapshots": crank.instants().len(),
+        "data": m.data_label, "simulated_fills": simulated, "snapshots": crank.instants().len(),
         "thresholds": crank.thresholds().hash_hex(), "watched": watched.map(|p| p.to_string_lossy().into_owned()),
     });
     format!("{value}\n")
@@ -94,7 +108,7 @@ impl Standing {
 
 /// A line for people, or nothing for what would only be noise; `all` keeps the noise. What has no instant of its own happens now,
 /// which is the newest tick.
-pub fn line(happening: &Happening, now: Option<Instant>, all: bool) -> Option<String> {
+pub fn line(happening: &Happening, now: Now, all: bool) -> Option<String> {
     Some(match happening {
         Happening::Session(_) | Happening::Order(_) => return None,
         Happening::Accepted {
@@ -109,7 +123,7 @@ pub fn line(happening: &Happening, now: Option<Instant>, all: bool) -> Option<St
                 short_hash(version),
                 changes.join(", ")
             );
-            row(now, GOOD, "thresholds", &text)
+            row(now.at, GOOD, "thresholds", &text)
         }
         Happening::Strategy {
             digest,
@@ -125,7 +139,7 @@ pub fn line(happening: &Happening, now: Option<Instant>, all: bool) -> Option<St
                 short_hash(digest),
                 all.join(", ")
             );
-            row(now, GOOD, "strategy", &text)
+            row(now.at, GOOD, "strategy", &text)
         }
         Happening::Proposed {
             digest, drops, open, ..
@@ -139,7 +153,7 @@ pub fn line(happening: &Happening, now: Option<Instant>, all: bool) -> Option<St
                     short_hash(digest)
                 );
             }
-            row(now, BAD, "strategy", &text) + &row(None, PLAIN, "", &word)
+            row(now.at, BAD, "strategy", &text) + &row(None, PLAIN, "", &word)
         }
         Happening::Rejected(rejected) if matches!(rejected.why, Rejection::Strategy { .. }) => {
             let text = format!("refused, the last good one stays: {rejected}");
@@ -149,12 +163,12 @@ pub fn line(happening: &Happening, now: Option<Instant>, all: bool) -> Option<St
             } else {
                 row(None, PLAIN, "", &help)
             };
-            row(now, BAD, "strategy", &text) + &help
+            row(now.at, BAD, "strategy", &text) + &help
         }
         Happening::Rejected(rejected) => {
             let text = format!("refused, the last good values stay: {rejected}");
             let help = row(None, PLAIN, "", &rejected.why.help());
-            row(now, BAD, "thresholds", &text) + &help
+            row(now.at, BAD, "thresholds", &text) + &help
         }
         Happening::Operator(act) => {
             let by = if act.who.is_empty() {
@@ -168,7 +182,7 @@ pub fn line(happening: &Happening, now: Option<Instant>, all: bool) -> Option<St
                 format!(" ({})", act.why)
             };
             let text = format!("{}{by}{why}; in force from the next tick", act.act.text());
-            row(now, NOTE, "operator", &text)
+            row(now.at, NOTE, "operator", &text)
         }
         Happening::InForce(v) => {
             let text = format!("version {} is in force, {}", v.version, short_hash(&v.hash));
@@ -255,7 +269,7 @@ fn truth(cell: Option<Cell>) -> Value {
 
 /// One object on one line. What has no instant of its own happens now,
 /// which is the newest tick.
-pub fn json(happening: &Happening, now: Option<Instant>) -> String {
+pub fn json(happening: &Happening, now: Now) -> String {
     let value = match happening {
         Happening::Session(date) => json!({ "event": "session", "date": date.to_string() }),
         Happening::Accepted {
@@ -267,7 +281,7 @@ pub fn json(happening: &Happening, now: Option<Instant>) -> String {
                 .iter()
                 .map(|c| json!({ "name": c.name, "before": c.before, "after": c.after }))
                 .collect();
-            json!({ "event": "thresholds_accepted", "at": now.map(iso), "sha256": version, "changes": changes, "acknowledged": acked })
+            json!({ "event": "thresholds_accepted", "at": now.at.map(iso), "sha256": version, "changes": changes, "acknowledged": acked })
         }
         Happening::Strategy {
             digest,
@@ -279,7 +293,7 @@ pub fn json(happening: &Happening, now: Option<Instant>) -> String {
                 .iter()
                 .map(|c| json!({ "name": c.name, "before": c.before, "after": c.after }))
                 .collect();
-            json!({ "event": "strategy_accepted", "at": now.map(iso), "sha256": digest, "changes": changes, "values": values,
+            json!({ "event": "strategy_accepted", "at": now.at.map(iso), "sha256": digest, "changes": changes, "values": values,
                 "carried": carried })
         }
         Happening::Proposed {
@@ -288,10 +302,10 @@ pub fn json(happening: &Happening, now: Option<Instant>) -> String {
             drops,
             open,
         } => {
-            json!({ "event": "strategy_waits", "at": now.map(iso), "sha256": digest, "changes": changes, "drops": drops, "open": open })
+            json!({ "event": "strategy_waits", "at": now.at.map(iso), "sha256": digest, "changes": changes, "drops": drops, "open": open })
         }
         Happening::Rejected(r) if matches!(r.why, Rejection::Strategy { .. }) => json!({
-            "event": "strategy_rejected", "at": now.map(iso), "content_sha256": r.hash, "why": r.to_string(), "help": r.why.help(),
+            "event": "strategy_rejected", "at": now.at.map(iso), "content_sha256": r.hash, "why": r.to_string(), "help": r.why.help(),
         }),
         Happening::Rejected(r) => {
             let found: Vec<Value> = match &r.why {
@@ -304,7 +318,7 @@ pub fn json(happening: &Happening, now: Option<Instant>) -> String {
                 _ => Vec::new(),
             };
             json!({
-                "event": "thresholds_rejected", "at": now.map(iso), "content_sha256": r.hash, "why": r.to_string(), "help": r.why.help(),
+                "event": "thresholds_rejected", "at": now.at.map(iso), "content_sha256": r.hash, "why": r.to_string(), "help": r.why.help(),
                 "findings": found,
             })
         }
@@ -315,12 +329,12 @@ pub fn json(happening: &Happening, now: Option<Instant>) -> String {
             "event": "thresholds_in_force", "version": v.version, "sha256": v.hash, "tick": v.tick, "at": iso(v.at),
         }),
         Happening::Trade(t) => json!({
-            "event": "fill", "simulated_fill": true, "at": iso(t.at), "kind": kind(t), "position": t.position, "structure": t.structure,
+            "event": "fill", "simulated_fill": now.simulated, "at": iso(t.at), "kind": kind(t), "position": t.position, "structure": t.structure,
             "key": t.key, "order": t.order, "lots": t.lots, "net_points": t.net.share.to_f64(),
             "cash_usd": t.cash.share.to_f64(), "fees_usd": t.fees.to_f64(),
         }),
         Happening::Linear(t) => json!({
-            "event": "fill", "simulated_fill": true, "at": iso(t.at), "kind": t.flow.word(), "position": t.position, "structure": t.structure,
+            "event": "fill", "simulated_fill": now.simulated, "at": iso(t.at), "kind": t.flow.word(), "position": t.position, "structure": t.structure,
             "key": t.key, "order": t.order, "symbol": t.symbol, "quantity": t.quantity, "price": t.price.share.to_f64(),
             "cash_usd": t.cash.share.to_f64(), "fees_usd": t.fees.to_f64(),
         }),

@@ -39,13 +39,13 @@ pub fn begin(args: &LogArgs, errors: Voice) -> Result<(), Failure> {
 }
 
 /// Logs what happened.
-pub fn tell(news: &[Happening]) {
+pub fn tell(news: &[Happening], simulated: bool) {
     for happening in news {
-        one(happening);
+        one(happening, simulated);
     }
 }
 
-fn one(happening: &Happening) {
+fn one(happening: &Happening, simulated: bool) {
     match happening {
         Happening::Session(date) => debug!(target: "alula::session", %date, "session"),
         Happening::Accepted {
@@ -74,11 +74,11 @@ fn one(happening: &Happening) {
         }
         Happening::Trade(t) => info!(
             target: "alula::fill", at = %t.at, key = t.key, structure = t.structure, position = t.position, lots = t.lots,
-            net = %t.net.share, cash = %t.cash.share, fees = %t.fees, order = t.order, simulated = true, "fill"
+            net = %t.net.share, cash = %t.cash.share, fees = %t.fees, order = t.order, simulated, "fill"
         ),
         Happening::Linear(t) => info!(
             target: "alula::fill", at = %t.at, key = t.key, structure = t.structure, position = t.position, symbol = t.symbol,
-            quantity = t.quantity, price = %t.price.share, order = t.order, simulated = true, "fill"
+            quantity = t.quantity, price = %t.price.share, order = t.order, simulated, "fill"
         ),
         Happening::Decision(d) => {
             let acts = matches!(d.verdict.as_str(), "ordered" | "guarded");

@@ -3,7 +3,6 @@
 use super::lines;
 use alula_live::view::View;
 use alula_live::{Happening, Live};
-use alula_market::time::Instant as MarketTime;
 use alula_report::text::{dollars, short_hash, signed_dollars};
 use anstyle::Style;
 use std::collections::VecDeque;
@@ -22,6 +21,8 @@ const EVENTS: usize = 8;
 /// What is on the screen.
 pub struct Screen {
     columns: usize,
+    /// Fills are no trades of real money.
+    simulated: bool,
     /// Lines drawn last.
     drawn: usize,
     at: Option<Instant>,
@@ -33,9 +34,10 @@ pub struct Screen {
 
 impl Screen {
     /// An empty one.
-    pub fn new(columns: usize) -> Self {
+    pub fn new(columns: usize, simulated: bool) -> Self {
         Self {
             columns,
+            simulated,
             drawn: 0,
             at: None,
             stale: true,
@@ -45,7 +47,7 @@ impl Screen {
     }
 
     /// Takes note of what happened.
-    pub fn take(&mut self, news: &[Happening], now: Option<MarketTime>) {
+    pub fn take(&mut self, news: &[Happening], now: lines::Now) {
         for happening in news {
             self.stale = true;
             if self.standing.is_old(happening) {
@@ -97,8 +99,13 @@ impl Screen {
         } else {
             v.data.clone()
         };
+        let fills = if self.simulated {
+            "fills simulated"
+        } else {
+            "REAL MONEY"
+        };
         let mut out = vec![format!(
-            "{}  {at} · tick {} · {done} of {total} snapshots · {data} · fills simulated",
+            "{}  {at} · tick {} · {done} of {total} snapshots · {data} · {fills}",
             v.strategy, v.ticks
         )];
         let (equity, before) = v.equity;

@@ -8,7 +8,6 @@ use super::{hook, lines};
 use crate::exit::{Exit, Failure};
 use crate::files;
 use alula_live::Happening;
-use alula_market::time::Instant as MarketTime;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -213,7 +212,7 @@ impl Webhook {
     }
 
     /// Passes on what matters.
-    pub fn take(&mut self, news: &[Happening], now: Option<MarketTime>) {
+    pub fn take(&mut self, news: &[Happening], now: lines::Now) {
         for happening in news.iter().filter(|h| hook::matters(h)) {
             if let Some(queue) = &self.queue
                 && let Err(TrySendError::Full(_)) = queue.try_send(lines::json(happening, now))
@@ -329,6 +328,11 @@ mod tests {
     use std::io::{BufRead as _, BufReader, Read as _, Write as _};
     use std::net::TcpListener;
 
+    const NOW: lines::Now = lines::Now {
+        at: None,
+        simulated: true,
+    };
+
     #[test]
     fn an_address_shows_its_host_and_nothing_else() {
         let read = |text: &str| Address::read(Some(text), None).map(Option::unwrap);
@@ -395,8 +399,8 @@ mod tests {
             Address::read(Some(&address), None).unwrap().unwrap(),
             Authorities::default(),
         );
-        webhook.take(&[alert("one")], None);
-        webhook.take(&[alert("two")], None);
+        webhook.take(&[alert("one")], NOW);
+        webhook.take(&[alert("two")], NOW);
         assert_eq!(webhook.end(), (0, 0));
         let bodies = server.join().unwrap();
         let texts: Vec<String> = bodies
@@ -421,7 +425,7 @@ mod tests {
             Authorities::default(),
         );
         for _ in 0..QUEUE + 500 {
-            webhook.take(&[alert("x")], None);
+            webhook.take(&[alert("x")], NOW);
         }
         let dropped = webhook.counts().dropped.load(Ordering::Relaxed);
         assert!(dropped >= 400, "{dropped}");

@@ -93,7 +93,7 @@ fn course(graph: &Graph, run: &RunOutput) -> Course {
         swaps: swaps.collect(),
         acts: run.manifest.operator.clone(),
         until: run.manifest.stopped,
-        rails: None,
+        ..Course::default()
     }
 }
 

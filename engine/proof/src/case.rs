@@ -165,6 +165,14 @@ impl Harness {
     fn turn(&self, case: &Case, market: &CaseMarket<'_>, mode: Mode) -> Result<RunOutput, RunError> {
         let range = case.data.as_ref().map(|d| (d.from, d.to));
         let progress = &mut |_| {};
+        let graph = case.capital.map_or_else(
+            || Arc::clone(&self.graph),
+            |dollars| {
+                let mut graph = Graph::clone(&self.graph);
+                graph.settings.capital_usd = dollars;
+                Arc::new(graph)
+            },
+        );
         let request = BacktestRequest {
             thresholds: case.thresholds.clone(),
             registry: self.registry.clone(),
@@ -175,7 +183,7 @@ impl Harness {
                 acts: acts(case, market.steps())?,
                 ..alula_run::Course::default()
             },
-            ..BacktestRequest::new(Arc::clone(&self.graph), market, progress)
+            ..BacktestRequest::new(graph, market, progress)
         };
         match case.data {
             // Recorded chains are large, and each case has its own.

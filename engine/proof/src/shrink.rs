@@ -416,6 +416,9 @@ fn yaml(harness: &Harness, case: &Case, claim: &Claim, from: &Case, sessions: (u
     if !moved.is_empty() {
         let _ = writeln!(out, "    thresholds: {{{}}}", moved.join(", "));
     }
+    if let Some(dollars) = case.capital {
+        let _ = writeln!(out, "    capital: {dollars}");
+    }
     if !case.acts.is_empty() {
         let _ = writeln!(out, "    overlays: {{{}}}", spoken(case).join(", "));
     }

@@ -233,6 +233,8 @@ pub struct Case {
     pub data: Option<DataSpec>,
     /// Values of all thresholds, canonical scale.
     pub thresholds: Vec<f64>,
+    /// Dollars that the account begins with, in the place of the strategy's.
+    pub capital: Option<f64>,
     /// What an operator says, in order: at which moment, and what.
     pub acts: Vec<(Moment, Act)>,
     /// What must be decided.

@@ -11,6 +11,7 @@
 //!     before:
 //!       VIX: 18x30              # sessions before the first step
 //!     thresholds: {vix_ceiling: 35 vol}
+//!     capital: $5_000_000       # in the place of the strategy's
 //!     events: {fomc: [2024-01-31]}
 //!     chain: {SPX: flat 18 vol}
 //!     overlays: {2: pause core, 4: drop 1}   # what an operator says, by step or date; one, or a list of them
@@ -40,6 +41,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// Cases of one file.
 pub const CASES_MAX: usize = 5_000;
+/// Largest capital of a case, in dollars.
+pub const CAPITAL_MAX: f64 = 1e12;
 /// Steps of one case.
 pub const STEPS_MAX: usize = 5_000;
 /// What a test file may be at most.
@@ -50,11 +53,12 @@ pub const LIMITS: Limits = Limits {
 };
 
 const TOP: [&str; 5] = ["strategy", "snapshots", "excused", "defaults", "cases"];
-const MARKET: [&str; 10] = [
+const MARKET: [&str; 11] = [
     "start",
     "step",
     "steps",
     "thresholds",
+    "capital",
     "series",
     "before",
     "events",
@@ -397,6 +401,7 @@ fn case(
         defaults,
     };
     let thresholds = thresholds(layers, subject, &mut found);
+    let capital = capital(layers, &mut found);
     let (market, data, seeds) = market::read(layers, subject, node.place, &mut found);
     let claims = claimed(layers, claims, &mut found);
     let acts = spoken(layers, subject, &mut found);
@@ -418,6 +423,7 @@ fn case(
             market,
             data,
             thresholds,
+            capital,
             acts,
             expect,
             claims,
@@ -502,6 +508,29 @@ fn thresholds(layers: Layers<'_>, subject: &Subject<'_>, found: &mut Vec<Finding
         }
     }
     values
+}
+
+/// `capital: $5_000_000`: what the account begins with.
+fn capital(layers: Layers<'_>, found: &mut Vec<Finding>) -> Option<f64> {
+    let node = layers.get("capital")?;
+    let text = match node.text("`capital`") {
+        Ok(text) => text,
+        Err(f) => {
+            found.push(f);
+            return None;
+        }
+    };
+    let digits = text.trim().trim_start_matches('$').replace('_', "");
+    let dollars = digits.parse().ok().filter(|d| (1.0..=CAPITAL_MAX).contains(d));
+    if dollars.is_none() {
+        found.push(Finding::new(
+            node.place,
+            format!("`{text}` is no capital"),
+            "an account begins with an amount of dollars",
+            "write dollars, such as `capital: $5_000_000`",
+        ));
+    }
+    dollars
 }
 
 /// The list below `expect`, and what a case says of one tick without it.

@@ -125,8 +125,7 @@ impl Output {
     /// A remark for the person at the terminal; silent with `-q`.
     pub fn note(&mut self, text: &str) {
         if !self.quiet {
-            // Nothing can be done about a closed standard error.
-            let _ = writeln!(self.err, "{text}");
+            self.tell(&format!("{text}\n"));
         }
     }
 
@@ -139,21 +138,29 @@ impl Output {
 
     /// Findings and other words that are no results but must be seen, with `-q` too.
     pub fn message(&mut self, text: &str) {
-        let _ = writeln!(self.err, "{}", text.trim_end());
+        self.tell(&format!("{}\n", text.trim_end()));
     }
 
     /// Something to heed that does not stop the command. Shown with `-q` too.
     pub fn warn(&mut self, text: &str) {
-        let _ = writeln!(self.err, "{WARNING}warning{WARNING:#}: {text}");
+        self.tell(&format!("{WARNING}warning{WARNING:#}: {text}\n"));
+    }
+
+    /// In one piece: others may write there too. Nothing can be done about a closed standard error.
+    fn tell(&mut self, text: &str) {
+        let _ = self.err.write_all(text.as_bytes());
     }
 
     /// An error with its advice.
     pub fn error(&mut self, failure: &Failure) {
-        let _ = writeln!(self.err, "{ERROR}error{ERROR:#}: {}", failure.what);
-        if let Some(help) = &failure.help {
-            for line in help.lines() {
-                let _ = writeln!(self.err, "  {HELP}help{HELP:#}: {line}");
-            }
+        let mut text = format!("{ERROR}error{ERROR:#}: {}\n", failure.what);
+        for line in failure.help.iter().flat_map(|help| help.lines()) {
+            text.push_str(&format!("  {HELP}help{HELP:#}: {line}\n"));
+        }
+        match &self.voices {
+            // The last word has room, however much waits before it.
+            Some((_, err)) => err.insist(&text),
+            None => self.tell(&text),
         }
     }
 }

@@ -151,6 +151,15 @@ pub struct Opened {
     policy: Policy,
 }
 
+/// Opens a library in this process: one that ends the process then, or later, is told as that, and never passes for a good end.
+pub fn guarded<T>(open: impl FnOnce() -> T) -> T {
+    ending::watch(Exit::Stopped as u8, left);
+    let opened = open();
+    // In front of what the library itself does at the end.
+    ending::watch(Exit::Stopped as u8, left);
+    opened
+}
+
 impl Opened {
     /// A plugin as a lock pins it.
     ///
@@ -163,10 +172,8 @@ impl Opened {
             return Self::isolated(id, sha256, policy, cache);
         }
         let pin = lock.pin(id).map_err(|e| failure(&e))?;
-        ending::watch(Exit::Stopped as u8, left);
         let watch = Watch::of_loading(id, &pin.sha256, &policy);
-        let library = watch.during(|| load(lock, id, cache)).map_err(|e| failure(&e))?;
-        ending::watch(Exit::Stopped as u8, left);
+        let library = guarded(|| watch.during(|| load(lock, id, cache))).map_err(|e| failure(&e))?;
         Ok(Self::here(&library, policy))
     }
 
@@ -175,12 +182,9 @@ impl Opened {
         if policy.isolated {
             return Self::isolated(id, sha256.to_owned(), policy, cache);
         }
-        ending::watch(Exit::Stopped as u8, left);
         let watch = Watch::of_loading(id, sha256, &policy);
-        let library = watch
-            .during(|| open_copy(id, sha256, cache))
-            .map_err(|e| failure(&e))?;
-        ending::watch(Exit::Stopped as u8, left);
+        let opened = guarded(|| watch.during(|| open_copy(id, sha256, cache)));
+        let library = opened.map_err(|e| failure(&e))?;
         Ok(Self::here(&library, policy))
     }
 

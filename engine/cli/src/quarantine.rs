@@ -24,6 +24,8 @@ const NAME: &str = "plugin.calling";
 const LIST: &str = "plugin.deaths";
 /// A name of at most 64 bytes, a hash, the machine's boot, how often, and what stands between.
 const BYTES: usize = 256;
+/// Stands for the boot where it does not matter: a call that did not return is known, whatever became of the machine.
+const ANY_BOOT: &str = "*";
 /// Deaths in a row that keep a plugin out.
 const DEATHS: u32 = 2;
 
@@ -35,7 +37,9 @@ struct Record {
     file: File,
     boot: String,
     /// What runs before died in.
-    before: Vec<Death>,
+    before: Mutex<Vec<Death>>,
+    /// Where the list is.
+    list: PathBuf,
     /// How many calls are under way: builds that are compared call side by side.
     depth: Mutex<u32>,
 }
@@ -94,7 +98,8 @@ pub fn begin(folder: &Path, before: Vec<Death>) -> Result<(), Failure> {
     let _ = RECORD.set(Record {
         file,
         boot: boot(),
-        before,
+        before: Mutex::new(before),
+        list: folder.join(LIST),
         depth: Mutex::new(0),
     });
     Ok(())
@@ -107,23 +112,31 @@ pub fn calling(whose: &(String, String)) -> Calling {
     };
     let mut depth = record.depth.lock().unwrap_or_else(PoisonError::into_inner);
     *depth = depth.saturating_add(1);
-    let mut before = record.before.iter();
-    let times = before.find(|d| (&d.plugin, &d.sha256) == (&whose.0, &whose.1));
-    write(record, whose, times.map_or(0, |d| d.times).saturating_add(1));
+    let mut before = record.before.lock().unwrap_or_else(PoisonError::into_inner);
+    let known = before
+        .iter_mut()
+        .find(|d| (&d.plugin, &d.sha256) == (&whose.0, &whose.1));
+    let times = known.as_ref().map_or(0, |d| d.times).saturating_add(1);
+    put(&record.file, &line(whose, &record.boot, times));
+    if let Some(known) = known.filter(|d| !d.tried) {
+        known.tried = true;
+        tried(&record.list, whose);
+    }
+    drop(before);
     Calling(Some(record))
 }
 
 /// Writes down that the call under way does not return: no second try is needed to know it.
 pub fn hangs(whose: &(String, String)) {
     if let Some(record) = RECORD.get() {
-        write(record, whose, DEATHS);
+        put(&record.file, &line(whose, ANY_BOOT, DEATHS));
     }
 }
 
-fn write(record: &Record, (plugin, sha256): &(String, String), times: u32) {
-    let mut text = format!("{plugin} {sha256} {} {times}\n", record.boot).into_bytes();
+fn line((plugin, sha256): &(String, String), boot: &str, times: u32) -> Vec<u8> {
+    let mut text = format!("{plugin} {sha256} {boot} {times}\n").into_bytes();
     text.resize(BYTES, b' ');
-    put(&record.file, &text);
+    text
 }
 
 impl Drop for Calling {
@@ -165,7 +178,8 @@ fn read(path: &Path, boot: &str) -> Option<Death> {
     }
     let mut words = text.split_whitespace();
     let (plugin, sha256) = (words.next()?.to_owned(), words.next()?.to_owned());
-    if words.next()? != boot {
+    let then = words.next()?;
+    if then != boot && then != ANY_BOOT {
         return None;
     }
     Some(Death {
@@ -213,6 +227,19 @@ fn put_list(path: &Path, deaths: &[Death]) -> Result<(), Failure> {
     write().map_err(|e| Failure::io("write", path, &e))
 }
 
+/// A build that died once is called again, and the list knows it: had its run ended before it called anything, nothing would have
+/// been learned. What cannot be written is not: the death stays on the list then.
+fn tried(path: &Path, whose: &(String, String)) {
+    let Ok(mut known) = list(path) else { return };
+    let own = known
+        .iter_mut()
+        .find(|d| (&d.plugin, &d.sha256) == (&whose.0, &whose.1));
+    if let Some(own) = own.filter(|d| !d.tried) {
+        own.tried = true;
+        let _ = put_list(path, &known);
+    }
+}
+
 /// Takes what the newest run left into the list.
 fn learned(mut known: Vec<Death>, died: Option<Death>) -> Vec<Death> {
     let same = |a: &Death, b: &Death| (&a.plugin, &a.sha256) == (&b.plugin, &b.sha256);
@@ -249,7 +276,9 @@ pub fn check(folder: &Path, asked: &Asked<'_>, out: &mut Output) -> Result<Vec<D
             ));
         }
     }
-    let lock = crate::plugins::lock_of(asked.strategy);
+    // Who has nothing to fear needs no lock here, whatever is in it.
+    let feared = known.iter().any(|d| asked.plugins.contains(&d.plugin));
+    let lock = crate::plugins::lock_of(asked.strategy).filter(|_| feared);
     let lock = lock.map(|l| Lock::read(&l).map_err(|e| crate::plugins::failure(&e)));
     let lock = lock.transpose()?;
     let (mut before, mut kept_out) = (Vec::new(), None);
@@ -281,11 +310,6 @@ pub fn check(folder: &Path, asked: &Asked<'_>, out: &mut Output) -> Result<Vec<D
             "a run before ended during a call of plugin `{plugin}`; should that happen again, the plugin is in quarantine"
         ));
         before.push(death.clone());
-    }
-    if kept_out.is_none() {
-        // They are called again.
-        let tried = known.iter_mut().filter(|d| before.contains(d));
-        tried.for_each(|d| d.tried = true);
     }
     if known != was {
         // On the disk before the record is overwritten.
@@ -325,6 +349,7 @@ mod tests {
             ("probe abc boot \n   ", None),
             ("probe abc other 1\n   ", None),
             ("probe abc boot 1\n   ", Some("probe")),
+            ("probe abc * 2\n   ", Some("probe")),
         ] {
             std::fs::write(&path, text).unwrap();
             assert_eq!(read(&path, "boot").map(|d| d.plugin).as_deref(), plugin, "{text}");

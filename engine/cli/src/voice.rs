@@ -86,6 +86,12 @@ impl Voice {
         true
     }
 
+    /// Says something that is not left out, whether there is room or not.
+    pub fn insist(&self, text: &str) {
+        self.shared.state().waiting.extend_from_slice(text.as_bytes());
+        self.shared.changed.notify_all();
+    }
+
     /// Nobody waits for the reader from here on.
     pub fn give_up(&self) {
         self.shared.state().given_up = true;

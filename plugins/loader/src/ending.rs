@@ -30,6 +30,52 @@ pub fn meant() {
     MEANT.store(true, Ordering::SeqCst);
 }
 
+/// Says the last words of a process on standard error, past everything that stands in front of it, and waits five seconds at most for
+/// who reads it: one that stands still must not keep a process alive. At most 4,096 bytes.
+#[cfg(unix)]
+pub fn say(text: &str) {
+    use std::ffi::{c_int, c_short, c_ulong, c_void};
+    #[cfg(target_vendor = "apple")]
+    type Count = std::ffi::c_uint;
+    #[cfg(not(target_vendor = "apple"))]
+    type Count = c_ulong;
+    #[repr(C)]
+    struct PollFd {
+        fd: c_int,
+        events: c_short,
+        revents: c_short,
+    }
+    unsafe extern "C" {
+        fn poll(fds: *mut PollFd, count: Count, timeout: c_int) -> c_int;
+        fn write(fd: c_int, bytes: *const c_void, count: usize) -> isize;
+    }
+    /// `POLLOUT` on Linux and macOS.
+    const WRITABLE: c_short = 4;
+    /// A pipe that is writable has room for so much at least (`PIPE_BUF` on Linux; 512 on macOS, where more may wait).
+    const ROOM: usize = 4096;
+    let mut stderr = PollFd {
+        fd: 2,
+        events: WRITABLE,
+        revents: 0,
+    };
+    let bytes = text.as_bytes();
+    let count = bytes.len().min(ROOM);
+    // SAFETY: the C library's own functions; `stderr` is one whole entry for the time of the call, and `count` bytes are readable at
+    // `bytes`. A descriptor that is closed is an error, which is not looked at.
+    unsafe {
+        if poll(&raw mut stderr, 1, 5000) > 0 && stderr.revents & WRITABLE != 0 {
+            write(stderr.fd, bytes.as_ptr().cast(), count);
+        }
+    }
+}
+
+/// Says the last words of a process on standard error.
+#[cfg(not(unix))]
+pub fn say(text: &str) {
+    use std::io::Write as _;
+    let _ = std::io::stderr().write_all(text.as_bytes());
+}
+
 /// Says so when it goes, also where a panic takes it along.
 #[derive(Debug)]
 pub struct Meant;
@@ -56,8 +102,7 @@ fn register() {
         let Some(watch) = WATCH.get() else { return };
         // Nothing may unwind out of here; without words the code still says it.
         let _ = std::panic::catch_unwind(|| {
-            use std::io::Write as _;
-            let _ = std::io::stderr().write_all((watch.what)().as_bytes());
+            say(&(watch.what)());
         });
         // SAFETY: the C library's own function, which does not return and asks no other handlers.
         unsafe { _exit(c_int::from(watch.code)) }

@@ -146,8 +146,8 @@ pub struct RunArgs {
     /// Seconds in which the broker must answer, before its process is ended and opened anew
     #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = clap::value_parser!(u64).range(1..=600))]
     pub broker_deadline: u64,
-    /// What the broker's word on margin counts for, asked before each order that opens something: advise, unless the run that is
-    /// gone on with was told otherwise
+    /// What the broker's word on margin counts for, asked before each order that opens something: advise, unless the first
+    /// of the runs that this one goes on with was told otherwise
     #[arg(long, value_name = "HOW")]
     pub what_if: Option<WhatIfArg>,
     /// Store to replay

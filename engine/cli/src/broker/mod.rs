@@ -179,7 +179,7 @@ fn find(
         ))
         .help("trust it again: `alula plugin trust FILE`"));
     }
-    let library = load(lock, plugin, cache).map_err(|e| failure(&e))?;
+    let library = crate::plugins::guarded(|| load(lock, plugin, cache)).map_err(|e| failure(&e))?;
     let all = library.brokers.brokers();
     let found = match broker {
         Some(id) => library.brokers.find(id),

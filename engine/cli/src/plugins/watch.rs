@@ -4,7 +4,6 @@ use super::Function;
 use crate::exit::Exit;
 use crate::quarantine;
 use alula_plugin_loader::{Policy, ending};
-use std::io::Write as _;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, Once, PoisonError, Weak};
 use std::time::Duration;
@@ -95,7 +94,7 @@ impl Watch {
 /// Ends the process: nothing was ordered by the call that does not return, or by the value that is not there, and no result is written.
 pub(super) fn stop(what: &str, help: &str) -> ! {
     ending::meant();
-    let _ = writeln!(std::io::stderr(), "error: {what}\n  help: {help}");
+    ending::say(&format!("error: {what}\n  help: {help}\n"));
     std::process::exit(i32::from(Exit::Stopped as u8));
 }
 

@@ -132,22 +132,33 @@ impl<'r, 'a> Conductor<'r, 'a> {
                 ));
             }
         }
-        ended?;
-        let never = self.live.not_in_force();
-        let mut why = self.stop.unwrap_or("the feed ended").to_owned();
-        for what in &never {
-            self.out.warn(&format!("the run ends, and {what}"));
-            why = format!("{why}; {what}");
-        }
-        if let Some(margins) = self.live.trader().map(Trader::margins).filter(|m| m.answered > 0) {
-            self.out.note(&format!("margins  {margins}"));
-        }
-        let run = self.live.finish(&why, state::now_ns()).map_err(|e| stopped(&e))?;
+        let run = ended.and_then(|()| {
+            let never = self.live.not_in_force();
+            let mut why = self.stop.unwrap_or("the feed ended").to_owned();
+            for what in &never {
+                self.out.warn(&format!("the run ends, and {what}"));
+                why = format!("{why}; {what}");
+            }
+            if let Some(margins) = self.live.trader().map(Trader::margins).filter(|m| m.answered > 0) {
+                self.out.note(&format!("margins  {margins}"));
+            }
+            let run = self.live.finish(&why, state::now_ns()).map_err(|e| stopped(&e))?;
+            Ok((run, never))
+        });
+        let stopped = self.stop.is_some();
+        let (run, never) = match run {
+            Ok(run) => run,
+            Err(failure) => {
+                // What happened until then is heard before it is said why nothing more does.
+                let _ = self.speech.end("", stopped, &self.signals);
+                return Err(failure);
+            }
+        };
         let last = Last {
             never,
             speech: self.speech,
             signals: self.signals,
-            stopped: self.stop.is_some(),
+            stopped,
             columns: self.out.columns,
         };
         Ok((run, last))

@@ -120,6 +120,7 @@ pub fn ask(folder: &Path, line: &str) -> Result<Value, Failure> {
 }
 
 /// The socket of a strategy's state folder, or of the one strategy that runs in the folder above.
+#[cfg(unix)]
 fn socket(folder: &Path) -> Result<PathBuf, Failure> {
     let own = folder.join(SOCKET);
     if own.exists() {
@@ -128,6 +129,10 @@ fn socket(folder: &Path) -> Result<PathBuf, Failure> {
     let inner = std::fs::read_dir(folder).into_iter().flatten().flatten();
     let mut found: Vec<PathBuf> = inner.map(|e| e.path().join(SOCKET)).collect();
     found.retain(|p| p.exists());
+    if found.len() > 1 {
+        // What a run that died left behind answers nobody.
+        found.retain(|p| std::os::unix::net::UnixStream::connect(p).is_ok());
+    }
     found.sort();
     match found.len() {
         0 => Ok(own),

@@ -67,7 +67,7 @@ pub fn run(args: &RunArgs, out: &mut Output) -> Result<Exit, Failure> {
     let project = Project::load(&args.file)?;
     let name = project.compiled.graph.as_ref().map(|g| g.settings.name.clone());
     let state = args.state.as_deref().zip(name);
-    let state = state.map(|(dir, name)| state::open(dir, &name)).transpose()?;
+    let mut state = state.map(|(dir, name)| state::open(dir, &name)).transpose()?;
     let mut resumed = match &state {
         Some(state) if args.resume => state.resume()?,
         _ => None,
@@ -260,6 +260,7 @@ pub fn run(args: &RunArgs, out: &mut Output) -> Result<Exit, Failure> {
     let speech = Speech::new(voice, presses, args.format);
     let mut conductor = Conductor::new(args, live, (source, files), (board, webhook), (speech, out));
     conductor.carry_halt(state.as_ref(), resumed.is_some())?;
+    state.iter_mut().for_each(State::let_go);
     // Gone with the run, before the lock is.
     let _control = conductor.listen(state.as_ref().map(|s| s.folder.path()));
     let (run, last) = conductor.conduct()?;
@@ -355,9 +356,17 @@ struct Last {
 }
 
 fn finish(args: &RunArgs, graph: &Graph, run: &RunOutput, last: Last) -> Result<Exit, Failure> {
+    let words = written(args, graph, run, &last);
+    let said = words.as_ref().map_or("", String::as_str);
+    let heard = last.speech.end(said, last.stopped, &last.signals);
+    words.and(heard.map(|()| Exit::Ok))
+}
+
+/// Writes the run folder, and gives the last words.
+fn written(args: &RunArgs, graph: &Graph, run: &RunOutput, last: &Last) -> Result<String, Failure> {
     let report = crate::explain::report(run, graph)?;
     let dir = run_folder::write(args.out.as_deref(), run, &report, args.force)?;
-    let words = match args.format {
+    Ok(match args.format {
         TextFormat::Text => format!("\n{}", text(&report, &dir, last.columns)),
         TextFormat::Json => {
             let summary = summary::json(&report, &dir.to_string_lossy());
@@ -367,9 +376,7 @@ fn finish(args: &RunArgs, graph: &Graph, run: &RunOutput, last: Last) -> Result<
                 json!({ "event": "ended", "never_in_force": last.never, "summary": summary })
             )
         }
-    };
-    last.speech.end(&words, last.stopped, &last.signals)?;
-    Ok(Exit::Ok)
+    })
 }
 
 /// What an error of a live run means for the exit code.

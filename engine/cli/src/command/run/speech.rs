@@ -74,14 +74,16 @@ impl Speech {
         self.broken.is_some()
     }
 
-    /// The last words: waits until they are read, or until somebody stops the run.
+    /// The last words: waits until they are read, or until somebody stops the run; without words, where time presses, only a
+    /// little.
     ///
     /// # Errors
     /// When standard output could not be written, other than for want of a reader.
     pub fn end(mut self, text: &str, stopped: bool, signals: &Signals) -> Result<(), Failure> {
+        let hurries = stopped || (self.presses && text.is_empty());
         self.presses = false;
         self.say(text);
-        let mut until = stopped.then(|| Instant::now() + GRACE);
+        let mut until = hurries.then(|| Instant::now() + GRACE);
         while !self.voice.drain(LOOK) {
             while let Some(signal) = signals.wait(Duration::ZERO) {
                 match signal {

@@ -60,6 +60,11 @@ pub fn open(state: &Path, strategy: &str) -> Result<State, Failure> {
 }
 
 impl State {
+    /// Everything was taken from the run before that there was to take: others may read its journal again.
+    pub fn let_go(&mut self) {
+        self.before = None;
+    }
+
     /// The run before, to be gone on with; none where there is nothing.
     ///
     /// # Errors
@@ -102,17 +107,15 @@ impl State {
     /// # Errors
     /// As [`State::resume`].
     pub fn last_good(&self) -> Result<Option<Vec<u8>>, Failure> {
-        let Some(resumed) = self.resume()? else {
+        let Some(before) = &self.before else {
             return Ok(None);
         };
-        let newest = resumed.told.swaps.last().map(|s| s.text.clone());
+        let told = Told::of(&before.store, &before.path)?;
+        let basis = basis::read(told.sources.as_deref().unwrap_or_default())?;
+        let newest = told.swaps.last().map(|s| s.text.clone());
         let began = || {
-            let name = resumed.basis.thresholds.as_ref()?;
-            resumed
-                .basis
-                .files
-                .get(name)
-                .map(|text| text.clone().into_bytes())
+            let name = basis.thresholds.as_ref()?;
+            basis.files.get(name).map(|text| text.clone().into_bytes())
         };
         Ok(newest.or_else(began))
     }

@@ -277,9 +277,12 @@ fn of_journal(path: &Path) -> Result<Vec<Version>, Failure> {
     for _ in 0..RUNS_MAX {
         let Some(path) = next else { break };
         let (found, parent) = of_one(&path)?;
+        // One that began anew has a first version of its own, and goes on with nothing.
+        let anew = found.iter().any(|v| v.number == 1);
         // The run that goes on begins with what the one before it had in force, and knows less of how it came there.
         all.extend(found.into_iter().map(|v| (v.number, v)));
         next = parent
+            .filter(|_| !anew)
             .map(|name| path.with_file_name(format!("{name}.redb")))
             .filter(|p| p.is_file());
     }

@@ -188,6 +188,11 @@ impl Trader {
             self.sheet
                 .note(order, name.map_err(|refusal| Arc::from(refusal.why.as_str())));
         }
+        self.flush(desk, when)
+    }
+
+    /// Sends what is written and not sent.
+    fn flush(&mut self, desk: &mut OrderDesk, when: Stamp) -> Result<(), TradeError> {
         for notice in desk.flush(when, self.broker.as_mut())? {
             self.link.note(notice);
         }

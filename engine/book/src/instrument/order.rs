@@ -181,8 +181,8 @@ impl LinearOrder {
         for leg in &self.request.legs {
             let of = i128::from(leg.quantity);
             let traded = i128::from(self.traded(&leg.instrument)).saturating_mul(lots);
-            whole = whole.min(traded.div_euclid(of));
-            // Rounded up, whichever way the leg goes.
+            // Rounded down, and up, whichever way the leg goes.
+            whole = whole.min((traded.saturating_mul(of.signum())).div_euclid(of.saturating_abs()));
             begun = begun.max(-((-traded.saturating_mul(of.signum())).div_euclid(of.saturating_abs())));
         }
         let bounded = |n: i128| u32::try_from(n.clamp(0, lots)).unwrap_or(0);

@@ -345,3 +345,30 @@ fn a_trade_that_comes_after_its_order_ended_with_none_is_held() {
     assert_eq!(settle(&mut book, "2019-05-29", &[(june, "15.20")]), usd("200"));
     book.audit().unwrap();
 }
+
+/// A lot of two contracts is a lot until both are gone, whichever way it is held.
+#[test]
+fn half_a_lot_that_is_closed_is_no_lot_less() {
+    for side in [1, -1] {
+        let june = vx(6);
+        let mut book = Book::new(config());
+        let open = request(LinearKind::Open, &[(june, 4 * side)], 2, "2019-05-28");
+        let id = submit(&mut book, open);
+        let when = at("2019-05-28", 11, 0);
+        tell(&mut book, when, &id, &[(june, 4 * side, "15.00", "0")], true);
+        assert_eq!(lots(&book), [(2, vec![4 * side])]);
+        let position = book.ledger().positions().next().unwrap().id;
+        let close = request(
+            LinearKind::Close { position },
+            &[(june, -4 * side)],
+            2,
+            "2019-05-29",
+        );
+        let id = submit(&mut book, close);
+        let when = at("2019-05-29", 11, 0);
+        tell(&mut book, when, &id, &[(june, -side, "15.10", "0")], false);
+        assert_eq!(lots(&book), [(2, vec![3 * side])]);
+        tell(&mut book, when, &id, &[(june, -side, "15.10", "0")], false);
+        assert_eq!(lots(&book), [(1, vec![2 * side])]);
+    }
+}

@@ -192,6 +192,8 @@ impl Trader {
         let spec = order.draft.clone().named(desk.next_name()?, 0, false).spec;
         let sent = |id: &OrderId| self.sheet.name(id).is_some();
         let own = crank.margin_of_order(&order.id, &sent);
+        // Exits and hedges that come first do not wait for the answer, nor for what a broker without one is in for.
+        self.flush(desk, when)?;
         let told = self.broker.what_if(&spec);
         let worth = self.margins.worth(crank.book().equity().share);
         let record = wire::WhatIf {

@@ -29,6 +29,8 @@ struct Sent {
     position: Option<PositionId>,
     /// Of futures and shares: what was told to the ledger, and whether it was told to be over.
     linear: Option<(Pieces, bool)>,
+    /// When the newest of its trades was that the ledger was told.
+    heard: Option<Instant>,
 }
 
 /// What traded of an order for futures or shares, trades at one price together: how many, and their fees where they are told.
@@ -123,7 +125,10 @@ impl Sheet {
                         }
                         return Err(TradeError::Odd(format!("order `{name}` is not in the journal")));
                     };
-                    let (now, later) = pieces(orders, name, upto)?;
+                    // What was told once is not untold, wherever the clock of the snapshots stands.
+                    let upto = upto.map(|upto| sent.heard.map_or(upto, |heard| upto.max(heard)));
+                    let (now, newest, later) = pieces(orders, name, upto)?;
+                    sent.heard = sent.heard.max(newest);
                     news.parts = beyond(told, &now);
                     news.over = known.state.is_end() && !later && !*over;
                     *told = now;
@@ -170,6 +175,7 @@ impl Sheet {
     pub(crate) fn note(&mut self, order: Unsent, name: Result<ClientOrderId, Arc<str>>) {
         let sent = Sent {
             linear: order.legs.is_empty().then(|| (Pieces::new(), false)),
+            heard: None,
             name,
             brought: vec![Price::ZERO; order.legs.len()],
             legs: order.legs,
@@ -491,13 +497,13 @@ const fn common(mut a: u64, mut b: u64) -> u64 {
     a
 }
 
-/// What traded of an order for futures or shares up to an instant, and whether more traded later.
+/// What traded of an order for futures or shares up to an instant, when the newest of it did, and whether more traded later.
 fn pieces(
     orders: &Orders,
     name: &ClientOrderId,
     upto: Option<Instant>,
-) -> Result<(Pieces, bool), TradeError> {
-    let (mut all, mut later) = (Pieces::new(), false);
+) -> Result<(Pieces, Option<Instant>, bool), TradeError> {
+    let (mut all, mut newest, mut later) = (Pieces::new(), None, false);
     for fill in orders.fills().of(name) {
         if upto.is_some_and(|upto| fill.at > upto) {
             later = true;
@@ -509,6 +515,7 @@ fn pieces(
                 fill.instrument
             )));
         }
+        newest = newest.max(Some(fill.at));
         let piece = all
             .entry((fill.instrument, fill.price))
             .or_insert((0, Some(Usd::ZERO)));
@@ -516,7 +523,7 @@ fn pieces(
         piece.1 = piece.1.zip(fill.fee).map(|(a, b)| a + b);
     }
     all.retain(|_, (quantity, _)| *quantity != 0);
-    Ok((all, later))
+    Ok((all, newest, later))
 }
 
 /// What is in `now` beyond what was told. What was told and is not there any more was corrected: it trades the other way round.
@@ -533,5 +540,25 @@ fn beyond(told: &Pieces, now: &Pieces) -> Vec<LinearPart> {
         }
     };
     let parts = all.into_iter().map(part);
-    parts.filter(|p| p.quantity != 0).collect()
+    let mut parts: Vec<LinearPart> = parts.filter(|p| p.quantity != 0).collect();
+    // A trade whose fee nobody knows was charged by the table once. What only changes its price is charged nothing again.
+    let taken_back = |p: &LinearPart| {
+        let before = told.get(&(p.instrument, p.price)).unwrap_or(&none).0;
+        p.fee.is_none() && before.signum() == -p.quantity.signum()
+    };
+    for i in 0..parts.len() {
+        let Some(back) = parts.get(i).copied().filter(taken_back) else {
+            continue;
+        };
+        let replaces = |p: &&mut LinearPart| {
+            p.instrument == back.instrument && p.quantity == -back.quantity && p.fee.is_none()
+        };
+        if let Some(other) = parts.iter_mut().find(replaces) {
+            other.fee = Some(Usd::ZERO);
+        }
+        if let Some(own) = parts.get_mut(i) {
+            own.fee = Some(Usd::ZERO);
+        }
+    }
+    parts
 }

@@ -380,7 +380,7 @@ impl Crank<'_> {
                     position: position.id,
                 };
                 let close = request(&position.structure, kind, 1, at);
-                done.fill(close, told, Fees::ZERO, (at, views))?;
+                done.fill(close, told, charge(), (at, views))?;
             }
         }
         for (contract, (side, queue)) in units {

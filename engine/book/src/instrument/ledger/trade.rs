@@ -226,7 +226,7 @@ impl Ledger {
         };
         order.position = Some(id);
         self.reopen(id);
-        let before = order.lots_traded();
+        let (before, was_done) = (order.lots_traded(), order.is_done());
         let executed = filled.iter().map(|leg| self.trade(id, order, leg, at)).collect();
         filled.iter().for_each(|part| order.note(&part.leg));
         let (whole, begun) = order.lots_traded();
@@ -242,7 +242,7 @@ impl Ledger {
                     let less = position.lots.saturating_add(before.0);
                     position.lots = less.saturating_sub(whole);
                 }
-                LinearKind::Roll { .. } if done => {
+                LinearKind::Roll { .. } if done && !was_done => {
                     position.rolls = position.rolls.saturating_add(1);
                     position.legs = per_lot(&position.held, position.lots);
                 }

@@ -13,7 +13,7 @@ use crate::rails::Seen;
 use alula_book::instrument::{Flow, LinearQuote, LinearTold};
 use alula_book::{Answer, Book, ExecutionKind, OrderId};
 use alula_core::market::Views;
-use alula_journal::{Record, wire};
+use alula_journal::{Record, Stamp, wire};
 use alula_market::chain::ChainSnapshot;
 use alula_market::contract::{Instrument, OptionContract};
 use alula_market::time::Instant;

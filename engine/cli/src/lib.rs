@@ -35,7 +35,7 @@ use std::process::ExitCode;
 #[must_use]
 pub fn main() -> ExitCode {
     // However this function is left, the program means it.
-    let _meant = alula_plugin_loader::ending::Meant;
+    let _meant = alula_plugin_loader::ending::program();
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {

@@ -7,6 +7,8 @@
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+/// The program says when it ends.
+static SAYS: AtomicBool = AtomicBool::new(false);
 /// The program ends, and means it.
 static MEANT: AtomicBool = AtomicBool::new(false);
 static WATCH: OnceLock<Watch> = OnceLock::new();
@@ -17,10 +19,20 @@ struct Watch {
     what: fn() -> String,
 }
 
+/// A program that says when it ends: from here on its end is watched, and what this gives says so when it goes.
+#[must_use]
+pub fn program() -> Meant {
+    SAYS.store(true, Ordering::SeqCst);
+    Meant(())
+}
+
 /// Watches from here on how the process ends: when nobody has called [`meant`], it leaves with `code`, and says what `what` gives. Call
 /// it after each library that was opened, so that it comes before what the library itself does at the end. The first code and words
-/// count.
+/// count. Nothing in a program that did not ask for it by [`program`]: how that ends is its own affair.
 pub fn watch(code: u8, what: fn() -> String) {
+    if !SAYS.load(Ordering::SeqCst) {
+        return;
+    }
     WATCH.get_or_init(|| Watch { code, what });
     register();
 }
@@ -78,7 +90,7 @@ pub fn say(text: &str) {
 
 /// Says so when it goes, also where a panic takes it along.
 #[derive(Debug)]
-pub struct Meant;
+pub struct Meant(());
 
 impl Drop for Meant {
     fn drop(&mut self) {

@@ -11,7 +11,7 @@ mod line;
 mod protocol;
 
 use crate::exit::Failure;
-use crate::plugins::{cache_folder, failure, lock_of};
+use crate::plugins::{cache_folder, failure, guarded, lock_of};
 use adapter::Adapter;
 use alula_live::broker::Broker;
 use alula_plugin_abi::broker::Caps;
@@ -139,7 +139,8 @@ fn look_up(name: &str, how: &Opening<'_>) -> Result<Found, Failure> {
         Some(folder) => folder.to_owned(),
         None => cache_folder()?,
     };
-    let (library, info) = find((&lock, &cache), plugin, broker, how.live)?;
+    // In the process of the broker itself leaving is an answer of its own.
+    let (library, info) = guarded(|| find((&lock, &cache), plugin, broker, how.live))?;
     Ok(Found {
         plugin: plugin.to_owned(),
         lock,
@@ -179,7 +180,7 @@ fn find(
         ))
         .help("trust it again: `alula plugin trust FILE`"));
     }
-    let library = crate::plugins::guarded(|| load(lock, plugin, cache)).map_err(|e| failure(&e))?;
+    let library = load(lock, plugin, cache).map_err(|e| failure(&e))?;
     let all = library.brokers.brokers();
     let found = match broker {
         Some(id) => library.brokers.find(id),

@@ -356,6 +356,22 @@ fn a_run_answers_its_own_user_and_a_halt_stands_in_journal_and_folder() {
     let value: Value = serde_json::from_str(&replay.stdout).unwrap();
     assert_eq!(value["operator"], 1);
     assert_eq!((&value["swaps"], &value["strategies"]), (&3.into(), &0.into()));
+    // The next one begins anew: what the one before it had in force is not its own, and nobody holds its journal.
+    let mut child = running(&here, &["--state", "state", "--force"], Stdio::null());
+    let since = Instant::now();
+    let history = loop {
+        let history = here.alula(&["thresholds", "history", "state"]);
+        if history.code == 0 && socket.exists() {
+            break history;
+        }
+        assert!(since.elapsed() < Duration::from_secs(60), "{history}");
+        std::thread::sleep(Duration::from_millis(20));
+    };
+    assert_eq!(history.stdout.lines().count(), 1, "{history}");
+    let replay = here.alula(&["replay", journal.to_str().unwrap()]);
+    assert_eq!(replay.code, 0, "{replay}");
+    assert_eq!(here.alula(&["ctl", "stop", "state"]).code, 0);
+    assert_eq!(child.wait().unwrap().code(), Some(0));
 }
 
 #[test]

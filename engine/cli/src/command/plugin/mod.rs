@@ -9,7 +9,7 @@ use crate::args::{PluginArgs, PluginCommand, TextFormat};
 use crate::exit::{Exit, Failure};
 use crate::files;
 use crate::output::Output;
-use crate::plugins::{Opened, cache_folder, failure, guarded, lock_of};
+use crate::plugins::{Opened, cache_folder, failure, lock_of};
 use alula_plugin_abi::host::{BrokerInfo, IndicatorInfo, ParamInfo, PortInfo, SettingInfo, SettingKind};
 use alula_plugin_loader::{LIBRARY_BYTES_MAX, LOCK_NAME, Library, Lock, Policy, load, open};
 use serde_json::{Value, json};
@@ -47,11 +47,11 @@ fn library(plugin: &str) -> Result<Arc<Library>, Failure> {
     if path.is_file() {
         // Apart from what was trusted: a journal of somebody else names builds by their hashes.
         let cache = cache.join("looked-at");
-        let bytes = files::read_up_to(path, LIBRARY_BYTES_MAX)?;
-        return guarded(|| open(&bytes, &cache)).map_err(|e| failure(&e.of_file(path)));
+        return open(&files::read_up_to(path, LIBRARY_BYTES_MAX)?, &cache)
+            .map_err(|e| failure(&e.of_file(path)));
     }
     match lock()? {
-        Some(lock) => guarded(|| load(&lock, plugin, &cache)).map_err(|e| failure(&e)),
+        Some(lock) => load(&lock, plugin, &cache).map_err(|e| failure(&e)),
         None => Err(Failure::usage(format!(
             "there is no file `{plugin}`, and no `{LOCK_NAME}` that names it"
         ))

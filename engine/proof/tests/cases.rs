@@ -268,6 +268,14 @@ fn a_file_that_does_not_fit_is_refused_with_a_way_out() {
             "2:37 `90 vol` is above the range of `ceiling` | choose a value in the range, or widen the range in the strategy",
         ),
         (
+            "cases:\n  - {name: a, capital: much, orders: []}\n",
+            "2:24 `much` is no capital | write dollars, such as `capital: $5_000_000`",
+        ),
+        (
+            "cases:\n  - {name: a, capital: -1, orders: []}\n",
+            "2:24 `-1` is no capital | write dollars, such as `capital: $5_000_000`",
+        ),
+        (
             "cases:\n  - {name: a, positions: {cor: 1}}\n",
             "2:27 the strategy has no structure `cor` | did you mean `core`?",
         ),
